@@ -1,0 +1,152 @@
+"""The shape of a network and its untrained weights: what training starts from. NumPy only."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .description import (
+    Description,
+    LayerDescription,
+    NeuronParameters,
+    ReadoutDescription,
+    SpikingDescription,
+)
+from .encoders import get_encoder
+from .exceptions import ParameterError
+
+__all__ = ["Architecture", "NeuronSettings", "initial_description", "initial_scales"]
+
+# Chosen by measurement (docs/training.md): the drive that lets a neuron of the default parameters fire
+# at 50..150 Hz within 25 steps of 1 ms, and input and spike powers of the data sets that come along.
+_DRIVE_MV = 40.0
+_DRIVE_BIAS_MV = 10.0
+_INPUT_POWER = 0.2
+_SPIKE_POWER = 0.08
+_READOUT_SCALE = 0.5
+
+_MILLI = 1e-3
+
+
+@dataclass(frozen=True)
+class NeuronSettings:
+    """ExpIFRef parameters shared by all hidden neurons, in the units people type."""
+
+    R: float = 1.0  # ohm
+    tau: float = 10.0  # ms
+    tau_ref: float = 1.7  # ms
+    V_th: float = -30.0  # mV
+    V_reset: float = -68.0  # mV
+    V_rest: float = -65.0  # mV
+    V_T: float = -59.9  # mV
+    delta_T: float = 3.48  # mV
+    V_initial: float = -65.0  # mV
+
+    def __post_init__(self) -> None:
+        for part in fields(self):
+            if not math.isfinite(getattr(self, part.name)):
+                raise ParameterError(f"`{part.name}` must be finite, not {getattr(self, part.name)}")
+        for name, unit in (("R", "ohm"), ("tau", "ms"), ("delta_T", "mV")):
+            if getattr(self, name) <= 0:
+                raise ParameterError(f"`{name}` must be above 0 {unit}, not {getattr(self, name):g} {unit}")
+        if self.tau_ref < 0:
+            raise ParameterError(f"`tau_ref` must be at least 0 ms, not {self.tau_ref:g} ms")
+        for name in ("V_reset", "V_T", "V_initial"):
+            if getattr(self, name) >= self.V_th:
+                raise ParameterError(
+                    f"`{name}` must be below `V_th` ({self.V_th:g} mV), not {getattr(self, name):g} mV"
+                )
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Linear -> optional exponential synapse -> ExpIFRef per hidden layer, then Linear -> leaky readout."""
+
+    inputs: int
+    classes: int
+    hidden: tuple[int, ...] = (128,)
+    dt: float = 1.0  # ms
+    steps: int = 25
+    encoder: str = "current"
+    tau_synapse: float | None = None  # ms; None: the current is not filtered
+    tau_readout: float | None = 10.0  # ms; None: a readout without memory
+    neuron: NeuronSettings = field(default_factory=NeuronSettings)
+
+    def __post_init__(self) -> None:
+        get_encoder(self.encoder)
+        for name, count in (("inputs", self.inputs), ("classes", self.classes), ("steps", self.steps)):
+            if count < 1:
+                raise ParameterError(f"`{name}` must be at least 1, not {count}")
+        if not self.hidden or min(self.hidden) < 1:
+            raise ParameterError(
+                f"`hidden` must be one or more layer widths of at least 1, not {list(self.hidden)}"
+            )
+        for name, time in (
+            ("dt", self.dt),
+            ("tau_synapse", self.tau_synapse),
+            ("tau_readout", self.tau_readout),
+        ):
+            if time is not None and not 0 < time < math.inf:
+                raise ParameterError(f"`{name}` must be a time above 0 ms, not {time:g} ms")
+
+
+def initial_scales(architecture: Architecture) -> tuple[float, ...]:
+    """Natural size of each layer's weights times sqrt(fan-in): mA for hidden layers, 1 for the readout.
+
+    Weights start at `scale / sqrt(fan_in)` and an optimizer step is measured in it, so that one learning
+    rate serves layers whose weights differ by their unit.
+    """
+    a = architecture
+    powers = [_INPUT_POWER, *[_SPIKE_POWER] * (len(a.hidden) - 1)]
+    hidden = [_DRIVE_MV * _current_per_drive(a) / math.sqrt(power) for power in powers]
+    return (*hidden, _READOUT_SCALE)
+
+
+def _current_per_drive(architecture: Architecture) -> float:
+    """Milliamperes into the synapse that hold the membrane drive R * I at 1 mV."""
+    a = architecture
+    share_added = 1.0 if a.tau_synapse is None else 1 - math.exp(-a.dt / a.tau_synapse)
+    return share_added / a.neuron.R
+
+
+def initial_description(architecture: Architecture, seed: int = 0) -> Description:
+    """The untrained network: normal weights, a constant bias drive; the same for the same seed."""
+    a = architecture
+    random = np.random.default_rng([seed, 0])
+    scales = initial_scales(a)
+    widths = (a.inputs, *a.hidden, a.classes)
+    bias = _DRIVE_BIAS_MV * _current_per_drive(a)
+    layers: list[LayerDescription] = []
+    for index, neurons in enumerate(a.hidden):
+        weight = random.normal(0, scales[index] / math.sqrt(widths[index]), (widths[index], neurons))
+        layers.append(
+            SpikingDescription(
+                name=f"hidden{index}",
+                weight=weight * _MILLI,
+                bias=np.full(neurons, bias * _MILLI),
+                tau_synapse=_repeat(a.tau_synapse, neurons),
+                neuron=_neuron_parameters(a.neuron, neurons),
+            )
+        )
+    layers.append(
+        ReadoutDescription(
+            name="readout",
+            weight=random.normal(0, scales[-1] / math.sqrt(widths[-2]), (widths[-2], a.classes)),
+            bias=np.zeros(a.classes),
+            tau=_repeat(a.tau_readout, a.classes),
+        )
+    )
+    return Description(a.dt * _MILLI, a.inputs, tuple(layers), a.encoder, a.steps)
+
+
+def _repeat(time_ms: float | None, neurons: int) -> NDArray[np.float64] | None:
+    return None if time_ms is None else np.full(neurons, time_ms * _MILLI)
+
+
+def _neuron_parameters(settings: NeuronSettings, neurons: int) -> NeuronParameters:
+    s = settings
+    milli = (s.tau, s.tau_ref, s.V_th, s.V_reset, s.V_rest, s.V_T, s.delta_T, s.V_initial)
+    return NeuronParameters(np.full(neurons, s.R), *[np.full(neurons, value * _MILLI) for value in milli])

@@ -1,0 +1,248 @@
+"""Model files: a network description in safetensors, with its metadata. Read and written without JAX.
+
+Tensors are float64 in SI units, named `<layer>.weight`, `<layer>.bias`, `<layer>.tau` (of the synapse or
+the readout; absent when there is none) and `<layer>.neuron.<parameter>`. The metadata hold the format and
+its version, dt in seconds, encoder, steps, the kinds of the layers, and, for networks trained here, their
+architecture and metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from .architecture import Architecture, NeuronSettings
+from .description import (
+    Description,
+    LayerDescription,
+    NeuronParameters,
+    ReadoutDescription,
+    SpikingDescription,
+)
+from .encoders import get_encoder
+from .exceptions import FileFormatError, ParameterError
+from .files import write_bytes
+
+if TYPE_CHECKING:
+    from .networks import SpikingNetwork
+
+__all__ = [
+    "ModelFile",
+    "load_model",
+    "read_description",
+    "read_model",
+    "read_tensors",
+    "save_description",
+    "save_model",
+]
+
+_FORMAT = "expifref-model"
+_VERSION = "1"
+_SPIKING, _READOUT = "spiking", "readout"
+_NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
+
+Tensors = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model file holds."""
+
+    description: Description
+    architecture: Architecture | None = None  # None for a network that was built elsewhere
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+def save_model(path: Path, model: ModelFile) -> None:
+    """Write `model` to `path`, whole or not at all.
+
+    Raises:
+        FileFormatError: the file cannot be written.
+        ParameterError: the description breaks its rules (the message names the layer).
+    """
+    check_description(model.description)
+    d = model.description
+    network = {
+        "dt": d.dt,
+        "inputs": d.inputs,
+        "encoder": d.encoder,
+        "steps": d.steps,
+        "layers": [
+            {"name": layer.name, "kind": _kind(layer), "filtered": _tau(layer) is not None}
+            for layer in d.layers
+        ],
+    }
+    metadata = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "units": "SI",
+        "network": json.dumps(network),
+        "metrics": json.dumps(dict(model.metrics)),
+    }
+    if model.architecture is not None:
+        metadata["architecture"] = json.dumps(asdict(model.architecture))
+    tensors = {name: value for layer in d.layers for name, value in _layer_tensors(layer).items()}
+    write_bytes(path, safetensors.numpy.save(tensors, metadata))
+
+
+def save_description(path: Path, description: Description) -> None:
+    """Write a description, for example that of a network of your own, as a model file."""
+    save_model(path, ModelFile(description))
+
+
+def read_description(path: Path) -> Description:
+    """The network in the model file at `path`; errors as `read_model`."""
+    return read_model(path).description
+
+
+def read_model(path: Path) -> ModelFile:
+    """Read a model file, without JAX.
+
+    Raises:
+        FileFormatError: the file is missing, truncated, foreign, or of another version.
+        ParameterError: a weight or parameter is NaN, infinite or out of its range.
+    """
+    tensors, metadata = read_tensors(path)
+    if metadata.get("format") != _FORMAT:
+        raise FileFormatError(
+            f"`{path}` must be a model file written by expifref, but is another safetensors file"
+        )
+    if metadata.get("version") != _VERSION:
+        raise FileFormatError(
+            f"`{path}` must have the model format version {_VERSION}, not {metadata.get('version')}; "
+            "use the expifref release that wrote it"
+        )
+    try:
+        model = _parse(tensors, metadata)
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        raise FileFormatError(f"`{path}` must hold a complete network, but its {error} is damaged") from error
+    check_description(model.description)
+    return model
+
+
+def load_model(path: Path) -> SpikingNetwork:
+    """The network in the model file at `path` as a brainstate module; errors as `read_model`."""
+    from .networks import SpikingNetwork
+
+    return SpikingNetwork(read_description(path))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """All tensors and the metadata of a safetensors file; raises FileFormatError when there is none."""
+    if not path.is_file():
+        raise FileFormatError(f"`{path}` must be a model file, but does not exist")
+    try:
+        with safetensors.safe_open(str(path), framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise FileFormatError(
+            f"`{path}` must be a complete safetensors file, but is truncated or of another kind"
+        ) from error
+
+
+def check_description(description: Description) -> None:
+    """Raise ParameterError unless every number of `description` obeys its rule, and the shapes fit."""
+    get_encoder(description.encoder)
+    if not (0 < description.dt < np.inf and description.steps >= 1):
+        raise ParameterError(
+            f"`dt` must be above 0 s and `steps` at least 1, not {description.dt} s and {description.steps}"
+        )
+    width = description.inputs
+    for layer in description.layers:
+        _check_shapes(layer, width)
+        for name, values in _layer_tensors(layer).items():
+            _check(name, values, np.isfinite(values), "finite")
+        width = layer.weight.shape[1]
+        tau = _tau(layer)
+        if tau is not None:
+            _check(f"{layer.name}.tau", tau, tau > 0, "above 0 s")
+        if isinstance(layer, SpikingDescription):
+            _check_neuron(layer)
+
+
+def _check_neuron(layer: SpikingDescription) -> None:
+    n, prefix = layer.neuron, f"{layer.name}.neuron"
+    _check(f"{prefix}.tau", n.tau, n.tau > 0, "above 0 s")
+    _check(f"{prefix}.delta_t", n.delta_t, n.delta_t > 0, "above 0 V")
+    _check(f"{prefix}.tau_ref", n.tau_ref, n.tau_ref >= 0, "at least 0 s")
+    for name in ("v_reset", "v_t", "v_initial"):
+        values = getattr(n, name)
+        _check(f"{prefix}.{name}", values, values < n.v_th, "below `v_th`")
+
+
+def _check_shapes(layer: LayerDescription, inputs: int) -> None:
+    if layer.weight.ndim != 2 or layer.weight.shape[0] != inputs:
+        raise ParameterError(
+            f"`{layer.name}.weight` must have the shape [{inputs}, neurons], not {list(layer.weight.shape)}"
+        )
+    neurons = layer.weight.shape[1]
+    for name, values in _layer_tensors(layer).items():
+        if values.ndim == 1 and values.shape != (neurons,):
+            raise ParameterError(f"`{name}` must have the shape [{neurons}], not {list(values.shape)}")
+
+
+def _check(name: str, values: NDArray[np.float64], allowed: NDArray[np.bool_], rule: str) -> None:
+    if not allowed.all():
+        index = tuple(np.argwhere(~allowed)[0].tolist())
+        raise ParameterError(f"`{name}` must be {rule}, not {values[index]:g} at {list(index)}")
+
+
+def _kind(layer: LayerDescription) -> str:
+    return _SPIKING if isinstance(layer, SpikingDescription) else _READOUT
+
+
+def _tau(layer: LayerDescription) -> NDArray[np.float64] | None:
+    return layer.tau_synapse if isinstance(layer, SpikingDescription) else layer.tau
+
+
+def _layer_tensors(layer: LayerDescription) -> Tensors:
+    tensors = {"weight": layer.weight, "bias": layer.bias}
+    tau = _tau(layer)
+    if tau is not None:
+        tensors["tau"] = tau
+    if isinstance(layer, SpikingDescription):
+        tensors |= {f"neuron.{name}": getattr(layer.neuron, name) for name in _NEURON_PARAMETERS}
+    # safetensors writes the buffer as it lies in memory
+    return {f"{layer.name}.{name}": np.ascontiguousarray(value, "<f8") for name, value in tensors.items()}
+
+
+def _parse(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> ModelFile:
+    network = json.loads(metadata["network"])
+    description = Description(
+        dt=float(network["dt"]),
+        inputs=int(network["inputs"]),
+        layers=tuple(_parse_layer(layer, tensors) for layer in network["layers"]),
+        encoder=str(network["encoder"]),
+        steps=int(network["steps"]),
+    )
+    return ModelFile(description, _parse_architecture(metadata), json.loads(metadata["metrics"]))
+
+
+def _parse_layer(entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> LayerDescription:
+    name = str(entry["name"])
+
+    def tensor(part: str) -> NDArray[np.float64]:
+        return tensors[f"{name}.{part}"].astype(np.float64)
+
+    tau = tensor("tau") if entry["filtered"] else None
+    if entry["kind"] == _READOUT:
+        return ReadoutDescription(name, tensor("weight"), tensor("bias"), tau)
+    neuron = NeuronParameters(**{key: tensor(f"neuron.{key}") for key in _NEURON_PARAMETERS})
+    return SpikingDescription(name, tensor("weight"), tensor("bias"), tau, neuron)
+
+
+def _parse_architecture(metadata: dict[str, str]) -> Architecture | None:
+    if "architecture" not in metadata:
+        return None
+    values = json.loads(metadata["architecture"])
+    values["hidden"] = tuple(values["hidden"])
+    values["neuron"] = NeuronSettings(**values["neuron"])
+    return Architecture(**values)

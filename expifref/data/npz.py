@@ -1,0 +1,101 @@
+"""A user's own data set from an `.npz` file."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.exceptions import DataError
+
+from .dataset import Dataset, stratified_split
+
+__all__ = ["load_npz"]
+
+_SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
+_WHOLE_KEYS = ("x", "y")
+_TEST_SHARE = 0.2
+
+
+def load_npz(path: Path, seed: int = 0) -> Dataset:
+    """Read `x_train, y_train, x_test, y_test`, or `x, y` split 80/20 per class by `seed`.
+
+    Images are uint8 (0..255 stands for 0..1) or floats in [0, 1], `[samples, ...]`; labels are integers
+    from 0, `[samples]`.
+
+    Raises:
+        DataError: the file is missing, damaged, holds Python objects, or its arrays break the rules above.
+    """
+    arrays = _read_arrays(path)
+    if "x" in arrays:
+        images, labels = _images(path, "x", arrays["x"]), _labels(path, "y", arrays["y"])
+        if labels.shape != (len(images),):
+            raise DataError(
+                f"{path}: `y` must have the shape [{len(images)}], one label per image, "
+                f"not {list(labels.shape)}"
+            )
+        train, test = stratified_split(labels, _TEST_SHARE, seed)
+        parts = (images[train], labels[train], images[test], labels[test])
+    else:
+        parts = (
+            _images(path, "x_train", arrays["x_train"]),
+            _labels(path, "y_train", arrays["y_train"]),
+            _images(path, "x_test", arrays["x_test"]),
+            _labels(path, "y_test", arrays["y_test"]),
+        )
+    classes = 1 + max(int(parts[1].max(initial=0)), int(parts[3].max(initial=0)))
+    return Dataset(path.stem, *parts, classes=classes)
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+    if not path.is_file():
+        raise DataError(f"the data file {path} does not exist")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = {name.removesuffix(".npy") for name in archive.namelist()}
+        keys = _choose_keys(path, names)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: _read_member(path, key, arrays) for key in keys}
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        raise DataError(f"{path} must be a complete .npz file; it is truncated or of another kind") from error
+
+
+def _choose_keys(path: Path, names: set[str]) -> tuple[str, ...]:
+    for keys in (_SPLIT_KEYS, _WHOLE_KEYS):
+        if names.issuperset(keys):
+            return keys
+    raise DataError(
+        f"{path} must hold the arrays x_train, y_train, x_test, y_test (or x, y); "
+        f"it holds {', '.join(sorted(names)) or 'none'}"
+    )
+
+
+def _read_member(path: Path, key: str, arrays: np.lib.npyio.NpzFile) -> NDArray[np.generic]:
+    try:
+        array: NDArray[np.generic] = np.asarray(arrays[key])
+    except ValueError as error:
+        raise DataError(
+            f"{path}: `{key}` must be an array of numbers; it holds Python objects or is damaged"
+        ) from error
+    if array.ndim == 0:
+        raise DataError(f"{path}: `{key}` must be an array with one entry per sample, not a single value")
+    return array
+
+
+def _images(path: Path, key: str, array: NDArray[np.generic]) -> NDArray[np.float32]:
+    if array.dtype == np.uint8:
+        scaled: NDArray[np.float32] = array.astype(np.float32) / np.float32(255)
+    elif array.dtype.kind == "f":
+        scaled = array.astype(np.float32)
+    else:
+        raise DataError(f"{path}: `{key}` must hold uint8 or floats in [0, 1], not {array.dtype}")
+    return scaled.reshape(len(scaled), -1) if scaled.size else scaled
+
+
+def _labels(path: Path, key: str, array: NDArray[np.generic]) -> NDArray[np.int64]:
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{path}: `{key}` must hold integer labels, not {array.dtype}")
+    return array.astype(np.int64)

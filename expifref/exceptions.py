@@ -1,0 +1,63 @@
+"""Every error this project raises on purpose.
+
+    ExpifrefError
+    ├── ParameterError           a parameter, unit or option breaks its rule
+    ├── DataError                a data set or trace file cannot be used
+    ├── UnsupportedError         a module or feature that has no integer lowering
+    ├── FileFormatError          a file is truncated, edited, foreign or of another version
+    ├── ProfileError             a hardware profile is unknown or inconsistent
+    ├── CapacityError            the network does not fit the device
+    ├── RangeError               a width cannot be proven large enough
+    └── MissingToolError         an optional library or external tool is not there
+
+A message is one sentence a user can act on: what must hold, what was found, what to do.
+The command line turns every `ExpifrefError` into that sentence on stderr and exit code 2.
+"""
+
+__all__ = [
+    "CapacityError",
+    "DataError",
+    "ExpifrefError",
+    "FileFormatError",
+    "MissingToolError",
+    "ParameterError",
+    "ProfileError",
+    "RangeError",
+    "UnsupportedError",
+]
+
+
+class ExpifrefError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class ParameterError(ExpifrefError, ValueError):
+    """A parameter, unit or option breaks its rule."""
+
+
+class DataError(ExpifrefError, ValueError):
+    """A data set or trace file cannot be used."""
+
+
+class UnsupportedError(ExpifrefError):
+    """A module or feature has no integer lowering."""
+
+
+class FileFormatError(ExpifrefError):
+    """A file is truncated, edited, foreign or of another version."""
+
+
+class ProfileError(ExpifrefError):
+    """A hardware profile is unknown or inconsistent."""
+
+
+class CapacityError(ExpifrefError):
+    """The network does not fit the device."""
+
+
+class RangeError(ExpifrefError):
+    """A width cannot be proven large enough."""
+
+
+class MissingToolError(ExpifrefError):
+    """An optional library or external tool is not there."""

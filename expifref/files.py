@@ -1,0 +1,71 @@
+"""Reading JSON with sentences for errors, and writing files whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from expifref.exceptions import FileFormatError
+
+__all__ = ["read_json", "write_bytes", "write_text", "write_with"]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; raises FileFormatError when there is none."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileFormatError(f"`{path}` cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise FileFormatError(f"`{path}` must be a JSON file in UTF-8, but is not text") from None
+    try:
+        document = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = (
+            f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        )
+        raise FileFormatError(
+            f"`{path}` must hold one complete JSON object, but is cut or damaged{where}"
+        ) from None
+    if not isinstance(document, dict):
+        raise FileFormatError(f"`{path}` must hold a JSON object, not a {type(document).__name__}")
+    return document
+
+
+def write_with(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` make a file beside `path`, then put it in place; on failure nothing is left behind."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
+    beside = Path(name)
+    try:
+        write(beside)
+        beside.chmod(0o644)
+        beside.replace(path)
+    except OSError as error:
+        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            beside.unlink()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, whole or not at all."""
+    write_with(path, lambda beside: _discard(beside.write_bytes(data)))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` in UTF-8, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def _discard(_value: object) -> None:
+    """Turn a value into None, for callbacks that must not return one."""

@@ -1,0 +1,129 @@
+"""The gradient of the canonical step: chosen, bounded and separate from the forward values.
+
+The derivative of the true step is useless for training: just below the cutoff one step multiplies a
+difference by `exp(z)` with z far above 50, and the clamp then multiplies by zero. So the forward values
+come from `canonical_step` alone, and the backward pass follows a path of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from .dynamics import NeuronConstants, StepResult, canonical_step, phi
+from .exceptions import ParameterError
+
+__all__ = ["GradientRules", "differentiable_step", "reset_membrane", "spike_argument"]
+
+Array = Any  # a JAX array or tracer
+Surrogate = Callable[[Array], Array]
+ResetMode = Literal["soft", "hard"]
+
+
+@dataclass(frozen=True)
+class GradientRules:
+    """How the backward pass treats the parts of the step that have no useful derivative.
+
+    `growth_limit` is the largest z = dt * J the backward pass sees: one step multiplies a membrane
+    gradient by a factor between 0 and `exp(growth_limit)`.
+    """
+
+    clamp: Literal["stop", "pass"] = "pass"  # a clamped candidate hands its gradient on, or not
+    phi: Literal["stop", "full"] = "stop"  # the growth factor phi(z) counts as a constant, or not
+    growth_limit: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("clamp", ("stop", "pass")), ("phi", ("stop", "full"))):
+            if getattr(self, name) not in allowed:
+                raise ParameterError(
+                    f'`{name}` must be "{allowed[0]}" or "{allowed[1]}", not {getattr(self, name)!r}'
+                )
+        if not 0 <= self.growth_limit <= 20:
+            raise ParameterError(f"`growth_limit` must lie between 0 and 20, not {self.growth_limit:g}")
+
+
+@jax.custom_jvp
+def _graft(value: Array, path: Array) -> Array:
+    """`value` as it is, with the derivative of `path`."""
+    del path
+    return value
+
+
+@_graft.defjvp
+def _graft_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    return primals[0], tangents[1]
+
+
+def spike_argument(v: Array, v_th: Array, v_reset: Array) -> Array:
+    """What the surrogate sees: 0 at the cutoff, -1 at reset. Same shape as `v`, dimensionless."""
+    return (v - v_th) / (v_th - v_reset)
+
+
+def reset_membrane(v: Array, constants: NeuronConstants, spk_fun: Surrogate, spk_reset: ResetMode) -> Array:
+    """The membrane potential a step starts from: `V_reset` after a spike, else `v`.
+
+    The value is assigned in both modes. With "soft" the gradient is that of `v - (V_th - V_reset) * spike`,
+    so it reaches the surrogate; with "hard" a spike ends it.
+    """
+    c = constants
+    spiked = v >= c.v_th
+    held = jnp.where(spiked, c.v_reset, v)
+    if spk_reset == "hard":
+        return held
+    return _graft(held, v - (c.v_th - c.v_reset) * spk_fun(spike_argument(v, c.v_th, c.v_reset)))
+
+
+def differentiable_step(
+    held: Array,
+    refractory: Array,
+    current: Array,
+    delta: Array,
+    constants: NeuronConstants,
+    dt: float,
+    rules: GradientRules,
+) -> StepResult:
+    """`canonical_step` in JAX with a bounded gradient to the membrane, the current and the delta input.
+
+    `held` comes from `reset_membrane`; everything else as in `canonical_step`. The neuron parameters are
+    constants: no gradient flows to them. The gradient is finite wherever `held` and `R * current` are.
+    """
+    c: NeuronConstants = jax.tree.map(jax.lax.stop_gradient, constants)
+    result = canonical_step(held, refractory, current, delta, c, dt, jnp)
+    membrane_factor, current_factor = _factors(*jax.lax.stop_gradient((held, current)), c, dt, rules)
+    path = membrane_factor * held + current_factor * current + delta
+    if rules.clamp == "stop":
+        path = jnp.where(result.v < c.v_th, path, jax.lax.stop_gradient(path))
+    path = jnp.where(refractory > 0, held, path)
+    return result._replace(v=_graft(result.v, path))
+
+
+def _factors(
+    held: Array, current: Array, c: NeuronConstants, dt: float, rules: GradientRules
+) -> tuple[Array, Array]:
+    """Derivatives of the candidate with respect to the membrane and the current, with z held at the limit.
+
+    Limiting exp((V - V_T) / delta_T) itself, not only z, keeps both factors those of one smooth step.
+    """
+    a = dt / c.tau
+    exponential = jnp.exp((held - c.v_t) / c.delta_t)
+    growth = jnp.minimum(exponential, 1 + rules.growth_limit / a)
+    z = a * (growth - 1)
+    current_factor = a * phi(z, jnp) * c.resistance
+    membrane_factor = jnp.exp(z)  # 1 + a * phi(z) * (growth - 1)
+    if rules.phi == "full":
+        drift = -(held - c.v_rest) + c.delta_t * growth + c.resistance * current
+        slope = jnp.where(exponential > growth, 0.0, a * growth / c.delta_t)
+        membrane_factor = membrane_factor + a * _phi_slope(z) * slope * drift
+    return jnp.clip(membrane_factor, 0.0, math.exp(rules.growth_limit)), current_factor
+
+
+def _phi_slope(z: Array) -> Array:
+    """Derivative of phi; its first two Taylor terms where the quotient would cancel."""
+    small = jnp.abs(z) < 1e-2
+    safe = jnp.where(small, 1.0, z)
+    return jnp.where(small, 0.5 + z / 3, (jnp.exp(safe) - phi(safe, jnp)) / safe)

@@ -1,0 +1,174 @@
+"""Networks of ExpIFRef neurons as brainstate modules, and the same networks as pure functions for JAX.
+
+The network is feed forward and a spike passes through all layers within one step, so the layers can run
+one after the other over all steps: one matrix product per layer instead of one per step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import brainstate
+import braintools
+import jax.numpy as jnp
+import numpy as np
+import saiunit as u
+from numpy.typing import NDArray
+
+from .architecture import Architecture, initial_description
+from .description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from .encoders import get_encoder
+from .gradient import GradientRules
+from .neuron import ExpIFRef
+from .synapse import ExponentialSynapse, LeakyReadout
+
+__all__ = ["Parameters", "SpikingNetwork", "build_network", "parameters", "pure_run", "with_parameters"]
+
+Array = Any  # a JAX array or tracer
+Parameters = dict[str, Array]
+"""Trainable values by name, `hidden0.weight`, ..., as plain arrays: mA before neurons, else no unit."""
+
+_MILLI = 1e-3
+
+
+class SpikingNetwork(brainstate.nn.Sequential):
+    """The network that `description` describes, as a Sequential of Linear, synapse, neuron, ..., readout.
+
+    `network(x)` advances all layers by one step of `description.dt`, which the environment has to
+    provide; `run` does whole sequences.
+    """
+
+    def __init__(
+        self,
+        description: Description,
+        gradient: GradientRules = GradientRules(),
+        values: Parameters | None = None,
+    ) -> None:
+        values = parameters(description) if values is None else values
+        super().__init__(*[m for layer in description.layers for m in _modules(layer, values, gradient)])
+        self.description = description
+
+    def run(self, frames: Array) -> tuple[Array, tuple[Array, ...]]:
+        """All steps for a batch from the initial state.
+
+        Args:
+            frames: encoder output, uint8 `[steps, batch, inputs]`, or `[1, batch, inputs]` for an input
+                that is the same at every step.
+
+        Returns:
+            the last layer's output `[steps, batch, classes]`, and the spikes of each hidden layer,
+            `[steps, batch, neurons]`.
+        """
+        plan = self.description
+        signal = frames.astype(jnp.float32) * get_encoder(plan.encoder).scale
+        steps = plan.steps if frames.shape[0] == 1 else frames.shape[0]
+        spikes = []
+        with brainstate.environ.context(dt=plan.dt / _MILLI * u.ms):
+            brainstate.nn.init_all_states(self, frames.shape[1])
+            for module in self.layers:
+                if isinstance(module, brainstate.nn.Linear):
+                    signal = module(signal)
+                    continue
+                if signal.shape[0] != steps:
+                    signal = u.math.broadcast_to(signal, (steps, *signal.shape[1:]))
+                signal = brainstate.transform.for_loop(module.update, signal)
+                if isinstance(module, ExpIFRef):
+                    spikes.append(signal)
+        return signal, tuple(spikes)
+
+
+def build_network(
+    architecture: Architecture, seed: int = 0, gradient: GradientRules = GradientRules()
+) -> SpikingNetwork:
+    """An untrained network; the same weights for the same seed."""
+    return SpikingNetwork(initial_description(architecture, seed), gradient)
+
+
+def parameters(description: Description) -> Parameters:
+    """The trainable values of `description` in float32."""
+    return {
+        f"{layer.name}.{part}": jnp.asarray(getattr(layer, part) / _unit(layer), jnp.float32)
+        for layer in description.layers
+        for part in ("weight", "bias")
+    }
+
+
+def with_parameters(description: Description, values: Parameters) -> Description:
+    """`description` with the weights and biases of `values`, in SI units and float64."""
+
+    def updated(layer: LayerDescription) -> LayerDescription:
+        return replace(
+            layer,
+            weight=_float64(values[f"{layer.name}.weight"]) * _unit(layer),
+            bias=_float64(values[f"{layer.name}.bias"]) * _unit(layer),
+        )
+
+    return replace(description, layers=tuple(updated(layer) for layer in description.layers))
+
+
+def pure_run(
+    description: Description,
+    values: Parameters,
+    frames: Array,
+    gradient: GradientRules = GradientRules(),
+) -> tuple[Array, tuple[Array, ...]]:
+    """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can transform.
+
+    The modules live as long as the trace: a module from outside would be left holding tracers.
+    """
+    return SpikingNetwork(description, gradient, values).run(frames)
+
+
+def _modules(layer: LayerDescription, values: Parameters, gradient: GradientRules) -> list[Any]:
+    inputs, outputs = layer.weight.shape
+    weight, bias = (_quantity(values[f"{layer.name}.{part}"], layer) for part in ("weight", "bias"))
+    linear = brainstate.nn.Linear(inputs, outputs, w_init=weight, b_init=bias)
+    if not isinstance(layer, SpikingDescription):
+        return [linear] if layer.tau is None else [linear, LeakyReadout(outputs, tau=_ms(layer.tau))]
+    neuron = _neuron(layer.neuron, gradient)
+    if layer.tau_synapse is None:
+        return [linear, neuron]
+    return [linear, ExponentialSynapse(outputs, tau=_ms(layer.tau_synapse)), neuron]
+
+
+def _neuron(p: NeuronParameters, gradient: GradientRules) -> ExpIFRef:
+    return ExpIFRef(
+        len(p.tau),
+        R=_compact(p.resistance) * u.ohm,
+        tau=_ms(p.tau),
+        tau_ref=_ms(p.tau_ref),
+        V_th=_mv(p.v_th),
+        V_reset=_mv(p.v_reset),
+        V_rest=_mv(p.v_rest),
+        V_T=_mv(p.v_t),
+        delta_T=_mv(p.delta_t),
+        V_initializer=braintools.init.Constant(_mv(p.v_initial)),
+        gradient=gradient,
+    )
+
+
+def _compact(values: NDArray[np.float64]) -> Any:
+    """One number for a uniform population: XLA folds what depends on it."""
+    return float(values[0]) if (values == values[0]).all() else values
+
+
+def _ms(values: NDArray[np.float64]) -> Any:
+    return _compact(values / _MILLI) * u.ms
+
+
+def _mv(values: NDArray[np.float64]) -> Any:
+    return _compact(values / _MILLI) * u.mV
+
+
+def _unit(layer: LayerDescription) -> float:
+    """SI value of one unit of the layer's trainable numbers."""
+    return _MILLI if isinstance(layer, SpikingDescription) else 1.0
+
+
+def _quantity(value: Array, layer: LayerDescription) -> Any:
+    return value * u.mA if isinstance(layer, SpikingDescription) else value
+
+
+def _float64(value: Array) -> NDArray[np.float64]:
+    return np.asarray(value).astype(np.float64)

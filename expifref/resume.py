@@ -1,0 +1,81 @@
+"""The state of an unfinished training run, kept beside the model file so that it can go on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors.numpy
+
+from .checkpoint import read_tensors
+from .exceptions import FileFormatError, ParameterError
+from .files import write_bytes
+from .progress import EpochReport
+from .training_step import Carry
+
+__all__ = ["TrainingState", "load_state", "resume_path", "save_state"]
+
+_FORMAT = "expifref-resume"
+_VERSION = "1"
+
+Identity = dict[str, Any]
+"""What a run depends on, flat and JSON-ready; a run may go on only under the same."""
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything the next epoch depends on, and the reports so far."""
+
+    carry: Carry
+    history: tuple[EpochReport, ...] = ()
+
+
+def resume_path(path: Path) -> Path:
+    """Where the state of the run that writes the model file `path` is kept."""
+    return path.with_name(path.name + ".resume")
+
+
+def save_state(path: Path, state: TrainingState, identity: Identity) -> None:
+    """Write `state` to `path`, whole or not at all; raises FileFormatError when it cannot be written."""
+    leaves = jax.tree.leaves(state.carry)
+    metadata = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "identity": json.dumps(identity),
+        "history": json.dumps([asdict(report) for report in state.history]),
+    }
+    tensors = {f"leaf{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+    write_bytes(path, safetensors.numpy.save(tensors, metadata))
+
+
+def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
+    """Read the state at `path` into the structure of `start`, the carry of a fresh run.
+
+    Raises:
+        FileFormatError: the file is missing, damaged, foreign or of another version.
+        ParameterError: the run that wrote it had another data set, architecture or setting.
+    """
+    tensors, metadata = read_tensors(path)
+    if (metadata.get("format"), metadata.get("version")) != (_FORMAT, _VERSION):
+        raise FileFormatError(f"`{path}` must be a training state of this version; train without resuming")
+    _check_identity(json.loads(metadata["identity"]), identity)
+    leaves, structure = jax.tree.flatten(start)
+    stored = [tensors.get(f"leaf{i:04d}") for i in range(len(leaves))]
+    if any(s is None or s.shape != leaf.shape for s, leaf in zip(stored, leaves, strict=True)):
+        raise FileFormatError(f"`{path}` must hold the state of this network; train without resuming")
+    carry = jax.tree.unflatten(structure, [jnp.asarray(s) for s in stored])
+    history = tuple(EpochReport(**report) for report in json.loads(metadata["history"]))
+    return TrainingState(carry, history)
+
+
+def _check_identity(found: Identity, wanted: Identity) -> None:
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise ParameterError(
+                f"a run can only be resumed as it began: `{name}` was {found.get(name)!r}, not {value!r}"
+            )

@@ -1,0 +1,100 @@
+"""The float network in NumPy float64: what calibration looks at and comparison compares with.
+
+JAX-free, so that lowering and comparing need no training stack. The step itself is
+`expifref.dynamics.canonical_step`, the same function that the trained network runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
+from .dynamics import NeuronConstants, canonical_step, refractory_steps
+
+__all__ = ["LayerState", "LayerStep", "constants", "input_scale", "simulate"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LayerState:
+    """State of one layer, each `[batch, neurons]`."""
+
+    v: Floats  # V; the readout value in a readout layer
+    filtered: Floats  # A, the synapse's current; unused without a synapse
+    refractory: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LayerStep:
+    """What one layer did in one step."""
+
+    current: Floats  # A into the membrane, or the readout's increment, [batch, neurons]
+    state: LayerState
+    spikes: NDArray[np.bool_]
+
+
+def constants(neuron: NeuronParameters, dt: float) -> NeuronConstants:
+    """The parameters in the form that the canonical step takes."""
+    steps = np.array([refractory_steps(t, dt) for t in neuron.tau_ref.tolist()], np.int64)
+    n = neuron
+    return NeuronConstants(n.resistance, n.tau, n.v_th, n.v_reset, n.v_rest, n.v_t, n.delta_t, steps)
+
+
+def input_scale(encoder: str) -> float:
+    """Real value of one input unit: a direct current arrives as 0..255 for 0..1, a spike as 1."""
+    return 1 / 255 if encoder == "current" else 1.0
+
+
+def initial(layer: SpikingDescription | ReadoutDescription, batch: int) -> LayerState:
+    """State of `layer` before the first step."""
+    zeros = np.zeros((batch, layer.weight.shape[1]))
+    if isinstance(layer, ReadoutDescription):
+        return LayerState(zeros, zeros, zeros.astype(np.int64))
+    return LayerState(np.tile(layer.neuron.v_initial, (batch, 1)), zeros, zeros.astype(np.int64))
+
+
+def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tuple[LayerStep, ...]]:
+    """Yield, step by step, what every layer did for `spikes`, uint8 `[steps, batch, inputs]`."""
+    states = [initial(layer, spikes.shape[1]) for layer in description.layers]
+    fixed = [
+        constants(layer.neuron, description.dt) if isinstance(layer, SpikingDescription) else None
+        for layer in description.layers
+    ]
+    scale = input_scale(description.encoder)
+    for inputs in spikes:
+        signal: Floats = inputs.astype(np.float64) * scale
+        steps: list[LayerStep] = []
+        for index, layer in enumerate(description.layers):
+            increment = signal @ layer.weight + layer.bias
+            step = layer_step(layer, fixed[index], states[index], increment, description.dt)
+            states[index] = step.state
+            signal = step.spikes.astype(np.float64)
+            steps.append(step)
+        yield tuple(steps)
+
+
+def layer_step(
+    layer: SpikingDescription | ReadoutDescription,
+    fixed: NeuronConstants | None,
+    state: LayerState,
+    increment: Floats,
+    dt: float,
+) -> LayerStep:
+    """Advance one layer by one step; `increment` is `W s + b`."""
+    if isinstance(layer, ReadoutDescription) or fixed is None:
+        tau = layer.tau if isinstance(layer, ReadoutDescription) else None
+        kept = 0.0 if tau is None else np.exp(-dt / tau)
+        value = kept * state.v + increment
+        silent = np.zeros(value.shape, np.bool_)
+        return LayerStep(increment, LayerState(value, state.filtered, state.refractory), silent)
+    current = increment
+    if layer.tau_synapse is not None:
+        current = np.exp(-dt / layer.tau_synapse) * state.filtered + increment
+    with np.errstate(over="ignore"):  # far above V_T the growth overflows to inf and the clamp takes it
+        result = canonical_step(state.v, state.refractory, current, 0.0, fixed, dt)
+    return LayerStep(current, LayerState(result.v, current, result.refractory), result.spikes)

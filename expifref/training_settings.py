@@ -1,0 +1,75 @@
+"""What can be chosen about a training run, and the choices that suit each data set. No JAX."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from .architecture import Architecture
+from .exceptions import ParameterError
+
+__all__ = ["TrainingSettings", "default_architecture", "default_settings"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """Adam with a cosine schedule on the cross-entropy of the mean readout."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-2  # of each weight's natural size, see `initial_scales`
+    seed: int = 0
+    rate_penalty: float = 0.0  # weight of the penalty on neurons that fire above `rate_limit`
+    rate_limit: float = 150.0  # Hz
+    target_accuracy: float | None = None  # stop once the held-out samples reach it
+    patience: int | None = None  # stop after so many epochs without a better held-out accuracy
+    held_out_share: float = 0.1  # of the training samples; used only with an early stop
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ParameterError(f"`{name}` must be at least {least}, not {getattr(self, name)}")
+        for name in ("learning_rate", "rate_limit"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ParameterError(f"`{name}` must be above 0 and finite, not {getattr(self, name):g}")
+        if not 0 <= self.rate_penalty < math.inf:
+            raise ParameterError(f"`rate_penalty` must be at least 0 and finite, not {self.rate_penalty:g}")
+        if self.target_accuracy is not None and not 0 < self.target_accuracy <= 1:
+            raise ParameterError(f"`target_accuracy` must lie in (0, 1], not {self.target_accuracy:g}")
+        if self.patience is not None and self.patience < 1:
+            raise ParameterError(f"`patience` must be at least 1 epoch, not {self.patience}")
+        if not 0 < self.held_out_share < 1:
+            raise ParameterError(f"`held_out_share` must lie between 0 and 1, not {self.held_out_share:g}")
+
+    @property
+    def may_stop_early(self) -> bool:
+        """Whether samples have to be held out to decide when to stop."""
+        return self.target_accuracy is not None or self.patience is not None
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    hidden: tuple[int, ...]
+    encoder: str
+    epochs: int
+    batch_size: int
+    learning_rate: float
+
+
+_DEFAULTS = {
+    "digits": _Defaults((128,), "current", 30, 64, 1e-2),
+    "fashion-mnist": _Defaults((256,), "current", 8, 256, 1e-2),
+}
+_OTHER = _Defaults((128,), "current", 30, 64, 1e-2)
+
+
+def default_architecture(dataset: str, inputs: int, classes: int) -> Architecture:
+    """The network that suits the data set called `dataset`; any other name gets the general choice."""
+    chosen = _DEFAULTS.get(dataset, _OTHER)
+    return Architecture(inputs, classes, hidden=chosen.hidden, encoder=chosen.encoder)
+
+
+def default_settings(dataset: str) -> TrainingSettings:
+    """The settings that suit the data set called `dataset`; any other name gets the general choice."""
+    chosen = _DEFAULTS.get(dataset, _OTHER)
+    return TrainingSettings(chosen.epochs, chosen.batch_size, chosen.learning_rate)

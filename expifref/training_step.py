@@ -1,0 +1,100 @@
+"""The compiled parts of training: one optimizer step, and the prediction of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from .description import Description
+from .gradient import GradientRules
+from .networks import Parameters, pure_run
+from .training_settings import TrainingSettings
+
+__all__ = ["BatchResult", "Carry", "make_optimizer", "make_predict", "make_step", "to_natural", "to_physical"]
+
+Array = Any  # a JAX array or tracer
+Scales = dict[str, float]
+
+
+class Carry(NamedTuple):
+    """What one optimizer step hands to the next. `natural` are the weights divided by their scales."""
+
+    natural: Parameters
+    optimizer: optax.OptState
+
+
+class BatchResult(NamedTuple):
+    """Scalars of one minibatch."""
+
+    loss: Array
+    accuracy: Array
+    rate: Array  # spikes per neuron and step
+
+
+def to_natural(values: Parameters, scales: Scales) -> Parameters:
+    """Weights in multiples of their scales, so that one learning rate serves all units."""
+    return {name: value / scales[name] for name, value in values.items()}
+
+
+def to_physical(natural: Parameters, scales: Scales) -> Parameters:
+    """The inverse of `to_natural`."""
+    return {name: value * scales[name] for name, value in natural.items()}
+
+
+def make_optimizer(settings: TrainingSettings, batches: int) -> optax.GradientTransformation:
+    """Adam (Kingma and Ba 2015, arXiv:1412.6980), its rate falling to 0 along a half cosine."""
+    return optax.adam(optax.cosine_decay_schedule(settings.learning_rate, settings.epochs * batches))
+
+
+def make_step(
+    description: Description,
+    scales: Scales,
+    optimizer: optax.GradientTransformation,
+    settings: TrainingSettings,
+    gradient: GradientRules,
+) -> Callable[[Carry, Array, Array], tuple[Carry, BatchResult]]:
+    """A compiled function of (carry, frames `[steps or 1, batch, inputs]`, labels `[batch]`)."""
+    limit = settings.rate_limit * description.dt  # spikes per step
+
+    def loss_of(natural: Parameters, frames: Array, labels: Array) -> tuple[Array, BatchResult]:
+        output, spikes = pure_run(description, to_physical(natural, scales), frames, gradient)
+        logits = output.mean(axis=0)
+        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+        if settings.rate_penalty > 0:
+            excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in spikes]
+            loss = loss + settings.rate_penalty * sum((e**2).mean() for e in excess)
+        accuracy = (logits.argmax(axis=-1) == labels).mean()
+        return loss, BatchResult(loss, accuracy, _mean_rate(spikes))
+
+    @jax.jit
+    def step(carry: Carry, frames: Array, labels: Array) -> tuple[Carry, BatchResult]:
+        gradients, result = jax.grad(loss_of, has_aux=True)(carry.natural, frames, labels)
+        updates, state = optimizer.update(gradients, carry.optimizer, carry.natural)
+        return Carry(optax.apply_updates(carry.natural, updates), state), result
+
+    return step
+
+
+def make_predict(
+    description: Description, scales: Scales
+) -> Callable[[Parameters, Array], tuple[Array, Array]]:
+    """A compiled function of (natural weights, frames) to classes `[batch]` and spikes per neuron and step."""
+
+    @jax.jit
+    def predict(natural: Parameters, frames: Array) -> tuple[Array, Array]:
+        output, spikes = pure_run(description, to_physical(natural, scales), frames)
+        return output.sum(axis=0).argmax(axis=-1), _mean_rate(spikes)
+
+    return predict
+
+
+def _mean_rate(spikes: tuple[Array, ...]) -> Array:
+    neurons = sum(s.shape[-1] for s in spikes)
+    if neurons == 0:
+        return jnp.zeros(())
+    total = sum(s.mean(axis=(0, 1)).sum() for s in spikes)
+    return total / neurons

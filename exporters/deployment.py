@@ -1,0 +1,135 @@
+"""The deployment file of a program: what a loader needs, core by core, and nothing else (docs/deployment.md).
+
+The weights are packed at the profile's word width; formats, tables and rescaling are said once per layer;
+per-neuron constants lie with the slice of neurons that a core holds. A program can be built back from the
+file alone, and every executor of that program is an executor of the file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from expifref.files import read_json, write_text
+from quantize.arrays import IntArray
+from quantize.formats import Format, Quantizer
+from quantize.program import InputPort, Table, TableDomain
+from quantize.sealed import from_document, to_document
+
+__all__ = [
+    "SCHEMA",
+    "Core",
+    "CoreSlice",
+    "DeployedLayer",
+    "DeployedNeuron",
+    "Deployment",
+    "Route",
+    "load_deployment",
+    "save_deployment",
+]
+
+SCHEMA = "expifref/deployment/1"
+_CLOSED = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, eq=False)
+class DeployedNeuron:
+    """What all ExpIFRef neurons of a layer share (spec 5.4, 5.5)."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    drive: Quantizer
+    membrane: Quantizer
+    sum: Quantizer
+    domain: TableDomain
+    growth: Table
+    gain: tuple[Table, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class DeployedLayer:
+    """What all neurons of a layer share."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    name: str
+    kind: Literal["expif", "readout"]
+    inputs: int
+    neurons: int
+    weight: Format
+    accumulator: Format
+    rescale_shift: int
+    rescale: Quantizer
+    filter_shift: int | None
+    filter: Quantizer | None
+    neuron: DeployedNeuron | None
+
+
+@dataclass(frozen=True, eq=False)
+class CoreSlice:
+    """Neurons `start .. stop - 1` of a layer: one row of packed weights per input, and their constants."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    layer: int
+    start: int
+    stop: int
+    weight_rows: tuple[str, ...]
+    constants: dict[str, IntArray]  # name -> one value per neuron
+
+
+@dataclass(frozen=True, eq=False)
+class Core:
+    """Everything that one core holds."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    core: int
+    memory_bytes: int
+    slices: tuple[CoreSlice, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """Events of `source` go to every one of `cores`; a `None` layer is the input."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    source: int | None
+    layer: int
+    cores: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Deployment:
+    """A program placed on one device."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    program: str  # digest of the program this was made from
+    profile: str
+    profile_sha256: str
+    dt_seconds: float
+    word_bits: int
+    input: InputPort
+    layers: tuple[DeployedLayer, ...]
+    cores: tuple[Core, ...]
+    routes: tuple[Route, ...]
+    output_layer: int  # the prediction is the largest sum over steps of this layer's output
+    schema: Literal["expifref/deployment/1"] = "expifref/deployment/1"
+
+
+def save_deployment(deployment: Deployment, path: Path) -> None:
+    """Write `deployment` to `path`, whole or not at all."""
+    write_text(path, json.dumps(to_document(Deployment, deployment), indent=1) + "\n")
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read the deployment at `path`.
+
+    Raises:
+        FileFormatError: not a deployment of this version, damaged, or edited.
+    """
+    return from_document(Deployment, read_json(path), SCHEMA, f"`{path}`")

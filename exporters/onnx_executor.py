@@ -1,0 +1,187 @@
+"""Runs the integer models of `exporters.onnx_program` in ONNX Runtime or in ONNX's own reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from expifref.exceptions import DataError, FileFormatError, ParameterError
+from quantize.arrays import Integers
+from quantize.emulator import check_input
+from quantize.program import SPEC_VERSION, InputPort
+from quantize.trace import Execution, Spikes, State
+
+__all__ = ["Backend", "OnnxExecutor", "load_model"]
+
+Backend = Literal["onnxruntime", "reference"]
+
+_ERRORS_ONLY = 3
+_SUFFIXES = {"sequence": ".initial", "step": ".previous"}
+
+
+_Call = Callable[[list[str], dict[str, NDArray[Any]]], list[NDArray[Any]]]
+"""Output names and inputs by name to outputs."""
+
+
+def load_model(source: bytes | Path) -> onnx.ModelProto:
+    """Read a model file or its bytes; weights in other files are refused, never followed.
+
+    Raises:
+        FileFormatError: not an ONNX model, or one that refers to other files.
+    """
+    place = f"`{source}`" if isinstance(source, Path) else "the model"
+    try:
+        data = source.read_bytes() if isinstance(source, Path) else source
+        model = onnx.load_model_from_string(data)
+    except ValueError:
+        raise FileFormatError(
+            f"{place} must be an ONNX model, but cannot be parsed: export it anew"
+        ) from None
+    except OSError as error:
+        raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer):
+        raise FileFormatError(f"{place} must hold its own weights, but refers to other files")
+    return model
+
+
+class OnnxExecutor:
+    """A `quantize.trace.Executor` over a sequence model or a step model."""
+
+    def __init__(
+        self,
+        model: bytes | Path | onnx.ModelProto,
+        backend: Backend = "onnxruntime",
+        threads: int | None = None,
+    ) -> None:
+        """Load `model`.
+
+        Args:
+            model: the model, its bytes or its path.
+            backend: `onnxruntime` (CPU, default optimisations) or `reference` (`onnx.reference`, slow).
+            threads: threads of ONNX Runtime within one operator; None leaves the choice to it.
+
+        Raises:
+            FileFormatError: not a model that `sequence_model` or `step_model` wrote.
+            ParameterError: an unknown backend.
+        """
+        loaded = model if isinstance(model, onnx.ModelProto) else load_model(model)
+        metadata = {entry.key: entry.value for entry in loaded.metadata_props}
+        form, spec = metadata.get("expifref.form", ""), metadata.get("expifref.spec")
+        if form not in _SUFFIXES:
+            raise FileFormatError(
+                "the ONNX model must be an integer program exported by expifref, but its metadata has no "
+                "`expifref.form` of `sequence` or `step`"
+            )
+        if spec != SPEC_VERSION:
+            raise FileFormatError(
+                f"the ONNX model must follow version {SPEC_VERSION} of the specification, not {spec}"
+            )
+        self.form = form
+        self.digest = metadata["expifref.digest"]
+        graph = loaded.graph
+        self._inputs = {entry.name: entry.type.tensor_type for entry in graph.input}
+        self._suffix = _SUFFIXES[form]
+        self._states = tuple(
+            name.removesuffix(self._suffix) for name in self._inputs if name.endswith(self._suffix)
+        )
+        self.signals = tuple(entry.name for entry in graph.output if not entry.name.endswith(".final"))
+        self._port = InputPort(
+            channels=self._inputs["spikes"].shape.dim[-1].dim_value,
+            bits=int(metadata["expifref.input_bits"]),
+            encoder=metadata["expifref.encoder"],
+        )
+        self._call = _session(loaded, backend, threads)
+
+    def run(
+        self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
+    ) -> Execution:
+        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+
+        States missing from `state` start as the program says.
+
+        Raises:
+            DataError: the input, the state or a signal name does not fit the program.
+        """
+        spikes = check_input(self._port, spikes)
+        kept = self._kept(signals)
+        feeds = self._state_feeds(state or {}, spikes.shape[1])
+        if self.form == "sequence":
+            return self._run_sequence(spikes, feeds, kept)
+        return self._run_steps(spikes, feeds, kept)
+
+    def _run_sequence(
+        self, spikes: Spikes, feeds: dict[str, NDArray[Any]], kept: tuple[str, ...]
+    ) -> Execution:
+        finals = [f"{name}.final" for name in self._states]
+        results = self._call([*kept, *finals], {"spikes": spikes, **feeds})
+        wide = [np.asarray(result).astype(np.int64) for result in results]
+        return Execution(
+            dict(zip(kept, wide[: len(kept)], strict=True)),
+            dict(zip(self._states, wide[len(kept) :], strict=True)),
+        )
+
+    def _run_steps(self, spikes: Spikes, feeds: dict[str, NDArray[Any]], kept: tuple[str, ...]) -> Execution:
+        wanted = list(dict.fromkeys([*kept, *self._states]))
+        traces: dict[str, list[NDArray[Any]]] = {name: [] for name in kept}
+        values: dict[str, NDArray[Any]] = {}
+        for step in spikes:
+            values = dict(zip(wanted, self._call(wanted, {"spikes": step, **feeds}), strict=True))
+            feeds = {f"{name}{self._suffix}": values[name] for name in self._states}
+            for name, trace in traces.items():
+                trace.append(values[name])
+        return Execution(
+            {name: np.stack(trace).astype(np.int64) for name, trace in traces.items()},
+            {name: np.asarray(values[name]).astype(np.int64) for name in self._states},
+        )
+
+    def _kept(self, signals: Sequence[str] | None) -> tuple[str, ...]:
+        if signals is None:
+            return self.signals
+        for name in signals:
+            if name not in self.signals:
+                raise DataError(f"`{name}` is not a signal of this program: {', '.join(self.signals)}")
+        return tuple(dict.fromkeys(signals))
+
+    def _state_feeds(self, state: Mapping[str, Integers], batch: int) -> dict[str, NDArray[Any]]:
+        feeds = {}
+        for name, values in state.items():
+            if name not in self._states:
+                raise DataError(f"`{name}` is not a state of this program: {', '.join(self._states)}")
+            kind = self._inputs[f"{name}{self._suffix}"]
+            shape = (batch, kind.shape.dim[-1].dim_value)
+            if values.shape != shape:
+                raise DataError(f"state `{name}` must have the shape {list(shape)}, not {list(values.shape)}")
+            word = np.iinfo(helper.tensor_dtype_to_np_dtype(kind.elem_type))
+            if values.min() < word.min or values.max() > word.max:
+                raise DataError(
+                    f"state `{name}` must fit {word.bits} bits, not {values.min()}..{values.max()}"
+                )
+            feeds[f"{name}{self._suffix}"] = values.astype(word.dtype)
+        return feeds
+
+
+def _session(model: onnx.ModelProto, backend: str, threads: int | None) -> _Call:
+    if backend == "reference":
+        from onnx.reference import ReferenceEvaluator
+
+        reference: _Call = ReferenceEvaluator(model).run
+        return reference
+    if backend != "onnxruntime":
+        raise ParameterError(f"`backend` must be `onnxruntime` or `reference`, not {backend!r}")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    run: _Call = session.run
+    return run

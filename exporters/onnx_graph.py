@@ -1,0 +1,76 @@
+"""Collects the nodes, constants and functions of one ONNX graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from .onnx_primitives import DOMAIN
+
+__all__ = ["INT32", "INT64", "UINT8", "GraphBuilder", "Port", "constant", "value"]
+
+INT32 = int(TensorProto.INT32)
+INT64 = int(TensorProto.INT64)
+UINT8 = int(TensorProto.UINT8)
+
+Dimension = int | str
+
+
+@dataclass(frozen=True)
+class Port:
+    """A signal as a tensor of the graph."""
+
+    tensor: str
+    kind: int  # element type
+    width: int
+
+
+def constant(name: str, array: NDArray[Any]) -> onnx.TensorProto:
+    """A named tensor."""
+    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+
+
+def value(name: str, kind: int, shape: Sequence[Dimension]) -> onnx.ValueInfoProto:
+    """The type and shape of an input or output; a dimension may be a name."""
+    return helper.make_tensor_value_info(name, kind, list(shape))
+
+
+@dataclass
+class GraphBuilder:
+    """Nodes of one graph in order, with the constants of the model and the functions they call."""
+
+    nodes: list[onnx.NodeProto] = field(default_factory=list)
+    constants: list[onnx.TensorProto] = field(default_factory=list)
+    functions: set[str] = field(default_factory=set)
+
+    def constant(self, name: str, array: NDArray[Any]) -> str:
+        """Add a constant and return its name."""
+        self.constants.append(constant(name, array))
+        return name
+
+    def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
+        """Add a standard operator with one output and return its name; the node is named after it."""
+        self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        return output
+
+    def call(self, function: str, inputs: Sequence[str], output: str, **attributes: int) -> str:
+        """Add a call of a primitive with one output and return its name."""
+        self.calls(function, inputs, [output], **attributes)
+        return output
+
+    def calls(self, function: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: int) -> None:
+        """Add a call of a primitive; the node is named after its first output."""
+        self.functions.add(function)
+        node = helper.make_node(function, inputs, outputs, name=outputs[0], domain=DOMAIN)
+        node.attribute.extend(helper.make_attribute(name, number) for name, number in attributes.items())
+        self.nodes.append(node)
+
+    def cast(self, source: str, output: str, kind: int) -> str:
+        """Add a conversion to `kind`."""
+        return self.node("Cast", [source], output, to=kind)

@@ -1,0 +1,69 @@
+"""What must hold of a float network before it can be lowered."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from expifref.exceptions import ParameterError, UnsupportedError
+
+__all__ = ["check_description"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+def check_description(description: Description) -> None:
+    """Raise ParameterError or UnsupportedError naming the first thing that cannot be lowered."""
+    if not description.dt > 0:
+        raise ParameterError(f"`dt` must be above 0 ms, not {description.dt * 1e3:g} ms")
+    if not description.layers:
+        raise UnsupportedError("a network must have at least one layer, and this one has none")
+    width = description.inputs
+    for index, layer in enumerate(description.layers):
+        if layer.weight.ndim != 2 or layer.weight.shape[0] != width or 0 in layer.weight.shape:
+            raise ParameterError(
+                f"`{layer.name}.weight` must have {width} inputs, not the shape {list(layer.weight.shape)}"
+            )
+        _check_layer(layer)
+        if not isinstance(layer, SpikingDescription) and index + 1 < len(description.layers):
+            raise UnsupportedError(f"`{layer.name}` is a readout and must be the last layer")
+        width = layer.weight.shape[1]
+
+
+def _check_layer(layer: LayerDescription) -> None:
+    tau = layer.tau_synapse if isinstance(layer, SpikingDescription) else layer.tau
+    for name, values in (("weight", layer.weight), ("bias", layer.bias)):
+        bad = int(np.count_nonzero(~np.isfinite(values)))
+        if bad:
+            raise ParameterError(
+                f"`{layer.name}.{name}` must be finite, but {bad} of {values.size} values are NaN or infinite"
+            )
+    if tau is not None:
+        _require(layer.name, "tau", "above 0 ms", tau, _positive(tau), 1e3, "ms")
+    if isinstance(layer, SpikingDescription):
+        _check_neuron(layer.name, layer.neuron)
+
+
+def _check_neuron(name: str, n: NeuronParameters) -> None:
+    _require(name, "tau", "above 0 ms", n.tau, _positive(n.tau), 1e3, "ms")
+    _require(
+        name, "tau_ref", "at least 0 ms", n.tau_ref, np.isfinite(n.tau_ref) & (n.tau_ref >= 0), 1e3, "ms"
+    )
+    _require(name, "delta_T", "above 0 mV", n.delta_t, _positive(n.delta_t), 1e3, "mV")
+    _require(name, "R", "finite and above 0 ohm", n.resistance, _positive(n.resistance), 1.0, "ohm")
+    for label, values in (("V_th", n.v_th), ("V_rest", n.v_rest), ("V_T", n.v_t), ("V_initial", n.v_initial)):
+        _require(name, label, "finite", values, np.isfinite(values), 1e3, "mV")
+    _require(name, "V_reset", "below V_th", n.v_reset, n.v_reset < n.v_th, 1e3, "mV")
+
+
+def _positive(values: Floats) -> Flags:
+    return np.isfinite(values) & (values > 0)
+
+
+def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, scale: float, unit: str) -> None:
+    if good.all():
+        return
+    first = float(values[~good].flat[0]) * scale
+    raise ParameterError(f"`{layer}.{name}` must be {rule}, not {first:g} {unit}")

@@ -1,0 +1,124 @@
+"""The ExpIFRef parameters of one layer as integer constants and tables (design: docs/lowering.md)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import NeuronParameters, SpikingDescription
+from expifref.dynamics import refractory_steps
+from expifref.exceptions import CapacityError, RangeError
+from hw_profiles import Arithmetic
+
+from .arrays import frozen
+from .calibration import LayerRange, normalized_membrane
+from .formats import Format, Overflow, Quantizer, Rounding
+from .program import NeuronUpdate
+from .tables import TableSpec, design
+
+__all__ = ["lower_neuron", "membrane_format", "normalized_offset"]
+
+Floats = NDArray[np.float64]
+
+_CUTOFF_SHARE_OF_DT = 0.05
+"""A cutoff may be lowered to where a diverging membrane has this share of dt left, no further."""
+
+_MOST_INHIBITION = -8.0
+"""Drives below this, in units of delta_T, may stop a neuron that is already past its firing point."""
+
+
+def normalized_offset(n: NeuronParameters) -> Floats:
+    """What `V_rest` adds to the drive: `(V_rest - V_T) / delta_T`."""
+    return normalized_membrane(n.v_rest, n)
+
+
+def membrane_format(
+    layer: SpikingDescription, ranges: LayerRange, dt: float, arithmetic: Arithmetic
+) -> Format:
+    """The finest membrane format that holds reset, start, cutoff and the calibrated membrane and drive.
+
+    Raises:
+        RangeError: the reset or the start needs more integer bits than there are.
+    """
+    n = layer.neuron
+    constants = np.concatenate([normalized_membrane(v, n) for v in (n.v_reset, n.v_initial)])
+    # From u the model diverges within tau * exp(-u), so a cutoff above this point moves no spike by more
+    # than the stated share of dt.
+    cutoff = max(math.log(float(n.tau.max()) / (_CUTOFF_SHARE_OF_DT * dt)), 1.0)
+    top = min(float(normalized_membrane(n.v_th, n).max()), cutoff)
+    low = min(float(constants.min()), ranges.membrane_low)
+    frac = _fraction_bits(arithmetic.membrane_bits, low, top)
+    frac = min(frac, _fraction_bits(arithmetic.drive_bits, ranges.drive_low, ranges.drive_high))
+    if frac < 1:
+        raise RangeError(
+            f"`{layer.name}` needs a membrane from V_T {low:+.3g} to {top:+.3g} delta_T, which "
+            f"{arithmetic.membrane_bits} bits cannot resolve: use more membrane bits or smaller weights"
+        )
+    return Format(True, arithmetic.membrane_bits, frac)
+
+
+def lower_neuron(
+    layer: SpikingDescription, ranges: LayerRange, dt: float, fmt: Format, arithmetic: Arithmetic
+) -> NeuronUpdate:
+    """The integer update of `layer`.
+
+    Raises:
+        CapacityError: too many distinct `tau`, or a refractory period of too many steps.
+        RangeError: dt too large or too small for the tables.
+    """
+    n = layer.neuron
+    rounding, modes = arithmetic.rounding, arithmetic.overflow
+    threshold = _codes(n.v_th, n, fmt)
+    site = Quantizer(fmt, Rounding(rounding.membrane), Overflow(modes.membrane))
+    total = Format(True, arithmetic.sum_bits, fmt.frac)
+    rates, index = np.unique(dt / n.tau, return_inverse=True)
+    if len(rates) > arithmetic.tau_tables:
+        raise CapacityError(
+            f"`{layer.name}` has {len(rates)} distinct tau, but the profile has room for "
+            f"{arithmetic.tau_tables} gain tables per layer: share tau among neurons"
+        )
+    spec = TableSpec(
+        fmt,
+        int(threshold.max()),
+        tuple(rates.tolist()),
+        arithmetic.table_bits,
+        arithmetic.table_segments,
+        Rounding(rounding.table),
+        max(ranges.drive_low, _MOST_INHIBITION),
+        total.hi / 2**fmt.frac,
+    )
+    tables = design(spec)
+    return NeuronUpdate(
+        membrane=site,
+        threshold=frozen(threshold),
+        reset=frozen(np.minimum(_codes(n.v_reset, n, fmt), threshold - 1)),
+        initial=frozen(np.minimum(_codes(n.v_initial, n, fmt), threshold)),
+        refractory_steps=frozen(_refractory(layer, dt, arithmetic.refractory_steps)),
+        domain=tables.domain,
+        growth=tables.growth,
+        gain=tables.gain,
+        gain_index=frozen(index),
+        sum=Quantizer(total, Rounding(rounding.membrane), Overflow(modes.sum)),
+    )
+
+
+def _codes(v: Floats, n: NeuronParameters, fmt: Format) -> NDArray[np.int64]:
+    return np.clip(np.rint(normalized_membrane(v, n) * 2.0**fmt.frac), fmt.lo, fmt.hi).astype(np.int64)
+
+
+def _fraction_bits(bits: int, low: float, high: float) -> int:
+    """Fraction bits of the finest signed format that holds `low` and, to an LSB, `high`."""
+    reach = max(-low, high, 2.0**-8)
+    return bits - 1 - math.ceil(math.log2(reach))
+
+
+def _refractory(layer: SpikingDescription, dt: float, most: int) -> list[int]:
+    steps = [refractory_steps(t, dt) for t in layer.neuron.tau_ref.tolist()]
+    if max(steps) > most:
+        raise CapacityError(
+            f"`{layer.name}.tau_ref` must be at most {most} steps of dt on this profile, not {max(steps)}: "
+            "use a larger dt or a shorter tau_ref"
+        )
+    return steps

@@ -1,0 +1,201 @@
+"""Post-training lowering: a float network, its calibration and a profile become one integer program."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import Description, LayerDescription, SpikingDescription, description_digest
+from expifref.exceptions import CapacityError, ParameterError, RangeError
+from expifref.simulate import input_scale
+from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
+
+from .arrays import frozen
+from .calibration import Calibration, LayerRange
+from .checks import check_description
+from .emulator import Emulator
+from .formats import Format, Overflow, Quantizer, Rounding
+from .lower_neuron import lower_neuron, membrane_format, normalized_offset
+from .placement import place
+from .program import (
+    Evidence,
+    Filter,
+    Golden,
+    InputPort,
+    Layer,
+    Program,
+    ReadoutLayer,
+    SpikingLayer,
+    Synapse,
+)
+from .ranges import prove
+from .weights import lower_weights
+
+__all__ = ["LoweringOptions", "lower"]
+
+Floats = NDArray[np.float64]
+
+_GOLDEN_STEPS = 16
+_GOLDEN_SAMPLES = 2
+_GOLDEN_SEED = 20260101
+
+
+@dataclass(frozen=True)
+class LoweringOptions:
+    """Narrower words than the profile allows; None takes the profile's."""
+
+    weight_bits: int | None = None
+    membrane_bits: int | None = None
+
+
+def lower(
+    description: Description,
+    calibration: Calibration,
+    profile: Profile,
+    options: LoweringOptions | None = None,
+) -> Program:
+    """Lower `description` for `profile`, with formats that hold the ranges in `calibration`.
+
+    Raises:
+        ParameterError: a weight is not finite, a parameter breaks its rule, an option is out of range.
+        UnsupportedError: the network has a form without integer lowering.
+        CapacityError: the device refuses ExpIFRef neurons or the network does not fit it.
+        RangeError: a width of the profile is too small, or dt too large for its tables.
+    """
+    check_description(description)
+    arithmetic = _arithmetic(profile, options or LoweringOptions())
+    port = _input_port(description, arithmetic)
+    layers: list[Layer] = []
+    notes: list[str] = []
+    hi = port.hi
+    scale = input_scale(description.encoder)
+    for layer, ranges in zip(description.layers, calibration.layers, strict=True):
+        lowered = _layer(layer, ranges, description.dt, arithmetic, hi, scale)
+        layers.append(lowered)
+        notes += _notes(layer, lowered)
+        hi, scale = 1, 1.0
+    evidence = Evidence(version("expifref"), description_digest(description), profile.document, tuple(notes))
+    program = Program(description.dt, port, tuple(layers), evidence)
+    prove(program, arithmetic.product_bits)
+    place(program, profile)
+    return replace(program, golden=_golden(program))
+
+
+def _arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
+    if profile.arithmetic is None:
+        raise CapacityError(refusal(profile) or f"`{profile.name}` cannot run ExpIFRef neurons")
+    arithmetic = profile.arithmetic
+    changes: dict[str, int] = {}
+    for field, least in (("weight_bits", 2), ("membrane_bits", 6)):
+        wanted = getattr(options, field)
+        if wanted is None:
+            continue
+        most = getattr(arithmetic, field)
+        if not least <= wanted <= most:
+            raise ParameterError(
+                f"`{field}` must be {least}..{most} for the profile `{profile.name}`, not {wanted}"
+            )
+        changes[field] = wanted
+    return with_arithmetic(profile, **changes).arithmetic or arithmetic
+
+
+def _input_port(description: Description, arithmetic: Arithmetic) -> InputPort:
+    bits = 8 if description.encoder == "current" else 1
+    if bits > arithmetic.input_bits:
+        raise CapacityError(
+            f"the encoder `{description.encoder}` needs {bits}-bit inputs, but the profile has "
+            f"{arithmetic.input_bits}: train with the rate or latency encoder"
+        )
+    return InputPort(description.inputs, bits, description.encoder)
+
+
+def _layer(
+    layer: LayerDescription,
+    ranges: LayerRange,
+    dt: float,
+    arithmetic: Arithmetic,
+    input_hi: int,
+    scale: float,
+) -> Layer:
+    if not isinstance(layer, SpikingDescription):
+        target = _filter_format(ranges.filter_peak, layer.weight * scale, arithmetic)
+        dense, rescale = lower_weights(
+            layer.name, layer.weight * scale, layer.bias, target, input_hi, arithmetic
+        )
+        return ReadoutLayer(layer.name, dense, rescale, _filter(layer.tau, dt, target, layer, arithmetic))
+    n = layer.neuron
+    membrane = membrane_format(layer, ranges, dt, arithmetic)
+    drive = Format(True, arithmetic.drive_bits, membrane.frac)
+    weight = layer.weight * scale * n.resistance / n.delta_t
+    bias = layer.bias * n.resistance / n.delta_t
+    offset = normalized_offset(n)
+    synapse: Synapse | None = None
+    target = drive
+    if layer.tau_synapse is None:
+        bias = bias + offset
+    else:
+        target = _filter_format(ranges.filter_peak, weight, arithmetic)
+        site = Quantizer(drive, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.drive))
+        shifted = frozen(np.rint(offset * 2.0**target.frac))
+        synapse = Synapse(_filter(layer.tau_synapse, dt, target, layer, arithmetic), shifted, site)
+    dense, rescale = lower_weights(layer.name, weight, bias, target, input_hi, arithmetic)
+    neuron = lower_neuron(layer, ranges, dt, membrane, arithmetic)
+    return SpikingLayer(layer.name, dense, rescale, synapse, neuron)
+
+
+def _filter_format(peak: float, weight: Floats, arithmetic: Arithmetic) -> Format:
+    """The finest filter format that holds twice `peak` and lets one multiplier reach every weight."""
+    integer_bits = math.ceil(math.log2(max(2 * peak, 2.0**-8)))
+    frac = arithmetic.filter_bits - 1 - integer_bits
+    largest = float(np.abs(weight).max()) / ((1 << (arithmetic.weight_bits - 1)) - 1)
+    if largest > 0:
+        frac = min(frac, arithmetic.rescale.multiplier_bits - 1 - math.ceil(math.log2(largest)))
+    return Format(True, arithmetic.filter_bits, frac)
+
+
+def _filter(
+    tau: Floats | None, dt: float, fmt: Format, layer: LayerDescription, arithmetic: Arithmetic
+) -> Filter:
+    """Decay codes for time constants `tau` in seconds; None is a filter without memory."""
+    shift = arithmetic.decay_bits - 1
+    lost = np.ones(layer.weight.shape[1]) if tau is None else -np.expm1(-dt / tau)
+    decay = np.rint(lost * 2**shift)
+    if decay.min() < 1:
+        longest = dt / float(lost.min())
+        raise RangeError(
+            f"`{layer.name}.tau` must be at most {dt * 2**shift * 1e3:.4g} ms for "
+            f"{arithmetic.decay_bits}-bit decays at this dt, not {longest * 1e3:.4g} ms"
+        )
+    site = Quantizer(fmt, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.filter))
+    return Filter(frozen(decay), shift, site)
+
+
+def _notes(layer: LayerDescription, lowered: Layer) -> list[str]:
+    """What a reader of the program should know about how the layer was brought into its formats."""
+    if not isinstance(layer, SpikingDescription) or not isinstance(lowered, SpikingLayer):
+        return []
+    n, fmt = layer.neuron, lowered.neuron.membrane.format
+    wanted = float(((n.v_th - n.v_t) / n.delta_t).max())
+    reached = int(lowered.neuron.threshold.max()) / 2**fmt.frac
+    if reached >= wanted - 2.0**-fmt.frac:
+        return []
+    return [
+        f"{layer.name}: the cutoff V_T + {wanted:.3g} delta_T lies above the membrane format {fmt} and was "
+        f"lowered to V_T + {reached:.3g} delta_T, which a diverging neuron passes about "
+        f"tau * exp(-{reached:.3g}) earlier"
+    ]
+
+
+def _golden(program: Program) -> Golden:
+    rng = np.random.default_rng(_GOLDEN_SEED)
+    shape = (_GOLDEN_STEPS, _GOLDEN_SAMPLES, program.input.channels)
+    active = rng.random(shape) < 0.3
+    spikes = np.where(active, rng.integers(1, program.input.hi + 1, shape), 0).astype(np.uint8)
+    signals = Emulator(program).run(spikes).signals
+    hashes = {name: hashlib.sha256(x.astype("<i8").tobytes()).hexdigest() for name, x in signals.items()}
+    return Golden(frozen(spikes), hashes)

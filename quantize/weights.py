@@ -1,0 +1,105 @@
+"""Per-channel weights and the way back from the accumulator: scales, multipliers, shift."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.exceptions import RangeError
+from hw_profiles import Arithmetic
+
+from .arrays import frozen
+from .formats import Format, Overflow, Quantizer, Rounding
+from .program import Dense, Rescale
+
+__all__ = ["lower_weights"]
+
+Floats = NDArray[np.float64]
+
+_MAX_SHIFT = 40
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Integer weights and the factor from the accumulator to codes of the target format, per channel."""
+
+    weight: NDArray[np.int64]
+    factor: Floats
+
+
+def lower_weights(
+    name: str, weight: Floats, bias: Floats, target: Format, input_hi: int, arithmetic: Arithmetic
+) -> tuple[Dense, Rescale]:
+    """Quantize `weight` `[inputs, neurons]` and `bias` `[neurons]`, both in units of the target's real value.
+
+    Each output channel has its own scale, the largest weight of the channel at the largest code. The bias
+    joins at the scale of the product, so that accumulator and bias are rounded together, once.
+
+    Raises:
+        RangeError: the accumulator or the rescaled product cannot fit the profile's words.
+    """
+    codes = weight * 2.0**target.frac
+    top = (1 << (arithmetic.weight_bits - 1)) - 1
+    by_shift = arithmetic.rescale.kind == "shift"
+    scaled = _power_of_two(codes, top, arithmetic.rescale.multiplier_bits) if by_shift else _free(codes, top)
+    dense = Dense(
+        frozen(scaled.weight),
+        Format(True, arithmetic.weight_bits, 0),
+        Format(True, arithmetic.accumulator_bits, 0),
+    )
+    reach = _reach(name, dense, input_hi)
+    spare = arithmetic.product_bits - 1 - max(reach.bit_length(), 1)
+    bits = min(arithmetic.rescale.multiplier_bits, spare)
+    shift = _shift(name, scaled.factor, bits, by_shift)
+    multiplier = np.rint(scaled.factor * 2.0**shift)
+    site = Quantizer(target, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive))
+    full_bias = np.rint(bias * 2.0 ** (target.frac + shift))
+    return dense, Rescale(frozen(multiplier), frozen(full_bias), shift, site)
+
+
+def _free(codes: Floats, top: int) -> _Scaled:
+    peak = np.abs(codes).max(axis=0)
+    factor = np.where(peak > 0, peak / top, 0.0)
+    return _Scaled(np.rint(codes / np.where(peak > 0, factor, 1.0)).astype(np.int64), factor)
+
+
+def _power_of_two(codes: Floats, top: int, multiplier_bits: int) -> _Scaled:
+    peak = np.abs(codes).max(axis=0)
+    # The smallest power of two at which the peak still fits, after rounding, under the largest code.
+    exponent = np.ceil(np.log2(np.where(peak > 0, peak, peak.max() or 1.0) / (top + 0.499)))
+    # All channels share one right shift, so their left shifts must fit the multiplier's word together.
+    exponent = np.maximum(exponent, exponent.max() - (multiplier_bits - 1))
+    factor = np.where(peak > 0, 2.0**exponent, 0.0)
+    return _Scaled(np.rint(codes / np.where(peak > 0, factor, 1.0)).astype(np.int64), factor)
+
+
+def _reach(name: str, dense: Dense, input_hi: int) -> int:
+    """Largest magnitude that the accumulator can take."""
+    weight = dense.weight.astype(object)
+    low = int(np.where(weight < 0, weight, 0).sum(axis=0).min()) * input_hi
+    high = int(np.where(weight > 0, weight, 0).sum(axis=0).max()) * input_hi
+    if low < dense.accumulator.lo or high > dense.accumulator.hi:
+        raise RangeError(
+            f"`{name}` must accumulate {low}..{high} in {dense.accumulator.bits} bits: "
+            "use fewer weight bits, a smaller fan-in, or a profile with a wider accumulator"
+        )
+    return max(-low, high)
+
+
+def _shift(name: str, factor: Floats, bits: int, by_shift: bool) -> int:
+    """The shift at which the largest multiplier fills `bits` bits, or every power of two is whole."""
+    used = factor[factor > 0]
+    if not used.size:
+        return 0
+    shift = math.floor(math.log2(((1 << bits) - 1) / used.max())) if bits > 0 else -1
+    if by_shift:
+        shift = min(shift, max(0, -math.floor(math.log2(used.min()))))
+    if shift < 0:
+        raise RangeError(
+            f"`{name}` must be rescaled by a multiplier below {1 << max(bits, 0)}, "
+            f"but needs {used.max():.3g}: use more weight bits or a profile with wider products"
+        )
+    return min(shift, _MAX_SHIFT)

@@ -1,0 +1,184 @@
+"""Every built-in profile keeps every rule; a new file in `devices/` inherits these tests."""
+
+import copy
+import json
+import pickle
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import hw_profiles
+from expifref.exceptions import ProfileError
+from hw_profiles import (
+    Profile,
+    check_profile,
+    load_profile,
+    profile_names,
+    profile_path,
+    refusal,
+    with_arithmetic,
+)
+
+NAMES = profile_names()
+REFUSING = ("loihi1", "speck2e", "xylo-audio3")
+CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified", "chosen"}
+
+DIGESTS = {
+    "cortex-m0plus": "fc6ede93a57ac2a74c2e5c2ac14f24819f10f5c07133d39804f68bf5f04a6b76",
+    "cortex-m4": "155cd475ac1edea6f0317b3d9728b335c4b078bdcd813c9c289f25e0ece1ec3a",
+    "ecp5-25f": "8b0de52c669fadecbb562ddfb5b2a37ae5497007b028463a56103f94f2d31608",
+    "ecp5-85f": "d5b75d46c7a6a8f9f07e7a8585b96ff15a096e12950c1b6074adf18f21d3fc09",
+    "generic-16bit": "fd5a91523d208dbc5443291e1ea5f093b1cebcecaea7314ff8a0134dd08d22f7",
+    "generic-8bit": "a7c6127fd89cf5b2b84a5e0eef8359d2732e21d3e40b3ba7a180ca5fc56cb061",
+    "ice40-up5k": "2cc2b7be02e122a20da6c0e815faf5b41a7cb20c06d9e45cbc93b6a8ea0072c7",
+    "loihi1": "9899ac095e459e688b4ed7c5b8483be873b89332653b2a4a8c59fcb86c152a65",
+    "speck2e": "11cd61ab9d9240fd2e96d46bc0289ccd4f470f73f9fbf917dd1343fb1ed62bee",
+    "spinnaker1": "8683798bc4b2daf44ad34ca71c9d9f48bb174d6ceeb1771d9bd25d226e87522c",
+    "spinnaker2": "7417457f5c9b80273ea37f449b7fafdcfd6a0162699198157cc5aca19a40cd2e",
+    "xylo-audio3": "cbb846b1d395f0bc9ca803871c8ff7dde438f35bfc8c00ffcc2120530fa5f5cd",
+}
+"""Programs carry the digest of their profile: changing a profile orphans them, so it must be deliberate."""
+
+
+def cited_objects(value: Any) -> list[dict[str, Any]]:
+    if isinstance(value, list):
+        return [found for item in value for found in cited_objects(item)]
+    if not isinstance(value, dict):
+        return []
+    here = [value] if "confidence" in value else []
+    return here + [found for item in value.values() for found in cited_objects(item)]
+
+
+def test_the_promised_profiles_are_there() -> None:
+    assert NAMES == (
+        "cortex-m0plus",
+        "cortex-m4",
+        "ecp5-25f",
+        "ecp5-85f",
+        "generic-16bit",
+        "generic-8bit",
+        "ice40-up5k",
+        "loihi1",
+        "speck2e",
+        "spinnaker1",
+        "spinnaker2",
+        "xylo-audio3",
+    )
+
+
+def test_public_surface() -> None:
+    assert all(hasattr(hw_profiles, name) for name in hw_profiles.__all__)
+    assert set(DIGESTS) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+class TestEachProfile:
+    def test_passes_the_full_check_and_loads_the_same_by_name_and_by_path(self, name: str) -> None:
+        path = profile_path(name)
+        assert check_profile(path) == load_profile(name) == load_profile(path) == load_profile(str(path))
+
+    def test_name_is_the_file_name(self, name: str) -> None:
+        assert load_profile(name).name == name
+
+    def test_document_is_the_file(self, name: str) -> None:
+        assert load_profile(name).document == json.loads(profile_path(name).read_bytes())
+
+    def test_digest_is_pinned(self, name: str) -> None:
+        assert load_profile(name).digest == DIGESTS[name]
+
+    def test_every_number_has_a_citation_and_a_legal_confidence(self, name: str) -> None:
+        profile = load_profile(name)
+        document = profile.document
+        cited = cited_objects(document)
+        assert len(cited) >= 8
+        for item in cited:
+            assert item["confidence"] in CONFIDENCES
+            if item["confidence"] == "unverified":
+                assert item.get("value") is None
+            else:
+                assert profile.citation(item["source"])
+
+    def test_every_source_is_used(self, name: str) -> None:
+        profile = load_profile(name)
+        used = {item["source"] for item in cited_objects(profile.document)}
+        assert {source.key for source in profile.sources} == used - {None}
+
+    def test_refusal_exactly_where_there_is_no_arithmetic(self, name: str) -> None:
+        profile = load_profile(name)
+        sentence = refusal(profile)
+        assert (sentence is not None) == (profile.arithmetic is None) == (name in REFUSING)
+        if sentence is not None:
+            assert sentence.startswith(f"{name} has no exponential")
+            assert "choose a profile with arithmetic" in sentence
+
+    def test_is_hashable_and_survives_copy_and_pickle(self, name: str) -> None:
+        profile = load_profile(name)
+        assert pickle.loads(pickle.dumps(profile)) == copy.deepcopy(profile) == profile
+        assert hash(profile) == hash(load_profile(name))
+
+
+def test_the_sentence_for_xylo() -> None:
+    assert refusal(load_profile("xylo-audio3")) == (
+        "xylo-audio3 has no exponential and no refractory period, so ExpIFRef neurons cannot run on it; "
+        "choose a profile with arithmetic such as `generic-16bit`, or train leaky integrate-and-fire neurons "
+        "for this chip with its own tools"
+    )
+
+
+def test_generic_16bit_is_the_arithmetic_of_the_documentation() -> None:
+    arithmetic = load_profile("generic-16bit").arithmetic
+    assert arithmetic is not None
+    assert (arithmetic.weight_bits, arithmetic.accumulator_bits, arithmetic.drive_bits) == (8, 32, 16)
+    assert (arithmetic.filter_bits, arithmetic.membrane_bits, arithmetic.sum_bits) == (24, 16, 18)
+    assert (arithmetic.table_bits, arithmetic.table_segments, arithmetic.product_bits) == (16, 256, 48)
+    assert (arithmetic.rescale.kind, arithmetic.rescale.multiplier_bits) == ("multiplier", 16)
+
+
+class TestWithArithmetic:
+    def test_changes_only_what_is_named_and_the_digest(self) -> None:
+        profile = load_profile("generic-16bit")
+        changed = with_arithmetic(profile, weight_bits=4, membrane_bits=12)
+        assert profile.arithmetic is not None
+        assert changed == replace(
+            profile, arithmetic=replace(profile.arithmetic, weight_bits=4, membrane_bits=12)
+        )
+        assert changed.digest != profile.digest
+        assert with_arithmetic(changed, weight_bits=8, membrane_bits=16).digest == profile.digest
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            (
+                {"weight_bits": 17},
+                "`$.arithmetic.weight_bits` must be at most 16, not 17; correct the value",
+            ),
+            (
+                {"weight_bits": True},
+                "`$.arithmetic.weight_bits` must be integer, not true; correct the value",
+            ),
+            (
+                {"membrane_bits": 20},
+                "`arithmetic.sum_bits` must be at least `membrane_bits` = 20, because it holds "
+                "the membrane, not 18; widen the sum or narrow the membrane",
+            ),
+        ],
+    )
+    def test_checks_anew(self, changes: dict[str, int], message: str) -> None:
+        with pytest.raises(ProfileError) as caught:
+            with_arithmetic(load_profile("generic-16bit"), **changes)
+        assert str(caught.value) == f"profile `generic-16bit`: {message}"
+
+    def test_refuses_a_profile_without_arithmetic(self) -> None:
+        with pytest.raises(ProfileError) as caught:
+            with_arithmetic(load_profile("loihi1"), weight_bits=4)
+        assert str(caught.value) == "profile `loihi1` has no arithmetic to change; choose another profile"
+
+
+def test_replacing_a_field_cannot_make_an_inconsistent_profile() -> None:
+    profile: Profile = load_profile("generic-16bit")
+    assert profile.arithmetic is not None
+    with pytest.raises(ProfileError, match="product_bits"):
+        replace(profile.arithmetic, product_bits=40)
+    with pytest.raises(ProfileError, match="refusals"):
+        replace(profile, arithmetic=None)

@@ -1,0 +1,51 @@
+"""`docs/profiles.md` says what is so: its example is a whole profile, its tables match the files."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from hw_profiles import Profile, check_profile, load_profile, profile_names
+
+from .documents import base_document
+
+PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+
+
+def verdict(profile: Profile) -> str:
+    if profile.arithmetic is not None:
+        return "bit-exact program"
+    lacking = ["no exponential"] if profile.capabilities.exponential.kind == "none" else []
+    lacking += ["no refractory period"] if profile.capabilities.refractory is None else []
+    return "refused: " + ", ".join(lacking)
+
+
+def table_row(profile: Profile) -> str:
+    a = profile.arithmetic
+    widths = [""] * 5
+    if a is not None:
+        widths = [str(n) for n in (a.weight_bits, a.membrane_bits, a.table_bits, a.product_bits)] + [
+            a.rescale.kind
+        ]
+    memory = profile.capacity.memory_bytes_per_core.value
+    cells = [f"`{profile.name}`", verdict(profile), *widths, "" if memory is None else f"{memory:,}"]
+    return "| " + " | ".join(cell or "-" for cell in cells) + " |"
+
+
+def test_the_example_is_a_profile_that_passes(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    path = tmp_path / "my-dsp.json"
+    path.write_text(example, encoding="utf-8")
+    assert check_profile(path).name == "my-dsp"
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_the_table_shows_the_profile(name: str) -> None:
+    assert table_row(load_profile(name)) in PAGE.splitlines()
+
+
+def test_every_key_is_explained() -> None:
+    document = base_document()
+    for section in (document, document["arithmetic"], document["capacity"], document["capabilities"]):
+        for key in section:
+            assert re.search(rf"`(\w+\.)?{key}\b", PAGE), key
