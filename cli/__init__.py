@@ -1,0 +1,1 @@
+"""The `expifref` command: one file per subcommand, thin over the packages."""

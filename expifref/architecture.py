@@ -42,7 +42,7 @@ class NeuronSettings:
     V_reset: float = -68.0  # mV
     V_rest: float = -65.0  # mV
     V_T: float = -59.9  # mV
-    delta_T: float = 3.48  # mV
+    delta_T: float = 3.48  # noqa: N815  # mV; the name of the parameter of ExpIFRef
     V_initial: float = -65.0  # mV
 
     def __post_init__(self) -> None:

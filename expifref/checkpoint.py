@@ -8,15 +8,12 @@ architecture and metrics.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from .architecture import Architecture, NeuronSettings
@@ -29,23 +26,23 @@ from .description import (
 )
 from .encoders import get_encoder
 from .exceptions import FileFormatError, ParameterError
-from .files import write_bytes
+from .tensor_files import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from .networks import SpikingNetwork
 
 __all__ = [
     "ModelFile",
+    "check_description",
     "load_model",
     "read_description",
     "read_model",
-    "read_tensors",
     "save_description",
     "save_model",
 ]
 
 _FORMAT = "expifref-model"
-_VERSION = "1"
+_VERSION = 1
 _SPIKING, _READOUT = "spiking", "readout"
 _NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
 
@@ -70,7 +67,9 @@ def save_model(path: Path, model: ModelFile) -> None:
     """
     check_description(model.description)
     d = model.description
-    network = {
+    document = {
+        "version": _VERSION,
+        "units": "SI",
         "dt": d.dt,
         "inputs": d.inputs,
         "encoder": d.encoder,
@@ -79,18 +78,11 @@ def save_model(path: Path, model: ModelFile) -> None:
             {"name": layer.name, "kind": _kind(layer), "filtered": _tau(layer) is not None}
             for layer in d.layers
         ],
+        "architecture": None if model.architecture is None else asdict(model.architecture),
+        "metrics": dict(model.metrics),
     }
-    metadata = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "units": "SI",
-        "network": json.dumps(network),
-        "metrics": json.dumps(dict(model.metrics)),
-    }
-    if model.architecture is not None:
-        metadata["architecture"] = json.dumps(asdict(model.architecture))
     tensors = {name: value for layer in d.layers for name, value in _layer_tensors(layer).items()}
-    write_bytes(path, safetensors.numpy.save(tensors, metadata))
+    write_tensors(path, tensors, _FORMAT, document)
 
 
 def save_description(path: Path, description: Description) -> None:
@@ -110,20 +102,13 @@ def read_model(path: Path) -> ModelFile:
         FileFormatError: the file is missing, truncated, foreign, or of another version.
         ParameterError: a weight or parameter is NaN, infinite or out of its range.
     """
-    tensors, metadata = read_tensors(path)
-    if metadata.get("format") != _FORMAT:
-        raise FileFormatError(
-            f"`{path}` must be a model file written by expifref, but is another safetensors file"
-        )
-    if metadata.get("version") != _VERSION:
-        raise FileFormatError(
-            f"`{path}` must have the model format version {_VERSION}, not {metadata.get('version')}; "
-            "use the expifref release that wrote it"
-        )
+    tensors, document = read_tensors(path, _FORMAT, _VERSION)
     try:
-        model = _parse(tensors, metadata)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise FileFormatError(f"`{path}` must hold a complete network, but its {error} is damaged") from error
+        model = _parse(tensors, document)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(
+            f"`{path}` must hold a complete network, but its metadata are damaged"
+        ) from error
     check_description(model.description)
     return model
 
@@ -135,19 +120,6 @@ def load_model(path: Path) -> SpikingNetwork:
     return SpikingNetwork(read_description(path))
 
 
-def read_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """All tensors and the metadata of a safetensors file; raises FileFormatError when there is none."""
-    if not path.is_file():
-        raise FileFormatError(f"`{path}` must be a model file, but does not exist")
-    try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise FileFormatError(
-            f"`{path}` must be a complete safetensors file, but is truncated or of another kind"
-        ) from error
-
-
 def check_description(description: Description) -> None:
     """Raise ParameterError unless every number of `description` obeys its rule, and the shapes fit."""
     get_encoder(description.encoder)
@@ -155,6 +127,9 @@ def check_description(description: Description) -> None:
         raise ParameterError(
             f"`dt` must be above 0 s and `steps` at least 1, not {description.dt} s and {description.steps}"
         )
+    names = [layer.name for layer in description.layers]
+    if not names or len(set(names)) != len(names):
+        raise ParameterError(f"a network must have layers with different names, not {names}")
     width = description.inputs
     for layer in description.layers:
         _check_shapes(layer, width)
@@ -185,7 +160,7 @@ def _check_shapes(layer: LayerDescription, inputs: int) -> None:
         )
     neurons = layer.weight.shape[1]
     for name, values in _layer_tensors(layer).items():
-        if values.ndim == 1 and values.shape != (neurons,):
+        if name != f"{layer.name}.weight" and values.shape != (neurons,):
             raise ParameterError(f"`{name}` must have the shape [{neurons}], not {list(values.shape)}")
 
 
@@ -211,19 +186,19 @@ def _layer_tensors(layer: LayerDescription) -> Tensors:
     if isinstance(layer, SpikingDescription):
         tensors |= {f"neuron.{name}": getattr(layer.neuron, name) for name in _NEURON_PARAMETERS}
     # safetensors writes the buffer as it lies in memory
-    return {f"{layer.name}.{name}": np.ascontiguousarray(value, "<f8") for name, value in tensors.items()}
+    return {f"{layer.name}.{name}": np.asarray(value, "<f8", order="C") for name, value in tensors.items()}
 
 
-def _parse(tensors: dict[str, NDArray[Any]], metadata: dict[str, str]) -> ModelFile:
-    network = json.loads(metadata["network"])
+def _parse(tensors: dict[str, NDArray[Any]], document: dict[str, Any]) -> ModelFile:
     description = Description(
-        dt=float(network["dt"]),
-        inputs=int(network["inputs"]),
-        layers=tuple(_parse_layer(layer, tensors) for layer in network["layers"]),
-        encoder=str(network["encoder"]),
-        steps=int(network["steps"]),
+        dt=float(document["dt"]),
+        inputs=int(document["inputs"]),
+        layers=tuple(_parse_layer(layer, tensors) for layer in document["layers"]),
+        encoder=str(document["encoder"]),
+        steps=int(document["steps"]),
     )
-    return ModelFile(description, _parse_architecture(metadata), json.loads(metadata["metrics"]))
+    metrics = {str(name): float(value) for name, value in dict(document["metrics"]).items()}
+    return ModelFile(description, _parse_architecture(document["architecture"]), metrics)
 
 
 def _parse_layer(entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> LayerDescription:
@@ -239,10 +214,8 @@ def _parse_layer(entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Lay
     return SpikingDescription(name, tensor("weight"), tensor("bias"), tau, neuron)
 
 
-def _parse_architecture(metadata: dict[str, str]) -> Architecture | None:
-    if "architecture" not in metadata:
+def _parse_architecture(values: dict[str, Any] | None) -> Architecture | None:
+    if values is None:
         return None
-    values = json.loads(metadata["architecture"])
-    values["hidden"] = tuple(values["hidden"])
-    values["neuron"] = NeuronSettings(**values["neuron"])
-    return Architecture(**values)
+    parts = {"hidden": tuple(values["hidden"]), "neuron": NeuronSettings(**values["neuron"])}
+    return Architecture(**{**values, **parts})

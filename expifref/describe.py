@@ -96,7 +96,7 @@ def _is_container(module: Any) -> bool:
     """Whether a module may only call others: a Sequential, or a class of the user's own."""
     if isinstance(module, brainstate.nn.Sequential):
         return True
-    of_a_library = class_name(module).startswith(("brainstate.", "brainpy.")) or is_understood(module)
+    of_a_library = class_name(module).startswith(("brainstate.", "brainpy")) or is_understood(module)
     return isinstance(module, brainstate.nn.Module) and not of_a_library
 
 

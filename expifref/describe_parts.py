@@ -75,7 +75,7 @@ Part = LinearPart | FilterPart | NeuronPart
 
 def class_name(module: object) -> str:
     """The public name of the module's class, such as `brainstate.nn.Linear`."""
-    return _qualified(type(module))
+    return ".".join(part for part in _qualified(type(module)).split(".") if not part.startswith("_"))
 
 
 def is_understood(module: object) -> bool:

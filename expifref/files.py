@@ -12,7 +12,7 @@ from typing import Any
 
 from expifref.exceptions import FileFormatError
 
-__all__ = ["read_json", "write_bytes", "write_text", "write_with"]
+__all__ = ["make_folder", "read_json", "write_bytes", "write_text", "write_with"]
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise FileFormatError(f"`{path}` must be a JSON file in UTF-8, but is not text") from None
     try:
         document = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
         where = (
             f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
         )
@@ -69,3 +69,11 @@ def write_text(path: Path, text: str) -> None:
 
 def _discard(_value: object) -> None:
     """Turn a value into None, for callbacks that must not return one."""
+
+
+def make_folder(path: Path) -> None:
+    """Make `path` and what is above it; raises FileFormatError when that cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileFormatError(f"the folder `{path}` cannot be made: {error.strerror or error}") from None

@@ -33,7 +33,7 @@ class GradientRules:
     gradient by a factor between 0 and `exp(growth_limit)`.
     """
 
-    clamp: Literal["stop", "pass"] = "pass"  # a clamped candidate hands its gradient on, or not
+    clamp: Literal["stop", "pass"] = "stop"  # a clamped candidate hands its gradient on, or not
     phi: Literal["stop", "full"] = "stop"  # the growth factor phi(z) counts as a constant, or not
     growth_limit: float = 0.0
 

@@ -23,13 +23,23 @@ from .gradient import GradientRules
 from .neuron import ExpIFRef
 from .synapse import ExponentialSynapse, LeakyReadout
 
-__all__ = ["Parameters", "SpikingNetwork", "build_network", "parameters", "pure_run", "with_parameters"]
+__all__ = [
+    "DEFAULT_RULES",
+    "Parameters",
+    "SpikingNetwork",
+    "build_network",
+    "parameters",
+    "pure_run",
+    "with_parameters",
+]
 
 Array = Any  # a JAX array or tracer
 Parameters = dict[str, Array]
 """Trainable values by name, `hidden0.weight`, ..., as plain arrays: mA before neurons, else no unit."""
 
 _MILLI = 1e-3
+
+DEFAULT_RULES = GradientRules()
 
 
 class SpikingNetwork(brainstate.nn.Sequential):
@@ -42,7 +52,7 @@ class SpikingNetwork(brainstate.nn.Sequential):
     def __init__(
         self,
         description: Description,
-        gradient: GradientRules = GradientRules(),
+        gradient: GradientRules = DEFAULT_RULES,
         values: Parameters | None = None,
     ) -> None:
         values = parameters(description) if values is None else values
@@ -79,7 +89,7 @@ class SpikingNetwork(brainstate.nn.Sequential):
 
 
 def build_network(
-    architecture: Architecture, seed: int = 0, gradient: GradientRules = GradientRules()
+    architecture: Architecture, seed: int = 0, gradient: GradientRules = DEFAULT_RULES
 ) -> SpikingNetwork:
     """An untrained network; the same weights for the same seed."""
     return SpikingNetwork(initial_description(architecture, seed), gradient)
@@ -111,7 +121,7 @@ def pure_run(
     description: Description,
     values: Parameters,
     frames: Array,
-    gradient: GradientRules = GradientRules(),
+    gradient: GradientRules = DEFAULT_RULES,
 ) -> tuple[Array, tuple[Array, ...]]:
     """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can transform.
 

@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 __all__ = ["SILENT", "EpochReport", "ProgressBar", "Reporter", "SilentReporter"]
 
@@ -105,4 +106,4 @@ class ProgressBar:
 
     def message(self, text: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(text, markup=False)
+        self._progress.console.print(Text(text))

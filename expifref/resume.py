@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +9,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors.numpy
 
-from .checkpoint import read_tensors
 from .exceptions import FileFormatError, ParameterError
-from .files import write_bytes
 from .progress import EpochReport
+from .tensor_files import read_tensors, write_tensors
 from .training_step import Carry
 
 __all__ = ["TrainingState", "load_state", "resume_path", "save_state"]
 
 _FORMAT = "expifref-resume"
-_VERSION = "1"
+_VERSION = 1
 
 Identity = dict[str, Any]
 """What a run depends on, flat and JSON-ready; a run may go on only under the same."""
@@ -43,14 +40,10 @@ def resume_path(path: Path) -> Path:
 def save_state(path: Path, state: TrainingState, identity: Identity) -> None:
     """Write `state` to `path`, whole or not at all; raises FileFormatError when it cannot be written."""
     leaves = jax.tree.leaves(state.carry)
-    metadata = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "identity": json.dumps(identity),
-        "history": json.dumps([asdict(report) for report in state.history]),
-    }
+    history = [asdict(report) for report in state.history]
+    document = {"version": _VERSION, "identity": identity, "history": history}
     tensors = {f"leaf{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    write_bytes(path, safetensors.numpy.save(tensors, metadata))
+    write_tensors(path, tensors, _FORMAT, document)
 
 
 def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
@@ -60,16 +53,14 @@ def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
         FileFormatError: the file is missing, damaged, foreign or of another version.
         ParameterError: the run that wrote it had another data set, architecture or setting.
     """
-    tensors, metadata = read_tensors(path)
-    if (metadata.get("format"), metadata.get("version")) != (_FORMAT, _VERSION):
-        raise FileFormatError(f"`{path}` must be a training state of this version; train without resuming")
-    _check_identity(json.loads(metadata["identity"]), identity)
+    tensors, document = read_tensors(path, _FORMAT, _VERSION)
+    _check_identity(document["identity"], identity)
     leaves, structure = jax.tree.flatten(start)
     stored = [tensors.get(f"leaf{i:04d}") for i in range(len(leaves))]
     if any(s is None or s.shape != leaf.shape for s, leaf in zip(stored, leaves, strict=True)):
         raise FileFormatError(f"`{path}` must hold the state of this network; train without resuming")
     carry = jax.tree.unflatten(structure, [jnp.asarray(s) for s in stored])
-    history = tuple(EpochReport(**report) for report in json.loads(metadata["history"]))
+    history = tuple(EpochReport(**report) for report in document["history"])
     return TrainingState(carry, history)
 
 

@@ -1,4 +1,4 @@
-"""Surrogate-gradient training: epochs, early stop, checkpoint and resume, and evaluation."""
+"""Surrogate-gradient training: epochs, early stop, checkpoint and resume."""
 
 from __future__ import annotations
 
@@ -20,37 +20,27 @@ from .data import Dataset
 from .data.dataset import stratified_split
 from .description import Description
 from .encoders import compact_frames, get_encoder
+from .evaluation import Evaluation, Evaluator
 from .exceptions import ParameterError
 from .gradient import GradientRules
-from .networks import Parameters, parameters, with_parameters
+from .networks import DEFAULT_RULES, parameters, with_parameters
 from .progress import SILENT, EpochReport, Reporter
 from .resume import TrainingState, load_state, resume_path, save_state
-from .training_settings import TrainingSettings
+from .training_settings import TrainingSettings, default_settings
 from .training_step import (
     BatchResult,
     Carry,
     make_optimizer,
-    make_predict,
     make_step,
     to_natural,
     to_physical,
 )
 
-__all__ = ["Evaluation", "TrainingResult", "evaluate", "train"]
+__all__ = ["StopReason", "TrainingResult", "train"]
 
-_EVALUATION_BATCH = 1000
+StopReason = Literal["finished", "accuracy reached", "no improvement", "interrupted"]
 
-Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What the float network says about labelled samples."""
-
-    accuracy: float
-    firing_rate: float  # Hz, over all hidden neurons
-    predictions: Labels  # [samples]
 
 
 @dataclass(frozen=True)
@@ -61,7 +51,7 @@ class TrainingResult:
     architecture: Architecture
     history: tuple[EpochReport, ...]
     test: Evaluation
-    stopped: Literal["finished", "accuracy reached", "no improvement", "interrupted"]
+    stopped: StopReason
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -79,9 +69,9 @@ class TrainingResult:
 def train(
     dataset: Dataset,
     architecture: Architecture,
-    settings: TrainingSettings = TrainingSettings(),
+    settings: TrainingSettings | None = None,
     *,
-    gradient: GradientRules = GradientRules(),
+    gradient: GradientRules = DEFAULT_RULES,
     reporter: Reporter = SILENT,
     path: Path | None = None,
     resume: bool = False,
@@ -91,7 +81,7 @@ def train(
     Args:
         dataset: see `expifref.data.load`.
         architecture: the network; its `inputs` and `classes` must be those of the data set.
-        settings: optimizer, epochs, early stop.
+        settings: optimizer, epochs, early stop; by default those that suit the data set.
         gradient: how the backward pass treats the neuron.
         reporter: is told of every minibatch and epoch.
         path: where the model file is written after every epoch, with the state for `resume` beside it.
@@ -104,6 +94,7 @@ def train(
         ParameterError: data set and architecture do not fit, a resumed run differs, or the loss diverged.
         FileFormatError: the file to write or resume from cannot be used.
     """
+    settings = default_settings(dataset.name) if settings is None else settings
     _check_fit(dataset, architecture)
     if resume and path is None:
         raise ParameterError("`resume` needs the `path` of the model file to go on with")
@@ -124,46 +115,6 @@ def train(
         reporter.message(f"interrupted: the network after epoch {len(state.history)} is kept{kept}")
         stopped = "interrupted"
     return run.finish(state, stopped)
-
-
-def evaluate(description: Description, images: Images, labels: Labels, seed: int = 0) -> Evaluation:
-    """Accuracy and firing rate of the float network.
-
-    Args:
-        description: the network.
-        images: `[samples, inputs]` in [0, 1].
-        labels: `[samples]`.
-        seed: seed of a random encoder.
-    """
-    values = parameters(description)
-    scales = dict.fromkeys(values, 1.0)
-    return _Evaluator(description, scales, seed).of(values, images, labels)
-
-
-class _Evaluator:
-    """Compiled once for many evaluations of the same network."""
-
-    def __init__(self, description: Description, scales: dict[str, float], seed: int) -> None:
-        self._predict = make_predict(description, scales)
-        self._encoder = get_encoder(description.encoder)
-        self._steps = description.steps
-        self._dt = description.dt
-        self._seed = seed
-
-    def of(self, natural: Parameters, images: Images, labels: Labels) -> Evaluation:
-        predictions: list[Labels] = []
-        spikes = 0.0
-        size = min(_EVALUATION_BATCH, len(images))
-        for first in range(0, len(images), size):
-            samples = np.arange(first, min(first + size, len(images)))
-            # A short last batch would be compiled a second time, so it is drawn back to full size.
-            drawn = np.arange(samples[-1] + 1 - size, samples[-1] + 1)
-            frames = compact_frames(self._encoder, images[drawn], self._steps, seed=self._seed, samples=drawn)
-            classes, rate = self._predict(natural, jnp.asarray(frames))
-            predictions.append(np.asarray(classes)[-len(samples) :].astype(np.int64))
-            spikes += float(rate) * len(samples)
-        found = np.concatenate(predictions)
-        return Evaluation(float((found == labels).mean()), spikes / len(images) / self._dt, found)
 
 
 class _Run:
@@ -193,7 +144,7 @@ class _Run:
         self.fresh = TrainingState(self.start)
         self.identity = _identity(dataset, architecture, settings, gradient)
         self._step = make_step(self._untrained, self._scales, optimizer, settings, gradient)
-        self._evaluator = _Evaluator(self._untrained, self._scales, seed=0)
+        self._evaluator = Evaluator(self._untrained, self._scales, seed=0)
 
     def epoch(self, state: TrainingState, reporter: Reporter) -> TrainingState:
         """One pass over the training samples."""
@@ -216,7 +167,7 @@ class _Run:
         save_state(resume_path(self._path), state, self.identity)
         save_model(self._path, ModelFile(self._describe(state), self._architecture, metrics))
 
-    def finish(self, state: TrainingState, stopped: Any) -> TrainingResult:
+    def finish(self, state: TrainingState, stopped: StopReason) -> TrainingResult:
         """Evaluate on the test samples and write the last model file."""
         test = self._evaluator.of(state.carry.natural, self._dataset.test_images, self._dataset.test_labels)
         description = self._describe(state)
@@ -290,9 +241,7 @@ def _identity(
     return identity
 
 
-def _stop_reason(
-    history: tuple[EpochReport, ...], settings: TrainingSettings
-) -> Literal["finished", "accuracy reached", "no improvement"] | None:
+def _stop_reason(history: tuple[EpochReport, ...], settings: TrainingSettings) -> StopReason | None:
     held_out = [report.validation_accuracy or 0.0 for report in history]
     if settings.target_accuracy is not None and held_out and held_out[-1] >= settings.target_accuracy:
         return "accuracy reached"

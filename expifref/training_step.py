@@ -68,7 +68,7 @@ def make_step(
             excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in spikes]
             loss = loss + settings.rate_penalty * sum((e**2).mean() for e in excess)
         accuracy = (logits.argmax(axis=-1) == labels).mean()
-        return loss, BatchResult(loss, accuracy, _mean_rate(spikes))
+        return loss, BatchResult(loss, accuracy, _rates(spikes).mean())
 
     @jax.jit
     def step(carry: Carry, frames: Array, labels: Array) -> tuple[Carry, BatchResult]:
@@ -82,19 +82,16 @@ def make_step(
 def make_predict(
     description: Description, scales: Scales
 ) -> Callable[[Parameters, Array], tuple[Array, Array]]:
-    """A compiled function of (natural weights, frames) to classes `[batch]` and spikes per neuron and step."""
+    """A compiled function of (natural weights, frames): classes and mean spikes per step, both `[batch]`."""
 
     @jax.jit
     def predict(natural: Parameters, frames: Array) -> tuple[Array, Array]:
         output, spikes = pure_run(description, to_physical(natural, scales), frames)
-        return output.sum(axis=0).argmax(axis=-1), _mean_rate(spikes)
+        return output.sum(axis=0).argmax(axis=-1), _rates(spikes)
 
     return predict
 
 
-def _mean_rate(spikes: tuple[Array, ...]) -> Array:
-    neurons = sum(s.shape[-1] for s in spikes)
-    if neurons == 0:
-        return jnp.zeros(())
-    total = sum(s.mean(axis=(0, 1)).sum() for s in spikes)
-    return total / neurons
+def _rates(spikes: tuple[Array, ...]) -> Array:
+    """Spikes per hidden neuron and step of each sample, `[batch]`."""
+    return jnp.concatenate(spikes, axis=-1).mean(axis=(0, -1))

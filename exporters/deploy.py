@@ -48,10 +48,7 @@ def deploy(program: Program, profile: Profile) -> Deployment:
         input=program.input,
         layers=tuple(_deployed(layer) for layer in program.layers),
         cores=tuple(_core(program, core, slices, word) for core in sorted({s.core for s in slices})),
-        routes=tuple(
-            Route(index - 1 if index else None, index, tuple(s.core for s in slices if s.layer == index))
-            for index in range(len(program.layers))
-        ),
+        routes=_routes([(part.core, part.layer) for part in slices], len(program.layers)),
         output_layer=len(program.layers) - 1,
     )
 
@@ -60,15 +57,42 @@ def program_of(deployment: Deployment) -> Program:
     """The program that `deployment` runs, put together from the words in its cores.
 
     Raises:
-        FileFormatError: the slices do not cover every neuron of every layer exactly once, or lack a constant.
+        FileFormatError: the slices do not cover every neuron of every layer exactly once, their constants are
+            not those of the layer, or a route misses a core.
+        ParameterError: a field breaks a rule of the specification.
         RangeError: the widths cannot be proven.
     """
+    _check_wiring(deployment)
     layers = tuple(_layer(deployment, index) for index in range(len(deployment.layers)))
     # The program's own evidence stays with the program; its digest says which one that is.
     evidence = Evidence("deployment", deployment.program, {"name": deployment.profile})
     program = Program(deployment.dt_seconds, deployment.input, layers, evidence)
     prove(program)
     return program
+
+
+def _routes(held: list[tuple[int, int]], layers: int) -> tuple[Route, ...]:
+    """The routes to every (core, layer) in `held`: a layer is fed by the one before it, or by the input."""
+    return tuple(
+        Route(index - 1 if index else None, index, tuple(core for core, layer in held if layer == index))
+        for index in range(layers)
+    )
+
+
+def _check_wiring(deployment: Deployment) -> None:
+    count = len(deployment.layers)
+    held = [(core.core, part.layer) for core in deployment.cores for part in core.slices]
+    unknown = sorted({layer for _, layer in held if not 0 <= layer < count})
+    if unknown:
+        raise FileFormatError(f"a slice must belong to one of {count} layers, not to layer {unknown[0]}")
+    if deployment.routes != _routes(held, count):
+        raise FileFormatError(
+            "the routes must lead to every core that holds a part of a layer, and to no other"
+        )
+    if deployment.output_layer != count - 1:
+        raise FileFormatError(
+            f"the output layer must be the last one, {count - 1}, not {deployment.output_layer}"
+        )
 
 
 def _core(program: Program, core: int, slices: tuple[Slice, ...], word: int) -> Core:
@@ -143,11 +167,13 @@ def _layer(deployment: Deployment, index: int) -> Layer:
     part: Filter | None = None
     if shared.filter is not None and shared.filter_shift is not None:
         part = Filter(constant("decay"), shared.filter_shift, shared.filter)
-    if shared.kind == "readout" and part is not None:
-        return ReadoutLayer(shared.name, dense, rescale, part)
     n = shared.neuron
-    if n is None:
-        raise FileFormatError(f"layer `{shared.name}` must have a neuron or be a readout with a filter")
+    if shared.kind == "readout" and part is not None and n is None:
+        return ReadoutLayer(shared.name, dense, rescale, part)
+    if shared.kind == "readout" or n is None:
+        raise FileFormatError(
+            f"layer `{shared.name}` must be spiking with a neuron, or a readout with a filter and no neuron"
+        )
     synapse = None if part is None else Synapse(part, constant("offset"), n.drive)
     update = NeuronUpdate(
         membrane=n.membrane,

@@ -26,6 +26,7 @@ __all__ = [
     "DeployedNeuron",
     "Deployment",
     "Route",
+    "deployment_text",
     "load_deployment",
     "save_deployment",
 ]
@@ -123,7 +124,12 @@ class Deployment:
 
 def save_deployment(deployment: Deployment, path: Path) -> None:
     """Write `deployment` to `path`, whole or not at all."""
-    write_text(path, json.dumps(to_document(Deployment, deployment), indent=1) + "\n")
+    write_text(path, deployment_text(deployment))
+
+
+def deployment_text(deployment: Deployment) -> str:
+    """The file's content."""
+    return json.dumps(to_document(Deployment, deployment), indent=1) + "\n"
 
 
 def load_deployment(path: Path) -> Deployment:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ __all__ = ["Backend", "OnnxExecutor", "load_model"]
 Backend = Literal["onnxruntime", "reference"]
 
 _ERRORS_ONLY = 3
+_REQUIRED = {"expifref.form", "expifref.spec", "expifref.digest", "expifref.input_bits", "expifref.encoder"}
 _SUFFIXES = {"sequence": ".initial", "step": ".previous"}
 
 
@@ -35,19 +36,40 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
     Raises:
         FileFormatError: not an ONNX model, or one that refers to other files.
     """
+    from google.protobuf.message import DecodeError
+
     place = f"`{source}`" if isinstance(source, Path) else "the model"
     try:
         data = source.read_bytes() if isinstance(source, Path) else source
         model = onnx.load_model_from_string(data)
-    except ValueError:
+    except DecodeError:
         raise FileFormatError(
             f"{place} must be an ONNX model, but cannot be parsed: export it anew"
         ) from None
     except OSError as error:
         raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in model.graph.initializer):
+    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise FileFormatError(f"{place} must hold its own weights, but refers to other files")
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        reason = str(error).splitlines()[0]
+        raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {reason}") from None
     return model
+
+
+def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
+    """Every tensor of the model, in subgraphs and functions too."""
+    yield from model.graph.initializer
+    nodes = list(model.graph.node)
+    for function in model.functions:
+        nodes += function.node
+    while nodes:
+        for entry in nodes.pop().attribute:
+            yield from [entry.t, *entry.tensors]
+            for graph in [entry.g, *entry.graphs]:
+                yield from graph.initializer
+                nodes += graph.node
 
 
 class OnnxExecutor:
@@ -57,14 +79,14 @@ class OnnxExecutor:
         self,
         model: bytes | Path | onnx.ModelProto,
         backend: Backend = "onnxruntime",
-        threads: int | None = None,
+        threads: int = 1,
     ) -> None:
         """Load `model`.
 
         Args:
             model: the model, its bytes or its path.
             backend: `onnxruntime` (CPU, default optimisations) or `reference` (`onnx.reference`, slow).
-            threads: threads of ONNX Runtime within one operator; None leaves the choice to it.
+            threads: threads of ONNX Runtime within one operator; the operators are small, one is fastest.
 
         Raises:
             FileFormatError: not a model that `sequence_model` or `step_model` wrote.
@@ -72,11 +94,13 @@ class OnnxExecutor:
         """
         loaded = model if isinstance(model, onnx.ModelProto) else load_model(model)
         metadata = {entry.key: entry.value for entry in loaded.metadata_props}
+        graph = loaded.graph
+        self._inputs = {entry.name: entry.type.tensor_type for entry in graph.input}
         form, spec = metadata.get("expifref.form", ""), metadata.get("expifref.spec")
-        if form not in _SUFFIXES:
+        if form not in _SUFFIXES or not metadata.keys() >= _REQUIRED or "spikes" not in self._inputs:
             raise FileFormatError(
-                "the ONNX model must be an integer program exported by expifref, but its metadata has no "
-                "`expifref.form` of `sequence` or `step`"
+                "the ONNX model must be an integer program exported by expifref, but lacks an input `spikes` "
+                f"or the metadata of one ({', '.join(sorted(_REQUIRED))})"
             )
         if spec != SPEC_VERSION:
             raise FileFormatError(
@@ -84,8 +108,6 @@ class OnnxExecutor:
             )
         self.form = form
         self.digest = metadata["expifref.digest"]
-        graph = loaded.graph
-        self._inputs = {entry.name: entry.type.tensor_type for entry in graph.input}
         self._suffix = _SUFFIXES[form]
         self._states = tuple(
             name.removesuffix(self._suffix) for name in self._inputs if name.endswith(self._suffix)
@@ -166,20 +188,19 @@ class OnnxExecutor:
         return feeds
 
 
-def _session(model: onnx.ModelProto, backend: str, threads: int | None) -> _Call:
+def _session(model: onnx.ModelProto, backend: str, threads: int) -> _Call:
     if backend == "reference":
         from onnx.reference import ReferenceEvaluator
 
-        reference: _Call = ReferenceEvaluator(model).run
-        return reference
+        evaluator = ReferenceEvaluator(model)
+        return lambda outputs, feeds: list(evaluator.run(outputs, feeds))
     if backend != "onnxruntime":
         raise ParameterError(f"`backend` must be `onnxruntime` or `reference`, not {backend!r}")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

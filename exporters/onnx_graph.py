@@ -33,7 +33,7 @@ class Port:
 
 def constant(name: str, array: NDArray[Any]) -> onnx.TensorProto:
     """A named tensor."""
-    return numpy_helper.from_array(np.ascontiguousarray(array), name)
+    return numpy_helper.from_array(np.asarray(array, order="C"), name)
 
 
 def value(name: str, kind: int, shape: Sequence[Dimension]) -> onnx.ValueInfoProto:

@@ -67,17 +67,22 @@ def unit(shift: int, place: str) -> int:
 
 
 def functions(names: Iterable[str]) -> list[onnx.FunctionProto]:
-    """The functions called `names` and all that they call, each once, sorted by name."""
+    """The functions called `names` and all that they call, each once and after those it calls."""
     library = _library()
     found: dict[str, onnx.FunctionProto] = {}
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
+
+    def add(name: str) -> None:
         if name in found:
-            continue
-        found[name] = _parse(name, *library[name])
-        waiting += [node.op_type for node in found[name].node if node.domain == DOMAIN]
-    return [found[name] for name in sorted(found)]
+            return
+        function = _parse(name, *library[name])
+        for node in function.node:
+            if node.domain == DOMAIN:
+                add(node.op_type)
+        found[name] = function
+
+    for name in sorted(names):
+        add(name)
+    return list(found.values())
 
 
 def _parse(name: str, text: str, meaning: str) -> onnx.FunctionProto:

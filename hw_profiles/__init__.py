@@ -1,6 +1,13 @@
 """What devices can do: one JSON file each, one schema, every number with its source and confidence."""
 
-from .loader import check_profile, load_profile, profile_names, profile_path, with_arithmetic
+from .loader import (
+    check_profile,
+    load_profile,
+    parse_profile,
+    profile_names,
+    profile_path,
+    with_arithmetic,
+)
 from .profile import (
     Arithmetic,
     Capabilities,
@@ -39,6 +46,7 @@ __all__ = [
     "Source",
     "check_profile",
     "load_profile",
+    "parse_profile",
     "profile_names",
     "profile_path",
     "refusal",

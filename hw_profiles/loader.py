@@ -28,7 +28,14 @@ from .profile import (
 )
 from .validation import require_schema, require_version
 
-__all__ = ["check_profile", "load_profile", "profile_names", "profile_path", "with_arithmetic"]
+__all__ = [
+    "check_profile",
+    "load_profile",
+    "parse_profile",
+    "profile_names",
+    "profile_path",
+    "with_arithmetic",
+]
 
 _DEVICES = Path(__file__).parent / "devices"
 
@@ -68,6 +75,11 @@ def check_profile(path: str | os.PathLike[str]) -> Profile:
     """
     document = read(Path(path))
     return _checked(document, os.fspath(path))
+
+
+def parse_profile(document: dict[str, Any], origin: str) -> Profile:
+    """The profile in `document`, checked like a file; `origin` names it in errors."""
+    return _checked(document, origin)
 
 
 def with_arithmetic(profile: Profile, **changes: int) -> Profile:

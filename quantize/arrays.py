@@ -54,6 +54,8 @@ def decode(value: object) -> Integers:
     if isinstance(value, list):
         if not all(type(v) is int for v in value):
             raise ValueError("a vector must be a list of integers")
+        if any(not -(1 << 63) <= v < 1 << 63 for v in value):
+            raise ValueError("a vector must hold integers that fit 64 bits")
         return frozen(value)
     if not isinstance(value, dict) or set(value) != {"shape", "dtype", "base64"}:
         raise ValueError("an array must be a list of integers or an object of shape, dtype and base64")

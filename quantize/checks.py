@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,8 +19,8 @@ Flags = NDArray[np.bool_]
 
 def check_description(description: Description) -> None:
     """Raise ParameterError or UnsupportedError naming the first thing that cannot be lowered."""
-    if not description.dt > 0:
-        raise ParameterError(f"`dt` must be above 0 ms, not {description.dt * 1e3:g} ms")
+    if not 0 < description.dt < math.inf:
+        raise ParameterError(f"`dt` must be finite and above 0 ms, not {description.dt * 1e3:g} ms")
     if not description.layers:
         raise UnsupportedError("a network must have at least one layer, and this one has none")
     width = description.inputs
@@ -34,6 +37,7 @@ def check_description(description: Description) -> None:
 
 def _check_layer(layer: LayerDescription) -> None:
     tau = layer.tau_synapse if isinstance(layer, SpikingDescription) else layer.tau
+    _check_shapes(layer, tau)
     for name, values in (("weight", layer.weight), ("bias", layer.bias)):
         bad = int(np.count_nonzero(~np.isfinite(values)))
         if bad:
@@ -44,6 +48,18 @@ def _check_layer(layer: LayerDescription) -> None:
         _require(layer.name, "tau", "above 0 ms", tau, _positive(tau), 1e3, "ms")
     if isinstance(layer, SpikingDescription):
         _check_neuron(layer.name, layer.neuron)
+
+
+def _check_shapes(layer: LayerDescription, tau: Floats | None) -> None:
+    vectors = {"bias": layer.bias} | ({} if tau is None else {"tau": tau})
+    if isinstance(layer, SpikingDescription):
+        vectors |= {f"neuron.{f.name}": getattr(layer.neuron, f.name) for f in fields(layer.neuron)}
+    for name, values in vectors.items():
+        if values.shape != layer.weight.shape[1:]:
+            raise ParameterError(
+                f"`{layer.name}.{name}` must have {layer.weight.shape[1]} values, "
+                f"not the shape {list(values.shape)}"
+            )
 
 
 def _check_neuron(name: str, n: NeuronParameters) -> None:

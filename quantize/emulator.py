@@ -66,6 +66,20 @@ def check_input(port: InputPort, spikes: Spikes) -> Spikes:
     return spikes
 
 
+def check_state(program: Program, state: State, batch: int) -> dict[str, Integers]:
+    """Return `state`, any part of the program's states, or raise DataError saying what is wrong."""
+    for name, values in state.items():
+        if name not in program.state_names:
+            raise DataError(f"`{name}` is not a state of this program: {', '.join(program.state_names)}")
+        shape = _shape(program, name, batch)
+        if values.shape != shape or not np.issubdtype(values.dtype, np.signedinteger):
+            raise DataError(
+                f"`{name}` must be signed integers of the shape {list(shape)}, "
+                f"not {values.dtype} of the shape {list(values.shape)}"
+            )
+    return {name: values.astype(np.int64) for name, values in state.items()}
+
+
 @dataclass
 class Emulator:
     """Runs a program and counts what its sites had to saturate or wrap."""
@@ -79,12 +93,13 @@ class Emulator:
         """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
 
         Raises:
-            DataError: `spikes` does not fit the program's input port.
+            DataError: `spikes` does not fit the program's input port, `state` not its states, or `signals`
+                names one that it does not have.
         """
         spikes = check_input(self.program.input, spikes)
         kept = self.program.signal_names if signals is None else tuple(signals)
         steps, batch = spikes.shape[:2]
-        now = initial_state(self.program, batch) | dict(state or {})
+        now = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
         traces = {name: np.empty((steps, *_shape(self.program, name, batch)), np.int64) for name in kept}
         for n in range(steps):
             values = self.step(spikes[n].astype(np.int64), now)

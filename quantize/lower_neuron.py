@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from .arrays import frozen
 from .calibration import LayerRange, normalized_membrane
 from .formats import Format, Overflow, Quantizer, Rounding
 from .program import NeuronUpdate
-from .tables import TableSpec, design
+from .tables import TableSet, TableSpec, design
 
 __all__ = ["lower_neuron", "membrane_format", "normalized_offset"]
 
@@ -25,8 +26,10 @@ Floats = NDArray[np.float64]
 _CUTOFF_SHARE_OF_DT = 0.05
 """A cutoff may be lowered to where a diverging membrane has this share of dt left, no further."""
 
-_MOST_INHIBITION = -8.0
-"""Drives below this, in units of delta_T, may stop a neuron that is already past its firing point."""
+_LEAST_INHIBITION = -2.0
+_MOST_INHIBITION = -64.0
+"""Inhibition, in units of delta_T, that must not stop a neuron past its firing point: the strongest that
+calibration saw, between these two."""
 
 
 def normalized_offset(n: NeuronParameters) -> Floats:
@@ -86,10 +89,10 @@ def lower_neuron(
         arithmetic.table_bits,
         arithmetic.table_segments,
         Rounding(rounding.table),
-        max(ranges.drive_low, _MOST_INHIBITION),
+        min(max(ranges.drive_low, _MOST_INHIBITION), _LEAST_INHIBITION),
         total.hi / 2**fmt.frac,
     )
-    tables = design(spec)
+    tables = _widest_design(spec)
     return NeuronUpdate(
         membrane=site,
         threshold=frozen(threshold),
@@ -102,6 +105,16 @@ def lower_neuron(
         gain_index=frozen(index),
         sum=Quantizer(total, Rounding(rounding.membrane), Overflow(modes.sum)),
     )
+
+
+def _widest_design(spec: TableSpec) -> TableSet:
+    """The tables for `spec`, or for half its inhibition where the word is too narrow, and so on."""
+    try:
+        return design(spec)
+    except RangeError:
+        if spec.lowest_drive >= _LEAST_INHIBITION:
+            raise
+    return _widest_design(replace(spec, lowest_drive=spec.lowest_drive / 2))
 
 
 def _codes(v: Floats, n: NeuronParameters, fmt: Format) -> NDArray[np.int64]:

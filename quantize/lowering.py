@@ -36,7 +36,7 @@ from .program import (
 from .ranges import prove
 from .weights import lower_weights
 
-__all__ = ["LoweringOptions", "lower"]
+__all__ = ["LoweringOptions", "check_arithmetic", "lower"]
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def lower(
         RangeError: a width of the profile is too small, or dt too large for its tables.
     """
     check_description(description)
-    arithmetic = _arithmetic(profile, options or LoweringOptions())
+    arithmetic = check_arithmetic(profile, options or LoweringOptions())
     port = _input_port(description, arithmetic)
     layers: list[Layer] = []
     notes: list[str] = []
@@ -86,7 +86,8 @@ def lower(
     return replace(program, golden=_golden(program))
 
 
-def _arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
+def check_arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
+    """The profile's arithmetic with the options applied; errors as `lower`."""
     if profile.arithmetic is None:
         raise CapacityError(refusal(profile) or f"`{profile.name}` cannot run ExpIFRef neurons")
     arithmetic = profile.arithmetic
@@ -111,7 +112,7 @@ def _input_port(description: Description, arithmetic: Arithmetic) -> InputPort:
             f"the encoder `{description.encoder}` needs {bits}-bit inputs, but the profile has "
             f"{arithmetic.input_bits}: train with the rate or latency encoder"
         )
-    return InputPort(description.inputs, bits, description.encoder)
+    return InputPort(description.inputs, bits, description.encoder, description.steps)
 
 
 def _layer(
@@ -164,13 +165,14 @@ def _filter(
     """Decay codes for time constants `tau` in seconds; None is a filter without memory."""
     shift = arithmetic.decay_bits - 1
     lost = np.ones(layer.weight.shape[1]) if tau is None else -np.expm1(-dt / tau)
-    decay = np.rint(lost * 2**shift)
-    if decay.min() < 1:
-        longest = dt / float(lost.min())
+    # A loss below one LSB would be rounded by half of itself or more.
+    if tau is not None and float(lost.min()) * 2**shift < 1:
+        longest = -dt / math.log1p(-(2.0**-shift))
         raise RangeError(
-            f"`{layer.name}.tau` must be at most {dt * 2**shift * 1e3:.4g} ms for "
-            f"{arithmetic.decay_bits}-bit decays at this dt, not {longest * 1e3:.4g} ms"
+            f"`{layer.name}.tau` must be at most {longest * 1e3:.4g} ms for "
+            f"{arithmetic.decay_bits}-bit decays at this dt, not {float(tau.max()) * 1e3:.4g} ms"
         )
+    decay = np.rint(lost * 2**shift)
     site = Quantizer(fmt, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.filter))
     return Filter(frozen(decay), shift, site)
 

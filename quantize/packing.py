@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from expifref.exceptions import FileFormatError
+from expifref.exceptions import FileFormatError, ParameterError
 
 from .arrays import Integers
 
@@ -24,6 +24,12 @@ class Packing:
 
     weight_bits: int
     word_bits: int
+
+    def __post_init__(self) -> None:
+        if self.weight_bits < 1 or self.word_bits < 1:
+            raise ParameterError(
+                f"weights and words must have at least 1 bit, not {self.weight_bits} and {self.word_bits}"
+            )
 
     @property
     def per_word(self) -> int:
@@ -73,7 +79,14 @@ class Packing:
             )
             fields = [(word >> (i * self.weight_bits)) & mask for i in range(self.per_word)]
             values += [(field ^ sign) - sign for field in fields]
-        return np.array(values[:neurons], np.int64)
+        row = np.array(values[:neurons], np.int64)
+        # Packing is one to one, so this finds signs, underscores, capitals and bits outside any field.
+        if self.pack_row(row) != text:
+            raise FileFormatError(
+                f"a weight row must be lower-case hex words of {self.word_bits} bits with unused bits zero, "
+                f"not {text[:20]!r}"
+            )
+        return row
 
     @property
     def _digits(self) -> int:

@@ -114,10 +114,11 @@ def _cost(layer: Layer, word: int) -> _Cost:
     bias = 1 + max(abs(int(layer.rescale.bias.min())), abs(int(layer.rescale.bias.max()))).bit_length()
     neuron = accumulator + multiplier + bias
     if isinstance(layer, ReadoutLayer):
-        return _Cost(0, neuron + layer.filter.site.format.bits + layer.filter.shift, rows, packing)
+        return _Cost(0, neuron + layer.filter.site.format.bits + layer.filter.shift + 1, rows, packing)
     if layer.synapse is not None:
         fmt = layer.synapse.filter.site.format
-        neuron += 2 * fmt.bits + layer.synapse.filter.shift
+        # A decay is at most 2**shift, which takes one bit more than the shift.
+        neuron += 2 * fmt.bits + layer.synapse.filter.shift + 1
     n = layer.neuron
     counter = int(n.refractory_steps.max()).bit_length()
     # Threshold, reset, start and state; the period and its counter; which gain table.

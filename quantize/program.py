@@ -184,6 +184,7 @@ class InputPort:
     channels: int
     bits: int
     encoder: str
+    steps: int = 1  # time steps per sample in training; for people and for encoders
 
     @property
     def hi(self) -> int:

@@ -14,6 +14,7 @@ from .arrays import Integers
 from .emulator import lookup
 from .formats import MAX_BITS, Format, Overflow, Quantizer, overflow, round_shift
 from .program import Filter, NeuronUpdate, Program, ReadoutLayer, SpikingLayer, layer_prefix
+from .structure import check_structure
 
 __all__ = ["Interval", "Proof", "SiteProof", "prove"]
 
@@ -29,7 +30,7 @@ class Interval(NamedTuple):
     @property
     def bits(self) -> int:
         """Bits of the narrowest signed word that holds the interval."""
-        return 1 + max(self.hi.bit_length(), (-self.lo - 1).bit_length() if self.lo < 0 else 0)
+        return 1 + max(max(self.hi, 0).bit_length(), (-self.lo - 1).bit_length() if self.lo < 0 else 0)
 
     def inside(self, fmt: Format) -> bool:
         """Whether every value is representable."""
@@ -72,16 +73,23 @@ class Proof:
 
 
 def prove(program: Program, max_bits: int = MAX_BITS) -> Proof:
-    """Prove the widths of `program`, or raise RangeError naming the site that breaks its rule."""
+    """Prove the widths of `program`: no value needs more than `max_bits` bits, nor more than 62.
+
+    Raises:
+        ParameterError: a field breaks a rule of the specification that the proof rests on.
+        RangeError: a width is too small, or cannot be proven; with the site.
+    """
+    check_structure(program)
+    limit = min(max_bits, MAX_BITS)
     sites: list[SiteProof] = []
     hi = program.input.hi
     for index, layer in enumerate(program.layers):
         sites += _layer(layer_prefix(index, layer), layer, hi)
         hi = 1
     for site in sites:
-        if site.interval.bits > max_bits:
+        if site.interval.bits > limit:
             raise RangeError(
-                f"`{site.site}` must fit {max_bits} bits, but {site.interval.lo}..{site.interval.hi} needs "
+                f"`{site.site}` must fit {limit} bits, but {site.interval.lo}..{site.interval.hi} needs "
                 f"{site.interval.bits}: use fewer weight, multiplier, table or filter bits"
             )
     return Proof(tuple(sites))

@@ -43,7 +43,10 @@ def from_document(cls: type[T], document: dict[str, Any], schema: str, place: st
     found = document.get("schema")
     if found != schema:
         raise FileFormatError(f"{place} must have the schema {schema!r}, not {found!r}")
-    stated, actual = document.get("digest"), canonical_digest(document)
+    try:
+        stated, actual = document.get("digest"), canonical_digest(document)
+    except ValueError:
+        raise FileFormatError(f"{place} must hold finite numbers, but has a NaN or an infinity") from None
     if stated != actual:
         raise FileFormatError(
             f"{place} must have the digest {actual}, but states {stated}: "

@@ -32,6 +32,12 @@ __all__ = ["TableSet", "TableSpec", "design", "firing_point", "gain", "table_sha
 
 Floats = NDArray[np.float64]
 
+_SHARE_OF_STEP = 15 / 16
+"""Share of a step that must already reach the threshold at the firing point: the rest is for table errors."""
+
+_GROWTH_MARGIN = 1.0
+"""By how much, in units of delta_T, the growth at the right end exceeds what it has to outweigh."""
+
 _MIN_GAIN_CODES = 8
 """Least value of the resting gain in LSB: below it the leak is wrong by more than 1 part in 16."""
 
@@ -67,10 +73,11 @@ def gain(u: Floats, rate: float) -> Floats:
 
 def firing_point(spec: TableSpec, rate: float) -> float:
     """Lowest `u` from which a step reaches the threshold even at the lowest drive, at most the threshold."""
-    top = spec.threshold / 2**spec.membrane.frac
+    lsb = 2.0**-spec.membrane.frac
+    top = spec.threshold * lsb
     u = np.linspace(min(0.0, top), top, 4001)
     push = np.minimum(np.exp(u) - u + spec.lowest_drive, spec.highest_sum)
-    fires = gain(u, rate) * push >= top - u
+    fires = _SHARE_OF_STEP * gain(u, rate) * push >= top - u + lsb
     resting = np.flatnonzero(~fires)
     return float(u[min(resting[-1] + 1, len(u) - 1)]) if resting.size else float(u[0])
 
@@ -81,7 +88,7 @@ def design(spec: TableSpec) -> TableSet:
     Raises:
         RangeError: a gain table cannot hold both the resting and the firing gain (dt too large for the word).
     """
-    right = max(firing_point(spec, rate) for rate in spec.rates)
+    right = _right_end(spec)
     growth_format = _growth_format(spec, right)
     # Left of this exp(u) is below half an LSB of its own table; the gain is flatter still.
     left = -(growth_format.frac + 1) * math.log(2)
@@ -99,6 +106,17 @@ def design(spec: TableSpec) -> TableSet:
 def table_sha256(values: Integers) -> str:
     """The hash of a table's values as little-endian int64."""
     return hashlib.sha256(values.astype("<i8").tobytes()).hexdigest()
+
+
+def _right_end(spec: TableSpec) -> float:
+    """The last firing point, or where the growth alone outweighs the threshold and the lowest drive.
+
+    Right of the domain the growth stays while `-u` falls on: were it smaller, a large gain would turn strong
+    inhibition of a neuron near its threshold into a leap downwards.
+    """
+    top = spec.threshold / 2**spec.membrane.frac
+    outweighs = math.log(max(top - spec.lowest_drive + _GROWTH_MARGIN, 1.0))
+    return max(outweighs, *(firing_point(spec, rate) for rate in spec.rates))
 
 
 def _growth_format(spec: TableSpec, right: float) -> Format:

@@ -54,10 +54,24 @@ def lower_weights(
     spare = arithmetic.product_bits - 1 - max(reach.bit_length(), 1)
     bits = min(arithmetic.rescale.multiplier_bits, spare)
     shift = _shift(name, scaled.factor, bits, by_shift)
+    shift = _with_room_for_bias(
+        shift, reach * scaled.factor, bias * 2.0**target.frac, arithmetic.product_bits
+    )
     multiplier = np.rint(scaled.factor * 2.0**shift)
     site = Quantizer(target, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive))
     full_bias = np.rint(bias * 2.0 ** (target.frac + shift))
     return dense, Rescale(frozen(multiplier), frozen(full_bias), shift, site)
+
+
+def _with_room_for_bias(shift: int, reach: Floats, bias: Floats, product_bits: int) -> int:
+    """`shift`, or the largest one below it at which product and bias fit a signed word together.
+
+    Small weights ask for a large shift, at which a bias such as `(V_rest - V_T) / delta_T` outgrows the word.
+    """
+    total = float((reach + np.abs(bias)).max())
+    if total <= 0:
+        return shift
+    return min(shift, max(product_bits - 2 - math.ceil(math.log2(total)), 0))
 
 
 def _free(codes: Floats, top: int) -> _Scaled:

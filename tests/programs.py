@@ -120,7 +120,7 @@ def state_formats(program: Program) -> dict[str, tuple[Integers, Integers]]:
 
 def _program(channels: int, bits: int, layers: tuple[Layer, ...]) -> Program:
     port = InputPort(channels=channels, bits=bits, encoder="rate" if bits == 1 else "current")
-    evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile="random")
+    evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile={})
     return Program(dt_seconds=1e-3, input=port, layers=layers, evidence=evidence)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from expifref.exceptions import DataError
 
 from .dataset import Dataset, stratified_split
 
-__all__ = ["load_npz"]
+__all__ = ["load_npz", "read_npz"]
 
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
@@ -29,7 +30,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     Raises:
         DataError: the file is missing, damaged, holds Python objects, or its arrays break the rules above.
     """
-    arrays = _read_arrays(path)
+    arrays = read_npz(path, (_SPLIT_KEYS, _WHOLE_KEYS))
     if "x" in arrays:
         images, labels = _images(path, "x", arrays["x"]), _labels(path, "y", arrays["y"])
         if labels.shape != (len(images),):
@@ -50,25 +51,27 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     return Dataset(path.stem, *parts, classes=classes)
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
+def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an .npz file named by the first of `choices` that it holds; raises DataError."""
     if not path.is_file():
         raise DataError(f"the data file {path} does not exist")
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
-        keys = _choose_keys(path, names)
+        keys = _choose_keys(path, names, choices)
         with np.load(path, allow_pickle=False) as arrays:
             return {key: _read_member(path, key, arrays) for key in keys}
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
         raise DataError(f"{path} must be a complete .npz file; it is truncated or of another kind") from error
 
 
-def _choose_keys(path: Path, names: set[str]) -> tuple[str, ...]:
-    for keys in (_SPLIT_KEYS, _WHOLE_KEYS):
+def _choose_keys(path: Path, names: set[str], choices: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    for keys in choices:
         if names.issuperset(keys):
             return keys
     raise DataError(
-        f"{path} must hold the arrays x_train, y_train, x_test, y_test (or x, y); "
+        f"{path} must hold the arrays {' (or '.join(', '.join(keys) for keys in choices)}"
+        f"{')' * (len(choices) - 1)}; "
         f"it holds {', '.join(sorted(names)) or 'none'}"
     )
 

@@ -7,7 +7,7 @@ import braintools
 import numpy as np
 import pytest
 import saiunit as u
-from hypothesis import given, seed, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -23,7 +23,7 @@ populations = st.fixed_dictionaries(
         "R": st.floats(0.1, 10.0),
         "tau": st.floats(1.0, 50.0),
         "tau_ref": st.one_of(st.just(0.0), st.floats(0.0, 10.0)),
-        "V_th": st.floats(-55.0, 20.0),
+        "V_th": st.floats(-55.0, 20.0).map(lambda v: round(v, 3)),  # XLA flushes denormal numbers to zero
         "reset_below": st.floats(0.5, 50.0),
         "V_rest": st.floats(-90.0, -40.0),
         "V_T_below": st.floats(0.1, 40.0),
@@ -37,7 +37,7 @@ populations = st.fixed_dictionaries(
 
 def currents(p: dict[str, Any], steps: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(p["seed"])
-    return p["drive"] + p["noise"] * rng.normal(size=(steps, NEURONS))
+    return np.asarray(p["drive"] + p["noise"] * rng.normal(size=(steps, NEURONS)))
 
 
 def check(
@@ -55,7 +55,6 @@ def check(
             assert (v[time + 1 : time + 1 + held, neuron] == v_reset).all()
 
 
-@seed(1)
 @settings(max_examples=150, deadline=None, derandomize=True, database=None)
 @given(populations)
 def test_the_canonical_step_keeps_the_contract(p: dict[str, Any]) -> None:
@@ -80,11 +79,16 @@ def test_the_canonical_step_keeps_the_contract(p: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("spk_reset", ["soft", "hard"])
-def test_the_neuron_keeps_the_contract(spk_reset: ResetMode) -> None:
-    run = settings(max_examples=12, deadline=None, derandomize=True, database=None)(
-        seed(2)(given(populations)(lambda p: check(*_simulate(p, spk_reset))))
-    )
-    run()
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),  # every example compiles, so shrinking would take minutes
+)
+@given(p=populations)
+def test_the_neuron_keeps_the_contract(spk_reset: ResetMode, p: dict[str, Any]) -> None:
+    check(*_simulate(p, spk_reset))
 
 
 def _simulate(p: dict[str, Any], spk_reset: ResetMode) -> tuple[Any, ...]:

@@ -1,5 +1,7 @@
 """ExpIFRef against brainpy.state.ExpIFRef where the latter is well behaved: float64, 0.05 ms, hard reset."""
 
+from typing import Any
+
 import brainpy.state
 import brainstate
 import braintools
@@ -7,6 +9,7 @@ import jax
 import numpy as np
 import pytest
 import saiunit as u
+from numpy.typing import NDArray
 
 from expifref.neuron import ExpIFRef
 
@@ -25,16 +28,14 @@ def noisy_current(seed: int) -> u.Quantity:
     return (np.linspace(2.0, 20.0, NEURONS) + fluctuation) * u.mA
 
 
-def simulate(
-    neuron_class: type, current: u.Quantity, **parameters: u.Quantity
-) -> tuple[np.ndarray, np.ndarray]:
+def simulate(neuron_class: type, current: u.Quantity, **parameters: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Membrane in mV and spikes, both [steps, neurons]."""
     neuron = neuron_class(
         NEURONS, spk_reset="hard", V_initializer=braintools.init.Constant(-65.0 * u.mV), **parameters
     )
     brainstate.nn.init_all_states(neuron)
 
-    def step(i, x):
+    def step(i: Any, x: Any) -> Any:
         with brainstate.environ.context(i=i, t=i * DT):
             spikes = neuron.update(x)
         return neuron.V.value.to_decimal(u.mV), spikes

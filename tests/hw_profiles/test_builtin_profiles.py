@@ -25,7 +25,7 @@ REFUSING = ("loihi1", "speck2e", "xylo-audio3")
 CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified", "chosen"}
 
 DIGESTS = {
-    "cortex-m0plus": "fc6ede93a57ac2a74c2e5c2ac14f24819f10f5c07133d39804f68bf5f04a6b76",
+    "cortex-m0plus": "fef3037202b5d0cd2e0e84ff90aa84a81c7e143486ecace623cd4aa7ee73208b",
     "cortex-m4": "155cd475ac1edea6f0317b3d9728b335c4b078bdcd813c9c289f25e0ece1ec3a",
     "ecp5-25f": "8b0de52c669fadecbb562ddfb5b2a37ae5497007b028463a56103f94f2d31608",
     "ecp5-85f": "d5b75d46c7a6a8f9f07e7a8585b96ff15a096e12950c1b6074adf18f21d3fc09",

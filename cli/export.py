@@ -1,0 +1,37 @@
+"""`expifref export`: a program or a model in another form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json
+from .output import print_json, print_table
+
+
+def export(
+    source: Annotated[
+        Path, typer.Argument(help="A program (.json), or a model (.safetensors) for onnx-float.")
+    ],
+    to: Annotated[str, typer.Option("--to", help="onnx, onnx-step, json, or onnx-float.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    json: Json = False,
+) -> None:
+    """Write a program as ONNX or as the deployment file of its profile, or a model as float ONNX."""
+    from exporters.registry import MODEL_TARGETS, export_model, export_program
+
+    if to in MODEL_TARGETS:
+        from expifref.checkpoint import read_description
+
+        export_model(read_description(source), to, out)
+    else:
+        from quantize.program_io import load_program
+
+        export_program(load_program(source), to, out)
+    summary = {"source": str(source), "target": to, "out": str(out), "bytes": out.stat().st_size}
+    if json:
+        print_json(summary)
+        return
+    print_table("Export", [[key, value] for key, value in summary.items()])

@@ -1,0 +1,96 @@
+"""A picture of one test sample: spikes and membrane, float network against integer program."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from expifref.data import Dataset
+    from expifref.description import Description
+    from quantize.program import Program
+
+__all__ = ["draw"]
+
+_FLOAT, _INTEGER = "#b0b7c3", "#c0392b"
+
+
+def draw(description: Description, program: Program, data: Dataset, seed: int, path: Path) -> None:
+    """Write the picture of the first test sample to `path` (PNG)."""
+    # The figure is built without pyplot, which would look for a display.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from expifref.files import write_bytes
+    from expifref.simulate import simulate
+    from quantize.compare import membrane_mv
+    from quantize.emulator import Emulator
+
+    from .samples import Feed
+
+    feed = Feed(description.encoder, description.steps, seed)
+    spikes = feed.encode(data.test_images[:1], 0)
+    traces = list(simulate(description, spikes))
+    execution = Emulator(program).run(spikes)
+    real = np.stack([step[0].spikes[0] for step in traces])
+    integer = execution.signals["layer0.spikes"][:, 0] > 0
+    volts = np.stack([step[0].state.v[0] for step in traces]) * 1e3
+    codes = membrane_mv(description, program, 0, execution.signals["layer0.membrane"][:, 0])
+    outputs = execution.signals[program.output_name][:, 0].cumsum(axis=0)
+    time = np.arange(len(real), dtype=np.float64) * (description.dt * 1e3)
+
+    figure = Figure(figsize=(10, 6.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1.6, 1))
+    _raster(figure.add_subplot(grid[0, :]), time, real, integer)
+    _membrane(figure.add_subplot(grid[1, 0]), time, volts, codes, _typical(real))
+    _decision(figure.add_subplot(grid[1, 1]), time, outputs, int(data.test_labels[0]))
+    profile = program.evidence.profile["name"]
+    figure.suptitle(f"{data.name}, test sample 0: float network against integer program ({profile})")
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=130, metadata={"Software": None})
+    write_bytes(path, picture.getvalue())
+
+
+def _typical(spikes: NDArray[np.bool_]) -> int:
+    """The neuron with the median number of spikes among those that spike at all."""
+    counts = spikes.sum(axis=0)
+    active = np.flatnonzero(counts) if counts.any() else np.arange(len(counts))
+    return int(active[np.argsort(counts[active], kind="stable")[len(active) // 2]])
+
+
+def _raster(
+    axes: Axes, time: NDArray[np.float64], real: NDArray[np.bool_], integer: NDArray[np.bool_]
+) -> None:
+    for spikes, size, color, label in ((real, 34, _FLOAT, "float"), (integer, 7, _INTEGER, "integer")):
+        step, neuron = np.nonzero(spikes)
+        axes.scatter(time[step], neuron, s=size, color=color, label=label, linewidths=0)
+    differing = int((real != integer).sum())
+    axes.set(xlabel="time (ms)", ylabel="hidden neuron", xlim=(time[0] - 0.5, time[-1] + 0.5))
+    axes.set_title(f"{int(real.sum())} float spikes, {differing} of all cells differ", fontsize=10)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def _membrane(
+    axes: Axes, time: NDArray[np.float64], volts: NDArray[np.float64], codes: NDArray[np.float64], neuron: int
+) -> None:
+    axes.plot(time, volts[:, neuron], color=_FLOAT, linewidth=4, label="float")
+    axes.plot(time, codes[:, neuron], color=_INTEGER, linewidth=1.2, label="integer code")
+    axes.set(xlabel="time (ms)", ylabel="membrane (mV)")
+    axes.set_title(f"membrane of neuron {neuron}", fontsize=10)
+    axes.legend(loc="best", framealpha=0.9)
+
+
+def _decision(axes: Axes, time: NDArray[np.float64], outputs: NDArray[np.int64], label: int) -> None:
+    for index in range(outputs.shape[1]):
+        chosen = index == label
+        color = _INTEGER if chosen else _FLOAT
+        axes.plot(time, outputs[:, index], color=color, linewidth=2 if chosen else 1)
+    axes.set(xlabel="time (ms)", ylabel="summed output (integer)")
+    axes.set_title(f"decision: class {int(outputs[-1].argmax())} (label {label}, red)", fontsize=10)

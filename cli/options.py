@@ -1,0 +1,23 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["DataDir", "Dataset", "Json", "Limit", "ProfileName", "Seed", "WeightBits"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+Dataset = Annotated[str, typer.Option("--dataset", help="digits, fashion-mnist, or an .npz file.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with the Fashion-MNIST files.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+ProfileName = Annotated[
+    str, typer.Option("--profile", help="Hardware profile: a name (`expifref profiles list`) or a JSON file.")
+]
+Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
+WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]
+MembraneBits = Annotated[
+    int | None, typer.Option("--membrane-bits", help="A narrower membrane than the profile's.")
+]

@@ -1,0 +1,65 @@
+"""What commands print: one JSON object, or a short table; progress goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import typer
+
+__all__ = ["Bar", "print_json", "print_table", "progress_bar"]
+
+
+class Bar(Protocol):
+    """A running progress bar."""
+
+    def __call__(self, advance: int, note: str = "") -> None:
+        """Advance by `advance` units and show `note` beside the bar."""
+        ...
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """Print `result` as one JSON object on stdout."""
+    typer.echo(json.dumps(result, indent=2))
+
+
+def print_table(title: str, rows: Sequence[Sequence[object]], headers: Sequence[str] = ()) -> None:
+    """Print rows of cells under a title; numbers to the right."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", show_header=bool(headers), box=None, pad_edge=False)
+    for column in range(len(rows[0]) if rows else len(headers)):
+        header = headers[column] if headers else ""
+        numeric = all(isinstance(row[column], int | float) for row in rows)
+        table.add_column(header, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+    Console().print(table)
+
+
+@contextmanager
+def progress_bar(what: str, total: int, unit: str = "samples") -> Iterator[Bar]:
+    """A progress bar on stderr with counts, speed and time left; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(what, total=total, note="")
+
+        def step(advance: int, note: str = "") -> None:
+            progress.update(task, advance=advance, note=note)
+
+        yield step

@@ -1,0 +1,84 @@
+"""`expifref profiles`: what devices can do."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import Json
+from .output import print_json, print_table
+
+app = typer.Typer(help="List, show and check hardware profiles.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_profiles(json: Json = False) -> None:
+    """List the built-in profiles with their verdict on ExpIFRef networks."""
+    from hw_profiles import load_profile, profile_names, refusal
+
+    found = [load_profile(name) for name in profile_names()]
+    verdicts = {profile.name: refusal(profile) for profile in found}
+    if json:
+        print_json(
+            {p.name: {"summary": p.summary, "refusal": verdicts[p.name], "sha256": p.digest} for p in found}
+        )
+        return
+    rows = [[p.name, "refuses" if verdicts[p.name] else "runs", p.summary] for p in found]
+    print_table("Hardware profiles", rows, ["name", "ExpIFRef", "summary"])
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(help="A name, or a JSON file.")],
+    json: Json = False,
+) -> None:
+    """Show a profile: its arithmetic, what fits, and where each number is from."""
+    from hw_profiles import load_profile, refusal
+
+    profile = load_profile(name)
+    if json:
+        print_json(profile.document)
+        return
+    typer.echo(f"{profile.name}: {profile.summary}")
+    if refused := refusal(profile):
+        typer.echo(refused)
+    document = profile.document
+    arithmetic = document["arithmetic"] or {}
+    if arithmetic:
+        rows = [[key, _flat(value)] for key, value in arithmetic.items()]
+        print_table("Arithmetic", rows)
+        typer.echo(profile.arithmetic_note)
+    limits = document["capacity"]
+    rows = [
+        [key, _known(item["value"]), item["confidence"], item["source"] or ""] for key, item in limits.items()
+    ]
+    print_table("Capacity", rows, ["limit", "value", "confidence", "source"])
+    print_table("Sources", [[key, text] for key, text in document["sources"].items()])
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help="A profile of your own (.json).")],
+    json: Json = False,
+) -> None:
+    """Check a profile file against the schema and its own rules."""
+    from hw_profiles import check_profile
+
+    profile = check_profile(file)
+    if json:
+        print_json({"name": profile.name, "valid": True, "sha256": profile.digest})
+        return
+    typer.echo(f"{file} is a valid profile: {profile.name}, sha256 {profile.digest}")
+
+
+def _flat(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return value if isinstance(value, str) else json_module.dumps(value)
+
+
+def _known(value: object) -> str:
+    return "unknown" if value is None else str(value)

@@ -1,0 +1,119 @@
+"""`expifref run`: the whole path in one command."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .compare import compare_networks, describe_first
+from .compare import summarize as summarize_comparison
+from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, WeightBits
+from .output import print_json, print_table
+from .quantize import lower_network
+from .train import EncoderName, Epochs, Hidden, architecture, train_network
+from .verify import print_result, summarize, verify_program
+
+_FILES = {"onnx": "network.onnx", "onnx-step": "step.onnx", "json": "deployment.json"}
+
+
+def run(
+    dataset: Dataset = "digits",
+    profile: ProfileName = "generic-16bit",
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out"),
+    epochs: Epochs = None,
+    hidden: Hidden = None,
+    encoder: EncoderName = None,
+    weight_bits: WeightBits = None,
+    membrane_bits: MembraneBits = None,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train, lower, export, verify and compare, and leave every file in --out.
+
+    Exit 1 when any executor differs from the emulator in any bit.
+    """
+    from expifref.files import make_folder, write_text
+    from exporters.registry import export_program
+    from hw_profiles import load_profile
+    from quantize.lowering import LoweringOptions, check_arithmetic
+    from quantize.program_io import digest, save_program
+
+    from .figure import draw
+    from .samples import load_dataset
+
+    chosen = load_profile(profile)
+    check_arithmetic(chosen, LoweringOptions(weight_bits, membrane_bits))
+    data = load_dataset(dataset, data_dir, seed)
+    make_folder(out)
+    watch = Stopwatch()
+    with watch.stage("train"):
+        network = architecture(data, hidden, None, None, encoder, None)
+        trained = train_network(data, network, out / "model.safetensors", epochs, seed, False, {})
+    description = trained.description
+    with watch.stage("quantize"):
+        program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)
+        save_program(program, out / "program.json")
+    with watch.stage("export"):
+        for target, name in _FILES.items():
+            export_program(program, target, out / name)
+    with watch.stage("verify"):
+        verification = verify_program(program, data, None, None, seed)
+    with watch.stage("compare"):
+        comparison = compare_networks(description, program, data, None, seed)
+    with watch.stage("figure"):
+        draw(description, program, data, seed, out / "result.png")
+    report: dict[str, Any] = {
+        "schema": "expifref/report/1",
+        "dataset": data.name,
+        "profile": chosen.name,
+        "program": digest(program),
+        **summarize_comparison(description, comparison),
+        **summarize(verification),
+        "seconds": watch.seconds,
+    }
+    import json as json_module
+
+    write_text(out / "report.json", json_module.dumps(report, indent=2) + "\n")
+    if json:
+        print_json(report)
+    else:
+        _print(report, out)
+        print_result(verification)
+        typer.echo(describe_first(comparison))
+    if not verification.passed:
+        raise typer.Exit(1)
+
+
+@dataclass
+class Stopwatch:
+    """Wall seconds of each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the body as stage `name` and say that it runs."""
+        typer.echo(f"{name} ...", err=True)
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 2)
+
+
+def _print(report: dict[str, Any], out: Path) -> None:
+    rows: list[list[object]] = [
+        ["accuracy, float network", f"{report['float_accuracy']:.2%}"],
+        ["accuracy, integer program", f"{report['program_accuracy']:.2%}"],
+        ["predictions that agree", f"{report['prediction_agreement']:.2%}"],
+        ["spikes that differ", f"{report['spike_difference']:.2%} of the float network's"],
+        ["saturations", sum(report["saturations"].values())],
+        ["seconds", ", ".join(f"{key} {value:.1f}" for key, value in report["seconds"].items())],
+        ["files", str(out)],
+    ]
+    print_table(f"{report['dataset']} on {report['profile']}", rows)

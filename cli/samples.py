@@ -1,0 +1,84 @@
+"""Samples of a data set, encoded for a network, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.exceptions import DataError
+
+if TYPE_CHECKING:
+    from expifref.data import Dataset as LoadedDataset
+
+__all__ = ["Feed", "calibration_batches", "load_dataset", "random_batches", "test_batches"]
+
+Spikes = NDArray[np.uint8]
+
+_BATCH = 256
+_CALIBRATION_SAMPLES = 512
+
+
+class Feed:
+    """How samples become inputs: the encoder, its steps and its seed."""
+
+    def __init__(self, encoder: str, steps: int, seed: int) -> None:
+        self.encoder = encoder
+        self.steps = steps
+        self.seed = seed
+
+    def encode(self, images: NDArray[np.float32], first: int) -> Spikes:
+        """uint8 `[steps, batch, inputs]` for samples `first`, `first + 1`, ... of a data set."""
+        from expifref.encoders import encode
+
+        samples = np.arange(first, first + len(images))
+        return encode(self.encoder, images, self.steps, seed=self.seed, samples=samples)
+
+
+def load_dataset(name: str, data_dir: Path | None, seed: int) -> LoadedDataset:
+    """Load a data set by name or path."""
+    from expifref.data import load
+
+    return load(name, data_dir, seed=seed)
+
+
+def test_batches(
+    dataset: LoadedDataset, inputs: int, feed: Feed, limit: int | None
+) -> Iterator[tuple[Spikes, NDArray[np.int64]]]:
+    """Encoded test samples and labels, `limit` of them at most.
+
+    Raises:
+        DataError: the data set does not have the network's inputs.
+    """
+    _check_width(dataset, inputs)
+    images, labels = dataset.test_images[:limit], dataset.test_labels[:limit]
+    for first in range(0, len(images), _BATCH):
+        part = slice(first, first + _BATCH)
+        yield feed.encode(images[part], first), labels[part]
+
+
+def calibration_batches(dataset: LoadedDataset, inputs: int, feed: Feed) -> Iterator[Spikes]:
+    """Encoded training samples to calibrate with: the first ones, so that a program is reproducible."""
+    _check_width(dataset, inputs)
+    images = dataset.train_images[:_CALIBRATION_SAMPLES]
+    for first in range(0, len(images), _BATCH):
+        yield feed.encode(images[first : first + _BATCH], first)
+
+
+def random_batches(inputs: int, hi: int, steps: int, samples: int, seed: int) -> Iterator[Spikes]:
+    """Random inputs for a program without a data set: each sample with an activity of its own."""
+    rng = np.random.default_rng(seed)
+    for first in range(0, samples, _BATCH):
+        shape = (steps, min(_BATCH, samples - first), inputs)
+        active = rng.random(shape) < rng.random((1, shape[1], 1))
+        yield np.where(active, rng.integers(1, hi + 1, shape), 0).astype(np.uint8)
+
+
+def _check_width(dataset: LoadedDataset, inputs: int) -> None:
+    if dataset.inputs != inputs:
+        raise DataError(
+            f"the data set `{dataset.name}` must have {inputs} inputs per sample, not {dataset.inputs}"
+        )

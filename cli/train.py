@@ -1,0 +1,112 @@
+"""`expifref train`: from a data set to a model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import DataDir, Dataset, Json, Seed
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from expifref.architecture import Architecture
+    from expifref.data import Dataset as LoadedDataset
+    from expifref.training import TrainingResult
+
+Hidden = Annotated[
+    list[int] | None, typer.Option("--hidden", min=1, help="Width of a hidden layer; give it once per layer.")
+]
+Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training samples.")]
+Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Time steps per sample.")]
+Dt = Annotated[float | None, typer.Option("--dt", help="Time step in ms.")]
+EncoderName = Annotated[str | None, typer.Option("--encoder", help="rate, latency or current.")]
+TauSynapse = Annotated[
+    float | None, typer.Option("--tau-synapse", help="Time constant of exponential synapses in ms.")
+]
+
+
+def train(
+    out: Annotated[Path, typer.Option("--out", help="The model file to write (.safetensors).")],
+    dataset: Dataset = "digits",
+    hidden: Hidden = None,
+    epochs: Epochs = None,
+    steps: Steps = None,
+    dt: Dt = None,
+    encoder: EncoderName = None,
+    tau_synapse: TauSynapse = None,
+    seed: Seed = 0,
+    target_accuracy: Annotated[
+        float | None, typer.Option("--target-accuracy", help="Stop at this share of held-out samples.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", help="Stop after so many epochs without a better one.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train a network with surrogate gradients and write it as a model file.
+
+    Ctrl-C keeps the last complete epoch; --resume goes on from there.
+    """
+    from .samples import load_dataset
+
+    data = load_dataset(dataset, data_dir, seed)
+    chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
+    stops = {"target_accuracy": target_accuracy, "patience": patience}
+    result = train_network(data, chosen, out, epochs, seed, resume, stops)
+    summary: dict[str, Any] = {"model": str(out), "stopped": result.stopped, **result.metrics}
+    if json:
+        print_json(summary)
+        return
+    print_table("Training", [[key, value] for key, value in summary.items()])
+
+
+def architecture(
+    data: LoadedDataset,
+    hidden: list[int] | None,
+    steps: int | None,
+    dt: float | None,
+    encoder: str | None,
+    tau_synapse: float | None,
+) -> Architecture:
+    """The data set's own architecture with what the user chose otherwise."""
+    from dataclasses import replace
+
+    from expifref.training_settings import default_architecture
+
+    base = default_architecture(data.name, data.inputs, data.classes)
+    wanted: dict[str, Any] = {
+        "hidden": tuple(hidden) if hidden else None,
+        "steps": steps,
+        "dt_ms": dt,
+        "encoder": encoder,
+        "synapse_tau_ms": tau_synapse,
+    }
+    return replace(base, **{key: value for key, value in wanted.items() if value is not None})
+
+
+def train_network(
+    data: LoadedDataset,
+    chosen: Architecture,
+    out: Path,
+    epochs: int | None,
+    seed: int,
+    resume: bool,
+    stops: dict[str, Any],
+) -> TrainingResult:
+    """Train with a progress bar on stderr."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from expifref.progress import ProgressBar
+    from expifref.training import train as run_training
+    from expifref.training_settings import default_settings
+
+    settings = default_settings(data.name)
+    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **stops)
+    with ProgressBar(Console(stderr=True)) as bar:
+        return run_training(data, chosen, settings, reporter=bar, path=out, resume=resume)

@@ -1,0 +1,123 @@
+"""`expifref verify`: do all executors of a program compute the same bits?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import DataDir, Json, Limit, Seed
+from .output import print_json, print_table, progress_bar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from expifref.data import Dataset as LoadedDataset
+    from exporters.verify import Verification
+    from quantize.program import Program
+
+_RANDOM_SAMPLES = 256
+
+
+def verify(
+    program: Annotated[Path, typer.Argument(help="A program (.json).")],
+    executor: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--executor", help="Only this one; may be given again. An .onnx or deployment file also counts."
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Test samples to run; random inputs without it.")
+    ] = None,
+    samples: Limit = None,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Compare every signal of every step of all executors with the emulator; exit 1 when a bit differs."""
+    from quantize.program_io import load_program
+
+    from .samples import load_dataset
+
+    loaded = load_program(program)
+    data = None if dataset is None else load_dataset(dataset, data_dir, seed)
+    result = verify_program(loaded, data, executor, samples, seed)
+    summary = summarize(result)
+    if json:
+        print_json(summary)
+    else:
+        print_result(result)
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+def verify_program(
+    program: Program,
+    data: LoadedDataset | None,
+    executors: list[str] | None,
+    samples: int | None,
+    seed: int,
+) -> Verification:
+    """Verify `program` on a data set, or on random inputs for None, with a progress bar."""
+    from exporters.executors import make_executors, sample_limits
+    from exporters.verify import verify as run_verification
+    from hw_profiles import parse_profile
+
+    profile = parse_profile(program.evidence.profile, "the profile in the program")
+    chosen = make_executors(executors, program, profile)
+    count = samples or (_RANDOM_SAMPLES if data is None else len(data.test_images))
+    with progress_bar("verify", count) as bar:
+        return run_verification(
+            program,
+            chosen,
+            _batches(program, data, count, seed),
+            sample_limits(chosen),
+            progress=lambda what, done: bar(done if what == "data set" else 0, what),
+        )
+
+
+def summarize(result: Verification) -> dict[str, Any]:
+    """The verification as plain JSON values."""
+    return {
+        "passed": result.passed,
+        "executors": {
+            name: {
+                "samples": entry.samples,
+                "neuron_steps": entry.neuron_steps,
+                "values": entry.values,
+                "differing_bits": entry.differing_bits,
+                "first_difference": None if entry.first is None else str(entry.first),
+            }
+            for name, entry in result.executors.items()
+        },
+    }
+
+
+def print_result(result: Verification) -> None:
+    """The verification as a table, and the first difference of each executor that has one."""
+    rows = [
+        [name, entry.samples, entry.neuron_steps, entry.values, entry.differing_bits]
+        for name, entry in result.executors.items()
+    ]
+    headers = ["executor", "samples", "neuron steps", "values compared", "differing bits"]
+    print_table("Every signal of every step against the emulator", rows, headers)
+    for name, entry in result.executors.items():
+        if entry.first is not None:
+            typer.echo(f"{name}: {entry.first}")
+
+
+def _batches(
+    program: Program, data: LoadedDataset | None, count: int, seed: int
+) -> Iterator[NDArray[np.uint8]]:
+    from .samples import Feed, random_batches, test_batches
+
+    port = program.input
+    if data is None:
+        yield from random_batches(port.channels, port.hi, port.steps, count, seed)
+        return
+    for spikes, _labels in test_batches(data, port.channels, Feed(port.encoder, port.steps, seed), count):
+        yield spikes

@@ -1,0 +1,197 @@
+"""The float network as ONNX, in float64 (docs/onnx.md, "The float model").
+
+The step is that of `expifref.dynamics.canonical_step`, the network that of `expifref.simulate`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, parser
+
+from expifref.description import Description, ReadoutDescription, SpikingDescription
+from expifref.simulate import constants, input_scale
+
+from .onnx_graph import INT64, UINT8, GraphBuilder, value
+from .onnx_primitives import DOMAIN, OPSET
+from .onnx_program import BATCH, IR_VERSION, STEPS
+
+__all__ = ["float_model"]
+
+_DOUBLE = int(TensorProto.DOUBLE)
+
+# expm1(z) = tanh(z / 2) * (exp(z) + 1): ONNX has no expm1, and exp(z) - 1 loses every digit near 0.
+PHI = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}]> Phi (z) => (y) {{
+    tiny = Constant <value = double {{1e-12}}> ()
+    one = Constant <value = double {{1.0}}> ()
+    half = Constant <value = double {{0.5}}> ()
+    size = Abs (z)
+    small = Less (size, tiny)
+    safe = Where (small, one, z)
+    halved = Mul (safe, half)
+    tangent = Tanh (halved)
+    grown = Exp (safe)
+    more = Add (grown, one)
+    difference = Mul (tangent, more)
+    ratio = Div (difference, safe)
+    y = Where (small, one, ratio)
+}}"""
+STEP = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}, "{DOMAIN}" : 1]>
+ExpIFStep (V, refractory, current, resistance, a, V_th, V_reset, V_rest, V_T, delta_T, refractory_steps)
+    => (V_next, spike, refractory_next) {{
+    most = Constant <value = double {{60.0}}> ()
+    one = Constant <value = double {{1.0}}> ()
+    none = Constant <value = int64 {{0}}> ()
+    step = Constant <value = int64 {{1}}> ()
+    spiked_before = GreaterOrEqual (V, V_th)
+    v = Where (spiked_before, V_reset, V)
+    above = Sub (v, V_T)
+    scaled = Div (above, delta_T)
+    growth = Exp (scaled)
+    from_rest = Sub (v, V_rest)
+    leak = Neg (from_rest)
+    spike_current = Mul (delta_T, growth)
+    ohmic = Mul (resistance, current)
+    intrinsic = Add (leak, spike_current)
+    drift = Add (intrinsic, ohmic)
+    slope = Sub (growth, one)
+    exponent = Mul (a, slope)
+    z = Min (exponent, most)
+    phi = {DOMAIN}.Phi (z)
+    gain = Mul (a, phi)
+    move = Mul (gain, drift)
+    moved = Add (v, move)
+    candidate = Min (moved, V_th)
+    waiting = Greater (refractory, none)
+    V_next = Where (waiting, v, candidate)
+    spiked = GreaterOrEqual (V_next, V_th)
+    spike = Cast <to = 2> (spiked)
+    waited = Sub (refractory, step)
+    left = Max (waited, none)
+    refractory_next = Where (spiked, refractory_steps, left)
+}}"""
+
+
+def float_model(description: Description, tool: str = "expifref") -> onnx.ModelProto:
+    """The whole sequence in float64, in one `Scan`.
+
+    Input: `spikes`, uint8 `[steps, batch, inputs]`; with the encoder "current" the value 255 is 1.0.
+    Outputs: `layerK.V` in volts, float64, and `layerK.spikes`, uint8, each `[steps, batch, neurons]`, and
+    `readout`, float64 `[steps, batch, classes]`. Every run starts at the initial state.
+    """
+    outer, body = GraphBuilder(), GraphBuilder()
+    scale = body.constant("input.scale", np.array(input_scale(description.encoder)))
+    source = body.node("Mul", [body.cast("spikes.step", "spikes.float", _DOUBLE), scale], "input")
+    batch = outer.node("Shape", ["spikes"], "batch", start=1, end=2)
+    network = _Network(outer, body, batch, description.dt)
+    for index, layer in enumerate(description.layers):
+        if isinstance(layer, ReadoutDescription):
+            network.add_readout(layer, source)
+        else:
+            source = network.add_spiking(f"layer{index}", layer, source)
+    states, signals = network.states, network.signals
+    loop = helper.make_graph(
+        body.nodes,
+        "step",
+        [value(f"{name}.now", kind, [BATCH, width]) for name, (kind, width) in states.items()]
+        + [value("spikes.step", UINT8, [BATCH, description.inputs])],
+        [value(f"{name}.next", kind, [BATCH, width]) for name, (kind, width) in states.items()]
+        + [value(f"{name}.step", kind, [BATCH, width]) for name, (kind, width) in signals.items()],
+    )
+    scan_inputs = [*(f"{name}.start" for name in states), "spikes"]
+    scan_outputs = [*(f"{name}.final" for name in states), *signals]
+    outer.nodes.append(
+        helper.make_node("Scan", scan_inputs, scan_outputs, name="sequence", body=loop, num_scan_inputs=1)
+    )
+    graph = helper.make_graph(
+        outer.nodes,
+        "expifref_float",
+        [value("spikes", UINT8, [STEPS, BATCH, description.inputs])],
+        [value(name, kind, [STEPS, BATCH, width]) for name, (kind, width) in signals.items()],
+        [*outer.constants, *body.constants],
+    )
+    model = helper.make_model(
+        graph,
+        functions=[parser.parse_function(text) for text in (PHI, STEP)],
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
+        ir_version=IR_VERSION,
+        producer_name=tool,
+    )
+    helper.set_model_props(
+        model,
+        {"expifref.form": "float", "expifref.dt_seconds": repr(description.dt), "expifref.tool": tool},
+    )
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+class _Network:
+    """Adds layers to the body of the loop and their initial states to the graph around it."""
+
+    def __init__(self, outer: GraphBuilder, body: GraphBuilder, batch: str, dt: float) -> None:
+        self._outer, self._body, self._batch, self._dt = outer, body, batch, dt
+        self.states: dict[str, tuple[int, int]] = {}  # name -> element type, width
+        self.signals: dict[str, tuple[int, int]] = {}
+
+    def add_spiking(self, prefix: str, layer: SpikingDescription, source: str) -> str:
+        """Add a spiking layer; returns the tensor of its spikes as floats."""
+        body, width = self._body, layer.weight.shape[1]
+        current = self._dense(prefix, layer, source)
+        if layer.tau_synapse is not None:
+            current = self._leaky(f"{prefix}.synapse", layer.tau_synapse, width, current)
+        c = constants(layer.neuron, self._dt)
+        named = {
+            "resistance": c.resistance,
+            "a": self._dt / c.tau,
+            "V_th": c.v_th,
+            "V_reset": c.v_reset,
+            "V_rest": c.v_rest,
+            "V_T": c.v_t,
+            "delta_T": c.delta_t,
+            "refractory_steps": c.refractory_steps,
+        }
+        parameters = [body.constant(f"{prefix}.{name}", array) for name, array in named.items()]
+        self._start(f"{prefix}.V", _DOUBLE, layer.neuron.v_initial)
+        self._start(f"{prefix}.refractory", INT64, np.zeros(width, np.int64))
+        body.calls(
+            "ExpIFStep",
+            [f"{prefix}.V.now", f"{prefix}.refractory.now", current, *parameters],
+            [f"{prefix}.V.next", f"{prefix}.spikes.step", f"{prefix}.refractory.next"],
+        )
+        body.node("Identity", [f"{prefix}.V.next"], f"{prefix}.V.step")
+        self.signals |= {f"{prefix}.V": (_DOUBLE, width), f"{prefix}.spikes": (UINT8, width)}
+        return body.cast(f"{prefix}.spikes.step", f"{prefix}.spikes.float", _DOUBLE)
+
+    def add_readout(self, layer: ReadoutDescription, source: str) -> None:
+        """Add a readout layer."""
+        width = layer.weight.shape[1]
+        output = self._dense("readout", layer, source)
+        if layer.tau is not None:
+            output = self._leaky("readout.memory", layer.tau, width, output)
+        self._body.node("Identity", [output], "readout.step")
+        self.signals["readout"] = (_DOUBLE, width)
+
+    def _dense(self, prefix: str, layer: SpikingDescription | ReadoutDescription, source: str) -> str:
+        weight = self._body.constant(f"{prefix}.weight", layer.weight)
+        bias = self._body.constant(f"{prefix}.bias", layer.bias)
+        product = self._body.node("MatMul", [source, weight], f"{prefix}.product")
+        return self._body.node("Add", [product, bias], f"{prefix}.current")
+
+    def _leaky(self, name: str, tau: NDArray[np.float64], width: int, increment: str) -> str:
+        """`y' = exp(-dt / tau) y + increment`."""
+        self._start(name, _DOUBLE, np.zeros(width))
+        decay = self._body.constant(f"{name}.decay", np.exp(-self._dt / tau))
+        kept = self._body.node("Mul", [f"{name}.now", decay], f"{name}.kept")
+        return self._body.node("Add", [kept, increment], f"{name}.next")
+
+    def _start(self, name: str, kind: int, initial: NDArray[Any]) -> None:
+        """Declare a state and expand its initial value to the batch."""
+        outer, width = self._outer, initial.shape[0]
+        self.states[name] = (kind, width)
+        first = outer.constant(f"{name}.initial", initial)
+        size = outer.constant(f"{name}.width", np.array([width], np.int64))
+        shape = outer.node("Concat", [self._batch, size], f"{name}.shape", axis=0)
+        outer.node("Expand", [first, shape], f"{name}.start")

@@ -1,0 +1,97 @@
+"""The targets: one row per form that a program can be written in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from expifref.description import Description
+from expifref.exceptions import ParameterError
+from expifref.files import write_bytes
+from hw_profiles import parse_profile
+from quantize.program import Program
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+__all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "Target", "export_model", "export_program"]
+
+Source = TypeVar("Source")
+
+
+@dataclass(frozen=True)
+class Target(Generic[Source]):
+    """A form that `Source` can be written in."""
+
+    suffix: str
+    summary: str
+    emit: Callable[[Source], bytes]
+
+
+def _bytes(model: ModelProto) -> bytes:
+    # Deterministic, so that the same program gives the same file.
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _sequence(program: Program) -> bytes:
+    from .onnx_program import sequence_model
+
+    return _bytes(sequence_model(program))
+
+
+def _step(program: Program) -> bytes:
+    from .onnx_program import step_model
+
+    return _bytes(step_model(program))
+
+
+def _deployment(program: Program) -> bytes:
+    from .deploy import deploy
+    from .deployment import deployment_text
+
+    profile = parse_profile(program.evidence.profile, "the profile in the program")
+    return deployment_text(deploy(program, profile)).encode()
+
+
+def _float(description: Description) -> bytes:
+    from .onnx_float import float_model
+
+    return _bytes(float_model(description))
+
+
+PROGRAM_TARGETS: Mapping[str, Target[Program]] = MappingProxyType(
+    {
+        "onnx": Target(".onnx", "integer ONNX model of a whole sequence, in one Scan", _sequence),
+        "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _step),
+        "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
+    }
+)
+MODEL_TARGETS: Mapping[str, Target[Description]] = MappingProxyType(
+    {"onnx-float": Target(".onnx", "ONNX model of the float network", _float)}
+)
+
+
+def export_program(program: Program, target: str, path: Path) -> None:
+    """Write `program` to `path` in the form `target`, whole or not at all.
+
+    Raises:
+        ParameterError: the target is not known.
+        CapacityError, UnsupportedError: the target cannot take this program.
+        FileFormatError: the file cannot be written.
+    """
+    write_bytes(path, _find(PROGRAM_TARGETS, target, "a program").emit(program))
+
+
+def export_model(description: Description, target: str, path: Path) -> None:
+    """Write the float network to `path` in the form `target`; errors as `export_program`."""
+    write_bytes(path, _find(MODEL_TARGETS, target, "a model").emit(description))
+
+
+def _find(targets: Mapping[str, Target[Source]], name: str, what: str) -> Target[Source]:
+    if name not in targets:
+        raise ParameterError(f"the target of {what} must be one of {', '.join(targets)}, not `{name}`")
+    return targets[name]

@@ -1,0 +1,162 @@
+"""Are all executors of a program the same? Every signal of every step, no tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from expifref.exceptions import ParameterError
+from quantize.arrays import Integers
+from quantize.emulator import Emulator
+from quantize.probes import probes
+from quantize.program import Program, SpikingLayer
+from quantize.trace import Execution, Executor, Spikes
+
+__all__ = ["Difference", "ExecutorResult", "Verification", "differing_bits", "verify"]
+
+Progress = Callable[[str, int], None]
+"""Called with what was run and how many samples that were."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first value in which an executor differs from the emulator."""
+
+    stimulus: str
+    step: int
+    sample: int
+    signal: str
+    neuron: int
+    expected: int
+    found: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.signal}[{self.neuron}] at step {self.step} of sample {self.sample} ({self.stimulus}) "
+            f"must be {self.expected}, not {self.found}"
+        )
+
+
+@dataclass
+class ExecutorResult:
+    """What was compared for one executor."""
+
+    samples: int = 0  # of the data set
+    neuron_steps: int = 0  # neurons x steps x samples, probes included
+    values: int = 0
+    differing_bits: int = 0
+    first: Difference | None = None
+
+
+@dataclass
+class Verification:
+    """All executors against the emulator."""
+
+    executors: dict[str, ExecutorResult] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was compared and no bit differs anywhere."""
+        results = self.executors.values()
+        return bool(results) and all(r.values > 0 and r.differing_bits == 0 for r in results)
+
+
+def verify(
+    program: Program,
+    executors: Mapping[str, Executor],
+    batches: Iterable[Spikes],
+    limits: Mapping[str, int] | None = None,
+    probe: bool = True,
+    progress: Progress | None = None,
+) -> Verification:
+    """Run everything through the emulator and through each of `executors`, and compare all signals.
+
+    Args:
+        batches: the data set, each uint8 `[steps, batch, inputs]`.
+        limits: executor -> most data-set samples it is given (slow ones); no entry means all.
+        probe: also run the probes of `quantize.probes`, which see single wrong bits that data may not.
+        progress: called after each batch and probe.
+    """
+    result = Verification({name: ExecutorResult() for name in executors})
+    report = progress or (lambda _what, _samples: None)
+    emulator = Emulator(program)
+    for spikes in batches:
+        expected = emulator.run(spikes)
+        for name, executor in executors.items():
+            entry = result.executors[name]
+            left = (limits or {}).get(name, spikes.shape[1] + entry.samples) - entry.samples
+            count = min(left, spikes.shape[1])
+            if count <= 0:
+                continue
+            found = executor.run(spikes[:, :count])
+            entry.samples += count
+            _compare(program, entry, "data set", _first_samples(expected, count), found)
+        report("data set", spikes.shape[1])
+    for item in probes(program) if probe else ():
+        expected = emulator.run(item.spikes, item.state)
+        for name, executor in executors.items():
+            found = executor.run(item.spikes, item.state)
+            _compare(program, result.executors[name], item.purpose, expected, found)
+        report(item.purpose, item.spikes.shape[1])
+    return result
+
+
+def differing_bits(expected: Integers, found: Integers) -> int:
+    """Number of bits in which two int64 arrays differ."""
+    return int(np.bitwise_count((expected ^ found).view(np.uint64)).sum(dtype=np.int64))
+
+
+def _first_samples(execution: Execution, count: int) -> Execution:
+    return Execution(
+        {name: trace[:, :count] for name, trace in execution.signals.items()},
+        {name: value[:count] for name, value in execution.state.items()},
+    )
+
+
+def _compare(
+    program: Program, entry: ExecutorResult, stimulus: str, expected: Execution, found: Execution
+) -> None:
+    missing = [name for name in expected.signals if name not in found.signals]
+    if missing:
+        raise ParameterError(f"an executor must give the program's signals, but has no `{missing[0]}`")
+    for name, trace in expected.signals.items():
+        bits = differing_bits(trace, found.signals[name])
+        entry.values += trace.size
+        entry.differing_bits += bits
+    for name, value in expected.state.items():
+        entry.values += value.size
+        entry.differing_bits += differing_bits(value, found.state[name])
+    steps, batch = next(iter(expected.signals.values())).shape[:2]
+    neurons = sum(layer.width for layer in program.layers if isinstance(layer, SpikingLayer))
+    entry.neuron_steps += steps * batch * neurons
+    if entry.first is None and entry.differing_bits:
+        entry.first = _first_difference(program, stimulus, expected, found)
+
+
+def _first_difference(
+    program: Program, stimulus: str, expected: Execution, found: Execution
+) -> Difference | None:
+    """The earliest differing value: by step, then in the order in which a step computes its signals."""
+    best: tuple[int, int, int, int, str] | None = None
+    for order, name in enumerate(program.signal_names):
+        places = np.argwhere(expected.signals[name] != found.signals[name])
+        if not len(places):
+            continue
+        step, sample, neuron = (int(i) for i in places[0])
+        if best is None or (step, order) < best[:2]:
+            best = (step, order, sample, neuron, name)
+    if best is None:
+        return None
+    step, _, sample, neuron, name = best
+    where = (step, sample, neuron)
+    return Difference(
+        stimulus,
+        step,
+        sample,
+        name,
+        neuron,
+        int(expected.signals[name][where]),
+        int(found.signals[name][where]),
+    )

@@ -1,0 +1,130 @@
+"""What the specification requires of a program's fields before any of it can be run or proven.
+
+The range proof (`quantize.ranges`) rests on these rules: a negative multiplier or a decay above one would
+turn its intervals around.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from expifref.exceptions import ParameterError
+
+from .arrays import Integers
+from .formats import MAX_BITS, Format
+from .program import (
+    Filter,
+    Layer,
+    NeuronUpdate,
+    Program,
+    ReadoutLayer,
+    Synapse,
+    Table,
+    layer_prefix,
+)
+
+__all__ = ["check_structure"]
+
+_MAX_INPUT_BITS = 8
+"""Inputs travel as uint8."""
+
+_MAX_VALUE = (1 << MAX_BITS) - 1
+
+
+def check_structure(program: Program) -> None:
+    """Raise ParameterError naming the first field that breaks a rule of docs/spec.md sections 4 and 5."""
+    if not program.layers:
+        raise ParameterError("a program must have at least one layer, and this one has none")
+    _number("input.channels", program.input.channels, 1, _MAX_VALUE)
+    _number("input.bits", program.input.bits, 1, _MAX_INPUT_BITS)
+    inputs = program.input.channels
+    for index, layer in enumerate(program.layers):
+        if isinstance(layer, ReadoutLayer) and index + 1 < len(program.layers):
+            raise ParameterError(
+                f"a readout must be the last layer, but layer {index} of {len(program.layers)} is one"
+            )
+        _layer(layer_prefix(index, layer), layer, inputs)
+        inputs = layer.width
+
+
+def _layer(prefix: str, layer: Layer, inputs: int) -> None:
+    weight, fmt = layer.dense.weight, layer.dense.weight_format
+    if weight.ndim != 2 or weight.shape[0] != inputs or weight.shape[1] < 1:
+        raise ParameterError(
+            f"`{prefix}.weight` must have the shape [{inputs}, neurons], not {list(weight.shape)}"
+        )
+    _inside(f"{prefix}.weight", weight, fmt.lo, fmt.hi)
+    _vector(f"{prefix}.multiplier", layer.rescale.multiplier, layer.width, 0, _MAX_VALUE)
+    _vector(f"{prefix}.bias", layer.rescale.bias, layer.width, -_MAX_VALUE, _MAX_VALUE)
+    _number(f"{prefix}.rescale.shift", layer.rescale.shift, 0, MAX_BITS)
+    if isinstance(layer, ReadoutLayer):
+        _filter(prefix, layer.filter, layer.width)
+        return
+    membrane = layer.neuron.membrane.format
+    _fraction(f"{prefix}.drive", layer.drive.format, membrane.frac, membrane.frac)
+    if layer.synapse is not None:
+        _synapse(prefix, layer.synapse, layer.width)
+    _neuron(prefix, layer.neuron, layer.width)
+
+
+def _filter(name: str, part: Filter, neurons: int) -> None:
+    _number(f"{name}.shift", part.shift, 0, MAX_BITS)
+    _vector(f"{name}.decay", part.decay, neurons, 0, 1 << part.shift)
+
+
+def _synapse(prefix: str, part: Synapse, neurons: int) -> None:
+    _filter(f"{prefix}.filter", part.filter, neurons)
+    _vector(f"{prefix}.offset", part.offset, neurons, -_MAX_VALUE, _MAX_VALUE)
+    drive = part.drive.format.frac
+    _fraction(f"{prefix}.filter", part.filter.site.format, drive - MAX_BITS, drive + MAX_BITS)
+
+
+def _neuron(prefix: str, n: NeuronUpdate, neurons: int) -> None:
+    frac = n.membrane.format.frac
+    for name in ("threshold", "reset", "initial"):
+        _vector(f"{prefix}.{name}", getattr(n, name), neurons, -_MAX_VALUE, _MAX_VALUE)
+    _vector(f"{prefix}.refractory_steps", n.refractory_steps, neurons, 0, _MAX_VALUE)
+    if not n.gain:
+        raise ParameterError(f"`{prefix}.gain` must hold at least one table, and holds none")
+    _vector(f"{prefix}.gain_index", n.gain_index, neurons, 0, len(n.gain) - 1)
+    _fraction(f"{prefix}.sum", n.sum.format, frac, frac)
+    _fraction(f"{prefix}.growth", n.growth.format, frac - MAX_BITS, frac)
+    _number(f"{prefix}.domain.shift", n.domain.shift, 0, MAX_BITS)
+    _number(f"{prefix}.domain.segments", n.domain.segments, 1, _MAX_VALUE >> n.domain.shift)
+    _number(
+        f"{prefix}.domain.start", n.domain.start, -_MAX_VALUE, _MAX_VALUE - (n.domain.stop - n.domain.start)
+    )
+    shared = n.gain[0].format.frac
+    for table in n.gain:
+        _fraction(f"{prefix}.gain", table.format, shared, shared)
+        _fraction(f"{prefix}.gain", table.format, -MAX_BITS, MAX_BITS)
+    _tables(prefix, (("growth", n.growth), *(("gain", table) for table in n.gain)), n.domain.segments)
+
+
+def _tables(prefix: str, tables: Iterable[tuple[str, Table]], segments: int) -> None:
+    for name, table in tables:
+        _vector(f"{prefix}.{name}", table.values, segments + 1, 0, table.format.hi)
+
+
+def _number(name: str, value: int, lo: int, hi: int) -> None:
+    if not lo <= value <= hi:
+        raise ParameterError(f"`{name}` must lie in {lo}..{hi}, not be {value}")
+
+
+def _fraction(name: str, fmt: Format, lo: int, hi: int) -> None:
+    if not lo <= fmt.frac <= hi:
+        rule = f"{lo}" if lo == hi else f"{lo}..{hi}"
+        raise ParameterError(f"`{name}` must have {rule} fraction bits, not {fmt.frac}")
+
+
+def _vector(name: str, values: Integers, size: int, lo: int, hi: int) -> None:
+    if values.shape != (size,):
+        raise ParameterError(f"`{name}` must have the shape [{size}], not {list(values.shape)}")
+    _inside(name, values, lo, hi)
+
+
+def _inside(name: str, values: Integers, lo: int, hi: int) -> None:
+    if int(values.min()) < lo or int(values.max()) > hi:
+        raise ParameterError(
+            f"`{name}` must lie in {lo}..{hi}, not in {int(values.min())}..{int(values.max())}"
+        )

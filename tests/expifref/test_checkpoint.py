@@ -1,0 +1,189 @@
+"""Model files: round trips, and a sentence for everything that is wrong with one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from expifref.architecture import Architecture, initial_description
+from expifref.checkpoint import (
+    ModelFile,
+    load_model,
+    read_description,
+    read_model,
+    save_description,
+    save_model,
+)
+from expifref.description import Description
+from expifref.exceptions import FileFormatError, ParameterError
+from expifref.tensor_files import read_tensors, write_tensors
+from tests.expifref.same import assert_same
+
+KIND = "expifref-model"
+SMALL = Architecture(inputs=4, classes=3, hidden=(6, 5), tau_synapse=2.5, tau_readout=None, steps=7, dt=0.1)
+
+
+@pytest.fixture
+def model_path(tmp_path: Path) -> Path:
+    path = tmp_path / "model.safetensors"
+    save_model(path, ModelFile(initial_description(SMALL), SMALL, {"test_accuracy": 0.5}))
+    return path
+
+
+def test_round_trip_is_exact(model_path: Path) -> None:
+    model = read_model(model_path)
+    assert_same(model.description, initial_description(SMALL))
+    assert model.architecture == SMALL
+    assert model.metrics == {"test_accuracy": 0.5}
+    assert [path.name for path in model_path.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_a_network_built_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "mine.safetensors"
+    first = initial_description(SMALL).layers[0]
+    last_layer_spikes = Description(1e-3, 4, (first,), "latency", 3)
+    save_description(path, last_layer_spikes)
+    assert_same(read_description(path), last_layer_spikes)
+    assert read_model(path).architecture is None
+
+
+def test_load_model_runs(model_path: Path) -> None:
+    network = load_model(model_path)
+    output, spikes = network.run(jnp.zeros((7, 2, 4), jnp.uint8))
+    assert output.shape == (7, 2, 3)
+    assert [s.shape for s in spikes] == [(7, 2, 6), (7, 2, 5)]
+
+
+def test_reading_imports_no_jax(model_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from expifref.checkpoint import read_description\n"
+        "from expifref.data import load; from expifref.encoders import encode\n"
+        "import expifref.training_settings, expifref.progress\n"
+        f"read_description(Path({str(model_path)!r}))\n"
+        "assert not {'jax', 'brainstate', 'saiunit'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def rewrite(path: Path, tensors: dict[str, np.ndarray], document: dict[str, object]) -> None:
+    """Change tensors and entries of the document of the file at `path`."""
+    old_tensors, old_document = read_tensors(path, KIND, 1)
+    write_tensors(path, {**old_tensors, **tensors}, KIND, {**old_document, **document})
+
+
+@pytest.mark.parametrize("keep", [0, 5, 200, -8])
+def test_truncated(model_path: Path, keep: int) -> None:
+    model_path.write_bytes(model_path.read_bytes()[:keep])
+    with pytest.raises(FileFormatError) as caught:
+        read_model(model_path)
+    assert str(caught.value) == (
+        f"`{model_path}` must be a complete safetensors file, but is truncated or of another kind"
+    )
+
+
+def test_missing(tmp_path: Path) -> None:
+    path = tmp_path / "none.safetensors"
+    with pytest.raises(FileFormatError) as caught:
+        read_model(path)
+    assert str(caught.value) == f"`{path}` must be an expifref-model file, but does not exist"
+
+
+@pytest.mark.parametrize("metadata", [None, {"format": "pt"}])
+def test_foreign(tmp_path: Path, metadata: dict[str, str] | None) -> None:
+    path = tmp_path / "other.safetensors"
+    safetensors.numpy.save_file({"w": np.zeros(3)}, path, metadata)
+    with pytest.raises(FileFormatError) as caught:
+        read_model(path)
+    assert str(caught.value) == f"`{path}` must be an expifref-model file, but is another safetensors file"
+
+
+def test_other_version(model_path: Path) -> None:
+    rewrite(model_path, {}, {"version": 2})
+    with pytest.raises(FileFormatError) as caught:
+        read_model(model_path)
+    assert str(caught.value) == (
+        f"`{model_path}` must have the expifref-model version 1, not 2; "
+        "use the expifref release that wrote it"
+    )
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "3"])
+def test_damaged_metadata(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "model.safetensors"
+    safetensors.numpy.save_file({"w": np.zeros(3)}, path, {KIND: text})
+    with pytest.raises(
+        FileFormatError, match=r"must (hold complete metadata|have the expifref-model version)"
+    ):
+        read_model(path)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"layers": [{"name": "x"}]},
+        {"layers": 3},
+        {"dt": "fast"},
+        {"architecture": {"hidden": [3], "neuron": {}}},
+        {"architecture": []},
+        {"metrics": None},
+        {"metrics": {"a": None}},
+    ],
+)
+def test_incomplete_document(model_path: Path, document: dict[str, object]) -> None:
+    rewrite(model_path, {}, document)
+    with pytest.raises(FileFormatError, match="must hold a complete network, but its metadata are damaged"):
+        read_model(model_path)
+
+
+def test_the_same_model_gives_the_same_bytes(model_path: Path) -> None:
+    again = model_path.with_name("again.safetensors")
+    save_model(again, read_model(model_path))
+    assert again.read_bytes() == model_path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("hidden0.weight", np.nan, "`hidden0.weight` must be finite, not nan at [0, 1]"),
+        ("readout.bias", np.inf, "`readout.bias` must be finite, not inf at [1]"),
+        ("hidden1.neuron.tau", 0.0, "`hidden1.neuron.tau` must be above 0 s, not 0 at [1]"),
+        ("hidden1.neuron.delta_t", -1.0, "`hidden1.neuron.delta_t` must be above 0 V, not -1 at [1]"),
+        ("hidden0.neuron.v_reset", 1.0, "`hidden0.neuron.v_reset` must be below `v_th`, not 1 at [1]"),
+        ("hidden0.tau", -1.0, "`hidden0.tau` must be above 0 s, not -1 at [1]"),
+    ],
+)
+def test_bad_values(model_path: Path, name: str, value: float, message: str) -> None:
+    tensor = read_tensors(model_path, KIND, 1)[0][name].copy()
+    tensor[(0, 1) if tensor.ndim == 2 else 1] = value
+    rewrite(model_path, {name: tensor}, {})
+    with pytest.raises(ParameterError) as caught:
+        read_model(model_path)
+    assert str(caught.value) == message
+
+
+def test_bad_shapes(model_path: Path) -> None:
+    rewrite(model_path, {"hidden1.weight": np.zeros((5, 5))}, {})
+    with pytest.raises(ParameterError) as caught:
+        read_model(model_path)
+    assert str(caught.value) == "`hidden1.weight` must have the shape [6, neurons], not [5, 5]"
+
+
+def test_nothing_bad_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    good = initial_description(SMALL)
+    with pytest.raises(ParameterError, match="`steps` at least 1"):
+        save_description(path, replace(good, steps=0))
+    first = good.layers[0]
+    with pytest.raises(ParameterError, match="layers with different names, not"):
+        save_description(path, replace(good, layers=(first, first)))
+    with pytest.raises(ParameterError) as caught:
+        save_description(path, replace(good, layers=(replace(first, bias=np.array(0.0)),)))
+    assert str(caught.value) == "`hidden0.bias` must have the shape [6], not []"
+    assert not path.exists()

@@ -1,0 +1,236 @@
+"""From a trained module to plain arrays, and every refusal with its path and reason."""
+
+from typing import Any
+
+import brainpy.state
+import brainstate
+import braintools
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import saiunit as u
+from brainstate.nn import Linear, Module, Sequential
+
+from expifref.describe import describe
+from expifref.description import Description, ReadoutDescription, SpikingDescription
+from expifref.exceptions import ExpifrefError, ParameterError, UnsupportedError
+from expifref.neuron import ExpIFRef
+from expifref.synapse import ExponentialSynapse, LeakyReadout
+
+MA = braintools.init.KaimingNormal(unit=u.mA)
+
+
+def described(*layers: Any) -> Description:
+    return describe(Sequential(*layers), 1.0 * u.ms, encoder="rate", steps=25)
+
+
+def message(*layers: Any) -> str:
+    with pytest.raises(ExpifrefError) as error:
+        described(*layers)
+    return str(error.value)
+
+
+def test_a_whole_network() -> None:
+    net = Sequential(
+        Linear(5, 4, w_init=MA, b_init=braintools.init.Constant(2.0 * u.mA)),
+        ExponentialSynapse(4, 5.0 * u.ms),
+        ExpIFRef(4, tau=np.array([10.0, 11.0, 12.0, 13.0]) * u.ms, V_reset=-0.07 * u.volt),
+        brainstate.nn.Dropout(0.5),
+        Sequential(Linear(4, 3, b_init=None), LeakyReadout(3, 20.0 * u.ms)),
+    )
+    found = describe(net, 0.5 * u.ms, encoder="latency", steps=30)
+    assert (found.dt, found.inputs, found.encoder, found.steps) == (0.0005, 5, "latency", 30)
+    hidden, readout = found.layers
+    assert isinstance(hidden, SpikingDescription)
+    assert isinstance(readout, ReadoutDescription)
+    assert (hidden.name, readout.name) == ("layer0", "readout")
+    weight = net.layers[0].weight.value["weight"].to_decimal(u.mA)
+    np.testing.assert_allclose(hidden.weight, np.asarray(weight, np.float64) * 1e-3, rtol=1e-15)
+    np.testing.assert_array_equal(hidden.bias, np.full(4, 2e-3))
+    np.testing.assert_array_equal(hidden.tau_synapse, np.full(4, 5e-3))
+    np.testing.assert_array_equal(hidden.neuron.tau, [10e-3, 11e-3, 12e-3, 13e-3])
+    np.testing.assert_array_equal(hidden.neuron.v_th, np.full(4, -0.03))
+    np.testing.assert_array_equal(hidden.neuron.v_initial, np.full(4, -0.065))
+    np.testing.assert_allclose(hidden.neuron.v_reset, -0.07, rtol=1e-7)
+    np.testing.assert_array_equal(readout.bias, np.zeros(3))
+    np.testing.assert_array_equal(readout.tau, np.full(3, 20e-3))
+    assert hidden.weight.dtype == readout.weight.dtype == np.float64
+
+
+def test_a_module_of_the_users_own_with_brainpy_parts() -> None:
+    class Net(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.hidden = [
+                Linear(5, 4),
+                brainpy.state.Expon(4, tau=5.0 * u.ms, g_initializer=braintools.init.Constant(0.0 * u.uA)),
+                brainpy.state.ExpIFRef(4, R=2.0 * u.ohm),
+            ]
+            self.out = brainpy.state.LeakyRateReadout(4, 2, tau=10.0 * u.ms)
+
+    with brainstate.environ.context(dt=1.0 * u.ms):
+        net = Net()
+        brainstate.nn.init_all_states(net)
+    hidden, readout = describe(net, 1.0 * u.ms, steps=10).layers
+    assert isinstance(hidden, SpikingDescription)
+    assert isinstance(readout, ReadoutDescription)
+    weight = np.asarray(net.hidden[0].weight.value["weight"], np.float64)
+    np.testing.assert_allclose(hidden.weight, weight * 1e-6, rtol=1e-12)
+    np.testing.assert_array_equal(hidden.neuron.resistance, np.full(4, 2.0))
+    np.testing.assert_array_equal(readout.tau, np.full(2, 10e-3))
+    with pytest.raises(ParameterError, match=r"`net.out` must have been built with the `dt` of 2 ms"):
+        describe(net, 2.0 * u.ms, steps=10)
+
+
+def test_weights_without_a_unit_are_milliamperes() -> None:
+    layer = Linear(3, 2, w_init=braintools.init.Constant(4.0))
+    (found,) = described(layer, ExpIFRef(2)).layers
+    np.testing.assert_allclose(found.weight, np.full((3, 2), 4e-3), rtol=1e-15)
+
+
+def test_a_lone_linear_layer_is_a_readout_without_memory() -> None:
+    (found,) = described(Linear(3, 2)).layers
+    assert isinstance(found, ReadoutDescription)
+    assert found.tau is None
+
+
+def test_the_weight_mask_is_applied() -> None:
+    mask = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    (found,) = described(Linear(3, 2, w_mask=mask)).layers
+    np.testing.assert_array_equal(found.weight == 0, mask == 0)
+
+
+ORDER = "a layer is Linear, optionally an exponential filter, then ExpIFRef"
+USE = "use Linear, an exponential synapse, ExpIFRef or a leaky readout"
+
+
+@pytest.mark.parametrize(
+    ("layers", "expected"),
+    [
+        (
+            lambda: [Linear(4, 4), ExpIFRef(4), brainstate.nn.LayerNorm((4,))],
+            f"`net.layers[2]` is a `brainstate.nn.LayerNorm`, which has no integer lowering: {USE}",
+        ),
+        (
+            lambda: [Linear(4, 4), brainpy.state.LIF(4)],
+            f"`net.layers[1]` is a `brainpy.state.LIF`, which has no integer lowering: {USE}",
+        ),
+        (
+            lambda: [Linear(4, 4), Linear(4, 4), ExpIFRef(4)],
+            "`net.layers[1]` (Linear layer) must not follow `net.layers[0]` (Linear layer) directly: "
+            f"{ORDER}",
+        ),
+        (lambda: [ExpIFRef(4)], f"`net.layers[0]` (ExpIFRef population) must follow a Linear layer: {ORDER}"),
+        (
+            lambda: [Linear(4, 4), ExpIFRef(4), ExpIFRef(4)],
+            "`net.layers[2]` (ExpIFRef population) must not follow `net.layers[1]` "
+            f"(ExpIFRef population) directly: {ORDER}",
+        ),
+        (
+            lambda: [Linear(4, 4), ExpIFRef(3)],
+            "`net.layers[1]` must take 4 inputs, as many as `net.layers[0]` has outputs, not 3",
+        ),
+        (
+            lambda: [Linear(4, 4), ExpIFRef(4), Linear(5, 2)],
+            "`net.layers[2]` must take 4 inputs, as many as `net.layers[1]` has outputs, not 5",
+        ),
+        (
+            lambda: [Linear(4, 4, w_init=braintools.init.Constant(1.0 * u.mS), b_init=None), ExpIFRef(4)],
+            "`net.layers[0]` must give a current such as mA to the neurons behind it, not a quantity in mS",
+        ),
+        (
+            lambda: [Linear(4, 4), brainpy.state.ExpIFRef(4, tau=-1.0 * u.ms)],
+            "`net.layers[1].tau` must be above 0 ms, not -1 ms",
+        ),
+        (
+            lambda: [
+                Linear(4, 4),
+                ExpIFRef(4, V_initializer=braintools.init.Uniform(-65.0 * u.mV, -60.0 * u.mV)),
+            ],
+            "`net.layers[1].V_initializer` must give the same potentials each time, "
+            "but it draws them at random",
+        ),
+    ],
+)
+def test_refusals(layers: Any, expected: str) -> None:
+    assert message(*layers()) == expected
+
+
+def test_weights_that_are_not_finite_are_counted() -> None:
+    layer = Linear(4, 2)
+    weight = layer.weight.value["weight"].at[0, 0].set(jnp.nan).at[1, 1].set(jnp.inf)
+    layer.weight.value = {**layer.weight.value, "weight": weight}
+    assert (
+        message(layer) == "`net.layers[0].weight` must be finite, but 2 of its 8 values are NaN or infinite"
+    )
+
+
+@pytest.mark.parametrize("neuron_class", [ExpIFRef, brainpy.state.ExpIFRef])
+def test_a_current_that_depends_on_the_membrane_is_refused(neuron_class: Any) -> None:
+    neuron = neuron_class(4)
+    neuron.add_current_input("gap", lambda v: (-65.0 * u.mV - v) / u.ohm)
+    assert message(Linear(4, 4), neuron) == (
+        "`net.layers[1]` has no integer lowering, because its current depends on the membrane potential: "
+        "feed the neuron a current that does not"
+    )
+
+
+def test_a_conductance_projection_is_refused() -> None:
+    class Net(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            post = brainpy.state.ExpIFRef(4)
+            self.projection = brainpy.state.AlignPostProj(
+                comm=Linear(4, 4, w_init=braintools.init.Constant(1.0 * u.mS), b_init=None),
+                syn=brainpy.state.Expon.desc(4, tau=5.0 * u.ms),
+                out=brainpy.state.COBA.desc(E=0.0 * u.mV),
+                post=post,
+            )
+            self.post = post
+
+    with pytest.raises(UnsupportedError, match="its current depends on the membrane potential"):
+        describe(Net(), 1.0 * u.ms, steps=10)
+
+
+def test_a_registered_delta_input_is_refused() -> None:
+    neuron = ExpIFRef(4)
+    neuron.add_delta_input("kick", 1.0 * u.mV)
+    assert message(Linear(4, 4), neuron) == (
+        "`net.layers[1]` has a registered input, which has no integer lowering: feed it through a Linear"
+    )
+
+
+def test_a_changed_update_is_refused() -> None:
+    class Louder(ExpIFRef):
+        def update(self, x: Any = 0.0 * u.mA) -> Any:
+            return super().update(2 * x)
+
+    assert "whose own `update` is not understood" in message(Linear(4, 4), Louder(4))
+
+
+def test_a_module_used_twice_is_refused() -> None:
+    neuron = ExpIFRef(4)
+    assert message(Linear(4, 4), neuron, Linear(4, 4), neuron) == (
+        "`net.layers[3]` is used a second time, but a shared module has no integer lowering"
+    )
+
+
+def test_a_container_with_weights_of_its_own_is_refused() -> None:
+    class Net(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Linear(4, 4)
+            self.recurrent = brainstate.ParamState(jnp.ones((4, 4)))
+
+    with pytest.raises(UnsupportedError, match=r"`net.recurrent` is a state that `.*Net` keeps itself"):
+        describe(Net(), 1.0 * u.ms, steps=10)
+
+
+def test_bad_options_are_refused() -> None:
+    net = Sequential(Linear(3, 2))
+    with pytest.raises(ParameterError, match="`encoder` must be one of rate, latency, current, not 'morse'"):
+        describe(net, 1.0 * u.ms, encoder="morse", steps=10)
+    with pytest.raises(ParameterError, match="`steps` must be at least 1, not 0"):
+        describe(net, 1.0 * u.ms, steps=0)
+    with pytest.raises(ParameterError, match="`dt` must be a time in a unit such as ms, not a number"):
+        describe(net, 1.0, steps=10)

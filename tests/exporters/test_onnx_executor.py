@@ -1,0 +1,187 @@
+"""What the ONNX executor refuses, and that it keeps quiet."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, parser
+
+from expifref.exceptions import DataError, FileFormatError, ParameterError
+from exporters.onnx_executor import OnnxExecutor, load_model
+from exporters.onnx_program import sequence_model, step_model
+from quantize.program import Program
+from tests.programs import random_input, random_program, random_state
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return random_program(5, layers=2, readout=True, widths=[6, 5, 3])
+
+
+@pytest.fixture(scope="module")
+def model(program: Program) -> onnx.ModelProto:
+    return sequence_model(program)
+
+
+def copy(model: onnx.ModelProto) -> onnx.ModelProto:
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    return other
+
+
+def test_a_model_is_taken_as_object_bytes_or_path(
+    program: Program, model: onnx.ModelProto, tmp_path: Path
+) -> None:
+    path = tmp_path / "network.onnx"
+    path.write_bytes(model.SerializeToString())
+    spikes = random_input(program, 3, 2, seed=1)
+    results = [OnnxExecutor(m).run(spikes) for m in (model, model.SerializeToString(), path)]
+    for result in results:
+        np.testing.assert_array_equal(result.signals["readout"], results[0].signals["readout"])
+
+
+@pytest.mark.parametrize("export", [sequence_model, step_model])
+def test_only_the_signals_that_were_asked_for_come_back(program: Program, export: type) -> None:
+    executor = OnnxExecutor(export(program))
+    result = executor.run(random_input(program, 3, 2, seed=1), signals=["readout", "layer0.spikes"])
+    assert list(result.signals) == ["readout", "layer0.spikes"]
+    assert set(result.state) == set(program.state_names)
+    assert all(values.dtype == np.int64 for values in result.signals.values())
+
+
+def test_a_state_that_is_not_given_starts_as_the_program_says(
+    program: Program, model: onnx.ModelProto
+) -> None:
+    spikes, state = random_input(program, 3, 2, seed=1), random_state(program, 2, seed=1)
+    part = {"layer0.membrane": state["layer0.membrane"]}
+    whole = {name: np.zeros_like(values) for name, values in state.items()} | part
+    executor = OnnxExecutor(model)
+    np.testing.assert_array_equal(
+        executor.run(spikes, part).signals["readout"], executor.run(spikes, whole).signals["readout"]
+    )
+
+
+def test_nothing_is_printed(
+    program: Program, model: onnx.ModelProto, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for backend in ("onnxruntime", "reference"):
+        OnnxExecutor(model, backend).run(random_input(program, 2, 1, seed=1))
+    assert capfd.readouterr() == ("", "")
+
+
+LACKS = (
+    "the ONNX model must be an integer program exported by expifref, but lacks an input `spikes` or the metadata "
+    "of one (expifref.digest, expifref.encoder, expifref.form, expifref.input_bits, expifref.spec)"
+)
+
+
+def test_foreign_model_is_refused() -> None:
+    text = '<ir_version: 8, opset_import: ["" : 18]> g (int64[N] x) => (int64[N] y) { y = Identity (x) }'
+    with pytest.raises(FileFormatError, match=f"^{re.escape(LACKS)}$"):
+        OnnxExecutor(parser.parse_model(text))
+
+
+def test_incomplete_metadata_is_refused(model: onnx.ModelProto) -> None:
+    other = copy(model)
+    other.metadata_props.remove(next(e for e in other.metadata_props if e.key == "expifref.digest"))
+    with pytest.raises(FileFormatError, match=f"^{re.escape(LACKS)}$"):
+        OnnxExecutor(other)
+
+
+def test_invalid_graph_is_refused(model: onnx.ModelProto) -> None:
+    other = copy(model)
+    other.graph.node[-1].input[0] = "nowhere"
+    with pytest.raises(
+        FileFormatError, match=r"^the model must be a valid ONNX model, but is not: .*nowhere"
+    ):
+        OnnxExecutor(other.SerializeToString())
+
+
+def test_other_version_of_the_specification_is_refused(model: onnx.ModelProto) -> None:
+    other = copy(model)
+    next(entry for entry in other.metadata_props if entry.key == "expifref.spec").value = "9"
+    with pytest.raises(
+        FileFormatError, match=r"^the ONNX model must follow version 1 of the specification, not 9$"
+    ):
+        OnnxExecutor(other)
+
+
+def test_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"\x08\xff\xff")
+    message = f"`{path}` must be an ONNX model, but cannot be parsed: export it anew"
+    with pytest.raises(FileFormatError, match=f"^{re.escape(message)}$"):
+        load_model(path)
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "none.onnx"
+    with pytest.raises(
+        FileFormatError, match=f"^{re.escape(f'`{path}`')} cannot be read: No such file or directory$"
+    ):
+        load_model(path)
+
+
+def test_weights_in_other_files_are_refused(model: onnx.ModelProto) -> None:
+    other = copy(model)
+    other.graph.initializer[-1].data_location = TensorProto.EXTERNAL
+    with pytest.raises(
+        FileFormatError, match=r"^the model must hold its own weights, but refers to other files$"
+    ):
+        OnnxExecutor(other.SerializeToString())
+
+
+def test_constants_in_other_files_are_refused_inside_functions_too(model: onnx.ModelProto) -> None:
+    other = copy(model)
+    hidden = other.functions[0].node.add(op_type="Constant", output=["hidden"])
+    hidden.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.data_location = TensorProto.EXTERNAL
+    with pytest.raises(FileFormatError, match=r"refers to other files$"):
+        OnnxExecutor(other.SerializeToString())
+
+
+def test_unknown_backend_is_refused(model: onnx.ModelProto) -> None:
+    with pytest.raises(
+        ParameterError, match=r"^`backend` must be `onnxruntime` or `reference`, not 'tensorrt'$"
+    ):
+        OnnxExecutor(model, "tensorrt")  # type: ignore[arg-type]  # the run-time check is what is tested
+
+
+def test_unknown_signal_is_refused(program: Program, model: onnx.ModelProto) -> None:
+    with pytest.raises(DataError, match=r"^`layer7.spikes` is not a signal of this program: layer0.acc"):
+        OnnxExecutor(model).run(random_input(program, 2, 1, seed=1), signals=["layer7.spikes"])
+
+
+def test_wrong_input_width_is_refused(model: onnx.ModelProto) -> None:
+    with pytest.raises(DataError, match=r"^`spikes` must have 6 inputs, not 7$"):
+        OnnxExecutor(model).run(np.zeros((2, 1, 7), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (
+            {"layer9.membrane": np.zeros((2, 5), np.int64)},
+            "`layer9.membrane` is not a state of this program: ",
+        ),
+        (
+            {"readout": np.zeros((1, 3), np.int64)},
+            r"state `readout` must have the shape \[2, 3\], not \[1, 3\]$",
+        ),
+        (
+            {"readout": np.full((2, 3), 1 << 40)},
+            "state `readout` must fit 32 bits, not 1099511627776..1099511627776$",
+        ),
+    ],
+)
+def test_wrong_state_is_refused(
+    program: Program,
+    model: onnx.ModelProto,
+    state: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.int64]]],
+    message: str,
+) -> None:
+    with pytest.raises(DataError, match=f"^{message}"):
+        OnnxExecutor(model).run(random_input(program, 2, 2, seed=1), state)

@@ -1,0 +1,146 @@
+"""The float model: its membrane and spikes against the canonical step in NumPy and in JAX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, parser
+
+from expifref.description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
+from expifref.dynamics import NeuronConstants, canonical_step, phi
+from expifref.simulate import constants, input_scale, simulate
+from exporters import onnx_float
+from exporters.onnx_float import float_model
+
+VOLTS = 1e-12
+"""Largest difference seen is 2e-14 V; 1 mV is the scale of a membrane."""
+
+
+def description(seed: int, encoder: str = "rate", tau_readout: bool = True) -> Description:
+    """20-16-12-5 with per-neuron parameters, one filtered and one unfiltered layer."""
+    rng = np.random.default_rng(seed)
+    hidden = SpikingDescription(
+        name="first",
+        weight=rng.normal(8e-9, 30e-9, (20, 16)),
+        bias=rng.normal(0, 2e-9, 16),
+        tau_synapse=rng.uniform(2e-3, 9e-3, 16),
+        neuron=_neuron(rng, 16),
+    )
+    second = SpikingDescription(
+        "second", rng.normal(1e-8, 3e-8, (16, 12)), rng.normal(0, 2e-9, 12), None, _neuron(rng, 12)
+    )
+    tau = rng.uniform(2e-3, 9e-3, 5) if tau_readout else None
+    readout = ReadoutDescription("last", rng.normal(0, 1, (12, 5)), rng.normal(0, 1, 5), tau)
+    return Description(dt=1e-3, inputs=20, layers=(hidden, second, readout), encoder=encoder, steps=100)
+
+
+def _neuron(rng: np.random.Generator, size: int) -> NeuronParameters:
+    one = np.ones(size)
+    return NeuronParameters(
+        resistance=1e6 * rng.uniform(0.5, 2, size),
+        tau=rng.uniform(5e-3, 20e-3, size),
+        tau_ref=rng.uniform(0, 5e-3, size),
+        v_th=-30e-3 * one,
+        v_reset=-68e-3 * one,
+        v_rest=-65e-3 * one,
+        v_t=-59.9e-3 * one,
+        delta_t=rng.uniform(1e-3, 4e-3, size),
+        v_initial=-65e-3 * one,
+    )
+
+
+def run(model: Any, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feeds), strict=True))
+
+
+def spikes_for(network: Description, seed: int) -> NDArray[np.uint8]:
+    hi = 255 if network.encoder == "current" else 1
+    return np.random.default_rng(seed).integers(0, hi + 1, (100, 4, network.inputs)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("tau_readout", [True, False])
+@pytest.mark.parametrize("encoder", ["rate", "current"])
+@pytest.mark.parametrize("seed", range(3))
+def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_readout: bool) -> None:
+    network = description(seed, encoder, tau_readout)
+    spikes = spikes_for(network, seed)
+    actual = run(float_model(network), {"spikes": spikes})
+    steps = list(simulate(network, spikes))
+    for layer in (0, 1):
+        expected = np.stack([step[layer].spikes for step in steps])
+        assert expected.mean() > 0.02
+        np.testing.assert_array_equal(actual[f"layer{layer}.spikes"], expected)
+        membrane = np.stack([step[layer].state.v for step in steps])
+        np.testing.assert_allclose(actual[f"layer{layer}.V"], membrane, rtol=0, atol=VOLTS)
+    readout = np.stack([step[2].state.v for step in steps])
+    np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_first_layer_follows_jax(seed: int) -> None:
+    """In float64, until the first spike that differs, neuron by neuron; no spike does."""
+    network = description(seed)
+    spikes = spikes_for(network, seed)
+    actual = run(float_model(network), {"spikes": spikes})
+    with jax.enable_x64(True):
+        membrane, fired = _first_layer_in_jax(network, spikes)
+    same_so_far = np.logical_and.accumulate(actual["layer0.spikes"] == fired, axis=0)
+    assert same_so_far.all()
+    assert np.abs(actual["layer0.V"] - membrane)[same_so_far].max() < VOLTS
+
+
+def _first_layer_in_jax(
+    network: Description, spikes: NDArray[np.uint8]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    layer = network.layers[0]
+    assert isinstance(layer, SpikingDescription)
+    fixed = NeuronConstants(*(jnp.asarray(values) for values in constants(layer.neuron, network.dt)))
+    decay = jnp.exp(-network.dt / jnp.asarray(layer.tau_synapse))
+
+    def step(state: tuple[Any, Any, Any], inputs: Any) -> tuple[tuple[Any, Any, Any], tuple[Any, Any]]:
+        v, refractory, current = state
+        increment = inputs * input_scale(network.encoder) @ layer.weight + layer.bias
+        current = decay * current + increment
+        result = canonical_step(v, refractory, current, 0.0, fixed, network.dt, jnp)
+        return (result.v, result.refractory, current), (result.v, result.spikes)
+
+    shape = (spikes.shape[1], layer.weight.shape[1])
+    start = (jnp.full(shape, -65e-3), jnp.zeros(shape, jnp.int64), jnp.zeros(shape))
+    membrane, fired = jax.lax.scan(step, start, jnp.asarray(spikes))[1]
+    return np.asarray(membrane), np.asarray(fired)
+
+
+def test_phi_is_accurate_over_its_whole_range() -> None:
+    z = np.concatenate(
+        [np.linspace(-2, 60, 100_001), np.logspace(-14, 1, 10_001), -np.logspace(-14, 0.3, 10_001), [0.0]]
+    )
+    node = helper.make_node("Phi", ["z"], ["y"], domain="expifref")
+    ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n"]) for name in ("z", "y")]
+    model = helper.make_model(
+        helper.make_graph([node], "phi", ends[:1], ends[1:]),
+        functions=[parser.parse_function(onnx_float.PHI)],
+        opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("expifref", 1)],
+        ir_version=8,
+    )
+    np.testing.assert_allclose(run(model, {"z": z})["y"], phi(z), rtol=2e-15, atol=0)
+
+
+def test_outputs_of_the_float_model() -> None:
+    model = float_model(description(0))
+    assert [entry.name for entry in model.graph.input] == ["spikes"]
+    kinds = {entry.name: entry.type.tensor_type.elem_type for entry in model.graph.output}
+    assert kinds == {
+        "layer0.V": TensorProto.DOUBLE,
+        "layer0.spikes": TensorProto.UINT8,
+        "layer1.V": TensorProto.DOUBLE,
+        "layer1.spikes": TensorProto.UINT8,
+        "readout": TensorProto.DOUBLE,
+    }
