@@ -143,7 +143,8 @@ def _gain_format(spec: TableSpec, right: float) -> Format:
 def _domain(spec: TableSpec, left: float, right: float) -> TableDomain:
     one = 1 << spec.membrane.frac
     lowest = max(math.floor(left * one), spec.membrane.lo)
-    highest = min(math.ceil(right * one), spec.threshold)
+    # Codes right of the domain take the value of its last code, which must not lie left of the firing point.
+    highest = min(math.ceil(right * one) + 1, spec.threshold)
     shift = 0
     while True:
         segments = -((lowest - highest) >> shift)

@@ -1,0 +1,49 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else; each makes .venv from a committed lock.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help demo test check lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## Train on the digits, lower, export, verify and compare; results in out/
+	$(BIN)/expifref run --out out
+
+test: $(DEV) check ## Check style, types and layers, then run all tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(DEV) ## Check style, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: $(DEV) ## Resolve the locks anew from pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group build \
+		--output-file requirements/runtime.lock
+	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group build --group dev \
+		--constraint requirements/runtime.lock --output-file requirements/dev.lock
+
+clean: ## Remove the environment and everything that was made
+	rm -rf $(VENV) out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "expifref needs Python 3.11 or newer; say PYTHON=... to make")'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) --requirement requirements/runtime.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(DEV): requirements/dev.lock $(RUNTIME)
+	$(PIP) --requirement requirements/dev.lock
+	touch $@
