@@ -13,7 +13,7 @@ from .output import print_json, print_table, progress_bar
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
     from expifref.description import Description
-    from quantize.compare import Comparison, LayerComparison
+    from quantize.comparison import Comparison, LayerComparison
     from quantize.program import Program
 
 
@@ -45,7 +45,7 @@ def compare_networks(
     description: Description, program: Program, data: LoadedDataset, samples: int | None, seed: int
 ) -> Comparison:
     """Compare on the test samples of `data`, with a progress bar."""
-    from quantize.compare import compare as run_comparison
+    from quantize.comparison import compare as run_comparison
 
     from .samples import Feed, test_batches
 

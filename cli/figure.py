@@ -29,7 +29,7 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
 
     from expifref.files import write_bytes
     from expifref.simulate import simulate
-    from quantize.compare import membrane_mv
+    from quantize.comparison import membrane_mv
     from quantize.emulator import Emulator
 
     from .samples import Feed

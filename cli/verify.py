@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from expifref.data import Dataset as LoadedDataset
-    from exporters.verify import Verification
+    from exporters.verification import Verification
     from quantize.program import Program
 
 _RANDOM_SAMPLES = 256
@@ -64,7 +64,7 @@ def verify_program(
 ) -> Verification:
     """Verify `program` on a data set, or on random inputs for None, with a progress bar."""
     from exporters.executors import make_executors, sample_limits
-    from exporters.verify import verify as run_verification
+    from exporters.verification import verify as run_verification
     from hw_profiles import parse_profile
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")

@@ -1,0 +1,77 @@
+"""The float world: the ExpIFRef neuron, networks of it, training, and their description for lowering.
+
+Importing this package imports no JAX. Names that need it are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .description import (
+    Description,
+    LayerDescription,
+    NeuronParameters,
+    ReadoutDescription,
+    SpikingDescription,
+)
+from .encoders import encode
+from .exceptions import ExpifrefError
+
+if TYPE_CHECKING:
+    from .checkpoint import load_model, read_description, save_description, save_model
+    from .data import load as load_dataset
+    from .gradient import GradientRules
+    from .importer import describe
+    from .neuron import ExpIFRef
+    from .synapse import ExponentialSynapse, LeakyReadout
+    from .training import train
+
+__all__ = [
+    "Description",
+    "ExpIFRef",
+    "ExpifrefError",
+    "ExponentialSynapse",
+    "GradientRules",
+    "LayerDescription",
+    "LeakyReadout",
+    "NeuronParameters",
+    "ReadoutDescription",
+    "SpikingDescription",
+    "describe",
+    "encode",
+    "load_dataset",
+    "load_model",
+    "read_description",
+    "save_description",
+    "save_model",
+    "train",
+]
+
+_LATE = {
+    "ExpIFRef": ("neuron", "ExpIFRef"),
+    "ExponentialSynapse": ("synapse", "ExponentialSynapse"),
+    "GradientRules": ("gradient", "GradientRules"),
+    "LeakyReadout": ("synapse", "LeakyReadout"),
+    "describe": ("importer", "describe"),
+    "load_dataset": ("data", "load"),
+    "load_model": ("checkpoint", "load_model"),
+    "read_description": ("checkpoint", "read_description"),
+    "save_description": ("checkpoint", "save_description"),
+    "save_model": ("checkpoint", "save_model"),
+    "train": ("training", "train"),
+}
+"""Public name -> module and name in it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, attribute = _LATE[name]
+    value = getattr(import_module(f".{module}", __name__), attribute)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -40,6 +40,7 @@ Parameters = dict[str, Array]
 _MILLI = 1e-3
 
 DEFAULT_RULES = GradientRules()
+_SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
 
 
 class SpikingNetwork(brainstate.nn.Sequential):
@@ -154,6 +155,7 @@ def _neuron(p: NeuronParameters, gradient: GradientRules) -> ExpIFRef:
         V_T=_mv(p.v_t),
         delta_T=_mv(p.delta_t),
         V_initializer=braintools.init.Constant(_mv(p.v_initial)),
+        spk_fun=_SURROGATE,
         gradient=gradient,
     )
 

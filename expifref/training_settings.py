@@ -58,7 +58,7 @@ class _Defaults:
 
 _DEFAULTS = {
     "digits": _Defaults((128,), "current", 30, 64, 1e-2),
-    "fashion-mnist": _Defaults((256,), "current", 8, 256, 1e-2),
+    "fashion-mnist": _Defaults((256,), "current", 10, 256, 1e-2),
 }
 _OTHER = _Defaults((128,), "current", 30, 64, 1e-2)
 

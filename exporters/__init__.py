@@ -1,0 +1,16 @@
+"""The forms of a program, the executors of those forms, and the proof that all compute the same bits."""
+
+from .executors import EXECUTORS, make_executors
+from .registry import MODEL_TARGETS, PROGRAM_TARGETS, export_model, export_program
+from .verification import Verification, verify
+
+__all__ = [
+    "EXECUTORS",
+    "MODEL_TARGETS",
+    "PROGRAM_TARGETS",
+    "Verification",
+    "export_model",
+    "export_program",
+    "make_executors",
+    "verify",
+]

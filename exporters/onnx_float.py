@@ -15,9 +15,8 @@ from onnx import TensorProto, helper, parser
 from expifref.description import Description, ReadoutDescription, SpikingDescription
 from expifref.simulate import constants, input_scale
 
-from .onnx_graph import INT64, UINT8, GraphBuilder, value
+from .onnx_graph import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
 from .onnx_primitives import DOMAIN, OPSET
-from .onnx_program import BATCH, IR_VERSION, STEPS
 
 __all__ = ["float_model"]
 
@@ -100,6 +99,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
         + [value("spikes.step", UINT8, [BATCH, description.inputs])],
         [value(f"{name}.next", kind, [BATCH, width]) for name, (kind, width) in states.items()]
         + [value(f"{name}.step", kind, [BATCH, width]) for name, (kind, width) in signals.items()],
+        body.constants,
     )
     scan_inputs = [*(f"{name}.start" for name in states), "spikes"]
     scan_outputs = [*(f"{name}.final" for name in states), *signals]
@@ -111,7 +111,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
         "expifref_float",
         [value("spikes", UINT8, [STEPS, BATCH, description.inputs])],
         [value(name, kind, [STEPS, BATCH, width]) for name, (kind, width) in signals.items()],
-        [*outer.constants, *body.constants],
+        outer.constants,
     )
     model = helper.make_model(
         graph,

@@ -13,7 +13,24 @@ from onnx import TensorProto, helper, numpy_helper
 
 from .onnx_primitives import DOMAIN
 
-__all__ = ["INT32", "INT64", "UINT8", "GraphBuilder", "Port", "constant", "value"]
+__all__ = [
+    "BATCH",
+    "INT32",
+    "INT64",
+    "IR_VERSION",
+    "STEPS",
+    "UINT8",
+    "GraphBuilder",
+    "Port",
+    "constant",
+    "value",
+]
+
+IR_VERSION = 8
+"""The first with model-local functions; the one of opset 18."""
+
+STEPS, BATCH = "steps", "batch"
+"""Free dimensions."""
 
 INT32 = int(TensorProto.INT32)
 INT64 = int(TensorProto.INT64)

@@ -17,17 +17,14 @@ from quantize.formats import Format
 from quantize.program import SPEC_VERSION, Program, ReadoutLayer, layer_prefix
 from quantize.program_io import digest
 
-from .onnx_graph import INT32, INT64, UINT8, GraphBuilder, Port, constant, value
+from .onnx_graph import BATCH, INT32, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, Port, constant, value
 from .onnx_layers import add_layer
 from .onnx_lint import check_portable
 from .onnx_primitives import DOMAIN, OPSET, functions
 
 __all__ = ["inlined", "sequence_model", "step_model"]
 
-IR_VERSION = 8
-"""The first with model-local functions; the one of opset 18."""
-
-STEPS, BATCH, STATE_BATCH = "steps", "batch", "state_batch"
+_STATE_BATCH = "state_batch"
 
 
 def sequence_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
@@ -51,7 +48,7 @@ def sequence_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
     _add_step(body, program, "spikes.step", {name: f"{name}.now" for name in states}, inside)
     for name in states:
         body.node("Identity", [f"{name}.step"], f"{name}.carried")
-    outer = GraphBuilder(constants=body.constants, functions=body.functions)
+    outer = GraphBuilder(functions=body.functions)
     starts = _add_starts(outer, states, ".initial", batch_axis=1)
     outer.nodes.append(
         helper.make_node(
@@ -133,7 +130,8 @@ def _scan_body(
     inputs.append(value("spikes.step", UINT8, [BATCH, program.input.channels]))
     outputs = [value(f"{name}.carried", port.kind, [BATCH, port.width]) for name, port in states.items()]
     outputs += [value(port.tensor, port.kind, [BATCH, port.width]) for port in signals.values()]
-    return helper.make_graph(builder.nodes, "step", inputs, outputs)
+    # Constants live in the body: onnx.reference 1.18 does not see those of the graph around a Scan.
+    return helper.make_graph(builder.nodes, "step", inputs, outputs, builder.constants)
 
 
 def _add_step(
@@ -181,7 +179,7 @@ def _model(
     graph = helper.make_graph(
         builder.nodes,
         f"expifref_{form}",
-        [spikes, *(value(f"{name}{suffix}", p.kind, [STATE_BATCH, p.width]) for name, p in states.items())],
+        [spikes, *(value(f"{name}{suffix}", p.kind, [_STATE_BATCH, p.width]) for name, p in states.items())],
         outputs,
         [*defaults, *builder.constants],
     )

@@ -13,7 +13,7 @@ import pytest
 import saiunit as u
 
 from expifref.architecture import Architecture, NeuronSettings, initial_description, initial_scales
-from expifref.describe import describe
+from expifref.importer import describe
 from expifref.description import SpikingDescription
 from expifref.encoders import encode
 from expifref.exceptions import ParameterError

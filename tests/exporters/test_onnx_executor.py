@@ -74,8 +74,9 @@ def test_nothing_is_printed(
 
 
 LACKS = (
-    "the ONNX model must be an integer program exported by expifref, but lacks an input `spikes` or the metadata "
-    "of one (expifref.digest, expifref.encoder, expifref.form, expifref.input_bits, expifref.spec)"
+    "the ONNX model must be an integer program exported by expifref, but lacks an input `spikes` "
+    "or the metadata of one (expifref.digest, expifref.encoder, expifref.form, expifref.input_bits, "
+    "expifref.spec)"
 )
 
 

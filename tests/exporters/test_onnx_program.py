@@ -195,13 +195,15 @@ def test_default_states_are_the_initial_state() -> None:
         np.testing.assert_array_equal(stored[f"{name}.previous"], values)
 
 
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("constant", ["threshold", "growth.values", "weight", "reset"])
-def test_one_lsb_changes_the_result(constant: str) -> None:
+def test_one_lsb_changes_the_result(constant: str, form: str) -> None:
     """The comparison above can fail."""
     program = random_program(1, layers=1, readout=False, widths=[30, 30])
     spikes, state = random_input(program, 20, 8, seed=1), random_state(program, 8, seed=1)
-    model = sequence_model(program)
-    tensor = next(t for t in model.graph.initializer if t.name == f"layer0.{constant}")
+    model = FORMS[form](program)
+    graph = model.graph if form == "step" else model.graph.node[-1].attribute[0].g
+    tensor = next(t for t in graph.initializer if t.name == f"layer0.{constant}")
     values = numpy_helper.to_array(tensor)
     tensor.CopyFrom(numpy_helper.from_array(values ^ values.dtype.type(1), tensor.name))
     with pytest.raises(AssertionError, match="layer0"):

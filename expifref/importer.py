@@ -10,7 +10,7 @@ import brainstate
 import numpy as np
 import saiunit as u
 
-from .describe_parts import (
+from .importer_parts import (
     UNDERSTOOD,
     FilterPart,
     LinearPart,

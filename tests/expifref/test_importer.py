@@ -11,7 +11,7 @@ import pytest
 import saiunit as u
 from brainstate.nn import Linear, Module, Sequential
 
-from expifref.describe import describe
+from expifref.importer import describe
 from expifref.description import Description, ReadoutDescription, SpikingDescription
 from expifref.exceptions import ExpifrefError, ParameterError, UnsupportedError
 from expifref.neuron import ExpIFRef

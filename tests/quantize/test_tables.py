@@ -1,0 +1,194 @@
+"""Tables: their certificates, what holds outside of their domain, and the dt they cannot serve."""
+
+import hashlib
+import math
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from expifref.exceptions import RangeError
+from quantize.formats import Format, Rounding
+from quantize.program import Table, TableDomain
+from quantize.tables import TableSet, TableSpec, design, firing_point, gain, table_sha256
+from tests.exporters.reference import divide
+
+MEMBRANES = (Format(True, 8, 3), Format(True, 14, 9), Format(True, 16, 11), Format(True, 20, 15))
+RATES = (0.001, 0.003, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
+BITS = (8, 14, 16, 18)
+DRIVES = (-2.0, -8.0, -64.0)
+
+
+def spec(
+    membrane: Format,
+    bits: int,
+    rates: tuple[float, ...],
+    lowest_drive: float = -2.0,
+    rounding: Rounding = Rounding.RND,
+    max_segments: int = 256,
+) -> TableSpec:
+    threshold = round(5.3 * 2**membrane.frac)
+    return TableSpec(membrane, threshold, rates, bits, max_segments, rounding, lowest_drive, 64.0)
+
+
+def designs(lowest_drive: float = -2.0) -> Iterator[tuple[TableSpec, TableSet]]:
+    """One table set for every membrane, width and rate that has one."""
+    for membrane, bits, rate in product(MEMBRANES, BITS, RATES):
+        wanted = spec(membrane, bits, (rate,), lowest_drive)
+        try:
+            yield wanted, design(wanted)
+        except RangeError:
+            assert bits <= 14
+            assert rate >= 0.2
+
+
+def read(table: Table, domain: TableDomain, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Spec 5.4 once more, by `divmod` and by the meaning of the rounding mode."""
+    size = 2**domain.shift
+    held = np.clip(codes, domain.start, domain.start + domain.segments * size - 1)
+    index, rest = np.divmod(held - domain.start, size)
+    left, right = table.values[index], table.values[index + 1]
+    steps = [divide(int(x), domain.shift, table.rounding) for x in (right - left) * rest]
+    return left + np.array(steps, np.int64)
+
+
+def exact(
+    table: Table, membrane: Format, codes: NDArray[np.int64], rate: float | None
+) -> NDArray[np.float64]:
+    """What the table stands for at `codes`, in LSB of the table; saturated where the format ends."""
+    u = codes / 2.0**membrane.frac
+    value = np.exp(u) if rate is None else gain(u, rate)
+    return np.minimum(value * 2.0**table.format.frac, table.format.hi)
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("rate", [0.01, 0.2])
+def test_the_certificate_is_the_largest_error_over_every_code(rounding: Rounding, rate: float) -> None:
+    membrane = Format(True, 12, 7)
+    tables = design(spec(membrane, 12, (rate,), rounding=rounding, max_segments=64))
+    codes = np.arange(membrane.lo, tables.domain.stop, dtype=np.int64)
+    for table, tabulated in ((tables.growth, None), (tables.gain[0], rate)):
+        found = read(table, tables.domain, codes)
+        error = np.abs(found - exact(table, membrane, codes, tabulated)).max()
+        assert error <= table.max_error_lsb < error + 0.0011
+
+
+def test_tables_rise_and_stay_in_their_format() -> None:
+    for _, tables in designs():
+        for table in (tables.growth, *tables.gain):
+            assert (np.diff(table.values) >= 0).all()
+            assert table.values[0] >= 0
+            assert table.values[-1] <= table.format.hi
+
+
+def test_a_table_uses_the_segments_it_may_have() -> None:
+    """Either every code has its own entry or halving the segments would have exceeded the budget."""
+    for wanted, tables in designs():
+        assert tables.domain.segments <= wanted.max_segments
+        assert tables.domain.shift == 0 or tables.domain.segments > wanted.max_segments // 2
+
+
+def test_left_of_the_domain_the_growth_is_below_an_lsb() -> None:
+    for wanted, tables in designs():
+        codes = np.arange(wanted.membrane.lo, max(tables.domain.start, wanted.membrane.lo) + 1)
+        error = read(tables.growth, tables.domain, codes) - exact(tables.growth, wanted.membrane, codes, None)
+        assert np.abs(error).max() < 1
+
+
+def test_left_of_the_domain_the_gain_is_right_to_half_an_lsb_of_the_membrane() -> None:
+    """The gain multiplies at most the whole range of the membrane; what it is off by there is what counts."""
+    for wanted, tables in designs():
+        (rate,), (table,) = wanted.rates, tables.gain
+        codes = np.arange(wanted.membrane.lo, max(tables.domain.start, wanted.membrane.lo) + 1)
+        error = read(table, tables.domain, codes) - exact(table, wanted.membrane, codes, rate)
+        rounding = 0.5 + 1e-9
+        moved = np.maximum(np.abs(error) - rounding, 0) * 2.0**-table.format.frac * -wanted.membrane.lo
+        assert moved.max() < 0.5
+
+
+@pytest.mark.parametrize("lowest_drive", DRIVES)
+def test_right_of_the_domain_every_neuron_fires(lowest_drive: float) -> None:
+    """One integer step from every code between domain and threshold, at the drives that stop a neuron most."""
+    checked = 0
+    for wanted, tables in designs(lowest_drive):
+        one, frac = 2**wanted.membrane.frac, tables.gain[0].format.frac
+        codes = np.arange(tables.domain.stop, wanted.threshold, dtype=np.int64)
+        if not codes.size:
+            continue
+        # Right of the domain both tables stay at their last value.
+        last = np.array([tables.domain.stop], np.int64)
+        growth = int(read(tables.growth, tables.domain, last)[0]) * one // 2**tables.growth.format.frac
+        factor = int(read(tables.gain[0], tables.domain, last)[0])
+        for drive in (lowest_drive, lowest_drive / 2, 0.0):
+            total = np.minimum(growth - codes + math.ceil(drive * one), math.floor(wanted.highest_sum * one))
+            assert (codes + ((factor * total) >> frac) >= wanted.threshold).all()
+        checked += codes.size
+    assert checked > 100_000
+
+
+@pytest.mark.parametrize("lowest_drive", DRIVES)
+@pytest.mark.parametrize("rate", RATES)
+def test_the_firing_point_is_where_the_float_step_reaches_the_threshold(
+    rate: float, lowest_drive: float
+) -> None:
+    wanted = spec(Format(True, 16, 11), 16, (rate,), lowest_drive)
+    top = wanted.threshold / 2**11
+    point = firing_point(wanted, rate)
+    u = np.linspace(point, top, 1000)
+    push = np.minimum(np.exp(u) - u + lowest_drive, wanted.highest_sum)
+    if point < top:
+        assert (u + gain(u, rate) * push >= top).all()
+    before = point - 0.2
+    push_before = min(math.exp(before) - before + lowest_drive, wanted.highest_sum)
+    assert before + float(gain(np.array(before), rate)) * push_before < top
+
+
+@pytest.mark.parametrize(("bits", "rate"), [(8, 0.5), (8, 1.0), (14, 1.0)])
+def test_a_dt_too_large_for_the_tables_is_refused(bits: int, rate: float) -> None:
+    wanted = spec(Format(True, 16, 11), bits, (rate,), lowest_drive=-8.0)
+    needed = float(gain(np.array(firing_point(wanted, rate)), rate))
+    with pytest.raises(RangeError) as caught:
+        design(wanted)
+    assert str(caught.value) == (
+        f"dt must be small enough for {bits}-bit tables to hold both the resting gain "
+        f"{1 - math.exp(-rate):.3g} and the firing gain {needed:.3g}, but dt / tau is {rate:.3g}: "
+        "train with a smaller dt or choose a profile with wider tables"
+    )
+
+
+def test_several_rates_share_one_domain_and_one_scale() -> None:
+    wanted = spec(Format(True, 16, 11), 16, (0.02, 0.1))
+    tables = design(wanted)
+    assert len(tables.gain) == 2
+    assert tables.gain[0].format == tables.gain[1].format
+    assert tables.domain.stop >= firing_point(wanted, 0.02) * 2**11
+    assert [table.function for table in tables.gain] == [
+        "a*phi(a*(exp(u)-1)), a=0.02",
+        "a*phi(a*(exp(u)-1)), a=0.1",
+    ]
+    assert tables.growth.function == "exp(u)"
+
+
+def test_the_gain_at_rest_is_the_leak_of_a_linear_neuron() -> None:
+    for rate in RATES:
+        assert float(gain(np.array(-40.0), rate)) == pytest.approx(1 - math.exp(-rate), rel=1e-12)
+        assert float(gain(np.array(0.0), rate)) == pytest.approx(rate, rel=1e-12)
+
+
+def test_a_table_carries_the_hash_of_its_values() -> None:
+    tables = design(spec(Format(True, 16, 11), 16, (0.1,)))
+    data = b"".join(int(v).to_bytes(8, "little", signed=True) for v in tables.growth.values)
+    assert tables.growth.sha256 == table_sha256(tables.growth.values) == hashlib.sha256(data).hexdigest()
+    assert tables.gain[0].sha256 == table_sha256(tables.gain[0].values)
+
+
+def test_the_same_spec_gives_the_same_tables() -> None:
+    wanted = spec(Format(True, 16, 11), 16, (0.05,))
+    one, two = design(wanted), design(wanted)
+    assert (one.domain, one.growth.sha256, one.gain[0].sha256) == (
+        two.domain,
+        two.growth.sha256,
+        two.gain[0].sha256,
+    )
