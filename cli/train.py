@@ -81,9 +81,9 @@ def architecture(
     wanted: dict[str, Any] = {
         "hidden": tuple(hidden) if hidden else None,
         "steps": steps,
-        "dt_ms": dt,
+        "dt": dt,
         "encoder": encoder,
-        "synapse_tau_ms": tau_synapse,
+        "tau_synapse": tau_synapse,
     }
     return replace(base, **{key: value for key, value in wanted.items() if value is not None})
 

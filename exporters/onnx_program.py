@@ -130,7 +130,7 @@ def _scan_body(
     inputs.append(value("spikes.step", UINT8, [BATCH, program.input.channels]))
     outputs = [value(f"{name}.carried", port.kind, [BATCH, port.width]) for name, port in states.items()]
     outputs += [value(port.tensor, port.kind, [BATCH, port.width]) for port in signals.values()]
-    # Constants live in the body: onnx.reference 1.18 does not see those of the graph around a Scan.
+    # Constants live in the body, so that no runtime has to look for names outside a Scan.
     return helper.make_graph(builder.nodes, "step", inputs, outputs, builder.constants)
 
 

@@ -26,6 +26,10 @@ Floats = NDArray[np.float64]
 _CUTOFF_SHARE_OF_DT = 0.05
 """A cutoff may be lowered to where a diverging membrane has this share of dt left, no further."""
 
+_LEAST_FRACTION_BITS = 2
+"""The cutoff is lowered only to keep this many fraction bits: a step of the float network that ends between the
+two cutoffs spikes one step later, so lowering it moves far more spikes than a coarser membrane does."""
+
 _LEAST_INHIBITION = -2.0
 _MOST_INHIBITION = -64.0
 """Inhibition, in units of delta_T, that must not stop a neuron past its firing point: the strongest that
@@ -47,12 +51,13 @@ def membrane_format(
     """
     n = layer.neuron
     constants = np.concatenate([normalized_membrane(v, n) for v in (n.v_reset, n.v_initial)])
-    # From u the model diverges within tau * exp(-u), so a cutoff above this point moves no spike by more
-    # than the stated share of dt.
-    cutoff = max(math.log(float(n.tau.max()) / (_CUTOFF_SHARE_OF_DT * dt)), 1.0)
-    top = min(float(normalized_membrane(n.v_th, n).max()), cutoff)
+    top = float(normalized_membrane(n.v_th, n).max())
     low = min(float(constants.min()), ranges.membrane_low)
     frac = _fraction_bits(arithmetic.membrane_bits, low, top)
+    if frac < _LEAST_FRACTION_BITS:
+        # From u the model diverges within tau * exp(-u): above this point little of dt is left.
+        cutoff = max(math.log(float(n.tau.max()) / (_CUTOFF_SHARE_OF_DT * dt)), 1.0)
+        frac = min(_fraction_bits(arithmetic.membrane_bits, low, min(top, cutoff)), _LEAST_FRACTION_BITS)
     frac = min(frac, _fraction_bits(arithmetic.drive_bits, ranges.drive_low, ranges.drive_high))
     if frac < 1:
         raise RangeError(

@@ -188,8 +188,8 @@ def _notes(layer: LayerDescription, lowered: Layer) -> list[str]:
         return []
     return [
         f"{layer.name}: the cutoff V_T + {wanted:.3g} delta_T lies above the membrane format {fmt} and was "
-        f"lowered to V_T + {reached:.3g} delta_T, which a diverging neuron passes about "
-        f"tau * exp(-{reached:.3g}) earlier"
+        f"lowered to V_T + {reached:.3g} delta_T: a neuron that ends a step between the two spikes a step "
+        "earlier than in the float network"
     ]
 
 

@@ -5,8 +5,8 @@ With `u = (V - V_T) / delta_T` and `a = dt / tau` the exponential Euler step is 
     u' = u + gain(u) * (exp(u) - u + x),      gain(u) = a * phi(a * (exp(u) - 1)),  phi(z) = expm1(z) / z
 
 so the growth `exp(u)` is one table for every ExpIF neuron there is and the gain depends on `a` alone.
-Left of the domain both are constant to within an LSB. Right of it the neuron fires within the step whatever
-the tables say: `firing_point` finds where that begins.
+Left of the domain both are constant to an LSB (the gain, to `4 a**2` LSB of the membrane). Right of
+it the neuron fires within the step although the tables stay at their last values: see `_right_end`.
 """
 
 from __future__ import annotations

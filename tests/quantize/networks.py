@@ -1,0 +1,109 @@
+"""Small float networks, inputs and profiles for the tests of lowering and deployment."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import (
+    Description,
+    LayerDescription,
+    NeuronParameters,
+    ReadoutDescription,
+    SpikingDescription,
+)
+from hw_profiles import Profile, load_profile
+from quantize.calibration import calibrate
+from quantize.lowering import LoweringOptions, lower
+from quantize.program import Program
+
+__all__ = ["lowered", "network", "neurons", "own_profile", "replace_layer", "spike_input"]
+
+DT = 1e-3
+"""Step in seconds."""
+
+
+def neurons(count: int, **changes: Any) -> NeuronParameters:
+    """`count` neurons in SI units: rest at -65 mV, V_T -59.9 mV, delta_T 3.48 mV, cutoff -30 mV, tau 10 ms."""
+    values = {
+        "resistance": 1.0,
+        "tau": 10e-3,
+        "tau_ref": 1.7e-3,
+        "v_th": -30e-3,
+        "v_reset": -68e-3,
+        "v_rest": -65e-3,
+        "v_t": -59.9e-3,
+        "delta_t": 3.48e-3,
+        "v_initial": -65e-3,
+    } | changes
+    return NeuronParameters(**{k: np.broadcast_to(np.array(v, float), count).copy() for k, v in values.items()})
+
+
+def network(
+    sizes: Sequence[int] = (12, 10, 3),
+    *,
+    seed: int = 0,
+    encoder: str = "rate",
+    tau_synapse: float | None = 5e-3,
+    tau_readout: float | None = 20e-3,
+    readout: bool = True,
+    **parameters: Any,
+) -> Description:
+    """Random layers of `sizes`; weights are drawn so that about half of the neurons spike now and then."""
+    rng = np.random.default_rng(seed)
+    layers: list[LayerDescription] = []
+    for index, (inputs, width) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        last = index == len(sizes) - 2
+        if last and readout:
+            tau = None if tau_readout is None else np.full(width, tau_readout)
+            weight = rng.normal(0, 1, (inputs, width))
+            layers.append(ReadoutDescription("readout", weight, rng.normal(0, 0.1, width), tau))
+            continue
+        reach = 60e-3 if tau_synapse is None else 14e-3
+        weight = rng.normal(reach / 12, reach / 2, (inputs, width)) / np.sqrt(inputs)
+        tau_s = None if tau_synapse is None else np.full(width, tau_synapse)
+        bias = np.full(width, 1e-3)
+        layers.append(SpikingDescription(f"hidden{index}", weight, bias, tau_s, neurons(width, **parameters)))
+    return Description(DT, sizes[0], tuple(layers), encoder, 25)
+
+
+def replace_layer(description: Description, index: int, **changes: Any) -> Description:
+    """`description` with fields of one layer replaced."""
+    layers = list(description.layers)
+    layers[index] = replace(layers[index], **changes)
+    return replace(description, layers=tuple(layers))
+
+
+def spike_input(description: Description, *, steps: int = 40, batch: int = 8, seed: int = 0) -> NDArray[np.uint8]:
+    """Spikes at a rate of 0.4 per step, or 8-bit currents, uint8 `[steps, batch, inputs]`."""
+    rng = np.random.default_rng(seed)
+    shape = (steps, batch, description.inputs)
+    if description.encoder == "current":
+        return np.broadcast_to(rng.integers(0, 256, shape[1:]), shape).astype(np.uint8)
+    return (rng.random(shape) < 0.4).astype(np.uint8)
+
+
+def lowered(
+    description: Description, profile: Profile | str = "generic-16bit", options: LoweringOptions | None = None
+) -> Program:
+    """`description` lowered with a calibration on `spike_input(description)`."""
+    device = load_profile(profile) if isinstance(profile, str) else profile
+    return lower(description, calibrate(description, [spike_input(description)]), device, options)
+
+
+def own_profile(folder: Path, name: str = "generic-16bit", **changes: Any) -> Profile:
+    """A user's own profile file: a built-in one with limits (`cores=4`) or arithmetic (`tau_tables=1`) changed."""
+    document = load_profile(name).document
+    document["name"] = "own-device"
+    for key, value in changes.items():
+        if key in document["capacity"]:
+            document["capacity"][key] |= {"value": value, "source": "choice", "confidence": "chosen"}
+        else:
+            document["arithmetic"][key] = value
+    path = folder / "own-device.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return load_profile(path)
