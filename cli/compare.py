@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DataDir, Dataset, Json, Limit, Seed
-from .output import print_json, print_table, progress_bar
+from .output import print_json, print_table, print_text, progress_bar, rounded
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
@@ -28,11 +28,17 @@ def compare(
 ) -> None:
     """Run the float network and its program side by side and say how far apart they are."""
     from expifref.checkpoint import read_description
+    from expifref.description import description_digest
+    from expifref.exceptions import ParameterError
     from quantize.program_io import load_program
 
     from .samples import load_dataset
 
     description, lowered = read_description(model), load_program(program)
+    if lowered.evidence.model_sha256 != description_digest(description):
+        raise ParameterError(
+            f"`{program}` must be made from `{model}`, but was made from another model: quantize this one"
+        )
     data = load_dataset(dataset, data_dir, seed)
     result = compare_networks(description, lowered, data, samples, seed)
     if json:
@@ -85,11 +91,11 @@ def print_result(description: Description, result: Comparison) -> None:
         ["predictions that agree", f"{summary['prediction_agreement']:.2%}"],
     ]
     for name, layer in summary["layers"].items():
-        rows += [[f"{name}: {key.replace('_', ' ')}", _number(value)] for key, value in layer.items()]
+        rows += [[f"{name}: {key.replace('_', ' ')}", rounded(value)] for key, value in layer.items()]
     saturated = ", ".join(f"{site} {count:,}" for site, count in result.saturations.items())
     rows.append(["saturations", saturated or "none"])
     print_table(f"Float against integers, {result.samples:,} samples", rows)
-    typer.echo(describe_first(result))
+    print_text(describe_first(result))
 
 
 def describe_first(result: Comparison) -> str:
@@ -124,7 +130,3 @@ def _layer(layer: LayerComparison, description: Description) -> dict[str, float 
         "silenced_neurons": layer.silenced,
         "awakened_neurons": layer.awakened,
     }
-
-
-def _number(value: float | int) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,12 +34,13 @@ def emulate(
     """Run the bit-accurate emulator and write its signals, integers [steps, batch, neurons] each."""
     import numpy as np
 
-    from expifref.files import write_with
+    from expifref.files import require_writable
     from quantize.arrays import narrowest
     from quantize.emulator import Emulator, check_input
 
     program = read_runnable(source)
     spikes = check_input(program.input, read_spikes(input_file))
+    require_writable(out)
     emulator = Emulator(program)
     chunks = [spikes[first : first + _CHUNK] for first in range(0, len(spikes), _CHUNK)]
     parts: dict[str, list[NDArray[np.signedinteger]]] = {}
@@ -48,7 +50,7 @@ def emulate(
                 parts.setdefault(name, []).append(trace.astype(narrowest(trace)))
             bar(len(next(iter(execution.signals.values()))))
     arrays = {name: np.concatenate(pieces) for name, pieces in parts.items()}
-    write_with(out, lambda path: np.savez_compressed(path, allow_pickle=False, **arrays))
+    write_npz(out, arrays)
     summary = {
         "out": str(out),
         "steps": spikes.shape[0],
@@ -70,9 +72,23 @@ def read_runnable(path: Path) -> Program:
     from quantize.program_io import program_from_json
 
     document = read_json(path)
-    if document.get("schema") == SCHEMA:
+    if str(document.get("schema")).startswith(SCHEMA.rstrip("0123456789")):
         return program_of(load_deployment(path))
     return program_from_json(document, f"`{path}`")
+
+
+def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write `arrays` to `path`, whole or not at all."""
+    import numpy as np
+
+    from expifref.files import write_with
+
+    def write(beside: Path) -> None:
+        # Given a name instead of a file, NumPy appends `.npz` to one that has another ending.
+        with beside.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+
+    write_with(path, write)
 
 
 def read_spikes(path: Path) -> NDArray[Any]:

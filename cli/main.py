@@ -7,6 +7,7 @@ imported until a command runs, so that `--help` stays quick.
 from __future__ import annotations
 
 import sys
+from typing import Any, cast
 
 import typer
 
@@ -16,27 +17,33 @@ from . import compare, emulate, export, profiles, quantize, run, train, verify
 
 __all__ = ["app", "main"]
 
+_BAD_INPUT, _INTERRUPTED = 2, 130
+
+_UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
+"""What the parser raises for a bad command line; typer exports only its subclass."""
+
 app = typer.Typer(
     name="expifref",
     help="Train exponential integrate-and-fire networks, lower them to one integer program, "
     "and prove that every form of it computes the same bits.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("run")(run.run)
-app.command("train")(train.train)
-app.command("quantize")(quantize.quantize)
-app.command("export")(export.export)
-app.command("emulate")(emulate.emulate)
-app.command("verify")(verify.verify)
-app.command("compare")(compare.compare)
+app.command("run", short_help="Train, lower, export, verify and compare at once.")(run.run)
+app.command("train", short_help="Train a network and write a model file.")(train.train)
+app.command("quantize", short_help="Lower a model to an integer program.")(quantize.quantize)
+app.command("export", short_help="Write a program as ONNX or as a deployment file.")(export.export)
+app.command("emulate", short_help="Run a program on recorded inputs, bit by bit.")(emulate.emulate)
+app.command("verify", short_help="Check that all executors compute the same bits.")(verify.verify)
+app.command("compare", short_help="Say how far a program is from its float model.")(compare.compare)
 app.add_typer(profiles.app, name="profiles")
 
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", help="Print the version and exit."),
 ) -> None:
     if version:
@@ -44,17 +51,40 @@ def _root(
 
         typer.echo(f"expifref {installed('expifref')}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(_BAD_INPUT)
 
 
 def main() -> None:
     """Run the command line; errors become one sentence on stderr."""
+    sys.exit(_run())
+
+
+def _run() -> int:
     try:
-        app()
+        # Returns the code of `typer.Exit`, and 130 for Ctrl-C; None when a command just ends.
+        code = app(prog_name="expifref", standalone_mode=False) or 0
     except ExpifrefError as error:
-        typer.echo(f"expifref: {error}", err=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("expifref: interrupted", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
+        return _fail(str(error), _BAD_INPUT)
+    except _UsageError as error:
+        return _fail(_usage(error), _BAD_INPUT)
+    except MemoryError as error:
+        return _fail(f"there is not enough memory: {error}", _BAD_INPUT)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
+        return _fail("interrupted", _INTERRUPTED)
+    return int(code)
+
+
+def _fail(sentence: str, code: int) -> int:
+    # A message from elsewhere may have lines of its own.
+    typer.echo(f"expifref: {' '.join(sentence.split())}", err=True)
+    return code
+
+
+def _usage(error: Any) -> str:
+    message = error.format_message().rstrip(".")
+    command = "expifref" if error.ctx is None else error.ctx.command_path
+    return f"{message[:1].lower()}{message[1:]}; see `{command} --help`"

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import typer
 
-__all__ = ["Bar", "print_json", "print_table", "progress_bar"]
+__all__ = ["Bar", "print_json", "print_table", "print_text", "progress_bar", "rounded"]
 
 
 class Bar(Protocol):
@@ -39,6 +41,16 @@ def print_table(title: str, rows: Sequence[Sequence[object]], headers: Sequence[
     for row in rows:
         table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
     Console().print(table)
+
+
+def print_text(text: str) -> None:
+    """Print a sentence or a paragraph, broken at the width of the terminal."""
+    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns))
+
+
+def rounded(value: object) -> object:
+    """Floats as text with four digits; everything else as it is."""
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from .options import Json
-from .output import print_json, print_table
+from .output import print_json, print_table, print_text
 
-app = typer.Typer(help="List, show and check hardware profiles.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="List, show and check hardware profiles.", rich_markup_mode=None)
 
 
 @app.command("list")
@@ -42,15 +42,15 @@ def show(
     if json:
         print_json(profile.document)
         return
-    typer.echo(f"{profile.name}: {profile.summary}")
+    print_text(f"{profile.name}: {profile.summary}")
     if refused := refusal(profile):
-        typer.echo(refused)
+        print_text(refused)
     document = profile.document
     arithmetic = document["arithmetic"] or {}
     if arithmetic:
         rows = [[key, _flat(value)] for key, value in arithmetic.items()]
         print_table("Arithmetic", rows)
-        typer.echo(profile.arithmetic_note)
+        print_text(profile.arithmetic_note)
     limits = document["capacity"]
     rows = [
         [key, _known(item["value"]), item["confidence"], item["source"] or ""] for key, item in limits.items()

@@ -50,7 +50,9 @@ def quantize(
     if json:
         print_json(summary)
         return
-    print_table("Integer program", [[key, _cell(value)] for key, value in summary.items()])
+    rows = [[key.replace("_", " "), _cell(value)] for key, value in summary.items() if key != "digest"]
+    print_table("Integer program", rows)
+    typer.echo(f"digest {summary['digest']}")
 
 
 def lower_network(

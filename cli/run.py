@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import typer
 from .compare import compare_networks, describe_first
 from .compare import summarize as summarize_comparison
 from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, WeightBits
-from .output import print_json, print_table
+from .output import print_json, print_table, print_text
 from .quantize import lower_network
 from .train import EncoderName, Epochs, Hidden, architecture, train_network
 from .verify import print_result, summarize, verify_program
@@ -86,7 +87,7 @@ def run(
     else:
         _print(report, out)
         print_result(verification)
-        typer.echo(describe_first(comparison))
+        print_text(describe_first(comparison))
     if not verification.passed:
         raise typer.Exit(1)
 
@@ -99,8 +100,9 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time the body as stage `name` and say that it runs."""
-        typer.echo(f"{name} ...", err=True)
+        """Time the body as stage `name` and, on a terminal, say that it runs."""
+        if sys.stderr.isatty():
+            typer.echo(f"{name} ...", err=True)
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 2)

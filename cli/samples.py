@@ -80,5 +80,6 @@ def random_batches(inputs: int, hi: int, steps: int, samples: int, seed: int) ->
 def _check_width(dataset: LoadedDataset, inputs: int) -> None:
     if dataset.inputs != inputs:
         raise DataError(
-            f"the data set `{dataset.name}` must have {inputs} inputs per sample, not {dataset.inputs}"
+            f"the data set `{dataset.name}` must have {inputs} inputs per sample, not {dataset.inputs}: "
+            "give the one that the network was trained on with --dataset"
         )

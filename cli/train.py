@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DataDir, Dataset, Json, Seed
-from .output import print_json, print_table
+from .output import print_json, print_table, rounded
 
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
@@ -51,17 +51,20 @@ def train(
 
     Ctrl-C keeps the last complete epoch; --resume goes on from there.
     """
+    from expifref.files import require_writable
+
     from .samples import load_dataset
 
     data = load_dataset(dataset, data_dir, seed)
     chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
     stops = {"target_accuracy": target_accuracy, "patience": patience}
+    require_writable(out)
     result = train_network(data, chosen, out, epochs, seed, resume, stops)
     summary: dict[str, Any] = {"model": str(out), "stopped": result.stopped, **result.metrics}
     if json:
         print_json(summary)
         return
-    print_table("Training", [[key, value] for key, value in summary.items()])
+    print_table("Training", [[key.replace("_", " "), rounded(value)] for key, value in summary.items()])
 
 
 def architecture(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DataDir, Json, Limit, Seed
-from .output import print_json, print_table, progress_bar
+from .output import print_json, print_table, print_text, progress_bar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +39,7 @@ def verify(
     json: Json = False,
 ) -> None:
     """Compare every signal of every step of all executors with the emulator; exit 1 when a bit differs."""
+    from quantize.golden import differing_signals
     from quantize.program_io import load_program
 
     from .samples import load_dataset
@@ -46,12 +47,15 @@ def verify(
     loaded = load_program(program)
     data = None if dataset is None else load_dataset(dataset, data_dir, seed)
     result = verify_program(loaded, data, executor, samples, seed)
-    summary = summarize(result)
+    golden = differing_signals(loaded)
     if json:
-        print_json(summary)
+        passed = result.passed and not golden
+        print_json({**summarize(result), "passed": passed, "golden_differences": list(golden)})
     else:
         print_result(result)
-    if not result.passed:
+        if golden:
+            print_text(f"The emulator does not give the golden trace of the program: {', '.join(golden)}")
+    if golden or not result.passed:
         raise typer.Exit(1)
 
 
@@ -107,7 +111,7 @@ def print_result(result: Verification) -> None:
     print_table("Every signal of every step against the emulator", rows, headers)
     for name, entry in result.executors.items():
         if entry.first is not None:
-            typer.echo(f"{name}: {entry.first}")
+            print_text(f"{name}: {entry.first}")
 
 
 def _batches(

@@ -15,7 +15,7 @@ from .description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from .encoders import get_encoder
+from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
 
 __all__ = ["Architecture", "NeuronSettings", "initial_description", "initial_scales"]
@@ -80,6 +80,8 @@ class Architecture:
         for name, count in (("inputs", self.inputs), ("classes", self.classes), ("steps", self.steps)):
             if count < 1:
                 raise ParameterError(f"`{name}` must be at least 1, not {count}")
+        if self.steps > MAX_STEPS:
+            raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {self.steps}")
         if not self.hidden or min(self.hidden) < 1:
             raise ParameterError(
                 f"`hidden` must be one or more layer widths of at least 1, not {list(self.hidden)}"

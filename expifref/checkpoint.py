@@ -24,7 +24,7 @@ from .description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from .encoders import get_encoder
+from .encoders import MAX_STEPS, get_encoder
 from .exceptions import FileFormatError, ParameterError
 from .tensor_files import read_tensors, write_tensors
 
@@ -43,6 +43,7 @@ __all__ = [
 
 _FORMAT = "expifref-model"
 _VERSION = 1
+_UNITS = "SI"
 _SPIKING, _READOUT = "spiking", "readout"
 _NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
 
@@ -69,7 +70,7 @@ def save_model(path: Path, model: ModelFile) -> None:
     d = model.description
     document = {
         "version": _VERSION,
-        "units": "SI",
+        "units": _UNITS,
         "dt": d.dt,
         "inputs": d.inputs,
         "encoder": d.encoder,
@@ -127,6 +128,8 @@ def check_description(description: Description) -> None:
         raise ParameterError(
             f"`dt` must be above 0 s and `steps` at least 1, not {description.dt} s and {description.steps}"
         )
+    if description.steps > MAX_STEPS:
+        raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {description.steps}")
     names = [layer.name for layer in description.layers]
     if not names or len(set(names)) != len(names):
         raise ParameterError(f"a network must have layers with different names, not {names}")
@@ -190,23 +193,38 @@ def _layer_tensors(layer: LayerDescription) -> Tensors:
 
 
 def _parse(tensors: dict[str, NDArray[Any]], document: dict[str, Any]) -> ModelFile:
+    if document["units"] != _UNITS:
+        raise ValueError(f"`units` must be {_UNITS}, not {document['units']}")
     description = Description(
         dt=float(document["dt"]),
-        inputs=int(document["inputs"]),
+        inputs=_count(document, "inputs"),
         layers=tuple(_parse_layer(layer, tensors) for layer in document["layers"]),
         encoder=str(document["encoder"]),
-        steps=int(document["steps"]),
+        steps=_count(document, "steps"),
     )
     metrics = {str(name): float(value) for name, value in dict(document["metrics"]).items()}
     return ModelFile(description, _parse_architecture(document["architecture"]), metrics)
+
+
+def _count(document: dict[str, Any], key: str) -> int:
+    value = document[key]
+    if type(value) is not int:
+        raise TypeError(f"`{key}` must be an integer, not {value!r}")
+    return value
 
 
 def _parse_layer(entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> LayerDescription:
     name = str(entry["name"])
 
     def tensor(part: str) -> NDArray[np.float64]:
+        if f"{name}.{part}" not in tensors:
+            raise FileFormatError(f"a model file must hold the tensor `{name}.{part}`, which is missing")
         return tensors[f"{name}.{part}"].astype(np.float64)
 
+    if entry["kind"] not in (_SPIKING, _READOUT):
+        raise FileFormatError(
+            f"layer `{name}` of a model file must be {_SPIKING} or {_READOUT}, not {entry['kind']}"
+        )
     tau = tensor("tau") if entry["filtered"] else None
     if entry["kind"] == _READOUT:
         return ReadoutDescription(name, tensor("weight"), tensor("bias"), tau)

@@ -18,10 +18,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .exceptions import ParameterError
+
 __all__ = ["NeuronConstants", "StepResult", "canonical_step", "phi", "refractory_steps"]
 
 Array = Any  # a NumPy array or a JAX array (or tracer)
 
+_MOST_STEPS = (1 << 31) - 1
 _REFRACTORY_TOLERANCE = 1e-6
 """Relative slack before rounding up, so that 1.7 ms / 0.1 ms = 17.000000000000004 counts as 17 steps."""
 
@@ -51,8 +54,13 @@ def refractory_steps(tau_ref: float, dt: float) -> int:
     """Whole steps a neuron stays at reset after the step of its spike: `ceil(tau_ref / dt) - 1`, at least 0.
 
     Counting steps replaces comparing float times, which lets the period jitter by one step.
+
+    Raises:
+        ParameterError: the steps cannot be counted in 32 bits.
     """
     ratio = tau_ref / dt
+    if not ratio <= _MOST_STEPS:
+        raise ParameterError(f"`tau_ref` must be at most {_MOST_STEPS} steps of `dt`, not {ratio:g}")
     return max(math.ceil(ratio - _REFRACTORY_TOLERANCE * max(1.0, ratio)) - 1, 0)
 
 

@@ -13,11 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .exceptions import ParameterError
 
-__all__ = ["ENCODERS", "Encoder", "compact_frames", "encode", "get_encoder"]
+__all__ = ["ENCODERS", "MAX_STEPS", "Encoder", "compact_frames", "encode", "get_encoder"]
 
 Images = NDArray[np.float32]
 Samples = NDArray[np.int64]
 Frames = NDArray[np.uint8]
+
+MAX_STEPS = 1_000_000
+"""Most time steps per sample that a file or a user may ask for."""
 
 _CURRENT_LEVELS = 255
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from expifref.exceptions import FileFormatError
 
-__all__ = ["make_folder", "read_json", "write_bytes", "write_text", "write_with"]
+__all__ = ["make_folder", "read_json", "require_writable", "write_bytes", "write_text", "write_with"]
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` make a file beside `path`, then put it in place; on failure nothing is left behind."""
+    require_writable(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
         os.close(handle)
     except OSError as error:
@@ -71,9 +71,27 @@ def _discard(_value: object) -> None:
     """Turn a value into None, for callbacks that must not return one."""
 
 
+def require_writable(path: Path) -> None:
+    """Make the folder of `path`; raises FileFormatError when no file can be put there.
+
+    Long work calls this first, so that it does not end with nowhere to write to.
+    """
+    make_folder(path.parent)
+    if path.is_dir():
+        raise FileFormatError(f"`{path}` cannot be written: it is a folder, and must be the name of a file")
+    # Putting a file in place of a device or a pipe would take it away from everyone.
+    if path.exists() and not path.is_file():
+        raise FileFormatError(f"`{path}` cannot be written: it is a device or a pipe, and must be a file")
+    if not os.access(path.parent, os.W_OK):
+        raise FileFormatError(f"`{path}` cannot be written: its folder is not writable")
+
+
 def make_folder(path: Path) -> None:
     """Make `path` and what is above it; raises FileFormatError when that cannot be."""
     try:
         path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        found = next(part for part in (path, *path.parents) if part.exists())
+        raise FileFormatError(f"the folder `{path}` cannot be made: `{found}` is a file") from None
     except OSError as error:
         raise FileFormatError(f"the folder `{path}` cannot be made: {error.strerror or error}") from None

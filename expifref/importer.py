@@ -10,6 +10,9 @@ import brainstate
 import numpy as np
 import saiunit as u
 
+from .description import Description, LayerDescription, ReadoutDescription, SpikingDescription
+from .encoders import get_encoder
+from .exceptions import ParameterError, UnsupportedError
 from .importer_parts import (
     UNDERSTOOD,
     FilterPart,
@@ -20,13 +23,10 @@ from .importer_parts import (
     is_understood,
     read_parts,
 )
-from .description import Description, LayerDescription, ReadoutDescription, SpikingDescription
-from .exceptions import ParameterError, UnsupportedError
 from .quantities import CURRENT, TIME, check_values, decimal
 
 __all__ = ["describe"]
 
-_ENCODERS = ("rate", "latency", "current")
 _ORDER = "a layer is Linear, optionally an exponential filter, then ExpIFRef"
 _NOUNS = {LinearPart: "Linear layer", FilterPart: "exponential filter", NeuronPart: "ExpIFRef population"}
 
@@ -55,8 +55,7 @@ def describe(module: Any, dt: Any, *, encoder: str = "rate", steps: int, name: s
         UnsupportedError: a module has no integer lowering; the message names its path, class and reason.
         ParameterError: a value, unit, shape or the order of the modules breaks its rule.
     """
-    if encoder not in _ENCODERS:
-        raise ParameterError(f"`encoder` must be one of {', '.join(_ENCODERS)}, not {encoder!r}")
+    get_encoder(encoder)
     if steps < 1:
         raise ParameterError(f"`steps` must be at least 1, not {steps}")
     step = np.asarray(decimal("dt", dt, TIME), np.float64)

@@ -7,7 +7,7 @@ one after the other over all steps: one matrix product per layer instead of one 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import brainstate
 import braintools
@@ -26,6 +26,7 @@ from .synapse import ExponentialSynapse, LeakyReadout
 __all__ = [
     "DEFAULT_RULES",
     "Parameters",
+    "Run",
     "SpikingNetwork",
     "build_network",
     "parameters",
@@ -41,6 +42,14 @@ _MILLI = 1e-3
 
 DEFAULT_RULES = GradientRules()
 _SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
+
+
+class Run(NamedTuple):
+    """What a network did, step by step."""
+
+    output: Array  # of the last layer, [steps, batch, classes]
+    spikes: tuple[Array, ...]  # of each hidden layer, [steps, batch, neurons]
+    drives: tuple[Array, ...]  # R I / delta_T into each hidden layer; [1, ...] where all steps are the same
 
 
 class SpikingNetwork(brainstate.nn.Sequential):
@@ -60,33 +69,32 @@ class SpikingNetwork(brainstate.nn.Sequential):
         super().__init__(*[m for layer in description.layers for m in _modules(layer, values, gradient)])
         self.description = description
 
-    def run(self, frames: Array) -> tuple[Array, tuple[Array, ...]]:
+    def run(self, frames: Array) -> Run:
         """All steps for a batch from the initial state.
 
         Args:
             frames: encoder output, uint8 `[steps, batch, inputs]`, or `[1, batch, inputs]` for an input
                 that is the same at every step.
 
-        Returns:
-            the last layer's output `[steps, batch, classes]`, and the spikes of each hidden layer,
-            `[steps, batch, neurons]`.
         """
         plan = self.description
         signal = frames.astype(jnp.float32) * get_encoder(plan.encoder).scale
         steps = plan.steps if frames.shape[0] == 1 else frames.shape[0]
-        spikes = []
+        spikes, drives = [], []
         with brainstate.environ.context(dt=plan.dt / _MILLI * u.ms):
             brainstate.nn.init_all_states(self, frames.shape[1])
             for module in self.layers:
                 if isinstance(module, brainstate.nn.Linear):
                     signal = module(signal)
                     continue
+                if isinstance(module, ExpIFRef):
+                    drives.append(module.R * signal / module.delta_T)
                 if signal.shape[0] != steps:
                     signal = u.math.broadcast_to(signal, (steps, *signal.shape[1:]))
                 signal = brainstate.transform.for_loop(module.update, signal)
                 if isinstance(module, ExpIFRef):
                     spikes.append(signal)
-        return signal, tuple(spikes)
+        return Run(signal, tuple(spikes), tuple(drives))
 
 
 def build_network(
@@ -123,7 +131,7 @@ def pure_run(
     values: Parameters,
     frames: Array,
     gradient: GradientRules = DEFAULT_RULES,
-) -> tuple[Array, tuple[Array, ...]]:
+) -> Run:
     """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can transform.
 
     The modules live as long as the trace: a module from outside would be left holding tracers.

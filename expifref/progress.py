@@ -64,16 +64,21 @@ SILENT = SilentReporter()
 
 
 class ProgressBar:
-    """A bar over all minibatches with the last epoch's loss, accuracy and firing rate; a context manager."""
+    """A bar over all minibatches with the last epoch's loss, accuracy and firing rate; a context manager.
+
+    Where the console is no terminal only messages are printed.
+    """
 
     def __init__(self, console: Console | None = None) -> None:
+        console = console or Console(stderr=True)
         self._progress = Progress(
             TextColumn("epoch {task.fields[epoch]}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[status]}"),
-            console=console or Console(stderr=True),
+            console=console,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._epochs = 0

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from .description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
 from .dynamics import NeuronConstants, canonical_step, refractory_steps
+from .encoders import get_encoder
 
-__all__ = ["LayerState", "LayerStep", "constants", "input_scale", "simulate"]
+__all__ = ["LayerState", "LayerStep", "constants", "simulate"]
 
 Floats = NDArray[np.float64]
 
@@ -45,11 +46,6 @@ def constants(neuron: NeuronParameters, dt: float) -> NeuronConstants:
     return NeuronConstants(n.resistance, n.tau, n.v_th, n.v_reset, n.v_rest, n.v_t, n.delta_t, steps)
 
 
-def input_scale(encoder: str) -> float:
-    """Real value of one input unit: a direct current arrives as 0..255 for 0..1, a spike as 1."""
-    return 1 / 255 if encoder == "current" else 1.0
-
-
 def initial(layer: SpikingDescription | ReadoutDescription, batch: int) -> LayerState:
     """State of `layer` before the first step."""
     zeros = np.zeros((batch, layer.weight.shape[1]))
@@ -65,7 +61,7 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
         constants(layer.neuron, description.dt) if isinstance(layer, SpikingDescription) else None
         for layer in description.layers
     ]
-    scale = input_scale(description.encoder)
+    scale = get_encoder(description.encoder).scale
     for inputs in spikes:
         signal: Floats = inputs.astype(np.float64) * scale
         steps: list[LayerStep] = []

@@ -36,7 +36,8 @@ def read_tensors(path: Path, kind: str, version: int) -> tuple[dict[str, NDArray
         FileFormatError: the file is missing, truncated, of another kind or of another version.
     """
     if not path.is_file():
-        raise FileFormatError(f"`{path}` must be an {kind} file, but does not exist")
+        found = "is no regular file" if path.exists() else "does not exist"
+        raise FileFormatError(f"`{path}` must be an {kind} file, but {found}")
     try:
         with safetensors.safe_open(str(path), framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -55,10 +56,10 @@ def _document(path: Path, metadata: dict[str, str], kind: str, version: int) -> 
         document = json.loads(metadata[kind])
     except json.JSONDecodeError as error:
         raise FileFormatError(f"`{path}` must hold complete metadata, but they are damaged") from error
-    if not isinstance(document, dict) or document.get("version") != version:
-        found = document.get("version") if isinstance(document, dict) else None
+    found = document.get("version") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or type(found) is not int or found != version:
         raise FileFormatError(
-            f"`{path}` must have the {kind} version {version}, not {found}; "
+            f"`{path}` must have the {kind} version {version}, not {json.dumps(found)}; "
             "use the expifref release that wrote it"
         )
     return document

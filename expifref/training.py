@@ -22,6 +22,7 @@ from .description import Description
 from .encoders import compact_frames, get_encoder
 from .evaluation import Evaluation, Evaluator
 from .exceptions import ParameterError
+from .files import require_writable
 from .gradient import GradientRules
 from .networks import DEFAULT_RULES, parameters, with_parameters
 from .progress import SILENT, EpochReport, Reporter
@@ -98,6 +99,8 @@ def train(
     _check_fit(dataset, architecture)
     if resume and path is None:
         raise ParameterError("`resume` needs the `path` of the model file to go on with")
+    if path is not None:
+        require_writable(path)
     run = _Run(dataset, architecture, settings, gradient, path)
     state = load_state(resume_path(path), run.start, run.identity) if resume and path else run.fresh
     reporter.start(settings.epochs, len(state.history), run.batches)

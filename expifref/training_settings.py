@@ -21,6 +21,8 @@ class TrainingSettings:
     seed: int = 0
     rate_penalty: float = 0.0  # weight of the penalty on neurons that fire above `rate_limit`
     rate_limit: float = 150.0  # Hz
+    drive_penalty: float = 1.0  # weight of the penalty on drives beyond `drive_limit`
+    drive_limit: float = 12.0  # |R I| in units of delta_T; 12 delta_T are 42 mV at the defaults
     target_accuracy: float | None = None  # stop once the held-out samples reach it
     patience: int | None = None  # stop after so many epochs without a better held-out accuracy
     held_out_share: float = 0.1  # of the training samples; used only with an early stop
@@ -29,11 +31,12 @@ class TrainingSettings:
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ParameterError(f"`{name}` must be at least {least}, not {getattr(self, name)}")
-        for name in ("learning_rate", "rate_limit"):
+        for name in ("learning_rate", "rate_limit", "drive_limit"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ParameterError(f"`{name}` must be above 0 and finite, not {getattr(self, name):g}")
-        if not 0 <= self.rate_penalty < math.inf:
-            raise ParameterError(f"`rate_penalty` must be at least 0 and finite, not {self.rate_penalty:g}")
+        for name in ("rate_penalty", "drive_penalty"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ParameterError(f"`{name}` must be at least 0 and finite, not {getattr(self, name):g}")
         if self.target_accuracy is not None and not 0 < self.target_accuracy <= 1:
             raise ParameterError(f"`target_accuracy` must lie in (0, 1], not {self.target_accuracy:g}")
         if self.patience is not None and self.patience < 1:

@@ -61,14 +61,17 @@ def make_step(
     limit = settings.rate_limit * description.dt  # spikes per step
 
     def loss_of(natural: Parameters, frames: Array, labels: Array) -> tuple[Array, BatchResult]:
-        output, spikes = pure_run(description, to_physical(natural, scales), frames, gradient)
-        logits = output.mean(axis=0)
+        run = pure_run(description, to_physical(natural, scales), frames, gradient)
+        logits = run.output.mean(axis=0)
         loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
         if settings.rate_penalty > 0:
-            excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in spikes]
+            excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in run.spikes]
             loss = loss + settings.rate_penalty * sum((e**2).mean() for e in excess)
+        if settings.drive_penalty > 0:
+            excess = [jax.nn.relu(jnp.abs(d) / settings.drive_limit - 1) for d in run.drives]
+            loss = loss + settings.drive_penalty * sum((e**2).mean() for e in excess)
         accuracy = (logits.argmax(axis=-1) == labels).mean()
-        return loss, BatchResult(loss, accuracy, _rates(spikes).mean())
+        return loss, BatchResult(loss, accuracy, _rates(run.spikes).mean())
 
     @jax.jit
     def step(carry: Carry, frames: Array, labels: Array) -> tuple[Carry, BatchResult]:
@@ -86,8 +89,8 @@ def make_predict(
 
     @jax.jit
     def predict(natural: Parameters, frames: Array) -> tuple[Array, Array]:
-        output, spikes = pure_run(description, to_physical(natural, scales), frames)
-        return output.sum(axis=0).argmax(axis=-1), _rates(spikes)
+        run = pure_run(description, to_physical(natural, scales), frames)
+        return run.output.sum(axis=0).argmax(axis=-1), _rates(run.spikes)
 
     return predict
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -162,6 +163,15 @@ def _layer(deployment: Deployment, index: int) -> Layer:
     def constant(name: str) -> Integers:
         return frozen(np.concatenate([_constant(shared, part, name) for part in slices]))
 
+    layer = _assembled(shared, weight, constant)
+    for part in slices:
+        unknown = sorted(part.constants.keys() - _constants(layer).keys())
+        if unknown:
+            raise FileFormatError(f"a slice of layer `{shared.name}` has no use for `{unknown[0]}`")
+    return layer
+
+
+def _assembled(shared: DeployedLayer, weight: Integers, constant: Callable[[str], Integers]) -> Layer:
     dense = Dense(frozen(weight), shared.weight, shared.accumulator)
     rescale = Rescale(constant("multiplier"), constant("bias"), shared.rescale_shift, shared.rescale)
     part: Filter | None = None

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, parser
 
 from expifref.description import Description, ReadoutDescription, SpikingDescription
-from expifref.simulate import constants, input_scale
+from expifref.encoders import get_encoder
+from expifref.simulate import constants
 
 from .onnx_graph import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
 from .onnx_primitives import DOMAIN, OPSET
@@ -82,7 +83,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
     `readout`, float64 `[steps, batch, classes]`. Every run starts at the initial state.
     """
     outer, body = GraphBuilder(), GraphBuilder()
-    scale = body.constant("input.scale", np.array(input_scale(description.encoder)))
+    scale = body.constant("input.scale", np.array(get_encoder(description.encoder).scale))
     source = body.node("Mul", [body.cast("spikes.step", "spikes.float", _DOUBLE), scale], "input")
     batch = outer.node("Shape", ["spikes"], "batch", start=1, end=2)
     network = _Network(outer, body, batch, description.dt)

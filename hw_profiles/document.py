@@ -13,6 +13,8 @@ from expifref.exceptions import FileFormatError, ProfileError
 
 __all__ = ["canonical", "digest_of", "parse", "plain", "read"]
 
+_LONGEST_INTEGER = 30  # digits
+
 
 def read(path: Path) -> dict[str, Any]:
     """Read one JSON object from `path`.
@@ -34,6 +36,7 @@ def parse(data: bytes, origin: str) -> dict[str, Any]:
         document = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_unique_keys,
+            parse_int=_integer,
             parse_float=_number,
             parse_constant=_no_constant,
         )
@@ -83,6 +86,12 @@ def _number(text: str) -> int | float:
     if not math.isfinite(value):
         raise ValueError(f"the number {text} is too large")
     return int(value) if value.is_integer() else value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER:
+        raise ValueError(f"the number {text[:_LONGEST_INTEGER]}... is too large")
+    return int(text)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from expifref.exceptions import RangeError
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema
@@ -25,7 +27,13 @@ _DTYPES = ("i1", "i2", "i4", "i8")
 
 
 def frozen(values: ArrayLike) -> Integers:
-    """A read-only int64 copy."""
+    """A read-only int64 copy of whole numbers; raises RangeError for one outside int64."""
+    largest = float(np.abs(np.asarray(values, np.float64)).max(initial=0.0))
+    if not largest < 2.0**63 and np.asarray(values).dtype.kind == "f":
+        raise RangeError(
+            f"a constant of the program must fit 64 bits, not reach {largest:.3g}: "
+            "check the weights and the parameters of the neurons"
+        )
     array = np.array(values, dtype=np.int64)
     array.flags.writeable = False
     return array

@@ -16,6 +16,9 @@ __all__ = ["check_description"]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+_MOST_DT = 100
+_MOST_STEEP = 700  # exp of it is the largest that float64 holds
+
 
 def check_description(description: Description) -> None:
     """Raise ParameterError or UnsupportedError naming the first thing that cannot be lowered."""
@@ -30,6 +33,7 @@ def check_description(description: Description) -> None:
                 f"`{layer.name}.weight` must have {width} inputs, not the shape {list(layer.weight.shape)}"
             )
         _check_layer(layer)
+        _check_step(layer, description.dt)
         if not isinstance(layer, SpikingDescription) and index + 1 < len(description.layers):
             raise UnsupportedError(f"`{layer.name}` is a readout and must be the last layer")
         width = layer.weight.shape[1]
@@ -48,6 +52,15 @@ def _check_layer(layer: LayerDescription) -> None:
         _require(layer.name, "tau", "above 0 ms", tau, _positive(tau), 1e3, "ms")
     if isinstance(layer, SpikingDescription):
         _check_neuron(layer.name, layer.neuron)
+
+
+def _check_step(layer: LayerDescription, dt: float) -> None:
+    """Beyond this the gain of a step leaves float64; every profile's tables give up long before."""
+    if isinstance(layer, SpikingDescription) and not dt <= _MOST_DT * float(layer.neuron.tau.min()):
+        raise ParameterError(
+            f"`dt` must be at most {_MOST_DT} times `{layer.name}.tau`, which is "
+            f"{float(layer.neuron.tau.min()) * 1e3:g} ms, not {dt * 1e3:g} ms: train with a smaller dt"
+        )
 
 
 def _check_shapes(layer: LayerDescription, tau: Floats | None) -> None:
@@ -71,7 +84,21 @@ def _check_neuron(name: str, n: NeuronParameters) -> None:
     _require(name, "R", "finite and above 0 ohm", n.resistance, _positive(n.resistance), 1.0, "ohm")
     for label, values in (("V_th", n.v_th), ("V_rest", n.v_rest), ("V_T", n.v_t), ("V_initial", n.v_initial)):
         _require(name, label, "finite", values, np.isfinite(values), 1e3, "mV")
+    _require(
+        name,
+        "V_th",
+        f"at most {_MOST_STEEP} delta_T above V_T",
+        n.v_th,
+        _steepness(n) <= _MOST_STEEP,
+        1e3,
+        "mV",
+    )
     _require(name, "V_reset", "below V_th", n.v_reset, n.v_reset < n.v_th, 1e3, "mV")
+
+
+def _steepness(n: NeuronParameters) -> Floats:
+    steepness: Floats = (n.v_th - n.v_t) / n.delta_t
+    return steepness
 
 
 def _positive(values: Floats) -> Flags:

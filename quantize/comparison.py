@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import Description, SpikingDescription
-from expifref.exceptions import ParameterError
+from expifref.exceptions import DataError, ParameterError
 from expifref.simulate import LayerStep, simulate
 
 from .arrays import Integers
@@ -102,6 +102,7 @@ def compare(
 
     Raises:
         ParameterError: `program` does not have the layers of `description`.
+        DataError: a label is not one of the network's classes.
     """
     _check_same(description, program)
     prefixes = [layer_prefix(i, layer) for i, layer in enumerate(program.layers)]
@@ -191,6 +192,11 @@ def _output(program: Program, index: int, step: LayerStep) -> Floats:
 def _add_predictions(
     result: Comparison, outputs: list[Floats], codes: Integers, labels: NDArray[np.int64] | None
 ) -> None:
+    if labels is not None and labels.size and labels.max() >= codes.shape[-1]:
+        raise DataError(
+            f"labels must be below the {codes.shape[-1]} classes of the network, not {labels.max()}: "
+            "give the data set that it was trained on"
+        )
     real = np.sum(outputs, axis=0).argmax(axis=-1)
     integer = codes.sum(axis=0).argmax(axis=-1)
     result.agreeing += int((real == integer).sum())

@@ -22,6 +22,9 @@ Integers = TypeVar("Integers", int, NDArray[np.int64])
 MAX_BITS = 62
 """Widest value any executor may form: int64 with a bit of headroom for the rounding constant."""
 
+_MAX_FRAC = 1000
+"""Beyond this a code has no float64 to stand for."""
+
 
 class Rounding(StrEnum):
     """How fraction bits are dropped."""
@@ -53,6 +56,10 @@ class Format:
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= MAX_BITS:
             raise ParameterError(f"a format must have 1 to {MAX_BITS} bits, not {self.bits}")
+        if not -_MAX_FRAC <= self.frac <= _MAX_FRAC:
+            raise ParameterError(
+                f"a format must have -{_MAX_FRAC} to {_MAX_FRAC} fraction bits, not {self.frac}"
+            )
 
     @property
     def lo(self) -> int:

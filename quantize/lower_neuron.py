@@ -27,8 +27,8 @@ _CUTOFF_SHARE_OF_DT = 0.05
 """A cutoff may be lowered to where a diverging membrane has this share of dt left, no further."""
 
 _LEAST_FRACTION_BITS = 2
-"""The cutoff is lowered only to keep this many fraction bits: a step of the float network that ends between the
-two cutoffs spikes one step later, so lowering it moves far more spikes than a coarser membrane does."""
+"""The cutoff is lowered only to keep this many fraction bits: a neuron of the float network that ends a step
+between the two spikes one step later, so a lower cutoff moves far more spikes than a coarser membrane."""
 
 _LEAST_INHIBITION = -2.0
 _MOST_INHIBITION = -64.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -11,21 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import Description, LayerDescription, SpikingDescription, description_digest
+from expifref.encoders import get_encoder
 from expifref.exceptions import CapacityError, ParameterError, RangeError
-from expifref.simulate import input_scale
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 
 from .arrays import frozen
 from .calibration import Calibration, LayerRange
 from .checks import check_description
-from .emulator import Emulator
 from .formats import Format, Overflow, Quantizer, Rounding
+from .golden import record
 from .lower_neuron import lower_neuron, membrane_format, normalized_offset
 from .placement import place
 from .program import (
     Evidence,
     Filter,
-    Golden,
     InputPort,
     Layer,
     Program,
@@ -39,10 +37,6 @@ from .weights import lower_weights
 __all__ = ["LoweringOptions", "check_arithmetic", "lower"]
 
 Floats = NDArray[np.float64]
-
-_GOLDEN_STEPS = 16
-_GOLDEN_SAMPLES = 2
-_GOLDEN_SEED = 20260101
 
 
 @dataclass(frozen=True)
@@ -73,7 +67,7 @@ def lower(
     layers: list[Layer] = []
     notes: list[str] = []
     hi = port.hi
-    scale = input_scale(description.encoder)
+    scale = get_encoder(description.encoder).scale
     for layer, ranges in zip(description.layers, calibration.layers, strict=True):
         lowered = _layer(layer, ranges, description.dt, arithmetic, hi, scale)
         layers.append(lowered)
@@ -83,7 +77,7 @@ def lower(
     program = Program(description.dt, port, tuple(layers), evidence)
     prove(program, arithmetic.product_bits)
     place(program, profile)
-    return replace(program, golden=_golden(program))
+    return replace(program, golden=record(program))
 
 
 def check_arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
@@ -106,7 +100,7 @@ def check_arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
 
 
 def _input_port(description: Description, arithmetic: Arithmetic) -> InputPort:
-    bits = 8 if description.encoder == "current" else 1
+    bits = get_encoder(description.encoder).largest.bit_length()
     if bits > arithmetic.input_bits:
         raise CapacityError(
             f"the encoder `{description.encoder}` needs {bits}-bit inputs, but the profile has "
@@ -191,13 +185,3 @@ def _notes(layer: LayerDescription, lowered: Layer) -> list[str]:
         f"lowered to V_T + {reached:.3g} delta_T: a neuron that ends a step between the two spikes a step "
         "earlier than in the float network"
     ]
-
-
-def _golden(program: Program) -> Golden:
-    rng = np.random.default_rng(_GOLDEN_SEED)
-    shape = (_GOLDEN_STEPS, _GOLDEN_SAMPLES, program.input.channels)
-    active = rng.random(shape) < 0.3
-    spikes = np.where(active, rng.integers(1, program.input.hi + 1, shape), 0).astype(np.uint8)
-    signals = Emulator(program).run(spikes).signals
-    hashes = {name: hashlib.sha256(x.astype("<i8").tobytes()).hexdigest() for name, x in signals.items()}
-    return Golden(frozen(spikes), hashes)

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from expifref.exceptions import FileFormatError
 from expifref.files import read_json, write_text
 
-from .program import Program
+from .program import Program, SpikingLayer
 from .ranges import prove
 from .sealed import from_document, to_document
+from .tables import table_sha256
 
 __all__ = ["SCHEMA", "digest", "load_program", "program_from_json", "program_to_json", "save_program"]
 
@@ -31,8 +33,19 @@ def program_from_json(document: dict[str, Any], place: str) -> Program:
         RangeError: its widths cannot be proven.
     """
     program = from_document(Program, document, SCHEMA, place)
+    _check_tables(program, place)
     prove(program)
     return program
+
+
+def _check_tables(program: Program, place: str) -> None:
+    for layer in program.layers:
+        for table in (layer.neuron.growth, *layer.neuron.gain) if isinstance(layer, SpikingLayer) else ():
+            if table.sha256 != table_sha256(table.values):
+                raise FileFormatError(
+                    f"{place} must hold the tables that it was made with, but the values of "
+                    f"`{table.function}` in layer `{layer.name}` do not have the hash it states"
+                )
 
 
 def digest(program: Program) -> str:

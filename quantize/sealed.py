@@ -15,6 +15,13 @@ __all__ = ["canonical_digest", "from_document", "to_document"]
 
 T = TypeVar("T")
 
+_REASONS = {
+    "unexpected_keyword_argument": "this key is not known",
+    "missing_argument": "this key is missing",
+    "missing": "this key is missing",
+}
+"""Pydantic speaks of arguments, a reader of the file of keys."""
+
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
@@ -42,7 +49,7 @@ def from_document(cls: type[T], document: dict[str, Any], schema: str, place: st
 
     found = document.get("schema")
     if found != schema:
-        raise FileFormatError(f"{place} must have the schema {schema!r}, not {found!r}")
+        raise FileFormatError(f"{place} must have the schema `{schema}`, not {json.dumps(found)}")
     try:
         stated, actual = document.get("digest"), canonical_digest(document)
     except ValueError:
@@ -59,7 +66,8 @@ def from_document(cls: type[T], document: dict[str, Any], schema: str, place: st
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise FileFormatError(f"{place} breaks its schema at `{where}`: {first['msg']}") from None
+        reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise FileFormatError(f"{place} breaks its schema at `{where}`: {reason}") from None
     return value
 
 

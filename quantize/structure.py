@@ -6,8 +6,10 @@ turn its intervals around.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
+from expifref.encoders import MAX_STEPS
 from expifref.exceptions import ParameterError
 
 from .arrays import Integers
@@ -37,6 +39,9 @@ def check_structure(program: Program) -> None:
         raise ParameterError("a program must have at least one layer, and this one has none")
     _number("input.channels", program.input.channels, 1, _MAX_VALUE)
     _number("input.bits", program.input.bits, 1, _MAX_INPUT_BITS)
+    _number("input.steps", program.input.steps, 1, MAX_STEPS)
+    if not 0 < program.dt_seconds < math.inf:
+        raise ParameterError(f"`dt_seconds` must be above 0 and finite, not {program.dt_seconds:g}")
     inputs = program.input.channels
     for index, layer in enumerate(program.layers):
         if isinstance(layer, ReadoutLayer) and index + 1 < len(program.layers):

@@ -1,20 +1,35 @@
-"""Small float networks and their programs for tests."""
+"""Small float networks, inputs and profiles for the tests of lowering and deployment."""
 
-from __future__ import annotations
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from expifref.description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
-from hw_profiles import load_profile
+from expifref.description import (
+    Description,
+    LayerDescription,
+    NeuronParameters,
+    ReadoutDescription,
+    SpikingDescription,
+)
+from hw_profiles import Profile, load_profile
 from quantize.calibration import calibrate
 from quantize.lowering import LoweringOptions, lower
 from quantize.program import Program
 
-__all__ = ["neurons", "random_spikes", "small_network", "small_program"]
+__all__ = ["lowered", "network", "neurons", "own_profile", "replace_layer", "spike_input"]
+
+DT = 1e-3
+"""Step in seconds."""
 
 
-def neurons(count: int, **changes: float) -> NeuronParameters:
-    """`count` equal neurons with the defaults of ExpIFRef, in SI units."""
+def neurons(count: int, **changes: Any) -> NeuronParameters:
+    """`count` neurons: the defaults of ExpIFRef in SI units, with resistance 1 ohm and start at rest."""
     values = {
         "resistance": 1.0,
         "tau": 10e-3,
@@ -25,40 +40,75 @@ def neurons(count: int, **changes: float) -> NeuronParameters:
         "v_t": -59.9e-3,
         "delta_t": 3.48e-3,
         "v_initial": -65e-3,
-    }
-    return NeuronParameters(**{name: np.full(count, value) for name, value in (values | changes).items()})
+    } | changes
+    return NeuronParameters(
+        **{k: np.broadcast_to(np.array(v, float), count).copy() for k, v in values.items()}
+    )
 
 
-def small_network(
-    inputs: int = 6, hidden: tuple[int, ...] = (5,), classes: int = 3, synapse: bool = False, seed: int = 0
+def network(
+    sizes: Sequence[int] = (12, 10, 3),
+    *,
+    seed: int = 0,
+    encoder: str = "rate",
+    tau_synapse: float | None = 5e-3,
+    tau_readout: float | None = 20e-3,
+    readout: bool = True,
+    **parameters: Any,
 ) -> Description:
-    """A network of random weights that fires at tens of hertz for 30 % input spikes."""
+    """Random layers of `sizes`; weights are drawn so that about half of the neurons spike now and then."""
     rng = np.random.default_rng(seed)
-    layers: list[SpikingDescription | ReadoutDescription] = []
-    width = inputs
-    for index, count in enumerate(hidden):
-        weight = rng.normal(0.0, 30e-3 / np.sqrt(width), (width, count))
-        tau = np.full(count, 5e-3) if synapse else None
-        bias = np.full(count, 8e-3)
-        layers.append(SpikingDescription(f"layer{index}", weight, bias, tau, neurons(count)))
-        width = count
-    readout = rng.normal(0.0, 1.0, (width, classes))
-    layers.append(ReadoutDescription("readout", readout, np.zeros(classes), np.full(classes, 20e-3)))
-    return Description(1e-3, inputs, tuple(layers), "rate", 25)
+    layers: list[LayerDescription] = []
+    for index, (inputs, width) in enumerate(pairwise(sizes)):
+        last = index == len(sizes) - 2
+        if last and readout:
+            tau = None if tau_readout is None else np.full(width, tau_readout)
+            weight = rng.normal(0, 1, (inputs, width))
+            layers.append(ReadoutDescription("readout", weight, rng.normal(0, 0.1, width), tau))
+            continue
+        reach = 60e-3 if tau_synapse is None else 14e-3
+        weight = rng.normal(reach / 12, reach / 2, (inputs, width)) / np.sqrt(inputs)
+        tau_s = None if tau_synapse is None else np.full(width, tau_synapse)
+        bias = np.full(width, 1e-3)
+        layers.append(SpikingDescription(f"hidden{index}", weight, bias, tau_s, neurons(width, **parameters)))
+    return Description(DT, sizes[0], tuple(layers), encoder, 25)
 
 
-def random_spikes(
-    description: Description, steps: int = 25, samples: int = 16, seed: int = 1
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Random input spikes, uint8 `[steps, samples, inputs]`."""
+def replace_layer(description: Description, index: int, **changes: Any) -> Description:
+    """`description` with fields of one layer replaced."""
+    layers = list(description.layers)
+    layers[index] = replace(layers[index], **changes)
+    return replace(description, layers=tuple(layers))
+
+
+def spike_input(
+    description: Description, *, steps: int = 40, batch: int = 8, seed: int = 0
+) -> NDArray[np.uint8]:
+    """Spikes at a rate of 0.4 per step, or 8-bit currents, uint8 `[steps, batch, inputs]`."""
     rng = np.random.default_rng(seed)
-    return (rng.random((steps, samples, description.inputs)) < 0.3).astype(np.uint8)
+    shape = (steps, batch, description.inputs)
+    if description.encoder == "current":
+        return np.broadcast_to(rng.integers(0, 256, shape[1:]), shape).astype(np.uint8)
+    return (rng.random(shape) < 0.4).astype(np.uint8)
 
 
-def small_program(
-    profile: str = "generic-16bit", description: Description | None = None, weight_bits: int | None = None
+def lowered(
+    description: Description, profile: Profile | str = "generic-16bit", options: LoweringOptions | None = None
 ) -> Program:
-    """`description`, by default two hidden layers, lowered for `profile`."""
-    network = small_network(hidden=(5, 4)) if description is None else description
-    calibration = calibrate(network, [random_spikes(network)])
-    return lower(network, calibration, load_profile(profile), LoweringOptions(weight_bits=weight_bits))
+    """`description` lowered with a calibration on `spike_input(description)`."""
+    device = load_profile(profile) if isinstance(profile, str) else profile
+    return lower(description, calibrate(description, [spike_input(description)]), device, options)
+
+
+def own_profile(folder: Path, name: str = "generic-16bit", **changes: Any) -> Profile:
+    """A user's profile file: a built-in one with limits (`cores=4`) or widths (`input_bits=6`) changed."""
+    document = load_profile(name).document
+    document["name"] = "own-device"
+    for key, value in changes.items():
+        if key in document["capacity"]:
+            document["capacity"][key] |= {"value": value, "source": "choice", "confidence": "chosen"}
+        else:
+            document["arithmetic"][key] = value
+    path = folder / "own-device.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return load_profile(path)

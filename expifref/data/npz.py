@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -19,6 +21,8 @@ __all__ = ["load_npz", "read_npz"]
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
 _TEST_SHARE = 0.2
+_FEWEST = 3  # samples of a class of which the test share rounds to one
+_LAST_LABEL = 65535  # more classes than any device has neurons for; a stray label must not ask for terabytes
 
 
 def load_npz(path: Path, seed: int = 0) -> Dataset:
@@ -38,6 +42,11 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
                 f"{path}: `y` must have the shape [{len(images)}], one label per image, "
                 f"not {list(labels.shape)}"
             )
+        if np.unique(labels, return_counts=True)[1].max(initial=0) < _FEWEST:
+            raise DataError(
+                f"{path}: `x` must hold at least {_FEWEST} samples of a class, so that one in five is kept "
+                "for testing; add samples or give x_train, y_train, x_test and y_test"
+            )
         train, test = stratified_split(labels, _TEST_SHARE, seed)
         parts = (images[train], labels[train], images[test], labels[test])
     else:
@@ -54,14 +63,26 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
 def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.generic]]:
     """The arrays of an .npz file named by the first of `choices` that it holds; raises DataError."""
     if not path.is_file():
-        raise DataError(f"the data file {path} does not exist")
+        found = "is no regular file" if path.exists() else "does not exist"
+        raise DataError(f"the data file {path} {found}")
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
         keys = _choose_keys(path, names, choices)
         with np.load(path, allow_pickle=False) as arrays:
             return {key: _read_member(path, key, arrays) for key in keys}
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except DataError:
+        raise
+    # RuntimeError: an encrypted member, or a compression that zipfile does not know.
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:
         raise DataError(f"{path} must be a complete .npz file; it is truncated or of another kind") from error
 
 
@@ -77,12 +98,13 @@ def _choose_keys(path: Path, names: set[str], choices: Sequence[tuple[str, ...]]
 
 
 def _read_member(path: Path, key: str, arrays: np.lib.npyio.NpzFile) -> NDArray[np.generic]:
+    damaged = DataError(f"{path}: `{key}` must be an array of numbers; it holds Python objects or is damaged")
     try:
-        array: NDArray[np.generic] = np.asarray(arrays[key])
-    except ValueError as error:
-        raise DataError(
-            f"{path}: `{key}` must be an array of numbers; it holds Python objects or is damaged"
-        ) from error
+        array = arrays[key]
+    except (ValueError, SyntaxError, tokenize.TokenError) as error:  # the header is a Python literal
+        raise damaged from error
+    if not isinstance(array, np.ndarray):  # what is no array comes back as bytes
+        raise damaged
     if array.ndim == 0:
         raise DataError(f"{path}: `{key}` must be an array with one entry per sample, not a single value")
     return array
@@ -101,4 +123,6 @@ def _images(path: Path, key: str, array: NDArray[np.generic]) -> NDArray[np.floa
 def _labels(path: Path, key: str, array: NDArray[np.generic]) -> NDArray[np.int64]:
     if array.dtype.kind not in "iu":
         raise DataError(f"{path}: `{key}` must hold integer labels, not {array.dtype}")
+    if array.size and int(array.max()) > _LAST_LABEL:
+        raise DataError(f"{path}: `{key}` must hold labels up to {_LAST_LABEL}, not {int(array.max())}")
     return array.astype(np.int64)

@@ -56,7 +56,7 @@ def test_a_network_built_elsewhere(tmp_path: Path) -> None:
 
 def test_load_model_runs(model_path: Path) -> None:
     network = load_model(model_path)
-    output, spikes = network.run(jnp.zeros((7, 2, 4), jnp.uint8))
+    output, spikes, _ = network.run(jnp.zeros((7, 2, 4), jnp.uint8))
     assert output.shape == (7, 2, 3)
     assert [s.shape for s in spikes] == [(7, 2, 6), (7, 2, 5)]
 

@@ -202,3 +202,15 @@ def test_truncated_npz(tmp_path: Path, keep: int) -> None:
 def test_missing_npz(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the data file .* does not exist"):
         load(tmp_path / "none.npz")
+
+
+DEBIAN_FILES = Path("/usr/share/datasets/fashion-mnist")
+
+
+@pytest.mark.skipif(
+    not DEBIAN_FILES.is_dir(), reason="the Debian package dataset-fashion-mnist is not installed"
+)
+def test_fashion_mnist_of_debian() -> None:
+    data = load("fashion-mnist")
+    assert (data.train_images.shape, data.test_images.shape) == ((60000, 784), (10000, 784))
+    np.testing.assert_array_equal(np.bincount(data.test_labels), [1000] * 10)

@@ -13,10 +13,10 @@ import pytest
 import saiunit as u
 
 from expifref.architecture import Architecture, NeuronSettings, initial_description, initial_scales
-from expifref.importer import describe
 from expifref.description import SpikingDescription
 from expifref.encoders import encode
 from expifref.exceptions import ParameterError
+from expifref.importer import describe
 from expifref.networks import build_network, parameters, pure_run, with_parameters
 from expifref.simulate import simulate
 from tests.expifref.same import assert_same
@@ -37,7 +37,7 @@ def frames_for(architecture: Architecture, batch: int = 4) -> np.ndarray:
 def test_run_agrees_with_numpy(architecture: Architecture) -> None:
     network = build_network(architecture, seed=3)
     frames = frames_for(architecture)
-    output, spikes = network.run(jnp.asarray(frames))
+    output, spikes, _ = network.run(jnp.asarray(frames))
     steps = list(simulate(network.description, frames))
     assert sum(s.sum() for s in spikes) > 20, "a silent network shows nothing"
     for layer, found in enumerate(spikes):
@@ -49,7 +49,7 @@ def test_run_agrees_with_numpy(architecture: Architecture) -> None:
 def test_run_agrees_with_single_steps(architecture: Architecture) -> None:
     network = build_network(architecture, seed=3)
     frames = frames_for(architecture)
-    output, _ = network.run(jnp.asarray(frames))
+    output = network.run(jnp.asarray(frames)).output
     scale = 1 / 255 if architecture.encoder == "current" else 1.0
     with brainstate.environ.context(dt=architecture.dt * u.ms):
         brainstate.nn.init_all_states(network, frames.shape[1])
@@ -60,8 +60,8 @@ def test_run_agrees_with_single_steps(architecture: Architecture) -> None:
 def test_constant_input_needs_one_frame() -> None:
     network = build_network(PLAIN)
     frames = jnp.asarray(frames_for(PLAIN))
-    whole, _ = network.run(frames)
-    single, _ = network.run(frames[:1])
+    whole = network.run(frames).output
+    single = network.run(frames[:1]).output
     assert whole.shape == (PLAIN.steps, 4, 3)
     np.testing.assert_allclose(single, whole, rtol=1e-5, atol=1e-6)
 

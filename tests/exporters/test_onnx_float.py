@@ -14,7 +14,8 @@ from onnx import TensorProto, helper, parser
 
 from expifref.description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
 from expifref.dynamics import NeuronConstants, canonical_step, phi
-from expifref.simulate import constants, input_scale, simulate
+from expifref.encoders import get_encoder
+from expifref.simulate import constants, simulate
 from exporters import onnx_float
 from exporters.onnx_float import float_model
 
@@ -107,7 +108,7 @@ def _first_layer_in_jax(
 
     def step(state: tuple[Any, Any, Any], inputs: Any) -> tuple[tuple[Any, Any, Any], tuple[Any, Any]]:
         v, refractory, current = state
-        increment = inputs * input_scale(network.encoder) @ layer.weight + layer.bias
+        increment = inputs * get_encoder(network.encoder).scale @ layer.weight + layer.bias
         current = decay * current + increment
         result = canonical_step(v, refractory, current, 0.0, fixed, network.dt, jnp)
         return (result.v, result.refractory, current), (result.v, result.spikes)

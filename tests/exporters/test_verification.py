@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, product
 
 import numpy as np
 import onnx
@@ -20,19 +20,22 @@ from exporters.verification import Verification, differing_bits, verify
 from hw_profiles import load_profile
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator, lookup
-from quantize.formats import overflow, round_shift
+from quantize.formats import overflow, requantize, round_shift
 from quantize.probes import Probe, probes
 from quantize.program import Layer, NeuronUpdate, Program, SpikingLayer
-from quantize.ranges import prove
 from quantize.trace import Execution, Executor, Spikes, State
-from tests.networks import small_program
+from tests.networks import lowered, network
 
 PROFILE = load_profile("generic-16bit")
 
 
+def small(profile: str = "generic-16bit") -> Program:
+    return lowered(network((6, 5, 4, 3), tau_synapse=None), profile)
+
+
 @pytest.fixture(scope="module")
 def program() -> Program:
-    return small_program()
+    return small()
 
 
 def spikes_for(program: Program, steps: int = 12, samples: int = 8) -> Spikes:
@@ -174,12 +177,12 @@ def differs(mutant: Program, probe: Probe, expected: Execution) -> bool:
 def test_every_flipped_weight_and_threshold_is_seen(
     profile: str, mutants: Callable[[Program], Iterator[tuple[str, Program]]]
 ) -> None:
-    program = small_program(profile)
+    program = small(profile)
     assert unseen(program, mutants(program)) == []
 
 
 def test_every_flipped_table_entry_that_matters_is_seen() -> None:
-    program = small_program("generic-8bit")
+    program = small("generic-8bit")
     mutants = dict(table_mutants(program))
     missed = unseen(program, mutants.items())
     assert [name for name in missed if matters(program, mutants[name])] == []
@@ -199,20 +202,28 @@ def test_verify_fails_on_a_mutant(program: Program) -> None:
 
 
 def matters(program: Program, mutant: Program) -> bool:
-    """Whether any membrane code and any drive that the weights can produce tell the two apart, by exhaustion.
+    """Whether any membrane code and any spike pattern at a layer's inputs tell the two apart, by exhaustion.
 
     Near the right end of the tables a neuron reaches its threshold whatever the last bit of an entry is.
     """
-    drives = {site.site: site.interval for site in prove(program).sites}
-    for index, (one, other) in enumerate(zip(program.layers, mutant.layers, strict=True)):
-        if isinstance(one, SpikingLayer) and isinstance(other, SpikingLayer) and one is not other:
-            interval = drives[f"layer{index}.rescale"]
-            domain = one.neuron.domain
-            codes = np.arange(domain.start, domain.stop, dtype=np.int64)
-            span = np.arange(interval.lo, interval.hi + 1, dtype=np.int64)
-            if (candidates(one.neuron, codes, span) != candidates(other.neuron, codes, span)).any():
-                return True
+    for one, other in zip(program.layers, mutant.layers, strict=True):
+        if not isinstance(one, SpikingLayer) or not isinstance(other, SpikingLayer) or one is other:
+            continue
+        domain = one.neuron.domain
+        codes = np.arange(domain.start, domain.stop, dtype=np.int64)
+        drives = np.unique(every_drive(one))
+        if (candidates(one.neuron, codes, drives) != candidates(other.neuron, codes, drives)).any():
+            return True
     return False
+
+
+def every_drive(layer: SpikingLayer) -> Integers:
+    """The drives that each of the `2**fan_in` spike patterns gives, over all neurons."""
+    fan_in = layer.dense.weight.shape[0]
+    patterns = np.array(list(product((0, 1), repeat=fan_in)), np.int64)
+    rescale = layer.rescale
+    scaled = patterns @ layer.dense.weight * rescale.multiplier + rescale.bias
+    return requantize(scaled, rescale.shift, rescale.site)
 
 
 def candidates(n: NeuronUpdate, codes: Integers, drives: Integers) -> Integers:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-import quantize.emulator
 from expifref.exceptions import RangeError
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator
-from quantize.formats import Format, Overflow, Quantizer, Rounding, round_shift
+from quantize.formats import Format, Overflow, Quantizer, Rounding, overflow, round_shift
 from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
 from quantize.ranges import Interval, prove
 from tests.programs import random_input, random_program, random_state
@@ -40,14 +39,13 @@ def test_what_reaches_a_site_lies_in_its_proven_interval(seed: int) -> None:
     program = random_program(seed)
     proven = intervals(program)
     witness = Witness(program)
-    accumulators: dict[str, Integers] = {}
     for trial in range(3):
         spikes = random_input(program, 8, 4, seed + 1000 * trial)
         state = random_state(program, 4, seed + trial) if trial else None
-        accumulators = witness.run(spikes, state).signals
+        signals = witness.run(spikes, state).signals
         for index, layer in enumerate(program.layers):
             name = f"{layer_prefix(index, layer)}.accumulator"
-            values = accumulators[name]
+            values = signals[name]
             product = values * layer.rescale.multiplier + layer.rescale.bias
             witness.seen[name].append(Interval(int(values.min()), int(values.max())))
             witness.seen[name.replace("accumulator", "product")].append(
@@ -72,8 +70,8 @@ def test_no_value_needs_more_bits_than_proven(seed: int, monkeypatch: pytest.Mon
 
         return call
 
-    monkeypatch.setattr(quantize.emulator, "round_shift", measured(quantize.emulator.round_shift))
-    monkeypatch.setattr(quantize.emulator, "overflow", measured(quantize.emulator.overflow))
+    monkeypatch.setattr("quantize.emulator.round_shift", measured(round_shift))
+    monkeypatch.setattr("quantize.emulator.overflow", measured(overflow))
     for trial in range(3):
         state = random_state(program, 4, seed + trial) if trial else None
         Emulator(program).run(random_input(program, 8, 4, seed + trial), state)
@@ -139,7 +137,7 @@ def test_a_constant_outside_the_membrane_is_refused(constant: str) -> None:
     program = spiking(0, synapse=False)
     layer = only(program)
     fmt = layer.neuron.membrane.format
-    values = frozen([fmt.hi + 1, fmt.lo, fmt.lo, fmt.lo])
+    values: Any = frozen([fmt.hi + 1, fmt.lo, fmt.lo, fmt.lo])
     changed = replace(layer, neuron=replace(layer.neuron, **{constant: values}))
     assert refusal(replace(program, layers=(changed,))) == (
         f"`layer0.{constant}` must lie in {fmt.lo}..{fmt.hi}, the range of {fmt}, "

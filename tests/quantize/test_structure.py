@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from expifref.encoders import MAX_STEPS
 from expifref.exceptions import ParameterError
 from quantize.arrays import frozen
 from quantize.formats import Format
@@ -79,6 +80,14 @@ CASES: dict[str, tuple[Callable[[], Program], str]] = {
     "wide inputs": (
         lambda: replace(PROGRAM, input=replace(PROGRAM.input, bits=9)),
         "`input.bits` must lie in 1..8, not be 9",
+    ),
+    "no steps": (
+        lambda: replace(PROGRAM, input=replace(PROGRAM.input, steps=0)),
+        f"`input.steps` must lie in 1..{MAX_STEPS}, not be 0",
+    ),
+    "no time": (
+        lambda: replace(PROGRAM, dt_seconds=-1e-3),
+        "`dt_seconds` must be above 0 and finite, not -0.001",
     ),
     "other fan-in": (
         lambda: replace(PROGRAM, input=replace(PROGRAM.input, channels=5)),

@@ -120,12 +120,13 @@ def test_left_of_the_domain_the_gain_is_constant_to_an_lsb() -> None:
 
 
 @pytest.mark.parametrize("lowest_drive", DRIVES)
-def test_right_of_the_domain_every_neuron_fires(lowest_drive: float) -> None:
-    """One integer step from every code between domain and threshold, at the most inhibiting drives."""
+def test_from_the_firing_point_on_every_neuron_fires(lowest_drive: float) -> None:
+    """One integer step from every code up to the threshold, in the domain and right of it."""
     checked = 0
     for wanted, tables in designs(lowest_drive):
         frac = wanted.membrane.frac
-        codes = np.arange(tables.domain.stop, wanted.threshold, dtype=np.int64)
+        point = math.ceil(firing_point(wanted, wanted.rates[0]) * 2**frac)
+        codes = np.arange(min(point, tables.domain.stop), wanted.threshold, dtype=np.int64)
         growth = lookup(tables.growth.values, tables.domain, tables.growth, codes)
         growth = growth << (frac - tables.growth.format.frac)
         factor = lookup(tables.gain[0].values, tables.domain, tables.gain[0], codes)

@@ -1,0 +1,365 @@
+"""Files that are missing, damaged, foreign or edited: one sentence, exit 2, nothing written."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_profiles import profile_path
+
+from .conftest import INPUTS, SAMPLES, STEPS, Workspace
+from .edits import edit_json
+from .shell import refused, succeeds
+
+SLOTS: dict[str, Callable[[Workspace, Path, Path], tuple[object, ...]]] = {
+    "model": lambda w, bad, out: ("quantize", bad, "--dataset", w.data, "--out", out),
+    "dataset": lambda w, bad, out: ("quantize", w.model, "--dataset", bad, "--out", out),
+    "profile": lambda w, bad, out: ("quantize", w.model, "--dataset", w.data, "--profile", bad, "--out", out),
+    "program": lambda _w, bad, out: ("export", bad, "--to", "onnx", "--out", out),
+    "runnable": lambda w, bad, out: ("emulate", bad, "--input", w.spikes, "--out", out),
+    "input": lambda w, bad, out: ("emulate", w.program, "--input", bad, "--out", out),
+    "executor": lambda w, bad, _out: ("verify", w.program, "--executor", bad),
+    "checked": lambda _w, bad, _out: ("profiles", "check", bad),
+}
+"""Every place where a command takes a file."""
+
+SUFFIX = {"model": ".safetensors", "dataset": ".npz", "input": ".npz"}
+
+JUNK: dict[str, bytes] = {
+    "empty": b"",
+    "binary": bytes(range(256)) * 4,
+    "text": b"hello\n",
+    "list": b"[1, 2]",
+    "open": b'{"schema": "expifref/program/1", "layers": [',
+    "nan": b'{"schema": "expifref/program/1", "x": NaN}',
+    "digits": b'{"schema": ' + b"9" * 5000 + b"}",
+    "float": b'{"schema": "expifref/program/1", "x": 1e999}',
+    "deep": b"[" * 100_000,
+    "latin": '{"schéma": 1}'.encode("latin-1"),
+    "object": b"{}",
+}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An earlier result, which no failing command may touch."""
+    path = tmp_path / "earlier"
+    path.write_bytes(b"of value")
+    return path
+
+
+@pytest.mark.parametrize("content", JUNK)
+@pytest.mark.parametrize("slot", SLOTS)
+def test_junk(work: Workspace, tmp_path: Path, out: Path, slot: str, content: str) -> None:
+    bad = tmp_path / f"bäd{SUFFIX.get(slot, '.json')}"
+    bad.write_bytes(JUNK[content])
+    assert str(bad) in refused(tmp_path, *SLOTS[slot](work, bad, out))
+
+
+@pytest.mark.parametrize("bad", [os.devnull, ".", "", "missing.json", "missing.npz", "missing.safetensors"])
+@pytest.mark.parametrize("slot", SLOTS)
+def test_no_regular_file(work: Workspace, tmp_path: Path, out: Path, slot: str, bad: str) -> None:
+    refused(tmp_path, *SLOTS[slot](work, Path(bad), out))
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])
+@pytest.mark.parametrize("slot", SLOTS)
+def test_truncated(work: Workspace, tmp_path: Path, out: Path, slot: str, share: float) -> None:
+    whole = {
+        "model": work.model,
+        "dataset": work.data,
+        "profile": profile_path("generic-16bit"),
+        "program": work.program,
+        "runnable": work.deployment,
+        "input": work.spikes,
+        "executor": work.deployment,
+        "checked": profile_path("generic-16bit"),
+    }[slot]
+    bad = tmp_path / f"cut{whole.suffix}"
+    data = whole.read_bytes()
+    bad.write_bytes(data[: int(len(data) * share)])
+    assert str(bad) in refused(tmp_path, *SLOTS[slot](work, bad, out))
+
+
+def test_junk_as_onnx_executor(work: Workspace, tmp_path: Path) -> None:
+    bad = tmp_path / "x.onnx"
+    bad.write_bytes(b"hello")
+    message = f"`{bad}` must be an ONNX model, but cannot be parsed: export it anew"
+    assert refused(tmp_path, "verify", work.program, "--executor", bad) == message
+    floats = tmp_path / "float.onnx"
+    succeeds("export", work.model, "--to", "onnx-float", "--out", floats)
+    assert refused(tmp_path, "verify", work.program, "--executor", floats).startswith(
+        "the ONNX model must be an integer program exported by expifref, but lacks an input `spikes`"
+    )
+
+
+def test_files_in_the_wrong_place(work: Workspace, tmp_path: Path, out: Path) -> None:
+    def message(slot: str, bad: Path) -> str:
+        return refused(tmp_path, *SLOTS[slot](work, bad, out))
+
+    safetensors = "must be a complete safetensors file, but is truncated or of another kind"
+    assert message("model", work.program) == f"`{work.program}` {safetensors}"
+    text = "must be a JSON file in UTF-8, but is not text"
+    assert message("program", work.model) == f"`{work.model}` {text}"
+    assert message("program", work.deployment) == (
+        f'`{work.deployment}` must have the schema `expifref/program/1`, not "expifref/deployment/1"'
+    )
+    assert message("executor", work.program) == (
+        f'`{work.program}` must have the schema `expifref/deployment/1`, not "expifref/program/1"'
+    )
+    arrays = "must hold the arrays spikes; it holds x, y"
+    assert message("input", work.data) == f"{work.data} {arrays}"
+
+
+PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
+    "version": (
+        "schema",
+        "expifref/program/2",
+        '{bad} must have the schema `expifref/program/1`, not "expifref/program/2"',
+    ),
+    "unknown key": ("extra", 1, "{bad} breaks its schema at `extra`: this key is not known"),
+    "no layers": ("layers", [], "a program must have at least one layer, and this one has none"),
+    "channels": ("input.channels", 7, "`layer0.weight` must have the shape [7, neurons], not [6, 8]"),
+    "huge channels": (
+        "input.channels",
+        10**30,
+        f"`input.channels` must lie in 1..{2**62 - 1}, not be {10**30}",
+    ),
+    "steps": ("input.steps", -1, "`input.steps` must lie in 1..1000000, not be -1"),
+    "dt": ("dt_seconds", 0, "`dt_seconds` must be above 0 and finite, not 0"),
+    "huge number": (
+        "layers.0.rescale.multiplier.0",
+        10**30,
+        "{bad} breaks its schema at `layers.0.SpikingLayer.rescale.multiplier`: "
+        "a vector must hold integers that fit 64 bits",
+    ),
+    "text": (
+        "layers.0.rescale.multiplier.0",
+        "7",
+        "{bad} breaks its schema at `layers.0.SpikingLayer.rescale.multiplier`: "
+        "a vector must be a list of integers",
+    ),
+    "negative": (
+        "layers.1.rescale.multiplier",
+        [-1, 1, 1],
+        f"`readout.multiplier` must lie in 0..{2**62 - 1}, not in -1..1",
+    ),
+    "wide": (
+        "layers.0.neuron.membrane.format.bits",
+        63,
+        "{bad} breaks its schema at `layers.0.SpikingLayer.neuron.membrane.format`: "
+        "a format must have 1 to 62 bits, not 63",
+    ),
+    "fraction": (
+        "layers.0.dense.weight_format.frac",
+        10**30,
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight_format`: "
+        f"a format must have -1000 to 1000 fraction bits, not {10**30}",
+    ),
+    "base64": (
+        "layers.0.dense.weight.base64",
+        "!",
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: base64 must hold base64 text",
+    ),
+    "profile": (
+        "evidence.profile.schema",
+        "expifref/profile/9",
+        '`the profile in the program` must have "schema": "expifref/profile/1", the version this expifref '
+        'reads, not "expifref/profile/9"; convert the file or use a matching expifref',
+    ),
+}
+
+
+@pytest.mark.parametrize("case", PROGRAM_EDITS)
+def test_edited_program(work: Workspace, tmp_path: Path, case: str) -> None:
+    place, value, message = PROGRAM_EDITS[case]
+    bad = edit_json(work.program, tmp_path / "p.json", place, value)
+    found = refused(tmp_path, "verify", bad, "--executor", "deployment", "--samples", 2)
+    assert found == message.format(bad=f"`{bad}`")
+
+
+def test_edited_table(work: Workspace, tmp_path: Path) -> None:
+    bad = edit_json(work.program, tmp_path / "p.json", "layers.0.neuron.growth.values.3", 5)
+    assert refused(tmp_path, "verify", bad) == (
+        f"`{bad}` must hold the tables that it was made with, but the values of `exp(u)` in layer `hidden0` "
+        "do not have the hash it states"
+    )
+
+
+@pytest.mark.parametrize("name", ["program", "deployment"])
+def test_edited_without_a_new_seal(work: Workspace, tmp_path: Path, out: Path, name: str) -> None:
+    source: Path = getattr(work, name)
+    bad = edit_json(source, tmp_path / "x.json", "dt_seconds", 0.002, seal=False)
+    stated = json.loads(source.read_text())["digest"]
+    message = refused(tmp_path, *SLOTS["runnable"](work, bad, out))
+    assert message.startswith(f"`{bad}` must have the digest sha256:")
+    assert message.endswith(f", but states {stated}: it was edited or damaged; write it anew")
+
+
+DEPLOYMENT_EDITS: dict[str, tuple[str, object, str]] = {
+    "version": (
+        "schema",
+        "expifref/deployment/2",
+        '{bad} must have the schema `expifref/deployment/1`, not "expifref/deployment/2"',
+    ),
+    "core": ("cores", [], "the routes must lead to every core that holds a part of a layer, and to no other"),
+    "constant": (
+        "cores.0.slices.0.constants.threshold",
+        [1],
+        "a slice of layer `hidden0` must have 8 values of `threshold`",
+    ),
+    "unknown constant": (
+        "cores.0.slices.0.constants.bogus",
+        [0] * 8,
+        "a slice of layer `hidden0` has no use for `bogus`",
+    ),
+    "cover": (
+        "cores.0.slices.0.stop",
+        10**9,
+        "the cores must hold neurons 0..7 of layer `hidden0` once each, but hold [(0, 1000000000)]",
+    ),
+    "weights": (
+        "cores.0.slices.0.weight_rows.0",
+        "",
+        "a weight row of 8 neurons must have 16 hex digits, not 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEPLOYMENT_EDITS)
+def test_edited_deployment(work: Workspace, tmp_path: Path, out: Path, case: str) -> None:
+    place, value, message = DEPLOYMENT_EDITS[case]
+    bad = edit_json(work.deployment, tmp_path / "d.json", place, value)
+    assert refused(tmp_path, *SLOTS["runnable"](work, bad, out)) == message.format(bad=f"`{bad}`")
+
+
+GOOD = np.zeros((STEPS, SAMPLES, INPUTS), np.uint8)
+SPIKES: dict[str, tuple[dict[str, Any], str]] = {
+    "int64": ({"spikes": GOOD.astype(np.int64)}, "`spikes` must be uint8 or bool, not int64"),
+    "float": ({"spikes": GOOD / 1}, "`spikes` must be uint8 or bool, not float64"),
+    "two axes": ({"spikes": GOOD[0]}, "`spikes` must have the shape [steps, batch, inputs], not [4, 6]"),
+    "width": ({"spikes": GOOD[..., :5]}, "`spikes` must have 6 inputs, not 5"),
+    "no steps": (
+        {"spikes": GOOD[:0]},
+        "`spikes` must hold at least one step and one sample, not [0, 4, 6]",
+    ),
+    "scalar": (
+        {"spikes": 3},
+        "{bad}: `spikes` must be an array with one entry per sample, not a single value",
+    ),
+    "objects": (
+        {"spikes": np.array([{}, None])},
+        "{bad}: `spikes` must be an array of numbers; it holds Python objects or is damaged",
+    ),
+    "another name": ({"input": GOOD}, "{bad} must hold the arrays spikes; it holds input"),
+    "nothing": ({}, "{bad} must hold the arrays spikes; it holds none"),
+}
+
+
+@pytest.mark.parametrize("case", SPIKES)
+def test_bad_spikes(work: Workspace, tmp_path: Path, out: Path, case: str) -> None:
+    arrays, message = SPIKES[case]
+    bad = tmp_path / "in.npz"
+    np.savez(bad, **arrays)
+    assert refused(tmp_path, *SLOTS["input"](work, bad, out)) == message.format(bad=bad)
+
+
+def test_spikes_above_the_input_port(work: Workspace, tmp_path: Path, out: Path) -> None:
+    narrow = edit_json(work.program, tmp_path / "p.json", "input.bits", 1)
+    np.savez(tmp_path / "in.npz", spikes=GOOD + 2)
+    command = ("emulate", narrow, "--input", tmp_path / "in.npz", "--out", out)
+    assert refused(tmp_path, *command) == "`spikes` must lie in 0..1, not reach 2"
+
+
+MEMBERS: dict[str, Callable[[bytes], bytes]] = {
+    "cut": lambda npy: npy[:-5],
+    "cut header": lambda npy: npy[:60],
+    "no array": lambda _npy: b"hello",
+    "empty": lambda _npy: b"",
+    "header": lambda npy: npy.replace(b"(10, 4, 6), }", b"(9999999999,)"),
+}
+
+
+@pytest.mark.parametrize("case", MEMBERS)
+def test_damaged_array_in_a_whole_archive(work: Workspace, tmp_path: Path, out: Path, case: str) -> None:
+    npy = BytesIO()
+    np.save(npy, GOOD)
+    bad = tmp_path / "in.npz"
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("spikes.npy", MEMBERS[case](npy.getvalue()))
+    assert refused(tmp_path, *SLOTS["input"](work, bad, out)) == (
+        f"{bad}: `spikes` must be an array of numbers; it holds Python objects or is damaged"
+    )
+
+
+@pytest.mark.parametrize("position", [0, 6, 8])
+def test_archive_with_a_damaged_member_header(
+    work: Workspace, tmp_path: Path, out: Path, position: int
+) -> None:
+    """The signature makes NumPy think of a pickle, the flags of encryption, the method of another packer."""
+    data = bytearray(work.spikes.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    for place in (position, entry + position + 2) if position else (0,):
+        data[place] = 99
+    bad = tmp_path / "in.npz"
+    bad.write_bytes(data)
+    assert refused(tmp_path, *SLOTS["input"](work, bad, out)) == (
+        f"{bad} must be a complete .npz file; it is truncated or of another kind"
+    )
+
+
+LABELS = np.arange(20) % 2
+IMAGES = np.linspace(0, 1, 20 * INPUTS).reshape(20, INPUTS)
+DATA: dict[str, tuple[dict[str, Any], str]] = {
+    "objects": (
+        {"x": np.array([{}] * 20), "y": LABELS},
+        "{bad}: `x` must be an array of numbers; it holds Python objects or is damaged",
+    ),
+    "nan": (
+        {"x": np.where(IMAGES > 0.5, np.nan, IMAGES), "y": LABELS},
+        "in: training images must be finite; they hold NaN or infinity",
+    ),
+    "width": (
+        {"x": IMAGES[:, :5], "y": LABELS},
+        "the data set `in` must have 6 inputs per sample, not 5: "
+        "give the one that the network was trained on with --dataset",
+    ),
+    "empty": (
+        {"x": IMAGES[:0], "y": LABELS[:0]},
+        "{bad}: `x` must hold at least 3 samples of a class, so that one in five is kept for testing; "
+        "add samples or give x_train, y_train, x_test and y_test",
+    ),
+    "few": (
+        {"x": IMAGES[:4], "y": LABELS[:4]},
+        "{bad}: `x` must hold at least 3 samples of a class, so that one in five is kept for testing; "
+        "add samples or give x_train, y_train, x_test and y_test",
+    ),
+    "huge label": (
+        {"x": IMAGES, "y": LABELS.astype(np.uint64) + np.uint64(2**63)},
+        "{bad}: `y` must hold labels up to 65535, not 9223372036854775809",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DATA)
+def test_bad_data_set(work: Workspace, tmp_path: Path, out: Path, case: str) -> None:
+    arrays, message = DATA[case]
+    bad = tmp_path / "in.npz"
+    np.savez(bad, **arrays)
+    assert refused(tmp_path, *SLOTS["dataset"](work, bad, out)) == message.format(bad=bad)
+
+
+def test_labels_beyond_the_network(work: Workspace, tmp_path: Path) -> None:
+    bad = tmp_path / "in.npz"
+    np.savez(bad, x=IMAGES, y=LABELS + 5)
+    assert refused(tmp_path, "compare", work.model, work.program, "--dataset", bad) == (
+        "labels must be below the 3 classes of the network, not 6: give the data set that it was trained on"
+    )

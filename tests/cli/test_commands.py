@@ -1,0 +1,209 @@
+"""Every command on a tiny network, as a person would call it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from expifref.checkpoint import read_model
+from exporters.deployment import load_deployment
+from hw_profiles import profile_path
+from quantize.program_io import digest, load_program
+
+from .conftest import CLASSES, HIDDEN, INPUTS, SAMPLES, STEPS, Workspace
+from .shell import expifref, succeeds
+
+SHORT = ("--epochs", 1, "--steps", 4)
+
+
+@pytest.mark.parametrize("encoder", ["rate", "latency", "current"])
+def test_train_with_each_encoder(work: Workspace, tmp_path: Path, encoder: str) -> None:
+    out = tmp_path / "m.safetensors"
+    wide = ("--hidden", 5, "--hidden", 4, "--tau-synapse", 5.0, "--dt", 0.5, "--encoder", encoder)
+    result = succeeds("train", "--dataset", work.data, "--out", out, *SHORT, *wide, "--json").json
+    assert result["model"] == str(out)
+    assert result["stopped"] == "finished"
+    assert result["epochs"] == 1
+    description = read_model(out).description
+    assert [layer.weight.shape for layer in description.layers] == [(INPUTS, 5), (5, 4), (4, CLASSES)]
+    assert (description.dt, description.encoder, description.steps) == (0.5e-3, encoder, 4)
+    tau = [getattr(layer, "tau_synapse", None) for layer in description.layers]
+    assert [None if part is None else part.tolist() for part in tau] == [[5e-3] * 5, [5e-3] * 4, None]
+    program = tmp_path / "p.json"
+    succeeds("quantize", out, "--dataset", work.data, "--out", program)
+    assert succeeds("verify", program, "--executor", "deployment", "--json").json["passed"]
+
+
+def test_resume_goes_on(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    command = ("train", "--dataset", work.data, "--hidden", 4, "--steps", 4, "--out", out)
+    succeeds(*command, "--epochs", 1)
+    table = succeeds(*command, "--epochs", 2, "--resume").out
+    assert table.splitlines()[0].rstrip() == "Training"
+    assert read_model(out).metrics["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "bits"),
+    [
+        ((), (8, 16)),
+        (("--weight-bits", 4), (4, 16)),
+        (("--membrane-bits", 12), (8, 12)),
+        (("--profile", "generic-8bit"), (8, 8)),
+        (("--profile", "spinnaker1"), None),
+        (("--profile", "ice40-up5k"), None),
+    ],
+)
+def test_quantize(
+    work: Workspace, tmp_path: Path, options: tuple[object, ...], bits: tuple[int, int] | None
+) -> None:
+    out = tmp_path / "p.json"
+    summary = succeeds("quantize", work.model, "--dataset", work.data, "--out", out, "--json", *options).json
+    program = load_program(out)
+    assert summary["digest"] == digest(program)
+    assert summary["neurons"] == HIDDEN + CLASSES
+    layer = program.layers[0]
+    if bits is not None:
+        assert layer.kind == "expif"
+        assert (layer.dense.weight_format.bits, layer.neuron.membrane.format.bits) == bits
+
+
+def test_quantize_for_a_profile_of_your_own(work: Workspace, tmp_path: Path) -> None:
+    text = profile_path("generic-16bit").read_text(encoding="utf-8")
+    own = tmp_path / "mön profil.json"
+    own.write_text(text.replace('"generic-16bit"', '"mine"', 1), encoding="utf-8")
+    out = tmp_path / "ä b" / "p.json"
+    assert succeeds("profiles", "check", own, "--json").json["name"] == "mine"
+    succeeds("quantize", work.model, "--dataset", work.data, "--profile", own, "--out", out)
+    assert load_program(out).evidence.profile["name"] == "mine"
+
+
+def test_exports_load_again(work: Workspace, tmp_path: Path) -> None:
+    floats = tmp_path / "float.onnx"
+    summary = succeeds("export", work.model, "--to", "onnx-float", "--out", floats, "--json").json
+    assert summary["bytes"] == floats.stat().st_size
+    for path in (work.onnx, work.step, floats):
+        onnx.checker.check_model(onnx.load(path), full_check=True)
+    assert load_deployment(work.deployment).program == digest(load_program(work.program))
+
+
+def test_the_same_program_gives_the_same_files(work: Workspace, tmp_path: Path) -> None:
+    again = tmp_path / "program.json"
+    succeeds("quantize", work.model, "--dataset", work.data, "--out", again)
+    assert again.read_bytes() == work.program.read_bytes()
+    for target, path in (("json", work.deployment), ("onnx", work.onnx), ("onnx-step", work.step)):
+        succeeds("export", again, "--to", target, "--out", tmp_path / path.name)
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
+
+
+def emulated(work: Workspace, source: Path, out: Path, *options: object) -> dict[str, np.ndarray]:
+    succeeds("emulate", source, "--input", work.spikes, "--out", out, *options)
+    with np.load(out, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def test_emulate_writes_every_signal(work: Workspace, tmp_path: Path) -> None:
+    # The name need not end in .npz.
+    arrays = emulated(work, work.program, tmp_path / "trace")
+    hidden, last = (STEPS, SAMPLES, HIDDEN), (STEPS, SAMPLES, CLASSES)
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "layer0.accumulator": hidden,
+        "layer0.drive": hidden,
+        "layer0.membrane": hidden,
+        "layer0.refractory": hidden,
+        "layer0.spikes": hidden,
+        "readout.accumulator": last,
+        "readout": last,
+    }
+    assert {array.dtype.kind for array in arrays.values()} == {"i"}
+    assert set(np.unique(arrays["layer0.spikes"])) == {0, 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["trace"]
+
+
+def test_emulate_is_the_same_from_the_deployment_file(work: Workspace, tmp_path: Path) -> None:
+    ours = emulated(work, work.program, tmp_path / "a.npz")
+    theirs = emulated(work, work.deployment, tmp_path / "b.npz")
+    assert list(ours) == list(theirs)
+    for name, array in ours.items():
+        assert array.dtype == theirs[name].dtype
+        np.testing.assert_array_equal(array, theirs[name])
+    one = emulated(work, work.deployment, tmp_path / "c.npz", "--signal", "readout")
+    np.testing.assert_array_equal(one.pop("readout"), ours["readout"])
+    assert one == {}
+
+
+def test_emulate_streams_long_inputs(work: Workspace, tmp_path: Path) -> None:
+    with np.load(work.spikes) as arrays:
+        spikes = np.tile(arrays["spikes"][:, :1], (25, 1, 1))
+    np.savez(tmp_path / "long.npz", spikes=spikes)
+    out = tmp_path / "long-trace.npz"
+    command = ("emulate", work.program, "--input", tmp_path / "long.npz", "--out", out, "--json")
+    assert succeeds(*command).json["steps"] == 25 * STEPS
+    with np.load(out) as found:
+        assert found["readout"].shape == (25 * STEPS, 1, CLASSES)
+
+
+def test_compare(work: Workspace) -> None:
+    command = ("compare", work.model, work.program, "--dataset", work.data)
+    result = succeeds(*command, "--json").json
+    assert set(result) == {
+        "samples",
+        "float_accuracy",
+        "program_accuracy",
+        "prediction_agreement",
+        "spike_difference",
+        "layers",
+        "first_divergence",
+        "saturations",
+    }
+    assert result["samples"] == 12
+    assert set(result["layers"]) == {"layer0", "readout"}
+    assert "predictions that agree" in succeeds(*command, "--samples", 5).out
+
+
+def test_profiles() -> None:
+    listed = succeeds("profiles", "list", "--json").json
+    assert listed["generic-16bit"]["refusal"] is None
+    assert "no exponential" in listed["loihi1"]["refusal"]
+    assert "refuses" in succeeds("profiles", "list").out
+    assert succeeds("profiles", "show", "ecp5-25f", "--json").json["name"] == "ecp5-25f"
+    for name in listed:
+        assert succeeds("profiles", "show", name).out.startswith(f"{name}: ")
+    valid = succeeds("profiles", "check", profile_path("cortex-m4"), "--json").json
+    assert valid == {"name": "cortex-m4", "valid": True, "sha256": listed["cortex-m4"]["sha256"]}
+
+
+def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "results"
+    options = ("--hidden", 4, "--epochs", 1, "--profile", "generic-8bit", "--json")
+    outcome = expifref("run", "--dataset", work.data, "--out", out, *options)
+    assert (outcome.code, outcome.err) == (0, "")
+    report = outcome.json
+    wanted = {
+        "model.safetensors",
+        "program.json",
+        "network.onnx",
+        "step.onnx",
+        "deployment.json",
+        "report.json",
+    }
+    assert wanted <= {path.name for path in out.iterdir()}
+    assert report["passed"] is True
+    assert {"float_accuracy", "program_accuracy", "prediction_agreement", "spike_difference"} <= set(report)
+    assert report["saturations"].keys() <= {
+        "layer0.rescale",
+        "layer0.sum",
+        "layer0.membrane",
+        "readout.rescale",
+        "readout",
+    }
+    executors = ["deployment", "onnxruntime", "onnxruntime-step", "onnx-reference"]
+    assert list(report["executors"]) == executors
+    for result in report["executors"].values():
+        assert result["neuron_steps"] > 0
+        assert result["differing_bits"] == 0
+    assert set(report["seconds"]) == {"train", "quantize", "export", "verify", "compare", "figure"}
+    assert load_deployment(out / "deployment.json").program == report["program"]

@@ -1,0 +1,105 @@
+"""`verify`: 0 when all executors agree, 1 when one bit differs anywhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from .conftest import Workspace
+from .edits import edit_json, flip_onnx
+from .shell import expifref, succeeds
+
+ALL = ["deployment", "onnxruntime", "onnxruntime-step", "onnx-reference"]
+FIELDS = {"samples", "neuron_steps", "values", "differing_bits", "first_difference"}
+
+
+def test_all_executors_agree(work: Workspace) -> None:
+    result = succeeds("verify", work.program, "--dataset", work.data, "--json").json
+    assert set(result) == {"passed", "executors", "golden_differences"}
+    assert result["passed"] is True
+    assert list(result["executors"]) == ALL
+    for entry in result["executors"].values():
+        assert set(entry) == FIELDS
+        assert (entry["samples"], entry["differing_bits"], entry["first_difference"]) == (12, 0, None)
+        assert entry["neuron_steps"] > 0
+
+
+def test_some_executors_and_exported_files(work: Workspace) -> None:
+    chosen = ["onnxruntime", str(work.onnx), str(work.step), str(work.deployment)]
+    options = [part for name in chosen for part in ("--executor", name)]
+    result = succeeds("verify", work.program, *options, "--samples", 3, "--json").json
+    assert list(result["executors"]) == chosen
+    assert {entry["samples"] for entry in result["executors"].values()} == {3}
+    table = succeeds("verify", work.program, "--executor", "deployment", "--samples", 3).out
+    assert table.splitlines()[0].rstrip() == "Every signal of every step against the emulator"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "layer0.weight",
+        "layer0.multiplier",
+        "layer0.threshold",
+        "layer0.growth.values",
+        "layer0.gain.values",
+        "readout.weight",
+        "readout.decay",
+    ],
+)
+def test_one_flipped_bit_of_an_onnx_file_fails(work: Workspace, tmp_path: Path, name: str) -> None:
+    path = flip_onnx(work.onnx, tmp_path / "flipped.onnx", name)
+    outcome = expifref("verify", work.program, "--executor", path, "--samples", 2, "--json")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert outcome.json["passed"] is False
+    entry = outcome.json["executors"][str(path)]
+    assert entry["differing_bits"] > 0
+    assert " must be " in entry["first_difference"]
+
+
+def flipped(work: Workspace, out: Path, place: str) -> Path:
+    """The deployment file with the lowest bit of the integer or hex word at `place` flipped."""
+    part = json.loads(work.deployment.read_text())
+    for key in place.split("."):
+        part = part[int(key)] if isinstance(part, list) else part[key]
+    value = part ^ 1 if isinstance(part, int) else f"{int(part, 16) ^ 1:0{len(part)}x}"
+    return edit_json(work.deployment, out, place, value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "cores.0.slices.0.weight_rows.0",
+        "cores.0.slices.0.constants.threshold.0",
+        "cores.0.slices.0.constants.reset.0",
+        "cores.0.slices.0.constants.refractory_steps.0",
+        "cores.0.slices.1.weight_rows.3",
+        "cores.0.slices.1.constants.decay.0",
+        "layers.0.neuron.growth.values.80",
+        "layers.0.neuron.gain.0.values.80",
+    ],
+)
+def test_one_flipped_bit_of_a_deployment_file_fails(work: Workspace, tmp_path: Path, place: str) -> None:
+    path = flipped(work, tmp_path / "flipped.json", place)
+    outcome = expifref("verify", work.program, "--executor", path, "--samples", 2)
+    assert (outcome.code, outcome.err) == (1, "")
+    assert f"{path.name}: " in outcome.out.replace(":\n", ": ")
+    assert " must be " in " ".join(outcome.out.split())
+
+
+@pytest.mark.parametrize("place", ["golden.signals.readout", "golden.signals.bogus"])
+def test_another_golden_trace_fails(work: Workspace, tmp_path: Path, place: str) -> None:
+    path = edit_json(work.program, tmp_path / "p.json", place, "0" * 64)
+    command = ("verify", path, "--executor", "deployment", "--samples", 2)
+    outcome = expifref(*command, "--json")
+    assert outcome.code == 1
+    assert outcome.json["passed"] is False
+    assert outcome.json["golden_differences"] == [place.rpartition(".")[2]]
+    assert "does not give the golden trace of the program: " in expifref(*command).out.replace("\n", " ")
+
+
+def test_the_file_of_another_program_fails(work: Workspace, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    succeeds("quantize", work.model, "--dataset", work.data, "--weight-bits", 5, "--out", other)
+    assert expifref("verify", other, "--executor", work.onnx, "--samples", 2).code == 1

@@ -1,0 +1,241 @@
+"""Program files: they come back as they were, and every cut or edit is refused."""
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from expifref.exceptions import FileFormatError, ParameterError
+from quantize.arrays import decode
+from quantize.emulator import Emulator
+from quantize.program_io import digest, load_program, program_from_json, program_to_json, save_program
+from quantize.sealed import canonical_digest
+from tests.networks import lowered, network
+from tests.programs import random_input, random_program
+
+Document = dict[str, Any]
+
+PROGRAM = lowered(network((4, 3, 2)))
+DOCUMENT = program_to_json(PROGRAM)
+
+
+def refusal(document: Document) -> str:
+    with pytest.raises(FileFormatError) as caught:
+        program_from_json(document, "`p.json`")
+    return str(caught.value)
+
+
+def edited(edit: Callable[[Document], Any], *, sealed: bool) -> Document:
+    document = copy.deepcopy(DOCUMENT)
+    edit(document)
+    if sealed:
+        document["digest"] = canonical_digest(document)
+    return document
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_program_comes_back_as_it_was(seed: int, tmp_path: Path) -> None:
+    program = random_program(seed)
+    path = tmp_path / "program.json"
+    save_program(program, path)
+    again = load_program(path)
+    assert digest(again) == digest(program) == json.loads(path.read_text())["digest"]
+    spikes = random_input(program, 6, 2, seed)
+    ours, theirs = Emulator(program).run(spikes).signals, Emulator(again).run(spikes).signals
+    for name, values in ours.items():
+        np.testing.assert_array_equal(values, theirs[name])
+
+
+def test_a_lowered_program_keeps_its_evidence(tmp_path: Path) -> None:
+    save_program(PROGRAM, tmp_path / "p.json")
+    again = load_program(tmp_path / "p.json")
+    assert again.evidence == PROGRAM.evidence
+    assert again.golden is not None
+    assert PROGRAM.golden is not None
+    assert again.golden.signals == PROGRAM.golden.signals
+
+
+def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    save_program(PROGRAM, path)
+    whole = path.read_bytes().rstrip()
+    for cut in [0, 1, 2, *range(3, len(whole), 97), len(whole) - 1]:
+        path.write_bytes(whole[:cut])
+        with pytest.raises(
+            FileFormatError, match="must hold one complete JSON object, but is cut or damaged"
+        ):
+            load_program(path)
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of a number or a text in a document."""
+    if isinstance(value, dict):
+        return [p for key, item in value.items() for p in places(item, (*path, key))]
+    if isinstance(value, list):
+        return [p for index, item in enumerate(value) for p in places(item, (*path, index))]
+    return [path] if isinstance(value, int | float | str) else []
+
+
+def test_every_edit_is_refused_by_the_digest() -> None:
+    body = {key: value for key, value in DOCUMENT.items() if key not in ("schema", "digest")}
+    found = [p for p in places(body) if p[:2] != ("evidence", "profile")]
+    assert len(found) > 200
+    for path in found:
+        document = copy.deepcopy(DOCUMENT)
+        owner = document
+        for step in path[:-1]:
+            owner = owner[step]
+        value = owner[path[-1]]
+        owner[path[-1]] = value + "x" if isinstance(value, str) else value + 1
+        actual = canonical_digest(document)
+        assert refusal(document) == (
+            f"`p.json` must have the digest {actual}, but states {DOCUMENT['digest']}: "
+            "it was edited or damaged; write it anew"
+        )
+
+
+def test_another_version_is_refused_by_both_names() -> None:
+    document = edited(lambda d: d.update(schema="expifref/program/2"), sealed=True)
+    assert refusal(document) == '`p.json` must have the schema `expifref/program/1`, not "expifref/program/2"'
+    assert refusal({}) == "`p.json` must have the schema `expifref/program/1`, not null"
+
+
+def dense(d: Document) -> Document:
+    found: Document = d["layers"][0]["dense"]
+    return found
+
+
+FIRST = "layers.0.SpikingLayer"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda d: d.update(extra=1), "`extra`: this key is not known"),
+        (lambda d: dense(d).update(extra=1), f"`{FIRST}.dense.extra`: this key is not known"),
+        (
+            lambda d: dense(d)["weight_format"].update(extra=1),
+            f"`{FIRST}.dense.weight_format.extra`: this key is not known",
+        ),
+        (
+            lambda d: dense(d)["weight_format"].update(bits=8.0),
+            f"`{FIRST}.dense.weight_format.bits`: Input should be a valid integer",
+        ),
+        (
+            lambda d: dense(d)["weight_format"].update(bits=True),
+            f"`{FIRST}.dense.weight_format.bits`: Input should be a valid integer",
+        ),
+        (
+            lambda d: d["layers"][0]["rescale"].update(bias=[0.0, 0, 0]),
+            f"`{FIRST}.rescale.bias`: a vector must be a list of integers",
+        ),
+        (
+            lambda d: d["layers"][0]["rescale"].update(bias=[2**63, 0, 0]),
+            f"`{FIRST}.rescale.bias`: a vector must hold integers that fit 64 bits",
+        ),
+        (
+            lambda d: dense(d)["weight"].update(shape=[4, 4]),
+            f"`{FIRST}.dense.weight`: base64 must hold [4, 4] elements of 1 bytes, not 12 bytes",
+        ),
+        (
+            lambda d: dense(d)["weight"].update(base64="!"),
+            f"`{FIRST}.dense.weight`: base64 must hold base64 text",
+        ),
+        (
+            lambda d: dense(d)["weight"].update(dtype="f4"),
+            f"`{FIRST}.dense.weight`: dtype must be one of i1, i2, i4, i8, not 'f4'",
+        ),
+    ],
+)
+def test_a_field_of_the_wrong_form_is_refused_even_when_sealed(
+    edit: Callable[[Document], Any], message: str
+) -> None:
+    assert refusal(edited(edit, sealed=True)) == f"`p.json` breaks its schema at {message}"
+
+
+def test_a_missing_field_is_refused_even_when_sealed() -> None:
+    message = refusal(edited(lambda d: d["input"].pop("bits"), sealed=True))
+    assert message == "`p.json` breaks its schema at `input.bits`: this key is missing"
+
+
+def test_a_sealed_program_without_meaning_is_refused() -> None:
+    document = edited(lambda d: d["layers"][0]["rescale"].update(shift=-1), sealed=True)
+    with pytest.raises(ParameterError) as caught:
+        program_from_json(document, "p")
+    assert str(caught.value) == "`layer0.rescale.shift` must lie in 0..62, not be -1"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_numbers_that_are_none_are_refused(number: float, tmp_path: Path) -> None:
+    document = edited(lambda d: d.update(dt_seconds=number), sealed=False)
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(FileFormatError) as caught:
+        load_program(path)
+    assert str(caught.value) == f"`{path}` must hold finite numbers, but has a NaN or an infinity"
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"[1, 2]", "must hold a JSON object, not a list"),
+        (b"\xff\xfe\x00", "must be a JSON file in UTF-8, but is not text"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "must hold one complete JSON object, but is cut or damaged"),
+    ],
+)
+def test_other_files_are_refused(content: bytes, rule: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError) as caught:
+        load_program(path)
+    assert str(caught.value) == f"`{path}` {rule}"
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError) as caught:
+        load_program(tmp_path / "none.json")
+    assert str(caught.value) == f"`{tmp_path / 'none.json'}` cannot be read: No such file or directory"
+
+
+def test_a_path_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    occupied = tmp_path / "taken.json"
+    occupied.mkdir()
+    with pytest.raises(FileFormatError) as caught:
+        save_program(PROGRAM, occupied)
+    assert (
+        str(caught.value) == f"`{occupied}` cannot be written: it is a folder, and must be the name of a file"
+    )
+    below_a_file = tmp_path / "file"
+    below_a_file.write_text("")
+    with pytest.raises(FileFormatError):
+        save_program(PROGRAM, below_a_file / "p.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.json"]
+
+
+def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "p.json"
+    save_program(PROGRAM, path)
+    before = path.read_bytes()
+
+    def full(_path: Path, _data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(FileFormatError) as caught:
+        save_program(random_program(0), path)
+    assert str(caught.value) == f"`{path}` cannot be written: No space left on device"
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == ["p.json"]
+
+
+def test_arrays_are_read_only() -> None:
+    array = decode([1, 2, 3])
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 5
+    with pytest.raises(ValueError, match="read-only"):
+        PROGRAM.layers[0].dense.weight[0, 0] = 5
