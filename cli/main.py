@@ -1,7 +1,7 @@
 """Entry point of the `expifref` command.
 
-Exit codes: 0 good, 1 a check failed, 2 bad input (one sentence on stderr), 130 interrupted. Nothing heavy is
-imported until a command runs, so that `--help` stays quick.
+Exit codes: 0 good, 1 a check failed, 2 bad input (one sentence on stderr), 130 interrupted, 141 when the
+reader of stdout is gone. Nothing heavy is imported until a command runs, so that `--help` stays quick.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import typer
 from expifref.exceptions import ExpifrefError
 
 from . import compare, emulate, export, profiles, quantize, run, train, verify
+from .output import INTERRUPTED
 
 __all__ = ["app", "main"]
 
-_BAD_INPUT, _INTERRUPTED = 2, 130
+_BAD_INPUT, _INTERRUPTED, _BROKEN_PIPE = 2, INTERRUPTED, 141
 
 _UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 """What the parser raises for a bad command line; typer exports only its subclass."""
@@ -71,6 +72,8 @@ def _run() -> int:
         return _fail(_usage(error), _BAD_INPUT)
     except MemoryError as error:
         return _fail(f"there is not enough memory: {error}", _BAD_INPUT)
+    except SystemExit:  # how typer and rich end when nobody reads stdout any more
+        return _BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:

@@ -12,7 +12,11 @@ from typing import Any, Protocol
 
 import typer
 
-__all__ = ["Bar", "print_json", "print_table", "print_text", "progress_bar", "rounded"]
+__all__ = ["INTERRUPTED", "Bar", "print_json", "print_table", "print_text", "progress_bar", "rounded"]
+
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 class Bar(Protocol):

@@ -17,7 +17,7 @@ from .compare import summarize as summarize_comparison
 from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, WeightBits
 from .output import print_json, print_table, print_text
 from .quantize import lower_network
-from .train import EncoderName, Epochs, Hidden, architecture, train_network
+from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
 from .verify import print_result, summarize, verify_program
 
 _FILES = {"onnx": "network.onnx", "onnx-step": "step.onnx", "json": "deployment.json"}
@@ -57,6 +57,7 @@ def run(
     with watch.stage("train"):
         network = architecture(data, hidden, None, None, encoder, None)
         trained = train_network(data, network, out / "model.safetensors", epochs, seed, False, {})
+    stop_if_interrupted(trained)
     description = trained.description
     with watch.stage("quantize"):
         program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DataDir, Dataset, Json, Seed
-from .output import print_json, print_table, rounded
+from .output import INTERRUPTED, print_json, print_table, rounded
 
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
@@ -63,8 +63,15 @@ def train(
     summary: dict[str, Any] = {"model": str(out), "stopped": result.stopped, **result.metrics}
     if json:
         print_json(summary)
-        return
-    print_table("Training", [[key.replace("_", " "), rounded(value)] for key, value in summary.items()])
+    else:
+        print_table("Training", [[key.replace("_", " "), rounded(value)] for key, value in summary.items()])
+    stop_if_interrupted(result)
+
+
+def stop_if_interrupted(result: TrainingResult) -> None:
+    """Exit as interrupted, so that no later step goes on with half a training."""
+    if result.stopped == "interrupted":
+        raise typer.Exit(INTERRUPTED)
 
 
 def architecture(

@@ -1,6 +1,6 @@
 """The float world: the ExpIFRef neuron, networks of it, training, and their description for lowering.
 
-Importing this package imports no JAX. Names that need it are loaded when they are first used.
+Importing this package imports neither JAX nor NumPy. Names are loaded when they are first used.
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .description import (
-    Description,
-    LayerDescription,
-    NeuronParameters,
-    ReadoutDescription,
-    SpikingDescription,
-)
-from .encoders import encode
 from .exceptions import ExpifrefError
 
 if TYPE_CHECKING:
     from .checkpoint import load_model, read_description, save_description, save_model
     from .data import load as load_dataset
+    from .description import (
+        Description,
+        LayerDescription,
+        NeuronParameters,
+        ReadoutDescription,
+        SpikingDescription,
+    )
+    from .encoders import encode
     from .gradient import GradientRules
     from .importer import describe
     from .neuron import ExpIFRef
@@ -49,11 +49,17 @@ __all__ = [
 ]
 
 _LATE = {
+    "Description": ("description", "Description"),
     "ExpIFRef": ("neuron", "ExpIFRef"),
     "ExponentialSynapse": ("synapse", "ExponentialSynapse"),
     "GradientRules": ("gradient", "GradientRules"),
+    "LayerDescription": ("description", "LayerDescription"),
     "LeakyReadout": ("synapse", "LeakyReadout"),
+    "NeuronParameters": ("description", "NeuronParameters"),
+    "ReadoutDescription": ("description", "ReadoutDescription"),
+    "SpikingDescription": ("description", "SpikingDescription"),
     "describe": ("importer", "describe"),
+    "encode": ("encoders", "encode"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),
     "read_description": ("checkpoint", "read_description"),

@@ -57,6 +57,11 @@ def test_import_is_light(module: str) -> None:
     assert loaded_by(f"import {module}") == []
 
 
+@pytest.mark.parametrize("module", ["cli.main", "hw_profiles"])
+def test_import_needs_no_numbers(module: str) -> None:
+    assert loaded_by(f"import sys, {module}; assert 'numpy' not in sys.modules") == []
+
+
 def test_the_check_can_fail() -> None:
     assert loaded_by("import optax") == ["jax", "optax"]
     assert "brainstate" in loaded_by("import expifref; expifref.ExpIFRef")

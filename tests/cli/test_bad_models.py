@@ -201,8 +201,9 @@ def own_profile(folder: Path, part: str, limit: str, value: object) -> Path:
         (
             "neurons_per_core",
             4,
-            "`own` has room for 4 neurons and unknown memory on 1 core, but the network has 11 neurons and needs "
-            "N bytes; it ran out at `hidden0`: use fewer weight bits, fewer neurons or a larger device",
+            "`own` has room for 4 neurons and unknown memory on 1 core, but the network has 11 neurons "
+            "and needs N bytes; it ran out at `hidden0`: "
+            "use fewer weight bits, fewer neurons or a larger device",
         ),
         ("fan_in", 5, "`own` allows a fan-in of 5, but `hidden0` has 6"),
         (

@@ -10,6 +10,8 @@ from unittest import mock
 
 import pytest
 
+from expifref.checkpoint import read_model
+
 from .conftest import Workspace
 from .shell import expifref, refused, succeeds
 
@@ -166,6 +168,29 @@ def test_interrupted(work: Workspace, tmp_path: Path) -> None:
         outcome = expifref("quantize", work.model, "--dataset", work.data, "--out", tmp_path / "p.json")
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "expifref: interrupted\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["train", "run"])
+def test_interrupted_training_keeps_the_last_epoch(work: Workspace, tmp_path: Path, command: str) -> None:
+    out = tmp_path / "m.safetensors" if command == "train" else tmp_path
+    options = ("--dataset", work.data, "--hidden", 3, "--epochs", 5, "--out", out)
+    with mock.patch("expifref.progress.ProgressBar.epoch", side_effect=KeyboardInterrupt):
+        outcome = expifref(command, *options)
+    assert outcome.code == 130
+    assert outcome.err.startswith("interrupted: the network after epoch 1 is kept; ")
+    assert outcome.err.endswith("\nexpifref: interrupted\n")
+    (model,) = tmp_path.glob("*.safetensors")
+    assert read_model(model).metrics["epochs"] == 1
+    assert {path.name for path in tmp_path.iterdir()} == {model.name, f"{model.name}.resume"}
+
+
+def test_nobody_reads_stdout() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [str(SCRIPT), "profiles", "list", "--json"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_a_defect_is_not_hidden(work: Workspace) -> None:
