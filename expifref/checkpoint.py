@@ -44,6 +44,7 @@ __all__ = [
 _FORMAT = "expifref-model"
 _VERSION = 1
 _UNITS = "SI"
+_LARGEST = 1e60  # products of larger numbers leave float64
 _SPIKING, _READOUT = "spiking", "readout"
 _NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
 
@@ -138,6 +139,7 @@ def check_description(description: Description) -> None:
         _check_shapes(layer, width)
         for name, values in _layer_tensors(layer).items():
             _check(name, values, np.isfinite(values), "finite")
+            _check(name, values, np.abs(values) <= _LARGEST, f"at most {_LARGEST:g} in magnitude")
         width = layer.weight.shape[1]
         tau = _tau(layer)
         if tau is not None:

@@ -48,11 +48,14 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
         ) from None
     except OSError as error:
         raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
+    if any(not isinstance(entry.name, str) for entry in [*model.graph.input, *model.graph.output]):
+        raise FileFormatError(f"{place} must be a valid ONNX model, but is not: a name is not text")
     if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
         raise FileFormatError(f"{place} must hold its own weights, but refers to other files")
     try:
         onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
+    # UnicodeDecodeError: a name or a message about one is not text.
+    except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
         raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {reason}") from None
     return model
@@ -201,8 +204,33 @@ def _session(model: onnx.ModelProto, backend: str, threads: int) -> _Call:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    # ONNX Runtime's errors have no common base, and names that are not text break their translation.
+    failures: tuple[type[Exception], ...] = (*_runtime_errors(), UnicodeDecodeError)
+    try:
+        session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except failures as error:
+        raise _unusable(error) from None
+
+    def call(outputs: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        try:
+            results: list[NDArray[Any]] = session.run(outputs, feeds)
+        except failures as error:
+            raise _unusable(error) from None
+        return results
+
+    return call
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return tuple(
+        kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)
     )
-    run: _Call = session.run
-    return run
+
+
+def _unusable(error: Exception) -> FileFormatError:
+    reason = str(error).strip().splitlines()[0]
+    return FileFormatError(f"the ONNX model must run in ONNX Runtime, but does not: {reason}")

@@ -128,7 +128,8 @@ def _codes(v: Floats, n: NeuronParameters, fmt: Format) -> NDArray[np.int64]:
 
 def _fraction_bits(bits: int, low: float, high: float) -> int:
     """Fraction bits of the finest signed format that holds `low` and, to an LSB, `high`."""
-    reach = max(-low, high, 2.0**-8)
+    # Beyond 2**900 no width helps; infinity has no logarithm.
+    reach = min(max(-low, high, 2.0**-8), 2.0**900)
     return bits - 1 - math.ceil(math.log2(reach))
 
 

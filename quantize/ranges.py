@@ -36,6 +36,10 @@ class Interval(NamedTuple):
         """Whether every value is representable."""
         return fmt.lo <= self.lo and self.hi <= fmt.hi
 
+    def rounded(self, shift: int) -> Interval:
+        """With the constant that a rounding mode may add before the right shift (spec 2)."""
+        return Interval(self.lo, self.hi + (1 << shift) - 1) if shift > 0 else self
+
     def shifted(self, shift: int, site: Quantizer) -> Interval:
         """After `round_shift`, which is monotone in every mode."""
         return Interval(
@@ -105,14 +109,16 @@ def _layer(prefix: str, layer: SpikingLayer | ReadoutLayer, hi: int) -> list[Sit
             f"but its format has {layer.dense.accumulator.bits} bits"
         )
     rescale = layer.rescale
-    products = [
-        Interval(column.lo * m + b, column.hi * m + b)
-        for column, m, b in zip(columns, rescale.multiplier.tolist(), rescale.bias.tolist(), strict=True)
+    scaled = [
+        Interval(column.lo * m, column.hi * m)
+        for column, m in zip(columns, rescale.multiplier.tolist(), strict=True)
     ]
+    products = [Interval(x.lo + b, x.hi + b) for x, b in zip(scaled, rescale.bias.tolist(), strict=True)]
+    formed = _hull([*scaled, *(x.rounded(rescale.shift) for x in products)])
     q = [p.shifted(rescale.shift, rescale.site) for p in products]
     sites = [
         SiteProof(f"{prefix}.accumulator", hull, False),
-        SiteProof(f"{prefix}.product", _hull(products), False),
+        SiteProof(f"{prefix}.product", formed, False),
         _site(f"{prefix}.rescale", q, rescale.site),
     ]
     q = [x.overflowed(rescale.site) for x in q]
@@ -124,9 +130,10 @@ def _layer(prefix: str, layer: SpikingLayer | ReadoutLayer, hi: int) -> list[Sit
         sites += _filter(f"{prefix}.filter", part.filter, q)
         fmt = part.filter.site.format
         offset = [Interval(fmt.lo + c, fmt.hi + c) for c in part.offset.tolist()]
-        shifted = [x.shifted(fmt.frac - part.drive.format.frac, part.drive) for x in offset]
+        dropped = fmt.frac - part.drive.format.frac
+        shifted = [x.shifted(dropped, part.drive) for x in offset]
         sites += [
-            SiteProof(f"{prefix}.offset", _hull(offset), False),
+            SiteProof(f"{prefix}.offset", _hull(offset).rounded(dropped), False),
             _site(f"{prefix}.drive", shifted, part.drive),
         ]
         drive = [x.overflowed(part.drive) for x in shifted]
@@ -154,7 +161,7 @@ def _filter(name: str, part: Filter, q: list[Interval]) -> list[SiteProof]:
             "use SAT or more filter bits"
         )
     return [
-        SiteProof(f"{name}.leak", Interval(fmt.lo * top, fmt.hi * top), False),
+        SiteProof(f"{name}.leak", Interval(fmt.lo * top, fmt.hi * top).rounded(part.shift), False),
         SiteProof(name, update, not settled),
     ]
 
@@ -193,11 +200,12 @@ def _neuron(prefix: str, n: NeuronUpdate, drive: Interval) -> list[SiteProof]:
     return [
         SiteProof(
             f"{prefix}.interpolation",
-            Interval(-(steepest << n.domain.shift), steepest << n.domain.shift),
+            Interval(-(steepest << n.domain.shift), steepest << n.domain.shift).rounded(n.domain.shift),
             False,
         ),
+        SiteProof(f"{prefix}.growth", Interval(growth.lo * scale, growth.hi * scale), False),
         _site(f"{prefix}.sum", [total], n.sum),
-        SiteProof(f"{prefix}.gain_product", product, False),
+        SiteProof(f"{prefix}.gain_product", product.rounded(n.gain[0].format.frac), False),
         SiteProof(f"{prefix}.membrane", candidate, lowest < fmt.lo),
     ]
 

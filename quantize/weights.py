@@ -20,6 +20,8 @@ __all__ = ["lower_weights"]
 Floats = NDArray[np.float64]
 
 _MAX_SHIFT = 40
+_NOTHING = 2.0**-500
+"""Weights below this are 0: the scale of a channel of subnormal numbers has no inverse."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def lower_weights(
         RangeError: the accumulator or the rescaled product cannot fit the profile's words.
     """
     codes = weight * 2.0**target.frac
+    codes = np.where(np.abs(codes) < _NOTHING, 0.0, codes)
     top = (1 << (arithmetic.weight_bits - 1)) - 1
     by_shift = arithmetic.rescale.kind == "shift"
     scaled = _power_of_two(codes, top, arithmetic.rescale.multiplier_bits) if by_shift else _free(codes, top)

@@ -101,6 +101,15 @@ def test_junk_as_onnx_executor(work: Workspace, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("old", [b"layer0.weight", b"spikes", b"Clip"])
+def test_damaged_names_in_an_onnx_file(work: Workspace, tmp_path: Path, old: bytes) -> None:
+    bad = tmp_path / "x.onnx"
+    bad.write_bytes(work.onnx.read_bytes().replace(old, b"\xff" + old[1:], 1))
+    assert "the ONNX model must " in refused(tmp_path, "verify", work.program, "--executor", bad).replace(
+        f"`{bad}`", "the ONNX model"
+    )
+
+
 def test_files_in_the_wrong_place(work: Workspace, tmp_path: Path, out: Path) -> None:
     def message(slot: str, bad: Path) -> str:
         return refused(tmp_path, *SLOTS[slot](work, bad, out))
