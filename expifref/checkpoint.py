@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .architecture import Architecture, NeuronSettings
+from .checks import check_description
 from .description import (
     Description,
     LayerDescription,
@@ -24,8 +25,7 @@ from .description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from .encoders import MAX_STEPS, get_encoder
-from .exceptions import FileFormatError, ParameterError
+from .exceptions import FileFormatError
 from .tensor_files import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ModelFile",
-    "check_description",
     "load_model",
     "read_description",
     "read_model",
@@ -44,7 +43,6 @@ __all__ = [
 _FORMAT = "expifref-model"
 _VERSION = 1
 _UNITS = "SI"
-_LARGEST = 1e60  # products of larger numbers leave float64
 _SPIKING, _READOUT = "spiking", "readout"
 _NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
 
@@ -120,59 +118,6 @@ def load_model(path: Path) -> SpikingNetwork:
     from .networks import SpikingNetwork
 
     return SpikingNetwork(read_description(path))
-
-
-def check_description(description: Description) -> None:
-    """Raise ParameterError unless every number of `description` obeys its rule, and the shapes fit."""
-    get_encoder(description.encoder)
-    if not (0 < description.dt < np.inf and description.steps >= 1):
-        raise ParameterError(
-            f"`dt` must be above 0 s and `steps` at least 1, not {description.dt} s and {description.steps}"
-        )
-    if description.steps > MAX_STEPS:
-        raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {description.steps}")
-    names = [layer.name for layer in description.layers]
-    if not names or len(set(names)) != len(names):
-        raise ParameterError(f"a network must have layers with different names, not {names}")
-    width = description.inputs
-    for layer in description.layers:
-        _check_shapes(layer, width)
-        for name, values in _layer_tensors(layer).items():
-            _check(name, values, np.isfinite(values), "finite")
-            _check(name, values, np.abs(values) <= _LARGEST, f"at most {_LARGEST:g} in magnitude")
-        width = layer.weight.shape[1]
-        tau = _tau(layer)
-        if tau is not None:
-            _check(f"{layer.name}.tau", tau, tau > 0, "above 0 s")
-        if isinstance(layer, SpikingDescription):
-            _check_neuron(layer)
-
-
-def _check_neuron(layer: SpikingDescription) -> None:
-    n, prefix = layer.neuron, f"{layer.name}.neuron"
-    _check(f"{prefix}.tau", n.tau, n.tau > 0, "above 0 s")
-    _check(f"{prefix}.delta_t", n.delta_t, n.delta_t > 0, "above 0 V")
-    _check(f"{prefix}.tau_ref", n.tau_ref, n.tau_ref >= 0, "at least 0 s")
-    for name in ("v_reset", "v_t", "v_initial"):
-        values = getattr(n, name)
-        _check(f"{prefix}.{name}", values, values < n.v_th, "below `v_th`")
-
-
-def _check_shapes(layer: LayerDescription, inputs: int) -> None:
-    if layer.weight.ndim != 2 or layer.weight.shape[0] != inputs:
-        raise ParameterError(
-            f"`{layer.name}.weight` must have the shape [{inputs}, neurons], not {list(layer.weight.shape)}"
-        )
-    neurons = layer.weight.shape[1]
-    for name, values in _layer_tensors(layer).items():
-        if name != f"{layer.name}.weight" and values.shape != (neurons,):
-            raise ParameterError(f"`{name}` must have the shape [{neurons}], not {list(values.shape)}")
-
-
-def _check(name: str, values: NDArray[np.float64], allowed: NDArray[np.bool_], rule: str) -> None:
-    if not allowed.all():
-        index = tuple(np.argwhere(~allowed)[0].tolist())
-        raise ParameterError(f"`{name}` must be {rule}, not {values[index]:g} at {list(index)}")
 
 
 def _kind(layer: LayerDescription) -> str:

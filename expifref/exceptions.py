@@ -8,7 +8,8 @@
     ├── ProfileError             a hardware profile is unknown or inconsistent
     ├── CapacityError            the network does not fit the device
     ├── RangeError               a width cannot be proven large enough
-    └── MissingToolError         an optional library or external tool is not there
+    ├── MissingToolError         an optional library or external tool is not there
+    └── ToolError                an external tool failed
 
 A message is one sentence a user can act on: what must hold, what was found, what to do.
 The command line turns every `ExpifrefError` into that sentence on stderr and exit code 2.
@@ -23,6 +24,7 @@ __all__ = [
     "ParameterError",
     "ProfileError",
     "RangeError",
+    "ToolError",
     "UnsupportedError",
 ]
 
@@ -61,3 +63,7 @@ class RangeError(ExpifrefError):
 
 class MissingToolError(ExpifrefError):
     """An optional library or external tool is not there."""
+
+
+class ToolError(ExpifrefError):
+    """An external tool ended with an error, or not in time."""

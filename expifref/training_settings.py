@@ -21,8 +21,8 @@ class TrainingSettings:
     seed: int = 0
     rate_penalty: float = 0.0  # weight of the penalty on neurons that fire above `rate_limit`
     rate_limit: float = 150.0  # Hz
-    drive_penalty: float = 1.0  # weight of the penalty on drives beyond `drive_limit`
-    drive_limit: float = 12.0  # |R I| in units of delta_T; 12 delta_T are 42 mV at the defaults
+    drive_penalty: float = 0.1  # weight of the penalty on drives beyond `drive_limit`
+    drive_limit: float = 32.0  # |R I| in units of delta_T
     target_accuracy: float | None = None  # stop once the held-out samples reach it
     patience: int | None = None  # stop after so many epochs without a better held-out accuracy
     held_out_share: float = 0.1  # of the training samples; used only with an early stop

@@ -16,7 +16,7 @@ from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 
 from .arrays import frozen
 from .calibration import Calibration, LayerRange
-from .checks import check_description
+from .checks import check_lowerable
 from .formats import Format, Overflow, Quantizer, Rounding
 from .golden import record
 from .lower_neuron import lower_neuron, membrane_format, normalized_offset
@@ -61,7 +61,7 @@ def lower(
         CapacityError: the device refuses ExpIFRef neurons or the network does not fit it.
         RangeError: a width of the profile is too small, or dt too large for its tables.
     """
-    check_description(description)
+    check_lowerable(description)
     arithmetic = check_arithmetic(profile, options or LoweringOptions())
     port = _input_port(description, arithmetic)
     layers: list[Layer] = []

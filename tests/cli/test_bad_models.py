@@ -36,32 +36,44 @@ def lowered(work: Workspace, folder: Path, bad: Path, *options: object) -> str:
 
 
 VALUES: dict[str, tuple[str, float, str]] = {
-    "nan weight": ("hidden0.weight", np.nan, "`hidden0.weight` must be finite, not nan at [0, 0]"),
-    "infinite weight": ("readout.weight", np.inf, "`readout.weight` must be finite, not inf at [0, 0]"),
-    "infinite bias": ("hidden0.bias", -np.inf, "`hidden0.bias` must be finite, not -inf at [0]"),
+    "nan weight": (
+        "hidden0.weight",
+        np.nan,
+        "`hidden0.weight` must be finite, but 1 of 48 values are NaN or infinite",
+    ),
+    "infinite weight": (
+        "readout.weight",
+        np.inf,
+        "`readout.weight` must be finite, but 1 of 24 values are NaN or infinite",
+    ),
+    "infinite bias": (
+        "hidden0.bias",
+        -np.inf,
+        "`hidden0.bias` must be finite, but 1 of 8 values are NaN or infinite",
+    ),
     "huge weight": (
         "hidden0.weight",
         1e30,
         "`hidden0` must be rescaled by a multiplier below 65536, but needs 5.68e+29: "
         "use more weight bits or a profile with wider products",
     ),
-    "tau 0": ("hidden0.neuron.tau", 0, "`hidden0.neuron.tau` must be above 0 s, not 0 at [0]"),
-    "tau -1": ("hidden0.neuron.tau", -1, "`hidden0.neuron.tau` must be above 0 s, not -1 at [0]"),
+    "tau 0": ("hidden0.neuron.tau", 0, "`hidden0.tau` must be above 0 ms, not 0 ms"),
+    "tau -1": ("hidden0.neuron.tau", -1, "`hidden0.tau` must be above 0 ms, not -1000 ms"),
     "tiny tau": (
         "hidden0.neuron.tau",
         1e-300,
         "`dt` must be at most 100 times `hidden0.tau`, which is 1e-297 ms, not 1 ms: train with a smaller dt",
     ),
-    "delta_T 0": ("hidden0.neuron.delta_t", 0, "`hidden0.neuron.delta_t` must be above 0 V, not 0 at [0]"),
-    "delta_T -1": ("hidden0.neuron.delta_t", -1, "`hidden0.neuron.delta_t` must be above 0 V, not -1 at [0]"),
-    "tau_ref": ("hidden0.neuron.tau_ref", -1, "`hidden0.neuron.tau_ref` must be at least 0 s, not -1 at [0]"),
+    "delta_T 0": ("hidden0.neuron.delta_t", 0, "`hidden0.delta_T` must be above 0 mV, not 0 mV"),
+    "delta_T -1": ("hidden0.neuron.delta_t", -1, "`hidden0.delta_T` must be above 0 mV, not -1000 mV"),
+    "tau_ref": ("hidden0.neuron.tau_ref", -1, "`hidden0.tau_ref` must be at least 0 ms, not -1000 ms"),
     "long tau_ref": (
         "hidden0.neuron.tau_ref",
         1e30,
         "`tau_ref` must be at most 2147483647 steps of `dt`, not 1e+33",
     ),
-    "R": ("hidden0.neuron.resistance", -2, "`hidden0.R` must be finite and above 0 ohm, not -2 ohm"),
-    "V_reset": ("hidden0.neuron.v_reset", 0, "`hidden0.neuron.v_reset` must be below `v_th`, not 0 at [0]"),
+    "R": ("hidden0.neuron.resistance", -2, "`hidden0.R` must be above 0 ohm, not -2 ohm"),
+    "V_reset": ("hidden0.neuron.v_reset", 0, "`hidden0.V_reset` must be below V_th, not 0 mV"),
     "far V_th": (
         "hidden0.neuron.v_th",
         1e10,
@@ -70,12 +82,12 @@ VALUES: dict[str, tuple[str, float, str]] = {
     "far V_rest": (
         "hidden0.neuron.v_rest",
         -1e300,
-        "`hidden0.neuron.v_rest` must be at most 1e+60 in magnitude, not -1e+300 at [0]",
+        "`hidden0.V_rest` must be at most 1e+63 mV in magnitude, not -1e+303 mV",
     ),
     "largest weight": (
         "hidden0.weight",
         1e307,
-        "`hidden0.weight` must be at most 1e+60 in magnitude, not 1e+307 at [0, 0]",
+        "`hidden0.weight` must be at most 1e+60 in magnitude, not 1e+307",
     ),
     "long readout": (
         "readout.tau",
@@ -103,19 +115,19 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "no version": ({"version": None}, VERSION.replace("{found}", "null")),
     "units": ({"units": "mV"}, DAMAGED),
     "dt text": ({"dt": "fast"}, DAMAGED),
-    "dt 0": ({"dt": 0}, "`dt` must be above 0 s and `steps` at least 1, not 0.0 s and 10"),
-    "dt nan": ({"dt": np.nan}, "`dt` must be above 0 s and `steps` at least 1, not nan s and 10"),
+    "dt 0": ({"dt": 0}, "`dt` must be finite and above 0 ms, not 0 ms"),
+    "dt nan": ({"dt": np.nan}, "`dt` must be finite and above 0 ms, not nan ms"),
     "long dt": (
         {"dt": 1e300},
         "`dt` must be at most 100 times `hidden0.tau`, which is 10 ms, not 1e+303 ms: "
         "train with a smaller dt",
     ),
     "short dt": ({"dt": 1e-300}, "`tau_ref` must be at most 2147483647 steps of `dt`, not 1.7e+297"),
-    "steps": ({"steps": 10**30}, f"`steps` must be at most 1000000, not {10**30}"),
+    "steps": ({"steps": 10**30}, f"`steps` must be 1 to 1000000, not {10**30}"),
     "half steps": ({"steps": 2.5}, DAMAGED),
     "encoder": ({"encoder": "poisson"}, "the encoder must be one of rate, latency, current, not 'poisson'"),
-    "inputs": ({"inputs": 7}, "`hidden0.weight` must have the shape [7, neurons], not [6, 8]"),
-    "layers": ({"layers": []}, "a network must have layers with different names, not []"),
+    "inputs": ({"inputs": 7}, "`hidden0.weight` must have 7 inputs, not the shape [6, 8]"),
+    "layers": ({"layers": []}, "a network must have at least one layer, and this one has none"),
     "kind": (
         {"layers": [{"name": "hidden0", "kind": "conv", "filtered": False}]},
         "layer `hidden0` of a model file must be spiking or readout, not conv",

@@ -151,12 +151,12 @@ def test_the_same_model_gives_the_same_bytes(model_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("hidden0.weight", np.nan, "`hidden0.weight` must be finite, not nan at [0, 1]"),
-        ("readout.bias", np.inf, "`readout.bias` must be finite, not inf at [1]"),
-        ("hidden1.neuron.tau", 0.0, "`hidden1.neuron.tau` must be above 0 s, not 0 at [1]"),
-        ("hidden1.neuron.delta_t", -1.0, "`hidden1.neuron.delta_t` must be above 0 V, not -1 at [1]"),
-        ("hidden0.neuron.v_reset", 1.0, "`hidden0.neuron.v_reset` must be below `v_th`, not 1 at [1]"),
-        ("hidden0.tau", -1.0, "`hidden0.tau` must be above 0 s, not -1 at [1]"),
+        ("hidden0.weight", np.nan, "`hidden0.weight` must be finite, but 1 of 24 values are NaN or infinite"),
+        ("readout.bias", np.inf, "`readout.bias` must be finite, but 1 of 3 values are NaN or infinite"),
+        ("hidden1.neuron.tau", 0.0, "`hidden1.tau` must be above 0 ms, not 0 ms"),
+        ("hidden1.neuron.delta_t", -1.0, "`hidden1.delta_T` must be above 0 mV, not -1000 mV"),
+        ("hidden0.neuron.v_reset", 1.0, "`hidden0.V_reset` must be below V_th, not 1000 mV"),
+        ("hidden0.tau", -1.0, "`hidden0.tau_synapse` must be above 0 ms, not -1000 ms"),
     ],
 )
 def test_bad_values(model_path: Path, name: str, value: float, message: str) -> None:
@@ -172,18 +172,18 @@ def test_bad_shapes(model_path: Path) -> None:
     rewrite(model_path, {"hidden1.weight": np.zeros((5, 5))}, {})
     with pytest.raises(ParameterError) as caught:
         read_model(model_path)
-    assert str(caught.value) == "`hidden1.weight` must have the shape [6, neurons], not [5, 5]"
+    assert str(caught.value) == "`hidden1.weight` must have 6 inputs, not the shape [5, 5]"
 
 
 def test_nothing_bad_is_written(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     good = initial_description(SMALL)
-    with pytest.raises(ParameterError, match="`steps` at least 1"):
+    with pytest.raises(ParameterError, match="`steps` must be 1 to 1000000, not 0"):
         save_description(path, replace(good, steps=0))
     first = good.layers[0]
-    with pytest.raises(ParameterError, match="layers with different names, not"):
+    with pytest.raises(ParameterError, match="the layers of a network must have different names, not"):
         save_description(path, replace(good, layers=(first, first)))
     with pytest.raises(ParameterError) as caught:
         save_description(path, replace(good, layers=(replace(first, bias=np.array(0.0)),)))
-    assert str(caught.value) == "`hidden0.bias` must have the shape [6], not []"
+    assert str(caught.value) == "`hidden0.bias` must have 6 values, not the shape []"
     assert not path.exists()

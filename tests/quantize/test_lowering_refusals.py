@@ -79,11 +79,11 @@ def test_weights_that_are_not_finite_are_refused(value: float) -> None:
     [
         ({"tau": 0.0}, "`hidden0.tau` must be above 0 ms, not 0 ms"),
         ({"tau": -5e-3}, "`hidden0.tau` must be above 0 ms, not -5 ms"),
-        ({"tau": np.nan}, "`hidden0.tau` must be above 0 ms, not nan ms"),
+        ({"tau": np.nan}, "`hidden0.tau` must be finite, not nan ms"),
         ({"tau_ref": -1.7e-3}, "`hidden0.tau_ref` must be at least 0 ms, not -1.7 ms"),
         ({"delta_t": 0.0}, "`hidden0.delta_T` must be above 0 mV, not 0 mV"),
         ({"delta_t": -3.48e-3}, "`hidden0.delta_T` must be above 0 mV, not -3.48 mV"),
-        ({"resistance": 0.0}, "`hidden0.R` must be finite and above 0 ohm, not 0 ohm"),
+        ({"resistance": 0.0}, "`hidden0.R` must be above 0 ohm, not 0 ohm"),
         ({"v_th": np.inf}, "`hidden0.V_th` must be finite, not inf mV"),
         ({"v_initial": np.nan}, "`hidden0.V_initial` must be finite, not nan mV"),
         ({"v_reset": -30e-3}, "`hidden0.V_reset` must be below V_th, not -30 mV"),

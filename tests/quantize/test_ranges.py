@@ -185,7 +185,7 @@ def test_62_bits_are_the_limit_whatever_the_profile_allows() -> None:
     rescale = replace(layer.rescale, multiplier=frozen([1 << 34]), bias=frozen([0]), shift=50)
     wide = replace(program, layers=(replace(layer, dense=dense, rescale=rescale),))
     assert refusal(wide, 64) == (
-        f"`readout.product` must fit 62 bits, but 0..{1 << 61} needs 63: "
+        f"`readout.product` must fit 62 bits, but 0..{(1 << 61) + (1 << 50) - 1} needs 63: "
         "use fewer weight, multiplier, table or filter bits"
     )
 

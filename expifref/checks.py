@@ -1,0 +1,104 @@
+"""What must hold of every number in a network description, wherever it comes from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from .encoders import MAX_STEPS, get_encoder
+from .exceptions import ParameterError
+
+__all__ = ["check_description"]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+_LARGEST = 1e60  # products of larger numbers leave float64
+_MOST_STEEP = 700  # exp of it is the largest that float64 holds
+
+
+def check_description(description: Description) -> None:
+    """Raise ParameterError naming the first value that breaks its rule."""
+    get_encoder(description.encoder)
+    if not 0 < description.dt < math.inf:
+        raise ParameterError(f"`dt` must be finite and above 0 ms, not {description.dt * 1e3:g} ms")
+    if not 1 <= description.steps <= MAX_STEPS:
+        raise ParameterError(f"`steps` must be 1 to {MAX_STEPS}, not {description.steps}")
+    names = [layer.name for layer in description.layers]
+    if not names:
+        raise ParameterError("a network must have at least one layer, and this one has none")
+    if len(set(names)) != len(names):
+        raise ParameterError(f"the layers of a network must have different names, not {names}")
+    width = description.inputs
+    for layer in description.layers:
+        if layer.weight.ndim != 2 or layer.weight.shape[0] != width or 0 in layer.weight.shape:
+            raise ParameterError(
+                f"`{layer.name}.weight` must have {width} inputs, not the shape {list(layer.weight.shape)}"
+            )
+        _check_layer(layer)
+        width = layer.weight.shape[1]
+
+
+def _check_layer(layer: LayerDescription) -> None:
+    spiking = isinstance(layer, SpikingDescription)
+    tau = layer.tau_synapse if isinstance(layer, SpikingDescription) else layer.tau
+    _check_shapes(layer, tau)
+    for name, values in (("weight", layer.weight), ("bias", layer.bias)):
+        _check_finite(f"{layer.name}.{name}", values)
+    if tau is not None:
+        _require(layer.name, "tau_synapse" if spiking else "tau", "above 0 ms", tau, tau > 0, 1e3, "ms")
+    if isinstance(layer, SpikingDescription):
+        _check_neuron(layer.name, layer.neuron)
+
+
+def _check_shapes(layer: LayerDescription, tau: Floats | None) -> None:
+    vectors = {"bias": layer.bias} | ({} if tau is None else {"tau": tau})
+    if isinstance(layer, SpikingDescription):
+        vectors |= {f"neuron.{f.name}": getattr(layer.neuron, f.name) for f in fields(layer.neuron)}
+    for name, values in vectors.items():
+        if values.shape != layer.weight.shape[1:]:
+            raise ParameterError(
+                f"`{layer.name}.{name}` must have {layer.weight.shape[1]} values, "
+                f"not the shape {list(values.shape)}"
+            )
+
+
+def _check_finite(name: str, values: Floats) -> None:
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    if bad:
+        raise ParameterError(
+            f"`{name}` must be finite, but {bad} of {values.size} values are NaN or infinite"
+        )
+    largest = float(np.abs(values).max(initial=0.0))
+    if largest > _LARGEST:
+        raise ParameterError(f"`{name}` must be at most {_LARGEST:g} in magnitude, not {largest:g}")
+
+
+def _check_neuron(name: str, n: NeuronParameters) -> None:
+    _require(name, "tau", "above 0 ms", n.tau, n.tau > 0, 1e3, "ms")
+    _require(name, "tau_ref", "at least 0 ms", n.tau_ref, n.tau_ref >= 0, 1e3, "ms")
+    _require(name, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, 1e3, "mV")
+    _require(name, "R", "above 0 ohm", n.resistance, n.resistance > 0, 1.0, "ohm")
+    for label, values in (("V_th", n.v_th), ("V_rest", n.v_rest)):
+        _require(name, label, "finite", values, np.isfinite(values), 1e3, "mV")
+    for label, values in (("V_reset", n.v_reset), ("V_T", n.v_t), ("V_initial", n.v_initial)):
+        _require(name, label, "below V_th", values, values < n.v_th, 1e3, "mV")
+    steepness = (n.v_th - n.v_t) / n.delta_t
+    rule = f"at most {_MOST_STEEP} delta_T above V_T"
+    _require(name, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, 1e3, "mV")
+
+
+def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, scale: float, unit: str) -> None:
+    good = good & (np.abs(values) <= _LARGEST)
+    if good.all():
+        return
+    first = float(values[~good].flat[0])
+    if not math.isfinite(first):
+        rule = "finite"
+    elif abs(first) > _LARGEST:
+        rule = f"at most {_LARGEST * scale:g} {unit} in magnitude"
+    raise ParameterError(f"`{layer}.{name}` must be {rule}, not {first * scale:g} {unit}")
