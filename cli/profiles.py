@@ -74,6 +74,46 @@ def check(
     typer.echo(f"{file} is a valid profile: {profile.name}, sha256 {profile.digest}")
 
 
+@app.command("fit")
+def fit(
+    program: Annotated[Path, typer.Argument(help="A program (.json).")],
+    activity: Annotated[
+        float, typer.Option("--activity", min=0, max=1, help="Share of inputs and neurons active per step.")
+    ] = 0.1,
+    json: Json = False,
+) -> None:
+    """Say for every profile whether a program fits, what limits it, and what a step would cost."""
+    from dataclasses import asdict
+
+    from hw_profiles import load_profile, profile_names
+    from quantize.fit import fit as fit_program
+    from quantize.program_io import load_program
+
+    loaded = load_program(program)
+    found = [fit_program(loaded, load_profile(name), activity) for name in profile_names()]
+    if json:
+        print_json(
+            {"activity": activity, "profiles": {f.profile: asdict(f) | {"fits": f.fits} for f in found}}
+        )
+        return
+    rows = [
+        [
+            item.profile,
+            "fits" if item.fits else "no",
+            _known(item.cores),
+            _known(item.bytes),
+            "unknown" if item.step_cost is None else f"{item.step_cost:,} {item.cost_unit}s",
+            "unknown" if item.energy_nj is None else f"{item.energy_nj:,.1f} nJ",
+        ]
+        for item in found
+    ]
+    headers = ["profile", "verdict", "cores", "bytes", "per step", "energy"]
+    print_table(f"{program.name}; estimates at {activity:.0%} activity", rows, headers)
+    print_table("What stands against it", [[item.profile, limit] for item in found for limit in item.limits])
+    sources = [[item.profile, item.energy_source] for item in found if item.energy_source]
+    print_table("Energy: an estimate of synaptic events alone, from", sources)
+
+
 def _flat(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items())

@@ -127,12 +127,9 @@ def _constants(layer: Layer) -> dict[str, Integers]:
 
 
 def _deployed(layer: Layer) -> DeployedLayer:
-    part: Filter | None = None
+    part = layer.filter
     neuron: DeployedNeuron | None = None
-    if isinstance(layer, ReadoutLayer):
-        part = layer.filter
-    else:
-        part = None if layer.synapse is None else layer.synapse.filter
+    if isinstance(layer, SpikingLayer):
         n = layer.neuron
         neuron = DeployedNeuron(layer.drive, n.membrane, n.sum, n.domain, n.growth, n.gain)
     return DeployedLayer(

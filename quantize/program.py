@@ -149,6 +149,11 @@ class SpikingLayer:
         return int(self.dense.weight.shape[1])
 
     @property
+    def filter(self) -> Filter | None:
+        """The synapse's filter, where there is one."""
+        return None if self.synapse is None else self.synapse.filter
+
+    @property
     def drive(self) -> Quantizer:
         """The site whose output drives the membrane."""
         return self.rescale.site if self.synapse is None else self.synapse.drive

@@ -207,3 +207,12 @@ def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
         assert result["differing_bits"] == 0
     assert set(report["seconds"]) == {"train", "quantize", "export", "verify", "compare", "figure"}
     assert load_deployment(out / "deployment.json").program == report["program"]
+
+
+def test_profiles_fit(work: Workspace) -> None:
+    found = succeeds("profiles", "fit", work.program, "--json").json["profiles"]
+    assert found["generic-16bit"]["fits"] is True
+    assert found["xylo-audio3"]["fits"] is False
+    shown = succeeds("profiles", "fit", work.program, "--activity", "0.2").out
+    assert "estimates at 20% activity" in shown
+    assert "xylo-audio3 has no exponential and no refractory" in shown
