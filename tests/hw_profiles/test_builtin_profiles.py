@@ -25,6 +25,7 @@ REFUSING = ("loihi1", "speck2e", "xylo-audio3")
 CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified", "chosen"}
 
 DIGESTS = {
+    "artix7-35t": "aca2712df032196ba2b668df811d3acae6651550eb3df4f48afad51b99639074",
     "cortex-m0plus": "fef3037202b5d0cd2e0e84ff90aa84a81c7e143486ecace623cd4aa7ee73208b",
     "cortex-m4": "155cd475ac1edea6f0317b3d9728b335c4b078bdcd813c9c289f25e0ece1ec3a",
     "ecp5-25f": "8b0de52c669fadecbb562ddfb5b2a37ae5497007b028463a56103f94f2d31608",
@@ -52,6 +53,7 @@ def cited_objects(value: Any) -> list[dict[str, Any]]:
 
 def test_the_promised_profiles_are_there() -> None:
     assert NAMES == (
+        "artix7-35t",
         "cortex-m0plus",
         "cortex-m4",
         "ecp5-25f",
