@@ -15,11 +15,11 @@ def export(
     source: Annotated[
         Path, typer.Argument(help="A program (.json), or a model (.safetensors) for onnx-float.")
     ],
-    to: Annotated[str, typer.Option("--to", help="onnx, onnx-step, json, or onnx-float.")],
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
+    to: Annotated[str, typer.Option("--to", help="onnx, onnx-step, json, c, systemverilog, or onnx-float.")],
+    out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
     json: Json = False,
 ) -> None:
-    """Write a program as ONNX or as the deployment file of its profile, or a model as float ONNX."""
+    """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
     if to in MODEL_TARGETS:
@@ -30,8 +30,13 @@ def export(
         from quantize.program_io import load_program
 
         export_program(load_program(source), to, out)
-    summary = {"source": str(source), "target": to, "out": str(out), "bytes": out.stat().st_size}
+    summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
     if json:
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file, or of all files of a folder."""
+    return sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size

@@ -49,7 +49,8 @@ def print_table(title: str, rows: Sequence[Sequence[object]], headers: Sequence[
 
 def print_text(text: str) -> None:
     """Print a sentence or a paragraph, broken at the width of the terminal."""
-    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns))
+    # Not at hyphens: a package or an option would read as two words.
+    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, break_on_hyphens=False))
 
 
 def rounded(value: object) -> object:

@@ -67,7 +67,8 @@ def verify_program(
     seed: int,
 ) -> Verification:
     """Verify `program` on a data set, or on random inputs for None, with a progress bar."""
-    from exporters.executors import make_executors, sample_limits
+    from exporters.executors import make_executors, missing_executors, sample_limits
+    from exporters.tools import tools_are_required
     from exporters.verification import verify as run_verification
     from hw_profiles import parse_profile
 
@@ -75,13 +76,16 @@ def verify_program(
     chosen = make_executors(executors, program, profile)
     count = samples or (_RANDOM_SAMPLES if data is None else len(data.test_images))
     with progress_bar("verify", count) as bar:
-        return run_verification(
+        result = run_verification(
             program,
             chosen,
             _batches(program, data, count, seed),
             sample_limits(chosen),
             progress=lambda what, done: bar(done if what == "data set" else 0, what),
         )
+    result.not_run = {} if executors else missing_executors()
+    result.all_required = tools_are_required()
+    return result
 
 
 def summarize(result: Verification) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def summarize(result: Verification) -> dict[str, Any]:
             }
             for name, entry in result.executors.items()
         },
+        "not_run": result.not_run,
     }
 
 
@@ -112,6 +117,10 @@ def print_result(result: Verification) -> None:
     for name, entry in result.executors.items():
         if entry.first is not None:
             print_text(f"{name}: {entry.first}")
+    for name, reason in result.not_run.items():
+        print_text(f"{name} was not run: {reason}")
+    if result.not_run and result.all_required:
+        print_text("Where CI is `true` every executor must run, so this verification fails.")
 
 
 def _batches(

@@ -5,14 +5,23 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from expifref.exceptions import FileFormatError
 
-__all__ = ["make_folder", "read_json", "require_writable", "write_bytes", "write_text", "write_with"]
+__all__ = [
+    "make_folder",
+    "read_json",
+    "require_writable",
+    "write_bytes",
+    "write_folder",
+    "write_text",
+    "write_with",
+]
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -65,6 +74,50 @@ def write_bytes(path: Path, data: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` in UTF-8, whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def write_folder(path: Path, files: Mapping[str, str]) -> None:
+    """Write `files`, name -> text, as the folder `path`, whole or not at all.
+
+    A folder that is there already is replaced when it holds files of these names only.
+
+    Raises:
+        FileFormatError: `path` holds something else, or cannot be written.
+    """
+    _require_replaceable(path, files)
+    make_folder(path.parent)
+    place = path.resolve()  # behind a link the folder is replaced, not the link
+    try:
+        beside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
+    except OSError as error:
+        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
+    new, old = beside / "new", beside / "old"
+    try:
+        new.mkdir()
+        for name, text in files.items():
+            (new / name).write_text(text, encoding="utf-8")
+        if place.exists():
+            place.replace(old)
+        new.replace(place)
+    except OSError as error:
+        if old.exists():
+            old.replace(place)
+        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _require_replaceable(path: Path, files: Mapping[str, str]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise FileFormatError(f"`{path}` cannot be written: it is a file, and must be the name of a folder")
+    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in files or entry.is_dir())
+    if foreign:
+        raise FileFormatError(
+            f"`{path}` cannot be written: it holds `{foreign[0]}`, which would be lost; "
+            "choose a new folder, or one that holds nothing but an earlier export"
+        )
 
 
 def _discard(_value: object) -> None:

@@ -17,7 +17,9 @@ from quantize.emulator import Emulator
 from quantize.program import Program
 from quantize.trace import Executor
 
-__all__ = ["EXECUTORS", "ExecutorKind", "make_executors", "sample_limits"]
+from .tools import TOOLS, missing_tools
+
+__all__ = ["EXECUTORS", "ExecutorKind", "make_executors", "missing_executors", "sample_limits"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class ExecutorKind:
     make: Callable[[Program, Profile], Executor]
     samples: int | None  # None: all
     summary: str
+    tools: tuple[str, ...] = ()  # external tools that must be installed
 
 
 def _deployment(program: Program, profile: Profile) -> Executor:
@@ -60,24 +63,65 @@ def _onnx_reference(program: Program, _profile: Profile) -> Executor:
     return OnnxExecutor(sequence_model(program), "reference")
 
 
+def _c_on(platform: str) -> Callable[[Program, Profile], Executor]:
+    def make(program: Program, _profile: Profile) -> Executor:
+        from .c.executor import CExecutor
+
+        return CExecutor(program, platform)
+
+    return make
+
+
+def _verilator(program: Program, _profile: Profile) -> Executor:
+    from .systemverilog import weights_for
+    from .systemverilog.simulator import SystemVerilogExecutor
+
+    return SystemVerilogExecutor(program, "verilator", weights_for(program))
+
+
 EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
     {
         "deployment": ExecutorKind(_deployment, None, "the emulator on the deployment JSON alone"),
         "onnxruntime": ExecutorKind(_onnxruntime, None, "ONNX Runtime on the sequence model"),
         "onnxruntime-step": ExecutorKind(_onnx_step, None, "ONNX Runtime on the single-step model"),
         "onnx-reference": ExecutorKind(_onnx_reference, 16, "onnx.reference on the sequence model"),
+        "c-host": ExecutorKind(_c_on("host"), None, "the emitted C99 on this machine", ("make", "gcc")),
+        "c-cortex-m4": ExecutorKind(
+            _c_on("cortex-m4"),
+            8,
+            "the emitted C99 on a Cortex-M4 in QEMU",
+            ("make", "arm-none-eabi-gcc", "qemu-system-arm"),
+        ),
+        "verilator": ExecutorKind(
+            _verilator, 16, "the emitted SystemVerilog in Verilator", ("verilator", "make")
+        ),
     }
 )
 
 
 def make_executors(names: list[str] | None, program: Program, profile: Profile) -> dict[str, Executor]:
-    """The executors called `names`, all of them for None; a name may be the path of an exported file.
+    """The executors called `names`, or for None all whose tools are installed.
+
+    A name may also be the path of an exported file.
 
     Raises:
         ParameterError: a name is not known.
         FileFormatError: a file cannot be used.
+        MissingToolError: a tool of an executor in `names` is not installed.
     """
-    return {name: _make(name, program, profile) for name in names or EXECUTORS}
+    missing = missing_executors()
+    chosen = names or [name for name in EXECUTORS if name not in missing]
+    return {name: _make(name, program, profile) for name in chosen}
+
+
+def missing_executors() -> dict[str, str]:
+    """The executors that cannot run here, each with the tool that it lacks and what installs it."""
+    lacking = {name: missing_tools(row.tools) for name, row in EXECUTORS.items()}
+    return {
+        name: "; ".join(f"{tool} is not installed: {TOOLS[tool].install}" for tool in tools)
+        for name, tools in lacking.items()
+        if tools
+    }
 
 
 def _make(name: str, program: Program, profile: Profile) -> Executor:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from expifref.description import Description
 from expifref.exceptions import ParameterError
-from expifref.files import write_bytes
+from expifref.files import write_bytes, write_folder
 from hw_profiles import parse_profile
 from quantize.program import Program
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-__all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "Target", "export_model", "export_program"]
+__all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "FolderTarget", "Target", "export_model", "export_program"]
 
 Source = TypeVar("Source")
 
@@ -29,6 +29,25 @@ class Target(Generic[Source]):
     suffix: str
     summary: str
     emit: Callable[[Source], bytes]
+
+    def write(self, source: Source, path: Path) -> None:
+        """Write the form as the file `path`, whole or not at all."""
+        write_bytes(path, self.emit(source))
+
+
+@dataclass(frozen=True)
+class FolderTarget(Generic[Source]):
+    """A form of several text files."""
+
+    summary: str
+    emit: Callable[[Source], Mapping[str, str]]
+
+    def write(self, source: Source, path: Path) -> None:
+        """Write the form as the folder `path`, whole or not at all."""
+        write_folder(path, self.emit(source))
+
+
+AnyTarget = Target[Source] | FolderTarget[Source]
 
 
 def _bytes(model: ModelProto) -> bytes:
@@ -57,41 +76,55 @@ def _deployment(program: Program) -> bytes:
     return deployment_text(deploy(program, profile)).encode()
 
 
+def _c(program: Program) -> Mapping[str, str]:
+    from .c.network import c_files
+
+    return c_files(program)
+
+
+def _systemverilog(program: Program) -> Mapping[str, str]:
+    from .systemverilog import emit_systemverilog, weights_for
+
+    return emit_systemverilog(program, weights_for(program))
+
+
 def _float(description: Description) -> bytes:
     from .onnx_float import float_model
 
     return _bytes(float_model(description))
 
 
-PROGRAM_TARGETS: Mapping[str, Target[Program]] = MappingProxyType(
+PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
     {
         "onnx": Target(".onnx", "integer ONNX model of a whole sequence, in one Scan", _sequence),
         "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _step),
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
+        "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
+        "systemverilog": FolderTarget("SystemVerilog for FPGAs, with its memory files", _systemverilog),
     }
 )
-MODEL_TARGETS: Mapping[str, Target[Description]] = MappingProxyType(
+MODEL_TARGETS: Mapping[str, AnyTarget[Description]] = MappingProxyType(
     {"onnx-float": Target(".onnx", "ONNX model of the float network", _float)}
 )
 
 
 def export_program(program: Program, target: str, path: Path) -> None:
-    """Write `program` to `path` in the form `target`, whole or not at all.
+    """Write `program` to the file or folder `path` in the form `target`, whole or not at all.
 
     Raises:
         ParameterError: the target is not known.
         CapacityError, UnsupportedError: the target cannot take this program.
-        FileFormatError: the file cannot be written.
+        FileFormatError: the file or folder cannot be written.
     """
-    write_bytes(path, _find(PROGRAM_TARGETS, target, "a program").emit(program))
+    _find(PROGRAM_TARGETS, target, "a program").write(program, path)
 
 
 def export_model(description: Description, target: str, path: Path) -> None:
     """Write the float network to `path` in the form `target`; errors as `export_program`."""
-    write_bytes(path, _find(MODEL_TARGETS, target, "a model").emit(description))
+    _find(MODEL_TARGETS, target, "a model").write(description, path)
 
 
-def _find(targets: Mapping[str, Target[Source]], name: str, what: str) -> Target[Source]:
+def _find(targets: Mapping[str, AnyTarget[Source]], name: str, what: str) -> AnyTarget[Source]:
     if name not in targets:
         raise ParameterError(f"the target of {what} must be one of {', '.join(targets)}, not `{name}`")
     return targets[name]

@@ -15,7 +15,7 @@ from expifref.checkpoint import read_model
 from .conftest import Workspace
 from .shell import expifref, refused, succeeds
 
-COMMANDS = ["run", "train", "quantize", "export", "emulate", "verify", "compare", "profiles"]
+COMMANDS = ["run", "train", "quantize", "export", "emulate", "verify", "compare", "doctor", "profiles"]
 SCRIPT = Path(sys.executable).with_name("expifref")
 
 
@@ -124,11 +124,11 @@ def test_bad_lowering_option(
 def test_unknown_names(work: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "x"
     assert refused(tmp_path, "export", work.program, "--to", "verilog", "--out", out) == (
-        "the target of a program must be one of onnx, onnx-step, json, not `verilog`"
+        "the target of a program must be one of onnx, onnx-step, json, c, systemverilog, not `verilog`"
     )
     assert refused(tmp_path, "verify", work.program, "--executor", "gpu") == (
         "executor must be one of deployment, onnxruntime, onnxruntime-step, onnx-reference, "
-        "or an .onnx or deployment file, not `gpu`"
+        "c-host, c-cortex-m4, verilator, or an .onnx or deployment file, not `gpu`"
     )
     command = ("emulate", work.program, "--input", work.spikes, "--out", out, "--signal", "V")
     assert refused(tmp_path, *command).startswith("`V` is not a signal of this program: layer0.accumulator, ")

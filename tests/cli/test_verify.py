@@ -7,23 +7,76 @@ from pathlib import Path
 
 import pytest
 
+from exporters.executors import EXECUTORS, missing_executors
+from exporters.tools import TOOLS, override_name
+
 from .conftest import Workspace
 from .edits import edit_json, flip_onnx
 from .shell import expifref, succeeds
 
-ALL = ["deployment", "onnxruntime", "onnxruntime-step", "onnx-reference"]
 FIELDS = {"samples", "neuron_steps", "values", "differing_bits", "first_difference"}
 
 
 def test_all_executors_agree(work: Workspace) -> None:
     result = succeeds("verify", work.program, "--dataset", work.data, "--json").json
-    assert set(result) == {"passed", "executors", "golden_differences"}
+    assert set(result) == {"passed", "executors", "not_run", "golden_differences"}
     assert result["passed"] is True
-    assert list(result["executors"]) == ALL
-    for entry in result["executors"].values():
+    assert result["not_run"] == missing_executors()
+    assert {*result["executors"], *result["not_run"]} == set(EXECUTORS)
+    for name, entry in result["executors"].items():
         assert set(entry) == FIELDS
-        assert (entry["samples"], entry["differing_bits"], entry["first_difference"]) == (12, 0, None)
+        samples = min(12, EXECUTORS[name].samples or 12)
+        assert (entry["samples"], entry["differing_bits"], entry["first_difference"]) == (samples, 0, None)
         assert entry["neuron_steps"] > 0
+
+
+@pytest.fixture
+def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which every external tool is missing."""
+    for name in TOOLS:
+        monkeypatch.setenv(override_name(name), "/nowhere")
+
+
+@pytest.mark.usefixtures("no_tools")
+def test_executors_that_cannot_run_are_named_and_fail_only_in_ci(
+    work: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("verify", work.program, "--samples", 2)
+    monkeypatch.delenv("CI", raising=False)
+    outcome = expifref(*command)
+    assert (outcome.code, outcome.err) == (0, "")
+    said = " ".join(outcome.out.split())
+    assert "c-host was not run: make is not installed: apt-get install -y " in said
+    assert succeeds(*command, "--json").json["passed"] is True
+    monkeypatch.setenv("CI", "true")
+    outcome = expifref(*command)
+    assert (outcome.code, outcome.err) == (1, "")
+    assert "Where CI is `true` every executor must run, so this verification fails." in " ".join(
+        outcome.out.split()
+    )
+    failed = expifref(*command, "--json").json
+    assert failed["passed"] is False
+    assert set(failed["not_run"]) == {name for name, row in EXECUTORS.items() if row.tools}
+
+
+@pytest.mark.usefixtures("no_tools")
+def test_an_executor_that_was_asked_for_must_run(work: Workspace) -> None:
+    outcome = expifref("verify", work.program, "--executor", "c-host")
+    assert outcome.code == 2
+    assert outcome.err.startswith("expifref: EXPIFREF_GCC must name a program that can be run as `gcc`, ")
+
+
+@pytest.mark.usefixtures("no_tools")
+def test_doctor_names_every_tool(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    report = succeeds("doctor", "--json").json
+    assert set(report["tools"]) == set(TOOLS)
+    assert all(row["path"] is None for row in report["tools"].values())
+    said = expifref("doctor").out  # commands stand in one line each
+    assert {tool.install for tool in TOOLS.values()} <= set(said.splitlines())
+    assert "`expifref verify` does not run c-cortex-m4." in said
+    monkeypatch.setenv("CI", "true")
+    assert expifref("doctor").code == 1
 
 
 def test_some_executors_and_exported_files(work: Workspace) -> None:
@@ -84,7 +137,7 @@ def test_one_flipped_bit_of_a_deployment_file_fails(work: Workspace, tmp_path: P
     path = flipped(work, tmp_path / "flipped.json", place)
     outcome = expifref("verify", work.program, "--executor", path, "--samples", 2)
     assert (outcome.code, outcome.err) == (1, "")
-    assert f"{path.name}: " in outcome.out.replace(":\n", ": ")
+    assert f"{path.name}:" in outcome.out.replace("\n", "")
     assert " must be " in " ".join(outcome.out.split())
 
 

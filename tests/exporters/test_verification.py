@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from expifref.exceptions import ParameterError
 from exporters.deploy import deploy, program_of
-from exporters.executors import EXECUTORS, make_executors, sample_limits
+from exporters.executors import EXECUTORS, make_executors, missing_executors, sample_limits
 from exporters.onnx_executor import OnnxExecutor
 from exporters.onnx_program import sequence_model, step_model
 from exporters.verification import Verification, differing_bits, verify
@@ -50,7 +50,7 @@ def check(program: Program, executor: Executor) -> Verification:
 def test_all_executors_agree(program: Program) -> None:
     executors = make_executors(None, program, PROFILE)
     result = verify(program, executors, [spikes_for(program)], sample_limits(executors))
-    assert set(result.executors) == set(EXECUTORS)
+    assert set(result.executors) == set(EXECUTORS) - set(missing_executors())
     assert result.passed
     assert all(entry.differing_bits == 0 and entry.neuron_steps > 0 for entry in result.executors.values())
 
@@ -101,8 +101,8 @@ def test_a_missing_signal_is_refused(program: Program) -> None:
 
 
 def test_unknown_executor_is_refused(program: Program) -> None:
-    with pytest.raises(ParameterError, match=r"^executor must be one of deployment, .* not `verilator`$"):
-        make_executors(["verilator"], program, PROFILE)
+    with pytest.raises(ParameterError, match=r"^executor must be one of deployment, .* not `vivado`$"):
+        make_executors(["vivado"], program, PROFILE)
 
 
 def test_differing_bits_counts_bits_of_two_complement() -> None:

