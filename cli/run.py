@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import sys
 import time
 from collections.abc import Iterator
@@ -80,8 +81,6 @@ def run(
         **summarize(verification),
         "seconds": watch.seconds,
     }
-    import json as json_module
-
     write_text(out / "report.json", json_module.dumps(report, indent=2) + "\n")
     if json:
         print_json(report)

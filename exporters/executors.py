@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Literal
 
 from expifref.exceptions import ParameterError
 from hw_profiles import Profile
@@ -21,12 +22,14 @@ from .tools import TOOLS, missing_tools
 
 __all__ = ["EXECUTORS", "ExecutorKind", "make_executors", "missing_executors", "sample_limits"]
 
+Maker = Callable[[Program, Profile], Executor]
+
 
 @dataclass(frozen=True)
 class ExecutorKind:
     """How an executor is made, and how much of a data set it is given unless told otherwise."""
 
-    make: Callable[[Program, Profile], Executor]
+    make: Maker
     samples: int | None  # None: all
     summary: str
     tools: tuple[str, ...] = ()  # external tools that must be installed
@@ -42,28 +45,18 @@ def _deployment(program: Program, profile: Profile) -> Executor:
     return Emulator(program_of(from_document(Deployment, document, SCHEMA, "the deployment")))
 
 
-def _onnxruntime(program: Program, _profile: Profile) -> Executor:
-    from .onnx_executor import OnnxExecutor
-    from .onnx_program import sequence_model
+def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "reference"]) -> Maker:
+    def make(program: Program, _profile: Profile) -> Executor:
+        from .onnx_executor import OnnxExecutor
+        from .onnx_program import sequence_model, step_model
 
-    return OnnxExecutor(sequence_model(program), "onnxruntime")
+        model = sequence_model(program) if form == "sequence" else step_model(program)
+        return OnnxExecutor(model, backend)
 
-
-def _onnx_step(program: Program, _profile: Profile) -> Executor:
-    from .onnx_executor import OnnxExecutor
-    from .onnx_program import step_model
-
-    return OnnxExecutor(step_model(program), "onnxruntime")
+    return make
 
 
-def _onnx_reference(program: Program, _profile: Profile) -> Executor:
-    from .onnx_executor import OnnxExecutor
-    from .onnx_program import sequence_model
-
-    return OnnxExecutor(sequence_model(program), "reference")
-
-
-def _c_on(platform: str) -> Callable[[Program, Profile], Executor]:
+def _c_on(platform: str) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
         from .c.executor import CExecutor
 
@@ -82,9 +75,15 @@ def _verilator(program: Program, _profile: Profile) -> Executor:
 EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
     {
         "deployment": ExecutorKind(_deployment, None, "the emulator on the deployment JSON alone"),
-        "onnxruntime": ExecutorKind(_onnxruntime, None, "ONNX Runtime on the sequence model"),
-        "onnxruntime-step": ExecutorKind(_onnx_step, None, "ONNX Runtime on the single-step model"),
-        "onnx-reference": ExecutorKind(_onnx_reference, 16, "onnx.reference on the sequence model"),
+        "onnxruntime": ExecutorKind(
+            _onnx("sequence", "onnxruntime"), None, "ONNX Runtime on the sequence model"
+        ),
+        "onnxruntime-step": ExecutorKind(
+            _onnx("step", "onnxruntime"), None, "ONNX Runtime on the single-step model"
+        ),
+        "onnx-reference": ExecutorKind(
+            _onnx("sequence", "reference"), 16, "onnx.reference on the sequence model"
+        ),
         "c-host": ExecutorKind(_c_on("host"), None, "the emitted C99 on this machine", ("make", "gcc")),
         "c-cortex-m4": ExecutorKind(
             _c_on("cortex-m4"),

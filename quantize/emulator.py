@@ -66,6 +66,14 @@ def check_input(port: InputPort, spikes: Spikes) -> Spikes:
     return spikes
 
 
+def check_signals(program: Program, signals: Sequence[str] | None) -> tuple[str, ...]:
+    """The signals to keep, all of them for None; raises DataError for a name that is no signal."""
+    kept = program.signal_names if signals is None else tuple(signals)
+    if unknown := [name for name in kept if name not in program.signal_names]:
+        raise DataError(f"`{unknown[0]}` is not a signal of this program: {', '.join(program.signal_names)}")
+    return kept
+
+
 def check_state(program: Program, state: State, batch: int) -> dict[str, Integers]:
     """Return `state`, any part of the program's states, or raise DataError saying what is wrong."""
     for name, values in state.items():
@@ -97,7 +105,7 @@ class Emulator:
                 names one that it does not have.
         """
         spikes = check_input(self.program.input, spikes)
-        kept = self.program.signal_names if signals is None else tuple(signals)
+        kept = check_signals(self.program, signals)
         steps, batch = spikes.shape[:2]
         now = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
         traces = {name: np.empty((steps, *_shape(self.program, name, batch)), np.int64) for name in kept}
@@ -215,8 +223,5 @@ def neuron_tables(n: NeuronUpdate, v: Integers) -> tuple[Integers, Integers]:
 
 
 def _shape(program: Program, signal: str, batch: int) -> tuple[int, int]:
-    prefix = signal.partition(".")[0]
     layers = {layer_prefix(i, layer): layer for i, layer in enumerate(program.layers)}
-    if prefix not in layers or signal not in program.signal_names:
-        raise DataError(f"`{signal}` is not a signal of this program: {', '.join(program.signal_names)}")
-    return batch, layers[prefix].width
+    return batch, layers[signal.partition(".")[0]].width

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from expifref.exceptions import DataError, ToolError
+from expifref.exceptions import ToolError
 from quantize.arrays import Integers
-from quantize.emulator import check_input, check_state, initial_state
+from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, layer_signals
 from quantize.trace import Execution, Spikes, State
 
@@ -57,11 +57,7 @@ class CExecutor:
             ToolError: the program ends with an error, or its trace is too short.
         """
         spikes = check_input(self.program.input, spikes)
-        kept = self.program.signal_names if signals is None else tuple(signals)
-        if unknown := [name for name in kept if name not in self.program.signal_names]:
-            raise DataError(
-                f"`{unknown[0]}` is not a signal of this program: {', '.join(self.program.signal_names)}"
-            )
+        kept = check_signals(self.program, signals)
         (self._folder / "stimulus.bin").write_bytes(stimulus(self.program, spikes, state))
         run_built(self._folder, self._platform)
         traces = parse_trace(self.program, (self._folder / "trace.bin").read_bytes(), *spikes.shape[:2])

@@ -15,7 +15,7 @@ import numpy as np
 from expifref.exceptions import ToolError
 from exporters.tools import require_tool, run_tool
 from quantize.arrays import Integers
-from quantize.emulator import check_input, check_state, initial_state
+from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, layer_prefix, layer_signals
 from quantize.trace import Execution, Spikes, State
 
@@ -63,13 +63,13 @@ class SystemVerilogExecutor:
         """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`."""
         program = self.program
         spikes = check_input(program.input, spikes)
+        kept = check_signals(program, signals)
         steps, batch = spikes.shape[:2]
         start = initial_state(program, batch) | check_state(program, state or {}, batch)
         (self._path / "stimulus.txt").write_text(_stimulus(program, spikes, start, state is not None))
         said = _simulate(self._command, self._path)
         self.clocks = int(re.findall(r"clocks (\d+)", said)[-1])
         traces = self._traces(steps, batch)
-        kept = program.signal_names if signals is None else tuple(signals)
         return Execution(
             {name: traces[name] for name in kept}, {name: traces[name][-1] for name in program.state_names}
         )
