@@ -13,7 +13,7 @@ import typer
 
 from expifref.exceptions import ExpifrefError
 
-from . import compare, doctor, emulate, export, profiles, quantize, run, train, verify
+from . import compare, doctor, emulate, export, measure, profiles, quantize, run, train, verify
 from .output import INTERRUPTED
 
 __all__ = ["app", "main"]
@@ -35,10 +35,11 @@ app = typer.Typer(
 app.command("run", short_help="Train, lower, export, verify and compare at once.")(run.run)
 app.command("train", short_help="Train a network and write a model file.")(train.train)
 app.command("quantize", short_help="Lower a model to an integer program.")(quantize.quantize)
-app.command("export", short_help="Write a program as ONNX, C99 or a deployment file.")(export.export)
+app.command("export", short_help="Write a program as ONNX, C, SystemVerilog, JSON.")(export.export)
 app.command("emulate", short_help="Run a program on recorded inputs, bit by bit.")(emulate.emulate)
 app.command("verify", short_help="Check that all executors compute the same bits.")(verify.verify)
 app.command("compare", short_help="Say how far a program is from its float model.")(compare.compare)
+app.command("measure", short_help="Count what a program takes on a device.")(measure.measure)
 app.command("doctor", short_help="Say which external tools are installed.")(doctor.doctor)
 app.add_typer(profiles.app, name="profiles")
 

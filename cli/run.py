@@ -21,7 +21,15 @@ from .quantize import lower_network
 from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
 from .verify import print_result, summarize, verify_program
 
-_FILES = {"onnx": "network.onnx", "onnx-step": "step.onnx", "json": "deployment.json"}
+_FILES = {
+    "onnx": "network.onnx",
+    "onnx-step": "step.onnx",
+    "json": "deployment.json",
+    "c": "c",
+    "systemverilog": "systemverilog",
+}
+_DEVICE = "cortex-m4"
+"""Whose instructions go into the report, where its tools are installed; `expifref measure` has the others."""
 
 
 def run(
@@ -42,6 +50,7 @@ def run(
     Exit 1 when any executor differs from the emulator in any bit.
     """
     from expifref.files import make_folder, write_text
+    from exporters.measurements import measure, missing_measurements
     from exporters.registry import export_program
     from hw_profiles import load_profile
     from quantize.lowering import LoweringOptions, check_arithmetic
@@ -70,6 +79,9 @@ def run(
         verification = verify_program(program, data, None, None, seed)
     with watch.stage("compare"):
         comparison = compare_networks(description, program, data, None, seed)
+    with watch.stage("measure"):
+        not_measured = missing_measurements()
+        measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}
     with watch.stage("figure"):
         draw(description, program, data, seed, out / "result.png")
     report: dict[str, Any] = {
@@ -79,6 +91,7 @@ def run(
         "program": digest(program),
         **summarize_comparison(description, comparison),
         **summarize(verification),
+        "measured": measured,
         "seconds": watch.seconds,
     }
     write_text(out / "report.json", json_module.dumps(report, indent=2) + "\n")

@@ -46,6 +46,13 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
         "cortex-m0": Platform(
             "cortex-m0", "cortex-m0.elf", "arm-none-eabi-gcc", _qemu("qemu-system-arm", "microbit")
         ),
+        "arm968": Platform(
+            "arm968",
+            "arm968.elf",
+            "arm-none-eabi-gcc",
+            # QEMU has no ARM968; the ARM926 runs the same ARMv5TE code.
+            _qemu("qemu-system-arm", "versatilepb", "-cpu", "arm926", "-audiodev", "none,id=silent"),
+        ),
         "rv32imac": Platform(
             "rv32imac",
             "rv32imac.elf",

@@ -11,6 +11,7 @@ import pytest
 from expifref.checkpoint import read_model
 from exporters.deployment import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
+from exporters.measurements import missing_measurements
 from hw_profiles import profile_path
 from quantize.program_io import digest, load_program
 
@@ -190,6 +191,8 @@ def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
         "step.onnx",
         "deployment.json",
         "report.json",
+        "c",
+        "systemverilog",
     }
     assert wanted <= {path.name for path in out.iterdir()}
     assert report["passed"] is True
@@ -206,7 +209,9 @@ def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
     for result in report["executors"].values():
         assert result["neuron_steps"] > 0
         assert result["differing_bits"] == 0
-    assert set(report["seconds"]) == {"train", "quantize", "export", "verify", "compare", "figure"}
+    stages = {"train", "quantize", "export", "verify", "compare", "measure", "figure"}
+    assert set(report["seconds"]) == stages
+    assert set(report["measured"]) == {"cortex-m4"} - set(missing_measurements())
     assert load_deployment(out / "deployment.json").program == report["program"]
 
 

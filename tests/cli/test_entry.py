@@ -15,7 +15,18 @@ from expifref.checkpoint import read_model
 from .conftest import Workspace
 from .shell import expifref, refused, succeeds
 
-COMMANDS = ["run", "train", "quantize", "export", "emulate", "verify", "compare", "doctor", "profiles"]
+COMMANDS = [
+    "run",
+    "train",
+    "quantize",
+    "export",
+    "emulate",
+    "verify",
+    "compare",
+    "measure",
+    "doctor",
+    "profiles",
+]
 SCRIPT = Path(sys.executable).with_name("expifref")
 
 

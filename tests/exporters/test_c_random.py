@@ -59,7 +59,7 @@ def test_packed_weights_and_graded_inputs(bits: int) -> None:
         )
 
 
-@pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "rv32imac"])
+@pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "arm968", "rv32imac"])
 def test_random_programs_on_emulated_cores(platform: str) -> None:
     from exporters.c.build import PLATFORMS
 

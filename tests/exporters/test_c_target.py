@@ -17,8 +17,10 @@ from exporters.c.unit import Unit
 from exporters.c.words import INT32, INT64, computing, literal, notation
 from exporters.emitter import Emitter
 from exporters.registry import export_program
+from exporters.tools import run_tool
 from exporters.verification import verify
 from quantize.arrays import frozen
+from quantize.emulator import Emulator
 from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.program import Program, SpikingLayer
 from quantize.ranges import Interval
@@ -195,6 +197,21 @@ def test_inputs_and_states_are_checked(program: Program) -> None:
     with pytest.raises(DataError, match=r"^`bogus` is not a signal of this program: layer0.accumulator, "):
         executor.run(spikes_for(program), signals=["bogus"])
     assert set(executor.run(spikes_for(program), signals=["readout"]).signals) == {"readout"}
+
+
+def test_the_host_program_prints_every_signal(program: Program, tmp_path: Path) -> None:
+    need("make", "gcc")
+    spikes = spikes_for(program, 2, 2)
+    export_program(program, "c", tmp_path / "c")
+    (tmp_path / "c" / "stimulus.bin").write_bytes(stimulus(program, spikes))
+    printed = run_tool("make", ["--silent", "print"], tmp_path / "c").splitlines()
+    wanted = Emulator(program).run(spikes).signals
+    assert printed == [
+        " ".join(map(str, (sample, step, name, *wanted[name][step, sample])))
+        for sample in range(2)
+        for step in range(2)
+        for name in program.signal_names
+    ]
 
 
 def test_a_stimulus_and_a_trace_in_bytes(program: Program) -> None:

@@ -10,7 +10,7 @@ int main(void)
     FILE *const trace = fopen("trace.bin", "wb");
     int failed = 1;
     if ((stimulus != NULL) && (trace != NULL)) {
-        failed = expifref_trace(stimulus, trace);
+        failed = expifref_trace(stimulus, trace, EXPIFREF_BINARY);
         failed |= (fclose(trace) == 0) ? 0 : 1;
         (void)fclose(stimulus);
     }

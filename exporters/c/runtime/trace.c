@@ -1,5 +1,7 @@
 #include "trace.h"
 
+#include <inttypes.h>
+
 #include "network.h"
 
 static int read_bytes(FILE *file, uint8_t bytes[], size_t count)
@@ -54,12 +56,26 @@ static int write_signals(FILE *file)
     return failed;
 }
 
+static int print_signals(FILE *file, uint32_t sample, uint32_t step)
+{
+    int failed = 0;
+    for (uint32_t signal = 0U; signal < EXPIFREF_SIGNALS; ++signal) {
+        const char *const name = expifref_signal_name(signal);
+        failed |= (fprintf(file, "%" PRIu32 " %" PRIu32 " %s", sample, step, name) < 0) ? 1 : 0;
+        for (uint32_t j = 0U; (j < expifref_signal_size(signal)) && (failed == 0); ++j) {
+            failed = (fprintf(file, " %" PRId64, expifref_signal(signal, j)) < 0) ? 1 : 0;
+        }
+        failed |= (fputc('\n', file) == EOF) ? 1 : 0;
+    }
+    return failed;
+}
+
 static int is_too_large(uint32_t input)
 {
     return (input > EXPIFREF_INPUT_MAX) ? 1 : 0;
 }
 
-static int run_step(FILE *stimulus, FILE *trace)
+static int run_step(FILE *stimulus)
 {
     static uint8_t spikes[EXPIFREF_INPUTS];
     static expifref_output readout[EXPIFREF_OUTPUTS];
@@ -78,10 +94,10 @@ static int run_step(FILE *stimulus, FILE *trace)
             return 1;
         }
     }
-    return write_signals(trace);
+    return 0;
 }
 
-int expifref_trace(FILE *stimulus, FILE *trace)
+int expifref_trace(FILE *stimulus, FILE *trace, enum expifref_form form)
 {
     uint32_t steps = 0U;
     uint32_t samples = 0U;
@@ -93,7 +109,10 @@ int expifref_trace(FILE *stimulus, FILE *trace)
             failed = read_states(stimulus);
         }
         for (uint32_t step = 0U; (step < steps) && (failed == 0); ++step) {
-            failed = run_step(stimulus, trace);
+            failed = run_step(stimulus);
+            if (failed == 0) {
+                failed = (form == EXPIFREF_TEXT) ? print_signals(trace, sample, step) : write_signals(trace);
+            }
         }
     }
     return failed;

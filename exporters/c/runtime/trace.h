@@ -8,10 +8,13 @@
  *
  * A stimulus is little-endian: three uint32 (steps, samples, 1 where states follow), then for each sample
  * its states (an int64 for each value, in the order of the signals) where they follow, then a byte for each
- * step and input. The trace is an int64 for each sample, step, signal and element, in this order.
+ * step and input. A binary trace is an int64 for each sample, step, signal and element, in this order; a
+ * text trace has a line for each sample, step and signal: these three, then the elements.
  *
  * Returns 0, or 1 where a file ends early, holds an input that is too large, or cannot be written.
  */
-int expifref_trace(FILE *stimulus, FILE *trace);
+enum expifref_form { EXPIFREF_BINARY, EXPIFREF_TEXT };
+
+int expifref_trace(FILE *stimulus, FILE *trace, enum expifref_form form);
 
 #endif

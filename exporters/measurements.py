@@ -1,0 +1,103 @@
+"""What a program takes on a device, measured with the device's own tools: one row per measurement.
+
+Nothing here is a claim about a board: microcontrollers run in QEMU, which counts instructions and has no
+model of time, and FPGA numbers are those of placement and routing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from expifref.exceptions import ParameterError, ToolError
+from quantize.program import Program, SpikingLayer, layer_prefix
+
+from .tools import TOOLS, missing_tools
+
+__all__ = ["MEASUREMENTS", "Measurement", "measure", "missing_measurements"]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How something is measured, and what must be installed for it."""
+
+    run: Callable[[Program], dict[str, Any]]
+    summary: str
+    tools: tuple[str, ...]
+
+
+def _count_on(platform: str, program: Program) -> dict[str, Any]:
+    from .c.counts import count
+
+    return count(program, platform)
+
+
+def _analyse(program: Program) -> dict[str, Any]:
+    from .c.analysis import analyse_network, analyse_neuron
+    from .c.network import c_files
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in c_files(program).items():
+            (folder / file).write_text(text, encoding="utf-8")
+        alarms = {
+            f"alarms of the neuron step of {layer_prefix(index, layer)}": analyse_neuron(
+                folder, program, index
+            )
+            for index, layer in enumerate(program.layers)
+            if isinstance(layer, SpikingLayer)
+        }
+        alarms["alarms of a whole step"] = analyse_network(folder, program)
+    for what, found in alarms.items():
+        if found.count < 0:
+            raise ToolError(f"`frama-c` must count the {what}, but did not finish: {found.report[-400:]}")
+    return {what: found.count for what, found in alarms.items()}
+
+
+def _in_qemu(platform: str, core: str, compiler: str, emulator: str) -> Measurement:
+    return Measurement(
+        partial(_count_on, platform),
+        f"instructions and bytes of the emitted C on {core}",
+        ("make", "gcc", compiler, emulator),
+    )
+
+
+MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
+    {
+        "cortex-m4": _in_qemu("cortex-m4", "a Cortex-M4", "arm-none-eabi-gcc", "qemu-system-arm"),
+        "cortex-m0": _in_qemu("cortex-m0", "a Cortex-M0", "arm-none-eabi-gcc", "qemu-system-arm"),
+        "arm968": _in_qemu("arm968", "the ARM968 of SpiNNaker 1", "arm-none-eabi-gcc", "qemu-system-arm"),
+        "rv32imac": _in_qemu("rv32imac", "an RV32IMAC", "riscv64-unknown-elf-gcc", "qemu-system-riscv32"),
+        "frama-c": Measurement(
+            _analyse, "undefined behaviour that Frama-C's Eva cannot rule out in the C", ("frama-c",)
+        ),
+    }
+)
+
+
+def measure(program: Program, name: str) -> dict[str, Any]:
+    """Run the measurement called `name`.
+
+    Raises:
+        ParameterError: there is none of this name.
+        MissingToolError: a tool is not there.
+        ToolError: a tool refuses the program.
+    """
+    if name not in MEASUREMENTS:
+        raise ParameterError(f"a measurement must be one of {', '.join(MEASUREMENTS)}, not `{name}`")
+    return MEASUREMENTS[name].run(program)
+
+
+def missing_measurements() -> dict[str, str]:
+    """The measurements that cannot be made here, each with the tool that it lacks and what installs it."""
+    lacking = {name: missing_tools(row.tools) for name, row in MEASUREMENTS.items()}
+    return {
+        name: "; ".join(f"{tool} is not installed: {TOOLS[tool].install}" for tool in tools)
+        for name, tools in lacking.items()
+        if tools
+    }
