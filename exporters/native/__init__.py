@@ -1,0 +1,1 @@
+"""Programs compiled for this machine: the fast executor for sparse inputs."""

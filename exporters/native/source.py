@@ -1,0 +1,322 @@
+"""A program as C for this machine: `layer.h` once for each layer, with the layer's numbers as macros.
+
+Unlike the C99 target, whose text a person reads and a microcontroller runs, this text holds no weights: they
+are handed over in memory, so that it compiles in a second, for GCC or Clang, into vector instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.emitter import Emitter
+from quantize.arrays import Integers
+from quantize.emulator import lookup
+from quantize.formats import Overflow, Quantizer, Rounding
+from quantize.program import Filter, Layer, NeuronUpdate, Program, SpikingLayer, layer_prefix
+from quantize.ranges import prove
+
+__all__ = ["CONSTANTS", "NativeLayer", "native_layers", "native_source"]
+
+CONSTANTS = (
+    "weight",
+    "multiplier",
+    "bias",
+    "decay",
+    "offset",
+    "threshold",
+    "reset",
+    "refractory_steps",
+    "first_entry",
+    "table",
+)
+"""The pointers of `struct constants` in `layer.h`, in order."""
+
+_WORD_BITS = 31
+"""Widest proven value for which 32-bit words are taken: sums of two such values fit, too."""
+
+
+@dataclass(frozen=True)
+class NativeLayer:
+    """The numbers of one layer as the machine gets them."""
+
+    prefix: str
+    macros: Mapping[str, str]
+    arrays: Mapping[str, NDArray[Any]]  # name of `CONSTANTS` -> contiguous array
+
+    @property
+    def columns(self) -> int:
+        """Neurons, rounded up to whole vectors."""
+        return int(self.arrays["weight"].shape[1])
+
+
+def native_layers(program: Program) -> tuple[NativeLayer, ...]:
+    """Every layer of `program`; raises as `quantize.ranges.prove`."""
+    bits: dict[str, int] = {}
+    for site in prove(program).sites:
+        prefix = site.site.partition(".")[0]
+        bits[prefix] = max(bits.get(prefix, 0), site.interval.bits)
+    his = [program.input.hi] + [1] * (len(program.layers) - 1)
+    return tuple(
+        _layer(layer_prefix(index, layer), layer, hi, bits[layer_prefix(index, layer)])
+        for index, (layer, hi) in enumerate(zip(program.layers, his, strict=True))
+    )
+
+
+def native_source(program: Program, layers: tuple[NativeLayer, ...]) -> str:
+    """The C text: it depends on widths, formats and modes, not on weights and tables."""
+    text = Emitter()
+    text('#include "network.h"')
+    for native in layers:
+        text()
+        for name, value in native.macros.items():
+            text(f"#define {name} {value}".rstrip())
+        text('#include "layer.h"')
+        for name in native.macros:
+            text(f"#undef {name.partition('(')[0]}")
+    _run(text, program, layers)
+    _drive(text, program, layers)
+    return str(text)
+
+
+def _layer(prefix: str, layer: Layer, hi: int, bits: int) -> NativeLayer:
+    word = np.dtype(np.int32) if bits <= _WORD_BITS else np.dtype(np.int64)
+    dense = layer.dense
+    inputs, neurons = dense.weight.shape
+    columns = -(-neurons // 16) * 16
+    weight_type = _holding(dense.weight)
+    weight = np.zeros((inputs, columns), weight_type)
+    weight[:, :neurons] = dense.weight
+    lane, group = _lane(dense.weight, hi)
+    arrays: dict[str, NDArray[Any]] = {"weight": weight}
+    macros = {
+        "LAYER(name)": f"{prefix}_##name",
+        "INPUTS": str(inputs),
+        "NEURONS": str(neurons),
+        "COLUMNS": str(columns),
+        "INPUT_IS_SPIKES": str(int(hi == 1)),
+        "WEIGHT": _ctype(weight_type),
+        "LANE": _ctype(lane),
+        "SUM": _ctype(word),
+        "GROUP": f"{group}U",
+        "WORD": _ctype(word),
+        "ONE": f"(({_ctype(word)})1)",
+    }
+    _vector(macros, arrays, word, "multiplier", layer.rescale.multiplier)
+    _vector(macros, arrays, word, "bias", layer.rescale.bias)
+    macros["RESCALE(x)"] = _requantized("(x)", layer.rescale.shift, layer.rescale.site, word)
+    if layer.filter is not None:
+        _filter(macros, arrays, word, layer.filter)
+    if isinstance(layer, SpikingLayer):
+        macros["SPIKING"] = ""
+        if layer.synapse is not None:
+            dropped = layer.synapse.filter.site.format.frac - layer.synapse.drive.format.frac
+            _vector(macros, arrays, word, "offset", layer.synapse.offset)
+            macros["DRIVE(x)"] = _requantized("(x)", dropped, layer.synapse.drive, word)
+        _neuron(macros, arrays, word, layer.neuron)
+    return NativeLayer(prefix, macros, arrays)
+
+
+def _lane(weight: Integers, hi: int) -> tuple[np.dtype[Any], int]:
+    """The narrowest type that adds a useful number of events, and how many."""
+    largest = max(int(np.abs(weight).max(initial=0)) * hi, 1)
+    for name in ("i2", "i4"):
+        group = int(np.iinfo(name).max) // largest
+        # A short group would spend its time in moving sums: at hi = 1 the weights of 8 bits give 258.
+        if group >= min(len(weight), 64):
+            return np.dtype(name), min(group, 1 << 20)
+    return np.dtype("i8"), 1 << 20
+
+
+def _filter(
+    macros: dict[str, str], arrays: dict[str, NDArray[Any]], word: np.dtype[Any], part: Filter
+) -> None:
+    _vector(macros, arrays, word, "decay", part.decay)
+    macros["LEAK(x)"] = _rounded("(x)", part.shift, part.site.rounding)
+    macros["FILTER(x)"] = _overflowed("(x)", part.site, word)
+
+
+def _neuron(
+    macros: dict[str, str], arrays: dict[str, NDArray[Any]], word: np.dtype[Any], n: NeuronUpdate
+) -> None:
+    domain = n.domain
+    codes = np.arange(domain.start, domain.stop, dtype=np.int64)
+    growth = lookup(n.growth.values, domain, n.growth, codes)
+    gains = [lookup(table.values, domain, table, codes) for table in n.gain]
+    entry = _holding(np.concatenate([growth, *gains]), least="i2")
+    table = np.stack([np.stack([growth, gain], axis=-1) for gain in gains]).astype(entry)
+    arrays["table"] = np.ascontiguousarray(table.reshape(-1, 2))
+    for name in ("threshold", "reset", "refractory_steps"):
+        _vector(macros, arrays, word, name, getattr(n, name))
+    _vector(macros, arrays, word, "first_entry", n.gain_index * len(codes))
+    macros |= {
+        "ENTRY": _ctype(entry),
+        "TABLE_START": f"({domain.start})",
+        "TABLE_LAST": f"({domain.stop - 1})",
+        "GROWTH_SHIFT": str(n.membrane.format.frac - n.growth.format.frac),
+        "TOTAL(x)": _overflowed("(x)", n.sum, word),
+        "MOVE(x)": _rounded("(x)", n.gain[0].format.frac, n.membrane.rounding),
+        "MEMBRANE(x)": _overflowed("(x)", n.membrane, word),
+    }
+
+
+def _vector(
+    macros: dict[str, str], arrays: dict[str, NDArray[Any]], word: np.dtype[Any], name: str, values: Integers
+) -> None:
+    """A constant where all neurons share it, else an array."""
+    if (values == values[0]).all():
+        macros[f"{name.upper()}(j)"] = f"((WORD){int(values[0])}LL)"
+        return
+    arrays[name] = np.ascontiguousarray(values.astype(word))
+    macros[f"{name.upper()}(j)"] = f"c->{name}[j]"
+
+
+def _requantized(x: str, shift: int, site: Quantizer, word: np.dtype[Any]) -> str:
+    return _overflowed(_rounded(x, shift, site.rounding), site, word)
+
+
+def _rounded(x: str, shift: int, rounding: Rounding) -> str:
+    if shift <= 0:
+        # A left shift of a negative number is undefined; the compilers make one of this product.
+        return f"({x} * ({1 << -shift}LL * ONE))" if shift else x
+    return f"{rounding.value}({x}, {shift}, ONE)"
+
+
+def _overflowed(x: str, site: Quantizer, word: np.dtype[Any]) -> str:
+    fmt = site.format
+    if fmt.bits >= 8 * word.itemsize:
+        return x  # the proof says that no value leaves the word
+    if site.overflow is Overflow.SAT:
+        return f"SAT({x}, ((WORD){fmt.lo}LL), ((WORD){fmt.hi}LL))"
+    low = f"({x} & ((WORD){(1 << fmt.bits) - 1}LL))"
+    if not fmt.signed:
+        return low
+    # Adding and taking away the sign's weight extends the sign.
+    sign = f"((WORD){1 << (fmt.bits - 1)}LL)"
+    return f"(({low} ^ {sign}) - {sign})"
+
+
+def _holding(values: Integers, least: str = "i1") -> np.dtype[Any]:
+    lo, hi = int(values.min(initial=0)), int(values.max(initial=0))
+    names = ("i1", "i2", "i4", "i8")
+    wide = [n for n in names[names.index(least) :] if np.iinfo(n).min <= lo and hi <= np.iinfo(n).max]
+    return np.dtype(wide[0])
+
+
+def _ctype(dtype: np.dtype[Any]) -> str:
+    return f"int{8 * dtype.itemsize}_t"
+
+
+# The functions that Python calls --------------------------------------------------------------------------
+
+
+def _run(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) -> None:
+    """`expifref_run`: samples first to last - 1, each through all steps."""
+    text()
+    text("struct network {")
+    with text.indent():
+        for native in layers:
+            text(f"struct {native.prefix}_state {native.prefix};")
+    text("};")
+    text()
+    text("int expifref_run(int64_t steps, int64_t batch, int64_t first, int64_t last, const uint8_t *inputs,")
+    text("    const void *const *constants, int64_t *const *states, int64_t *const *signals)")
+    text("{")
+    with text.indent():
+        _bind_constants(text, layers)
+        text("struct network *const n = malloc(sizeof *n);")
+        text("if (n == NULL) {")
+        text("    return 1;")
+        text("}")
+        text("for (int64_t b = first; b < last; ++b) {")
+        with text.indent():
+            text("memset(n, 0, sizeof *n);")
+            for slot, (array, width) in enumerate(_states(program)):
+                text(f"LOAD(n->{array}, states[{slot}] + b * {width}, {width})")
+            text("for (int64_t t = 0; t < steps; ++t) {")
+            with text.indent():
+                text("const int64_t row = t * batch + b;")
+                _one_step(text, program, layers)
+            text("}")
+            for slot, (array, width) in enumerate(_states(program)):
+                text(f"KEEP(states[{slot}] + b * {width}, n->{array}, {width})")
+        text("}")
+        text("free(n);")
+        text("return 0;")
+    text("}")
+
+
+def _one_step(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) -> None:
+    inputs = f"inputs + row * {program.input.channels}"
+    slot = 0
+    for index, (layer, native) in enumerate(zip(program.layers, layers, strict=True)):
+        prefix = native.prefix
+        text(f"{prefix}_accumulate(&n->{prefix}, &{prefix}, {inputs});")
+        text(f"{prefix}_drives(&n->{prefix}, &{prefix});")
+        if isinstance(layer, SpikingLayer):
+            text(f"{prefix}_neurons(&n->{prefix}, &{prefix});")
+            inputs = f"n->{prefix}.spikes"
+        for array in _signal_arrays(index, layer):
+            text(f"SHOW(signals[{slot}], row * {layer.width}, n->{array}, {layer.width})")
+            slot += 1
+
+
+def _drive(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) -> None:
+    """`expifref_drive`: the neurons of the first layer alone, on drives that are given."""
+    layer, native = program.layers[0], layers[0]
+    if not isinstance(layer, SpikingLayer):
+        return
+    word = native.macros["WORD"]
+    text()
+    text("/* Neurons first to last - 1 through all steps; counts their spikes. */")
+    text(f"void expifref_drive(int64_t steps, int64_t first, int64_t last, const {word} *drive,")
+    text(f"    const void *const *constants, {word} *membrane, {word} *refractory, int64_t *counts)")
+    text("{")
+    with text.indent():
+        _bind_constants(text, layers[:1])
+        text(f"uint8_t spikes[{native.columns}];")
+        text("for (int64_t t = 0; t < steps; ++t) {")
+        with text.indent():
+            text("for (int64_t j = first; j < last; j += BLOCK) {")
+            text("    const int64_t end = (last - j < BLOCK) ? last : j + BLOCK;")
+            text(
+                f"    {native.prefix}_update(membrane, refractory, spikes, drive + t * {layer.width},"
+                f" &{native.prefix}, (uint32_t)j, (uint32_t)end);"
+            )
+            text("    for (int64_t i = j; i < end; ++i) {")
+            text("        counts[i] += spikes[i];")
+            text("    }")
+            text("}")
+        text("}")
+    text("}")
+
+
+def _bind_constants(text: Emitter, layers: tuple[NativeLayer, ...]) -> None:
+    for index, native in enumerate(layers):
+        slots = CONSTANTS if "SPIKING" in native.macros else CONSTANTS[:5]
+        pointers = ", ".join(f"constants[{index * len(CONSTANTS) + slot}]" for slot in range(len(slots)))
+        text(f"const struct {native.prefix}_constants {native.prefix} = {{{pointers}}};")
+
+
+def _states(program: Program) -> Iterator[tuple[str, int]]:
+    for name in program.state_names:
+        for index, layer in enumerate(program.layers):
+            prefix = layer_prefix(index, layer)
+            if name.partition(".")[0] == prefix:
+                yield f"{prefix}.{name.partition('.')[2] or 'filter'}", layer.width
+
+
+def _signal_arrays(index: int, layer: Layer) -> Iterator[str]:
+    prefix = layer_prefix(index, layer)
+    if not isinstance(layer, SpikingLayer):
+        yield from (f"{prefix}.accumulator", f"{prefix}.filter")
+        return
+    yield f"{prefix}.accumulator"
+    if layer.synapse is not None:
+        yield f"{prefix}.filter"
+    for kind in ("drive", "membrane", "refractory", "spikes"):
+        yield f"{prefix}.{kind}"

@@ -1,0 +1,147 @@
+"""The native executor: every signal of random programs, its types and modes, its threads, its errors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from expifref.exceptions import DataError, ParameterError
+from exporters.native.executor import NativeExecutor
+from exporters.native.source import native_layers, native_source
+from exporters.verification import verify
+from quantize.arrays import frozen
+from quantize.emulator import Emulator, initial_state
+from quantize.formats import Format
+from quantize.program import Program, SpikingLayer
+from tests.networks import lowered, network
+from tests.programs import random_program
+from tests.tools import need
+
+
+def inputs_for(program: Program, seed: int, steps: int = 8, samples: int = 5) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    shape = (steps, samples, program.input.channels)
+    return np.where(rng.random(shape) < 0.4, rng.integers(1, program.input.hi + 1, shape), 0).astype(np.uint8)
+
+
+def with_first(program: Program, layer: SpikingLayer) -> Program:
+    return replace(program, layers=(layer, *program.layers[1:]))
+
+
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return lowered(network((6, 5, 3)), "generic-16bit")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_programs_give_every_bit(seed: int) -> None:
+    need("gcc")
+    program = random_program(seed)
+    batches = [inputs_for(program, seed), inputs_for(program, seed + 1, 3, 2)]
+    result = verify(program, {"native": NativeExecutor(program)}, batches)
+    assert result.passed, result.executors["native"].first
+
+
+@pytest.mark.parametrize("width", [15, 16, 17, 127, 128, 129, 200])
+def test_every_width_of_a_layer(width: int) -> None:
+    """Whole and partial vectors and blocks."""
+    need("gcc")
+    program = lowered(network((9, width, 3), tau_synapse=None), "generic-8bit")
+    spikes = inputs_for(program, width, 12, 3)
+    result = verify(program, {"native": NativeExecutor(program)}, [spikes], probe=False)
+    assert result.passed, result.executors["native"].first
+
+
+def test_partial_sums_are_moved_before_they_overflow() -> None:
+    """700 events of the largest weight: 88,900, which a 16-bit partial sum cannot hold."""
+    need("gcc")
+    program = lowered(network((700, 20, 3), tau_synapse=None), "generic-16bit")
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    dense = replace(layer.dense, weight=frozen(np.full((700, 20), 127)), accumulator=Format(True, 24, 0))
+    still = replace(layer.rescale, multiplier=frozen(np.zeros(20)), bias=frozen(np.zeros(20)))
+    changed = with_first(program, replace(layer, dense=dense, rescale=still))
+    native = native_layers(changed)[0]
+    assert (native.macros["LANE"], native.macros["GROUP"]) == ("int16_t", "258U")
+    found = NativeExecutor(changed).run(np.ones((2, 1, 700), np.uint8), signals=["layer0.accumulator"])
+    assert (found.signals["layer0.accumulator"] == 88_900).all()
+
+
+def test_words_are_32_bits_only_where_the_proof_allows(program: Program) -> None:
+    narrow = native_layers(lowered(network((6, 5, 3), tau_synapse=None), "generic-8bit"))
+    assert {native.macros["WORD"] for native in narrow} == {"int32_t"}
+    wide = native_layers(program)
+    assert wide[0].macros["WORD"] == "int64_t"
+
+
+def test_an_unchanged_input_keeps_its_sum(program: Program) -> None:
+    need("gcc")
+    spikes = np.repeat(inputs_for(program, 3, 2, 4), 3, axis=0)
+    assert verify(program, {"native": NativeExecutor(program)}, [spikes], probe=False).passed
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+def test_threads_change_nothing(program: Program, threads: int) -> None:
+    need("gcc")
+    spikes = inputs_for(program, 5)
+    found = NativeExecutor(program, threads).run(spikes)
+    expected = Emulator(program).run(spikes)
+    for name, trace in expected.signals.items():
+        assert np.array_equal(found.signals[name], trace)
+    for name, value in expected.state.items():
+        assert np.array_equal(found.state[name], value)
+
+
+def test_only_the_signals_that_are_asked_for(program: Program) -> None:
+    need("gcc")
+    spikes = inputs_for(program, 6)
+    found = NativeExecutor(program).run(spikes, signals=["readout"])
+    assert list(found.signals) == ["readout"]
+    assert np.array_equal(found.signals["readout"], Emulator(program).run(spikes).signals["readout"])
+
+
+def test_the_given_state_is_not_changed(program: Program) -> None:
+    need("gcc")
+    state = initial_state(program, 5)
+    before = {name: values.copy() for name, values in state.items()}
+    NativeExecutor(program).run(inputs_for(program, 7), state)
+    assert all(np.array_equal(state[name], before[name]) for name in before)
+
+
+@pytest.mark.parametrize("width", [5, 64, 2100])
+def test_driven_neurons_are_those_of_the_program(width: int) -> None:
+    """Given the drives that a run of the emulator formed, the neurons alone do what they did in it."""
+    need("gcc")
+    program = lowered(network((6, width, 3), tau_synapse=None), "generic-16bit")
+    run = Emulator(program).run(inputs_for(program, 8, 40, 1))
+    found = NativeExecutor(program, 2).drive(run.signals["layer0.drive"][:, 0])
+    assert found.counts.sum() > 0
+    assert np.array_equal(found.counts, run.signals["layer0.spikes"][:, 0].sum(axis=0))
+    assert np.array_equal(found.membrane, run.state["layer0.membrane"][0])
+    assert np.array_equal(found.refractory, run.state["layer0.refractory"][0])
+
+
+def test_the_text_does_not_depend_on_the_weights(program: Program) -> None:
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    dense = replace(layer.dense, weight=frozen(layer.dense.weight[::-1]))
+    other = with_first(program, replace(layer, dense=dense))
+    assert native_source(other, native_layers(other)) == native_source(program, native_layers(program))
+
+
+def test_errors_are_sentences(program: Program) -> None:
+    need("gcc")
+    with pytest.raises(ParameterError, match=r"^`threads` must be at least 1, not 0$"):
+        NativeExecutor(program, 0)
+    executor = NativeExecutor(program)
+    with pytest.raises(DataError, match=r"^`spikes` must have 6 inputs, not 5$"):
+        executor.run(np.zeros((2, 2, 5), np.uint8))
+    with pytest.raises(DataError, match=r"^`bogus` is not a signal of this program: layer0.accumulator, "):
+        executor.run(inputs_for(program, 0), signals=["bogus"])
+    with pytest.raises(DataError, match=r"^`drives` must be \[steps, 5\], not \[2, 4\]$"):
+        executor.drive(np.zeros((2, 4), np.int64))
+    with pytest.raises(DataError, match=r"^`drives` must lie in -32768..32767, not in 0..40000$"):
+        executor.drive(np.full((2, 5), 40_000) * np.array([0, 1, 1, 1, 1]))
