@@ -6,8 +6,9 @@
  *   INPUT_IS_SPIKES        1 where every input is 0 or 1
  *   WEIGHT, LANE, SUM      types of a weight, of a partial sum over GROUP events, of the accumulator
  *   GROUP                  as many events as a LANE holds, by the largest weight
- *   WORD                   type of everything else: 32 bits where the proof of width (spec 8) allows
- *   RESCALE(x), ...        a site's rounding and overflow
+ *   PRODUCT, LOSS, PUSH    types of the products of the rescale, of the leak and of the gain
+ *   WORD                   type of everything else; each type has 32 bits where the proof of width (spec 8) allows
+ *   RESCALE(x), ...        a site's rounding; RESCALED(x), ... its overflow
  *   MULTIPLIER(j), ...     a constant, or the element of the array of that name
  *
  * Right shifts of negative numbers are arithmetic in both compilers that build this (GCC and Clang say so).
@@ -19,9 +20,9 @@ typedef LANE LAYER(lanes) __attribute__((vector_size(16 * sizeof(LANE))));
 
 struct LAYER(constants) {
     const WEIGHT *weight; /* [INPUTS][COLUMNS] */
-    const WORD *multiplier;
-    const WORD *bias;
-    const WORD *decay;
+    const PRODUCT *multiplier;
+    const PRODUCT *bias;
+    const LOSS *decay;
     const WORD *offset;
 #ifdef SPIKING
     const WORD *threshold;
@@ -98,10 +99,11 @@ static void LAYER(accumulate)(struct LAYER(state) *s, const struct LAYER(constan
 static void LAYER(drives)(struct LAYER(state) *s, const struct LAYER(constants) *c)
 {
     for (uint32_t j = 0; j < NEURONS; ++j) {
-        const WORD q = RESCALE((WORD)((WORD)s->accumulator[j] * MULTIPLIER(j) + BIAS(j)));
+        const PRODUCT product = (PRODUCT)s->accumulator[j] * MULTIPLIER(j) + BIAS(j);
+        const WORD q = RESCALED((WORD)RESCALE(product));
 #ifdef FILTER
         const WORD y = s->filter[j];
-        s->filter[j] = FILTER((WORD)(y - LEAK((WORD)(y * DECAY(j))) + q));
+        s->filter[j] = FILTER((WORD)(y - (WORD)LEAK((LOSS)((LOSS)y * DECAY(j))) + q));
 #ifdef SPIKING
         s->drive[j] = DRIVE((WORD)(s->filter[j] + OFFSET(j)));
 #endif
@@ -136,7 +138,7 @@ static inline __attribute__((always_inline)) void LAYER(update)(
         const uint32_t j = first + i;
         const WORD v = held[i];
         const WORD sum = TOTAL((WORD)(((WORD)entry[i].growth << GROWTH_SHIFT) - v + drive[j]));
-        const WORD moved = v + MOVE((WORD)((WORD)entry[i].gain * sum));
+        const WORD moved = v + (WORD)MOVE((PUSH)((PUSH)entry[i].gain * (PUSH)sum));
         const WORD candidate = MEMBRANE((moved > THRESHOLD(j)) ? THRESHOLD(j) : moved);
         const WORD wait = refractory[j];
         const WORD u = (wait > 0) ? v : candidate;

@@ -56,13 +56,10 @@ class NativeLayer:
 
 def native_layers(program: Program) -> tuple[NativeLayer, ...]:
     """Every layer of `program`; raises as `quantize.ranges.prove`."""
-    bits: dict[str, int] = {}
-    for site in prove(program).sites:
-        prefix = site.site.partition(".")[0]
-        bits[prefix] = max(bits.get(prefix, 0), site.interval.bits)
+    bits = {site.site: site.interval.bits for site in prove(program).sites}
     his = [program.input.hi] + [1] * (len(program.layers) - 1)
     return tuple(
-        _layer(layer_prefix(index, layer), layer, hi, bits[layer_prefix(index, layer)])
+        _layer(layer_prefix(index, layer), layer, hi, _words(bits, layer_prefix(index, layer)))
         for index, (layer, hi) in enumerate(zip(program.layers, his, strict=True))
     )
 
@@ -83,8 +80,28 @@ def native_source(program: Program, layers: tuple[NativeLayer, ...]) -> str:
     return str(text)
 
 
-def _layer(prefix: str, layer: Layer, hi: int, bits: int) -> NativeLayer:
-    word = np.dtype(np.int32) if bits <= _WORD_BITS else np.dtype(np.int64)
+@dataclass(frozen=True)
+class _Words:
+    """The types that the products and everything else of a layer are computed in."""
+
+    product: np.dtype[Any]
+    loss: np.dtype[Any]
+    push: np.dtype[Any]
+    rest: np.dtype[Any]
+
+
+def _words(bits: Mapping[str, int], prefix: str) -> _Words:
+    """From the proven width of each site."""
+    own = {site: width for site, width in bits.items() if site.partition(".")[0] == prefix}
+    groups: dict[str, list[int]] = {"product": [0], "leak": [0], "gain_product": [0], "rest": [0]}
+    for site, width in own.items():
+        kind = site.rpartition(".")[2]
+        groups[kind if kind in groups else "rest"].append(width)
+    types = [np.dtype(np.int32 if max(group) <= _WORD_BITS else np.int64) for group in groups.values()]
+    return _Words(*types)
+
+
+def _layer(prefix: str, layer: Layer, hi: int, words: _Words) -> NativeLayer:
     dense = layer.dense
     inputs, neurons = dense.weight.shape
     columns = -(-neurons // 16) * 16
@@ -101,23 +118,29 @@ def _layer(prefix: str, layer: Layer, hi: int, bits: int) -> NativeLayer:
         "INPUT_IS_SPIKES": str(int(hi == 1)),
         "WEIGHT": _ctype(weight_type),
         "LANE": _ctype(lane),
-        "SUM": _ctype(word),
+        "SUM": _ctype(words.rest),
         "GROUP": f"{group}U",
-        "WORD": _ctype(word),
-        "ONE": f"(({_ctype(word)})1)",
+        "PRODUCT": _ctype(words.product),
+        "LOSS": _ctype(words.loss),
+        "PUSH": _ctype(words.push),
+        "WORD": _ctype(words.rest),
     }
-    _vector(macros, arrays, word, "multiplier", layer.rescale.multiplier)
-    _vector(macros, arrays, word, "bias", layer.rescale.bias)
-    macros["RESCALE(x)"] = _requantized("(x)", layer.rescale.shift, layer.rescale.site, word)
+    _vector(macros, arrays, words.product, "multiplier", layer.rescale.multiplier)
+    _vector(macros, arrays, words.product, "bias", layer.rescale.bias)
+    site = layer.rescale.site
+    macros["RESCALE(x)"] = _rounded("(x)", layer.rescale.shift, site.rounding, words.product)
+    macros["RESCALED(x)"] = _overflowed("(x)", site, words.rest)
     if layer.filter is not None:
-        _filter(macros, arrays, word, layer.filter)
+        _filter(macros, arrays, words, layer.filter)
     if isinstance(layer, SpikingLayer):
         macros["SPIKING"] = ""
         if layer.synapse is not None:
             dropped = layer.synapse.filter.site.format.frac - layer.synapse.drive.format.frac
-            _vector(macros, arrays, word, "offset", layer.synapse.offset)
-            macros["DRIVE(x)"] = _requantized("(x)", dropped, layer.synapse.drive, word)
-        _neuron(macros, arrays, word, layer.neuron)
+            _vector(macros, arrays, words.rest, "offset", layer.synapse.offset)
+            site = layer.synapse.drive
+            rounded = _rounded("(x)", dropped, site.rounding, words.rest)
+            macros["DRIVE(x)"] = _overflowed(rounded, site, words.rest)
+        _neuron(macros, arrays, words, layer.neuron)
     return NativeLayer(prefix, macros, arrays)
 
 
@@ -132,17 +155,13 @@ def _lane(weight: Integers, hi: int) -> tuple[np.dtype[Any], int]:
     return np.dtype("i8"), 1 << 20
 
 
-def _filter(
-    macros: dict[str, str], arrays: dict[str, NDArray[Any]], word: np.dtype[Any], part: Filter
-) -> None:
-    _vector(macros, arrays, word, "decay", part.decay)
-    macros["LEAK(x)"] = _rounded("(x)", part.shift, part.site.rounding)
-    macros["FILTER(x)"] = _overflowed("(x)", part.site, word)
+def _filter(macros: dict[str, str], arrays: dict[str, NDArray[Any]], words: _Words, part: Filter) -> None:
+    _vector(macros, arrays, words.loss, "decay", part.decay)
+    macros["LEAK(x)"] = _rounded("(x)", part.shift, part.site.rounding, words.loss)
+    macros["FILTER(x)"] = _overflowed("(x)", part.site, words.rest)
 
 
-def _neuron(
-    macros: dict[str, str], arrays: dict[str, NDArray[Any]], word: np.dtype[Any], n: NeuronUpdate
-) -> None:
+def _neuron(macros: dict[str, str], arrays: dict[str, NDArray[Any]], words: _Words, n: NeuronUpdate) -> None:
     domain = n.domain
     codes = np.arange(domain.start, domain.stop, dtype=np.int64)
     growth = lookup(n.growth.values, domain, n.growth, codes)
@@ -151,16 +170,16 @@ def _neuron(
     table = np.stack([np.stack([growth, gain], axis=-1) for gain in gains]).astype(entry)
     arrays["table"] = np.ascontiguousarray(table.reshape(-1, 2))
     for name in ("threshold", "reset", "refractory_steps"):
-        _vector(macros, arrays, word, name, getattr(n, name))
-    _vector(macros, arrays, word, "first_entry", n.gain_index * len(codes))
+        _vector(macros, arrays, words.rest, name, getattr(n, name))
+    _vector(macros, arrays, words.rest, "first_entry", n.gain_index * len(codes))
     macros |= {
         "ENTRY": _ctype(entry),
         "TABLE_START": f"({domain.start})",
         "TABLE_LAST": f"({domain.stop - 1})",
         "GROWTH_SHIFT": str(n.membrane.format.frac - n.growth.format.frac),
-        "TOTAL(x)": _overflowed("(x)", n.sum, word),
-        "MOVE(x)": _rounded("(x)", n.gain[0].format.frac, n.membrane.rounding),
-        "MEMBRANE(x)": _overflowed("(x)", n.membrane, word),
+        "TOTAL(x)": _overflowed("(x)", n.sum, words.rest),
+        "MOVE(x)": _rounded("(x)", n.gain[0].format.frac, n.membrane.rounding, words.push),
+        "MEMBRANE(x)": _overflowed("(x)", n.membrane, words.rest),
     }
 
 
@@ -169,21 +188,17 @@ def _vector(
 ) -> None:
     """A constant where all neurons share it, else an array."""
     if (values == values[0]).all():
-        macros[f"{name.upper()}(j)"] = f"((WORD){int(values[0])}LL)"
+        macros[f"{name.upper()}(j)"] = f"(({_ctype(word)}){int(values[0])}LL)"
         return
     arrays[name] = np.ascontiguousarray(values.astype(word))
     macros[f"{name.upper()}(j)"] = f"c->{name}[j]"
 
 
-def _requantized(x: str, shift: int, site: Quantizer, word: np.dtype[Any]) -> str:
-    return _overflowed(_rounded(x, shift, site.rounding), site, word)
-
-
-def _rounded(x: str, shift: int, rounding: Rounding) -> str:
+def _rounded(x: str, shift: int, rounding: Rounding, word: np.dtype[Any]) -> str:
     if shift <= 0:
         # A left shift of a negative number is undefined; the compilers make one of this product.
-        return f"({x} * ({1 << -shift}LL * ONE))" if shift else x
-    return f"{rounding.value}({x}, {shift}, ONE)"
+        return f"({x} * (({_ctype(word)}){1 << -shift}LL))" if shift else x
+    return f"{rounding.value}({x}, {shift}, (({_ctype(word)})1))"
 
 
 def _overflowed(x: str, site: Quantizer, word: np.dtype[Any]) -> str:
