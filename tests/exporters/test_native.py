@@ -70,11 +70,14 @@ def test_partial_sums_are_moved_before_they_overflow() -> None:
     assert (found.signals["layer0.accumulator"] == 88_900).all()
 
 
-def test_words_are_32_bits_only_where_the_proof_allows(program: Program) -> None:
-    narrow = native_layers(lowered(network((6, 5, 3), tau_synapse=None), "generic-8bit"))[:1]
-    assert {native.macros["PRODUCT"] for native in narrow} == {"int32_t"}
-    wide = native_layers(program)
-    assert (wide[0].macros["PRODUCT"], wide[0].macros["WORD"]) == ("int64_t", "int32_t")
+@pytest.mark.parametrize(("profile", "push"), [("generic-8bit", "int32_t"), ("generic-16bit", "int64_t")])
+def test_words_are_64_bits_only_for_the_products_that_need_them(profile: str, push: str) -> None:
+    layer, _readout = native_layers(lowered(network((6, 5, 3), tau_synapse=None), profile))
+    assert (layer.macros["PUSH"], layer.macros["PRODUCT"], layer.macros["WORD"]) == (
+        push,
+        "int32_t",
+        "int32_t",
+    )
 
 
 def test_an_unchanged_input_keeps_its_sum(program: Program) -> None:
