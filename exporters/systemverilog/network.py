@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 
 from exporters.emitter import Emitter
-from quantize.program import Program, ReadoutLayer, layer_prefix
+from quantize.program import Dense, Program, ReadoutLayer, layer_prefix
 from quantize.program_io import digest
 from quantize.ranges import Interval
 
 from .core import load_wires, readout_core, spiking_core, stream_wires
-from .dense import Stream, Weights, load_ports, stream_ports
+from .dense import Stream, Weights, bank_module, load_ports, stream_ports
 from .drive import output_format
 from .memories import Files
 from .module import connect, module
@@ -24,6 +24,9 @@ TOP = "network"
 
 _LOADED_WORD_BITS = {"ice40-up5k": 16}
 """Profiles whose large memories no bitstream can fill, and the width of their words."""
+
+_BANK_WORDS = {"ecp5-25f": 2048, "ecp5-85f": 2048}
+"""Profiles whose block RAM answers late, and the words of 8 bits of one block."""
 
 _BLOCK_RAM_BITS = 1 << 15
 """On such a device, what goes into block RAM, which a bitstream fills."""
@@ -49,20 +52,29 @@ def emit_systemverilog(program: Program, weights: Mapping[int, Weights] | None =
         for part in parts:
             text = str(part)
             files[f"{_module_name(text)}.sv"] = text
+    if any(how.bank_words is not None for how in chosen.values()):
+        bank = Emitter()
+        bank_module(bank)
+        files["weight_bank.sv"] = str(bank)
     files[f"{TOP}.sv"] = _top(program, chosen)
     return files
 
 
 def weights_for(program: Program) -> dict[int, Weights]:
     """How the weights lie in the memories of the device that `program` was lowered for."""
-    word_bits = _LOADED_WORD_BITS.get(str(program.evidence.profile.get("name")))
-    if word_bits is None:
-        return {}
-    return {
-        index: Weights(loaded=True, word_bits=word_bits)
-        for index, layer in enumerate(program.layers)
-        if layer.dense.weight.size * layer.dense.weight_format.bits > _BLOCK_RAM_BITS
-    }
+    name = str(program.evidence.profile.get("name"))
+    dense = {index: layer.dense for index, layer in enumerate(program.layers)}
+    if name in _LOADED_WORD_BITS:
+        how = Weights(loaded=True, word_bits=_LOADED_WORD_BITS[name])
+        return {i: how for i, part in dense.items() if _weight_bits(part) > _BLOCK_RAM_BITS}
+    if name in _BANK_WORDS:
+        how = Weights(bank_words=_BANK_WORDS[name])
+        return {i: how for i, part in dense.items() if part.weight.size > _BANK_WORDS[name]}
+    return {}
+
+
+def _weight_bits(part: Dense) -> int:
+    return part.weight.size * part.weight_format.bits
 
 
 def streams(program: Program) -> list[Stream]:

@@ -20,9 +20,9 @@ from .module import input_port, module, output_port
 from .pipeline import Pipeline
 from .values import Value, clog2, cut, extend, flag, literal, unsigned_bits
 
-__all__ = ["Datapath", "neuron_fields", "neuron_module", "reset_stage", "state_values", "update"]
+__all__ = ["LATENCY", "Datapath", "neuron_fields", "neuron_module", "reset_stage", "state_values", "update"]
 
-_LATENCY = 14
+LATENCY = 14
 
 _FREE_ROWS = 256
 """A table of so many words takes no more block RAM than a shorter one."""
@@ -153,7 +153,7 @@ def reset_stage(pipe: Pipeline, membrane: Value, named: dict[str, Value]) -> Val
 def _tables(
     pipe: Pipeline, n: NeuronUpdate, roms: tuple[Rom, Rom], v: Value, named: dict[str, Value]
 ) -> tuple[Value, Value]:
-    """The growth and the gain at stage 6; the memories are read between stages 3 and 4."""
+    """The growth and the gain, at stage 7 at the latest; the memories are read between stages 3 and 4."""
     rest = _address(pipe, n, v, named)
     pipe.title(4, "the words of the tables")
     pipe.title(5, "a register after the memory, then the rise within the segment")
@@ -178,14 +178,17 @@ def _tables(
 
 
 def _rounded_sum(pipe: Pipeline, part: str, left: Value, product: Value, shift: int, hull: Interval) -> Value:
-    """`left + round_shift(product, shift, RND)` as half of `2 left + 1 + (product >> shift - 1)`."""
-    width = hull.bits + 1
-    odd = f"({extend(left, width)} <<< 1) | {literal(1, width)}"
-    wide = max(width, product.width)
-    halved = f"{extend(product, wide)} >>> {shift - 1}"
-    doubled = f"({halved})" if wide == width else cut(halved, width)
-    twice = pipe.wire(f"{part}_twice", 6, _whole(width), f"({odd}) + {doubled}", "RND")
-    return pipe.wire(part, 6, hull, cut(f"{twice.name} >>> 1", hull.bits))
+    """`left + round_shift(product, shift, RND)` at stage 7, rounded by one sum.
+
+    `left` and half an LSB stand side by side in one word: multiply, sum and their registers are what a
+    multiplier block with an adder holds, and elsewhere the sum needs no more bits than the result.
+    """
+    width = max(hull.bits + shift, product.width)
+    half = literal(1 << (shift - 1), width)
+    lifted = f"({extend(left, width)} <<< {shift}) | {half}"
+    scaled = pipe.wire(f"{part}_scaled", 6, _whole(width), f"({lifted}) + {extend(product, width)}", "RND")
+    scaled = pipe.at(scaled, 7)
+    return pipe.wire(part, 7, hull, cut(f"{scaled.name} >>> {shift}", hull.bits))
 
 
 def _whole(width: int) -> Interval:
@@ -331,8 +334,8 @@ def _write(
     roms[0].write(memories, "segment")
     roms[1].write(memories, gain_address)
     pipe.insert(4, str(memories))
-    last = [pipe.at(value, _LATENCY) for value in results]
+    last = [pipe.at(value, LATENCY) for value in results]
     pipe.write(e)
-    validity(e, _LATENCY)
+    validity(e, LATENCY)
     for value, output in zip(last, outputs, strict=True):
         e(f"assign {output.name} = {extend(value, output.width)};")

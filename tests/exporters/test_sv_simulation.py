@@ -64,6 +64,18 @@ def test_initial_state_and_a_second_run_in_icarus() -> None:
     assert_equal(expected, executor.run(spikes))
 
 
+@pytest.mark.parametrize("input_bits", [1, 4])
+@pytest.mark.parametrize("bank_words", [4, 16, 64])
+def test_banked_weights_in_icarus(bank_words: int, input_bits: int, tmp_path: Path) -> None:
+    need("iverilog", "verilator")
+    program = random_program(9, layers=2, widths=(23, 5, 3), weight_bits=8, input_bits=input_bits)
+    banks = {0: Weights(bank_words=bank_words), 1: Weights(bank_words=8)}
+    assert lint(emit_systemverilog(program, banks), tmp_path) == ""
+    spikes, state = stimulus(program, 9)
+    executor = SystemVerilogExecutor(program, "iverilog", banks)
+    assert_equal(Emulator(program).run(spikes, state), executor.run(spikes, state))
+
+
 @pytest.mark.parametrize("weights", [Weights(loaded=True), Weights(True, 16), Weights(False, 32)])
 def test_packed_and_loaded_weights_in_icarus(weights: Weights) -> None:
     need("iverilog")

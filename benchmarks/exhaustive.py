@@ -1,0 +1,186 @@
+"""Every pair of membrane and drive code through the neuron update of a target, against the specification.
+
+    python benchmarks/exhaustive.py c PROGRAM [--layer K]     the emitted C
+    python benchmarks/exhaustive.py rtl PROGRAM [--layer K]   the emitted SystemVerilog, in Verilator
+
+The oracle is docs/spec.md 5.4 and 5.5 in C (exhaustive.h): 64-bit integers, quotient and remainder instead of
+shifts, rounding by its meaning. It is called with the counter at 0 and the constants of neuron 0. A result goes into
+benchmarks/exhaustive_results.json, in place of an older one of the same target, profile and layer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from exporters.c.network import c_files
+from exporters.emitter import Emitter
+from exporters.systemverilog.memories import Files
+from exporters.systemverilog.neuron import LATENCY, neuron_module
+from exporters.tools import run_tool, tool_version
+from quantize.formats import Overflow, Rounding
+from quantize.program import Program, SpikingLayer
+from quantize.program_io import load_program
+
+RESULTS = Path(__file__).with_name("exhaustive_results.json")
+HARNESS = Path(__file__).with_name("exhaustive.h")
+TIMEOUT_S = 7200.0
+
+
+def constants(layer: SpikingLayer) -> str:
+    """The program's constants as C, for the oracle."""
+    n = layer.neuron
+    gain = n.gain[int(n.gain_index[0])]
+    membrane, drive, total = n.membrane.format, layer.drive.format, n.sum.format
+    numbers = {
+        "U_LO": membrane.lo,
+        "U_HI": membrane.hi,
+        "DRIVE_LO": drive.lo,
+        "DRIVE_HI": drive.hi,
+        "SUM_LO": total.lo,
+        "SUM_HI": total.hi,
+        "THRESHOLD": int(n.threshold[0]),
+        "RESET": int(n.reset[0]),
+        "START": n.domain.start,
+        "SEGMENTS": n.domain.segments,
+        "SEGMENT_SIZE": 1 << n.domain.shift,
+        "GROWTH_SCALE": 1 << (membrane.frac - n.growth.format.frac),
+        "GAIN_SCALE": 1 << max(gain.format.frac, 0),
+        "GAIN_FACTOR": 1 << max(-gain.format.frac, 0),
+        "GROWTH_MODE": _mode(n.growth.rounding),
+        "GAIN_MODE": _mode(gain.rounding),
+        "MEMBRANE_MODE": _mode(n.membrane.rounding),
+        "SUM_WRAPS": int(n.sum.overflow is Overflow.WRAP),
+        "U_WRAPS": int(n.membrane.overflow is Overflow.WRAP),
+    }
+    lines = [f"enum {{ {', '.join(f'{mode.name} = {_mode(mode)}' for mode in Rounding)} }};"]
+    lines += [f"#define ORACLE_{name} INT64_C({value})" for name, value in numbers.items()]
+    for name, values in (("growth", n.growth.values), ("gain", gain.values)):
+        lines.append(
+            f"static const int64_t oracle_{name}_values[] = {{{', '.join(map(str, values.tolist()))}}};"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _mode(mode: Rounding) -> int:
+    return list(Rounding).index(mode)
+
+
+def c_run(program: Program, index: int, folder: Path) -> str:
+    """What the harness says of the emitted C."""
+    _write(folder, c_files(program))
+    name = f"layer{index}"
+    (folder / "target.h").write_text(
+        '#include "network.c"\n'
+        "static void target_start(void) { expifref_reset(); }\n"
+        "static int target_ready(void) { return 1; }\n"
+        f"static void target_step(int64_t u, int64_t drive, int64_t *next, int *spike)\n"
+        f"{{\n"
+        f"    {name}_membrane[0] = u;\n"
+        f"    {name}_refractory[0] = 0;\n"
+        f"    {name}_neuron(0, drive);\n"
+        f"    *next = {name}_membrane[0];\n"
+        f"    *spike = {name}_spikes[0];\n"
+        f"}}\n"
+    )
+    (folder / "main.c").write_text('#include "exhaustive.h"\n')
+    run_tool("gcc", ["-std=c99", "-O2", "-o", "run", "main.c"], folder)
+    return _started(folder, "run")
+
+
+def rtl_run(layer: SpikingLayer, folder: Path) -> str:
+    """What the harness says of the emitted datapath."""
+    files: Files = {}
+    e = Emitter()
+    path = neuron_module(e, files, "datapath", layer.neuron, layer.drive)
+    if path.parameters:
+        raise SystemExit("the neurons of the layer must be all alike, for the datapath to have no parameters")
+    _write(folder, files | {"datapath.sv": str(e)})
+    widths = {"membrane": path.membrane.width, "drive": path.drive.width}
+    put = "".join(f"    model.{name} = {name} & {(1 << width) - 1};\n" for name, width in widths.items())
+    sign = 1 << (widths["membrane"] - 1)
+    (folder / "target.h").write_text(
+        '#include "Vdatapath.h"\n'
+        f"enum {{ LATENCY = {LATENCY} }};\n"
+        "static Vdatapath model;\n"
+        "static long long clocks;\n"
+        "static void target_start(void) { model.rst = 0; model.valid = 1; model.refractory = 0; }\n"
+        "static int target_ready(void) { return clocks >= LATENCY; }\n"
+        "static void target_step(int64_t membrane, int64_t drive, int64_t *next, int *spike)\n"
+        "{\n"
+        f"{put}"
+        "    model.clk = 0;\n    model.eval();\n    model.clk = 1;\n    model.eval();\n    ++clocks;\n"
+        f"    *next = ((int64_t)model.membrane_next ^ {sign}) - {sign};\n"
+        "    *spike = model.spike;\n"
+        "}\n"
+    )
+    (folder / "main.cpp").write_text('#define DELAY (LATENCY - 1)\n#include "exhaustive.h"\n')
+    arguments = ["--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--noassert", "-Wno-fatal"]
+    arguments += ["-CFLAGS", f"-O3 -I{folder}", "--Mdir", "build", "-o", "run", "datapath.sv", "main.cpp"]
+    run_tool("verilator", arguments, folder)
+    return _started(folder, "build/run")
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def _started(folder: Path, binary: str) -> str:
+    done = subprocess.run(
+        [folder / binary], cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    return done.stdout.strip()
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("target", choices=("c", "rtl"))
+    parser.add_argument("program", type=Path)
+    parser.add_argument("--layer", type=int, default=0)
+    arguments = parser.parse_args()
+    program = load_program(arguments.program)
+    layer = program.layers[arguments.layer]
+    if not isinstance(layer, SpikingLayer):
+        raise SystemExit(f"layer {arguments.layer} must be a spiking layer")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "oracle.h").write_text(constants(layer))
+        (folder / "exhaustive.h").write_text(HARNESS.read_text())
+        started = time.perf_counter()
+        said = c_run(program, arguments.layer, folder) if arguments.target == "c" else rtl_run(layer, folder)
+        seconds = time.perf_counter() - started
+    pairs, differing = (int(word) for word in said.split())
+    tool = "gcc" if arguments.target == "c" else "verilator"
+    key = {
+        "target": arguments.target,
+        "profile": program.evidence.profile["name"],
+        "network": [program.input.channels, *(part.width for part in program.layers)],
+        "layer": arguments.layer,
+    }
+    row = key | {
+        "membrane": str(layer.neuron.membrane.format),
+        "drive": str(layer.drive.format),
+        "pairs": pairs,
+        "differing": differing,
+        "seconds": round(seconds, 1),
+        "tool": f"{tool} {tool_version(tool)}",
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+    old = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    kept = [entry for entry in old if any(entry[name] != value for name, value in key.items())]
+    RESULTS.write_text(json.dumps([*kept, row], indent=2) + "\n")
+    print(json.dumps(row, indent=2))
+    if differing:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,296 @@
+"""The network behind a serial line: packets of four bytes in, of six bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from expifref.exceptions import UnsupportedError
+from exporters.emitter import Emitter
+from quantize.program import Program, ReadoutLayer, layer_prefix
+from quantize.trace import Spikes
+
+from .dense import Weights, packed_weights
+from .drive import output_format
+from .memories import Files
+from .module import connect
+from .network import TOP, streams
+from .values import clog2
+
+__all__ = ["SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
+
+SERIAL = "serial_network"
+"""Name of the module."""
+
+_ANSWER_BYTES = 6
+
+
+class Packet:
+    """First byte of a packet in; three bytes follow, unused ones are 0."""
+
+    RESET = 0
+    EVENT = 1  # index, low byte first, then the value
+    TICK = 2
+    LOAD = 16  # plus the layer: the next word of its weights, low byte first
+
+
+def encode(spikes: Spikes) -> bytes:
+    """The packets of one step of one sample, `[inputs]`, its tick last."""
+    events = [bytes((Packet.EVENT, i & 255, i >> 8, int(value))) for i, value in enumerate(spikes) if value]
+    return b"".join(events) + bytes((Packet.TICK, 0, 0, 0))
+
+
+def weight_packets(program: Program, weights: Mapping[int, Weights]) -> bytes:
+    """The packets that load what no bitstream can hold; to be sent once after a reset of the device."""
+    return b"".join(
+        bytes((Packet.LOAD + index,)) + word.to_bytes(3, "little")
+        for index, how in weights.items()
+        if how.loaded
+        for word in packed_weights(program.layers[index].dense, how)
+    )
+
+
+def decode(answers: bytes) -> list[list[tuple[int, int]]]:
+    """For every step that was answered its (index, value) pairs; the value of a spike is 0."""
+    steps: list[list[tuple[int, int]]] = []
+    step: list[tuple[int, int]] = []
+    for at in range(0, len(answers) - _ANSWER_BYTES + 1, _ANSWER_BYTES):
+        index = int.from_bytes(answers[at : at + 2], "little")
+        if index >> 15:
+            steps.append(step)
+            step = []
+        else:
+            step.append((index, int.from_bytes(answers[at + 2 : at + 6], "little", signed=True)))
+    return steps
+
+
+def serial_files(program: Program, weights: Mapping[int, Weights]) -> Files:
+    """The module `SERIAL` around the network, and its receiver and transmitter.
+
+    Raises:
+        UnsupportedError: something does not fit a packet.
+    """
+    _require_packets(program, weights)
+    return {
+        f"{SERIAL}.sv": _serial(program, weights),
+        "serial_receiver.sv": _RECEIVER,
+        "serial_transmitter.sv": _TRANSMITTER,
+    }
+
+
+def _require_packets(program: Program, weights: Mapping[int, Weights]) -> None:
+    last = program.layers[-1]
+    formats = {i: program.layers[i].dense.weight_format for i, how in weights.items() if how.loaded}
+    words = [weights[i].lanes(fmt.bits) * fmt.bits for i, fmt in formats.items()]
+    limits = (
+        ("inputs", program.input.channels, 1 << 16),
+        ("outputs", last.width, 1 << 15),
+        ("bits of an output", output_format(last).bits if isinstance(last, ReadoutLayer) else 1, 31),
+        ("bits of a word of weights", max(words, default=0), 24),
+    )
+    for what, found, most in limits:
+        if found > most:
+            raise UnsupportedError(
+                f"a packet of the serial line must hold at most {most} {what}, not {found}: "
+                "export `systemverilog` and bring your own link"
+            )
+
+
+def _serial(program: Program, weights: Mapping[int, Weights]) -> str:
+    stream, last = streams(program)[0], program.layers[-1]
+    loaded = {index: how for index, how in weights.items() if how.loaded}
+    e = Emitter()
+    e("// A network behind a serial line, 8N1. In: packets of four bytes,")
+    e("// 0 reset; 1 event: index low, index high, value; 2 tick; 16 + K: a word of the weights of layer K.")
+    e("// Out: packets of six bytes, index low, index high, four of the value; a tick has the highest bit of")
+    e("// the index set. A host waits for the tick of a step before it sends the next step.")
+    e(f"module {SERIAL} #(")
+    with e.indent():
+        e("parameter int CLOCKS_PER_BIT = 12")
+    e(") (")
+    with e.indent():
+        e("input  logic clk,")
+        e("input  logic button,")
+        e("input  logic receive,")
+        e("output logic transmit,")
+        e("output logic running,")
+        e("output logic answered")
+    e(");")
+    with e.indent():
+        _packets(e)
+        _events(e, clog2(stream.channels), stream.value_bits)
+        wires = _loads(e, program, loaded)
+        names = ["valid", "ready", "tick", "index", *(["value"] if stream.value_bits > 1 else [])]
+        wires += [(f"in_{name}", f"in_{name}") for name in names]
+        wires += [(f"out_{name}", f"out_{name}") for name in ("valid", "ready", "tick", "index")]
+        e("logic out_valid, out_ready, out_tick;")
+        e(f"logic [{clog2(last.width) - 1}:0] out_index;")
+        value = "32'd0"
+        if isinstance(last, ReadoutLayer):
+            fmt = output_format(last)
+            width = fmt.bits + (0 if fmt.signed else 1)
+            e(f"logic signed [{width - 1}:0] out_value;")
+            wires.append(("out_value", "out_value"))
+            value = "32'(out_value)"
+        connect(e, TOP, "device", wires)
+        e("logic sent;")
+        e("assign out_ready = sent;")
+        e("serial_transmitter #(.CLOCKS_PER_BIT(CLOCKS_PER_BIT)) transmitter (")
+        with e.indent():
+            e(".clk(clk),")
+            e(".rst(rst),")
+            e(".valid(out_valid),")
+            e(".ready(sent),")
+            value = f"out_tick ? 32'd0 : {value}"
+            e(f".data({{{value}, out_tick, 15'(out_index)}}),")
+            e(".line(transmit)")
+        e(");")
+        e("assign running = !rst;")
+        e("always_ff @(posedge clk)")
+        with e.indent():
+            e("if (rst) answered <= 1'b0;")
+            e("else if (out_valid && out_ready && out_tick) answered <= !answered;")
+    e("endmodule")
+    return str(e)
+
+
+def _packets(e: Emitter) -> None:
+    e("// Reset: by the button, by a packet, and when the device starts.")
+    e("logic [3:0] starting = '0;")
+    e("logic pressed = 1'b1, rst;")
+    e("assign rst = starting != '1;")
+    e("always_ff @(posedge clk) pressed <= button;")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (pressed || (packet && code == 8'd0)) starting <= '0;")
+        e("else if (rst) starting <= starting + 1'b1;")
+    e()
+    e("// Bytes, collected to packets; the first of them in the lowest bits.")
+    e("logic byte_valid, packet;")
+    e("logic [7:0] byte_data, code;")
+    e("logic [31:0] bytes;")
+    e("logic [1:0] place;")
+    e("serial_receiver #(.CLOCKS_PER_BIT(CLOCKS_PER_BIT)) receiver (")
+    with e.indent():
+        e(".clk(clk),")
+        e(".rst(pressed),")
+        e(".line(receive),")
+        e(".valid(byte_valid),")
+        e(".data(byte_data)")
+    e(");")
+    e("always_ff @(posedge clk) if (byte_valid) bytes <= {byte_data, bytes[31:8]};")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (pressed) place <= '0;")
+        e("else if (byte_valid) place <= place + 1'b1;")
+    e("always_ff @(posedge clk) packet <= byte_valid && place == 2'd3 && !pressed;")
+    e("assign code = bytes[7:0];")
+    e()
+
+
+def _events(e: Emitter, index_bits: int, value_bits: int) -> None:
+    e("// One event, held until the network takes it.")
+    e("logic in_valid, in_ready, in_tick;")
+    e(f"logic [{index_bits - 1}:0] in_index;")
+    if value_bits > 1:
+        e(f"logic [{value_bits - 1}:0] in_value;")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (rst) in_valid <= 1'b0;")
+        e("else if (packet && (code == 8'd1 || code == 8'd2)) in_valid <= 1'b1;")
+        e("else if (in_ready) in_valid <= 1'b0;")
+    e("always_ff @(posedge clk) if (packet) begin")
+    with e.indent():
+        e("in_tick <= code == 8'd2;")
+        e(f"in_index <= bytes[{7 + index_bits}:8];")
+        if value_bits > 1:
+            e(f"in_value <= bytes[{23 + value_bits}:24];")
+    e("end")
+    e()
+
+
+def _loads(e: Emitter, program: Program, loaded: Mapping[int, Weights]) -> list[tuple[str, str]]:
+    wires = []
+    for index, how in loaded.items():
+        part = program.layers[index].dense
+        prefix = f"{layer_prefix(index, program.layers[index])}_load"
+        bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
+        address = clog2(len(packed_weights(part, how)))
+        e(f"logic {prefix}_valid;")
+        e(f"logic [{address - 1}:0] {prefix}_address;")
+        e(f"logic [{bits - 1}:0] {prefix}_data;")
+        e(f"assign {prefix}_valid = packet && code == 8'd{Packet.LOAD + index};")
+        e(f"assign {prefix}_data = bytes[{7 + bits}:8];")
+        e("always_ff @(posedge clk)")
+        with e.indent():
+            e(f"if (rst) {prefix}_address <= '0;")
+            e(f"else if ({prefix}_valid) {prefix}_address <= {prefix}_address + 1'b1;")
+        wires += [(f"{prefix}_{name}", f"{prefix}_{name}") for name in ("valid", "address", "data")]
+    return wires
+
+
+_RECEIVER = """\
+// Bytes of a serial line, 8N1; each bit is read in its middle.
+module serial_receiver #(
+    parameter int CLOCKS_PER_BIT = 12
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic line,
+    output logic valid,
+    output logic [7:0] data
+);
+    localparam int BITS = $clog2(2 * CLOCKS_PER_BIT);
+    logic [1:0] settled = '1;
+    always_ff @(posedge clk) settled <= {settled[0], line};
+
+    logic [BITS-1:0] remaining;  // clocks to the next reading
+    logic [3:0] left;            // readings: eight bits, then the stop bit
+    logic reading;
+    assign reading = left != '0 && remaining == '0;
+    always_ff @(posedge clk)
+        if (rst) left <= '0;
+        else if (left == '0) left <= settled[1] ? 4'd0 : 4'd9;
+        else if (reading) left <= left - 1'b1;
+    always_ff @(posedge clk)
+        if (left == '0) remaining <= BITS'(CLOCKS_PER_BIT + CLOCKS_PER_BIT / 2 - 2);
+        else if (reading) remaining <= BITS'(CLOCKS_PER_BIT - 1);
+        else remaining <= remaining - 1'b1;
+    always_ff @(posedge clk) if (reading && left != 4'd1) data <= {settled[1], data[7:1]};
+    always_ff @(posedge clk) valid <= reading && left == 4'd1 && settled[1] && !rst;
+endmodule
+"""
+
+_TRANSMITTER = """\
+// Six bytes over a serial line, 8N1, the lowest first; `ready` is up when all of them can be taken.
+module serial_transmitter #(
+    parameter int CLOCKS_PER_BIT = 12
+) (
+    input  logic clk,
+    input  logic rst,
+    input  logic valid,
+    output logic ready,
+    input  logic [47:0] data,
+    output logic line
+);
+    localparam int BITS = $clog2(CLOCKS_PER_BIT);
+    logic [59:0] frame;
+    logic [5:0] left;
+    logic [BITS-1:0] remaining;
+    logic last;
+    assign ready = left == '0;
+    assign last = remaining == '0;
+    assign line = ready || frame[0];
+    always_ff @(posedge clk)
+        if (rst) left <= '0;
+        else if (ready) left <= valid ? 6'd60 : 6'd0;
+        else if (last) left <= left - 1'b1;
+    always_ff @(posedge clk)
+        if (ready || last) remaining <= BITS'(CLOCKS_PER_BIT - 1);
+        else remaining <= remaining - 1'b1;
+    always_ff @(posedge clk)
+        if (ready)
+            frame <= {1'b1, data[47:40], 1'b0, 1'b1, data[39:32], 1'b0, 1'b1, data[31:24], 1'b0,
+                      1'b1, data[23:16], 1'b0, 1'b1, data[15:8], 1'b0, 1'b1, data[7:0], 1'b0};
+        else if (last) frame <= {1'b1, frame[59:1]};
+endmodule
+"""

@@ -1,0 +1,128 @@
+"""The designs for boards: the serial line in Icarus Verilog against the emulator, and their files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from expifref.exceptions import ParameterError, UnsupportedError
+from exporters.systemverilog import emit_systemverilog
+from exporters.systemverilog.boards import BOARDS, emit_board
+from exporters.systemverilog.dense import Weights
+from exporters.systemverilog.serial import decode, encode, serial_files, weight_packets
+from exporters.tools import require_tool, run_tool
+from quantize.emulator import Emulator
+from quantize.program import Program
+from quantize.trace import Spikes
+from tests.programs import random_input, random_program
+from tests.tools import need
+
+_CLOCKS_PER_BIT = 6
+
+_BENCH = """
+`timescale 1ns / 1ps
+module bench;
+    localparam int CLOCKS = {clocks};
+    logic clk = 0, receive = 1, transmit, running, answered;
+    always #5 clk = !clk;
+    serial_network #(.CLOCKS_PER_BIT(CLOCKS)) dut (
+        .clk(clk), .button(1'b0), .receive(receive), .transmit(transmit),
+        .running(running), .answered(answered)
+    );
+    logic [7:0] bytes [0:{count} - 1];
+    integer sent, n, ticks = 0, k = 0;
+    logic [7:0] got;
+    initial begin
+        $readmemh("bytes.hex", bytes);
+        repeat (40) @(posedge clk);
+        for (sent = 0; sent < {count}; sent = sent + 1) begin
+            receive = 0; repeat (CLOCKS) @(posedge clk);
+            for (n = 0; n < 8; n = n + 1) begin receive = bytes[sent][n]; repeat (CLOCKS) @(posedge clk); end
+            receive = 1; repeat (CLOCKS) @(posedge clk);
+            if (sent % 4 == 3 && bytes[sent - 3] == 2) begin
+                ticks = ticks + 1;
+                while (k < {answer} * ticks) @(posedge clk);
+            end
+        end
+        $finish;
+    end
+    integer m;
+    initial forever begin
+        @(negedge transmit);
+        repeat (CLOCKS + CLOCKS / 2) @(posedge clk);
+        for (m = 0; m < 8; m = m + 1) begin got[m] = transmit; repeat (CLOCKS) @(posedge clk); end
+        $display("%02x", got);
+        k = k + 1;
+    end
+endmodule
+"""
+
+
+def answered(program: Program, weights: Mapping[int, Weights], packets: bytes, folder: Path) -> bytes:
+    """What the design answers to `packets`; the bench waits for the answer to each tick."""
+    files = emit_systemverilog(program, weights) | serial_files(program, weights)
+    answer = 6 * (program.layers[-1].width + 1)
+    bench = _BENCH.format(clocks=_CLOCKS_PER_BIT, count=len(packets), answer=answer)
+    files |= {"bench.sv": bench, "bytes.hex": "".join(f"{byte:02x}\n" for byte in packets)}
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    sources = sorted(name for name in files if name.endswith(".sv"))
+    run_tool("iverilog", ["-g2012", "-s", "bench", "-o", "bench.vvp", *sources], folder)
+    command = [str(require_tool("iverilog").with_name("vvp")), "-n", "bench.vvp"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+    return bytes.fromhex("".join(re.findall(r"^[0-9a-f]{2}$", done.stdout, re.MULTILINE)))
+
+
+def packets_of(spikes: Spikes) -> bytes:
+    return b"".join(encode(step) for step in spikes)
+
+
+@pytest.mark.parametrize(
+    ("bits", "weights"), [(8, {}), (1, {0: Weights(loaded=True, word_bits=16), 1: Weights(loaded=True)})]
+)
+def test_the_readout_over_the_serial_line(bits: int, weights: dict[int, Weights], tmp_path: Path) -> None:
+    need("iverilog")
+    program = random_program(9, layers=2, readout=True, widths=(7, 5, 3), weight_bits=8, input_bits=bits)
+    spikes = random_input(program, 4, 1, 3)
+    expected = Emulator(program).run(spikes).signals["readout"][:, 0]
+    reset = bytes(4)
+    once = packets_of(spikes[:, 0])
+    received = answered(program, weights, weight_packets(program, weights) + once + reset + once, tmp_path)
+    steps = decode(received)
+    assert [[index for index, _ in step] for step in steps] == [[0, 1, 2]] * 8
+    found = np.array([[value for _, value in step] for step in steps])
+    np.testing.assert_array_equal(found, np.concatenate([expected, expected]))
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_board_is_lint_clean_and_every_pin_has_a_site(name: str, tmp_path: Path) -> None:
+    need("verilator")
+    files = emit_board(random_program(4, layers=2, readout=True, widths=(6, 4, 3), weight_bits=8), name)
+    for file, text in files.items():
+        (tmp_path / file).write_text(text)
+    sources = sorted(file for file in files if file.endswith(".sv"))
+    run_tool("verilator", ["--lint-only", "-Wall", "--top-module", name, *sources], tmp_path)
+    pins = set(re.findall(r"^ +(?:in|out)put +logic (\w+),?$", files[f"{name}.sv"], re.MULTILINE))
+    assert pins == set(BOARDS[name].sites)
+    constraints = next(text for file, text in files.items() if file.endswith((".lpf", ".pcf")))
+    assert all(re.search(rf"\b{pin}\b.*\b{site}\b", constraints) for pin, site in BOARDS[name].sites.items())
+
+
+def test_an_unknown_board_is_refused() -> None:
+    with pytest.raises(ParameterError, match=r"^the board must be one of ulx3s, icebreaker, not `de0`$"):
+        emit_board(random_program(4), "de0")
+
+
+def test_words_wider_than_a_packet_are_refused() -> None:
+    program = random_program(9, layers=1, readout=False, widths=(7, 4), weight_bits=8)
+    with pytest.raises(UnsupportedError) as caught:
+        serial_files(program, {0: Weights(loaded=True, word_bits=32)})
+    assert str(caught.value) == (
+        "a packet of the serial line must hold at most 24 bits of a word of weights, not 32: "
+        "export `systemverilog` and bring your own link"
+    )
