@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.exceptions import UnsupportedError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from expifref.data import Dataset
     from expifref.description import Description
+    from quantize.fidelity.signals import LayerTrace
     from quantize.program import Program
 
 __all__ = ["draw"]
@@ -28,20 +31,18 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
     from matplotlib.figure import Figure
 
     from expifref.files import write_bytes
-    from expifref.simulate import simulate
-    from quantize.comparison import membrane_mv
     from quantize.emulator import Emulator
+    from quantize.fidelity.signals import float_traces, integer_traces
 
     from .samples import Feed
 
     feed = Feed(description.encoder, description.steps, seed)
     spikes = feed.encode(data.test_images[:1], 0)
-    traces = list(simulate(description, spikes))
     execution = Emulator(program).run(spikes)
-    real = np.stack([step[0].spikes[0] for step in traces])
-    integer = execution.signals["layer0.spikes"][:, 0] > 0
-    volts = np.stack([step[0].state.v[0] for step in traces]) * 1e3
-    codes = membrane_mv(description, program, 0, execution.signals["layer0.membrane"][:, 0])
+    float_hidden = float_traces(description, spikes)[0]
+    integer_hidden = integer_traces(description, program, execution.signals)[0]
+    real, volts = _first_sample(float_hidden)
+    integer, codes = _first_sample(integer_hidden)
     outputs = execution.signals[program.output_name][:, 0].cumsum(axis=0)
     time = np.arange(len(real), dtype=np.float64) * (description.dt * 1e3)
 
@@ -56,6 +57,13 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=130, metadata={"Software": None})
     write_bytes(path, picture.getvalue())
+
+
+def _first_sample(hidden: LayerTrace) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Spikes and membrane (mV) of the first sample, each `[steps, neurons]`."""
+    if hidden.spikes is None or hidden.value is None:
+        raise UnsupportedError("the picture shows a spiking layer, and this network has none")
+    return hidden.spikes[:, 0], hidden.value[:, 0]
 
 
 def _typical(spikes: NDArray[np.bool_]) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DataDir", "Dataset", "Json", "Limit", "ProfileName", "Seed", "WeightBits"]
+__all__ = ["DataDir", "Dataset", "Json", "Limit", "Processes", "ProfileName", "Seed", "Strict", "WeightBits"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Dataset = Annotated[str, typer.Option("--dataset", help="digits, fashion-mnist, or an .npz file.")]
@@ -16,8 +16,14 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything ran
 ProfileName = Annotated[
     str, typer.Option("--profile", help="Hardware profile: a name (`expifref profiles list`) or a JSON file.")
 ]
+Processes = Annotated[
+    int, typer.Option("--processes", min=1, help="Share the samples among so many; the result is the same.")
+]
 Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
 WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]
 MembraneBits = Annotated[
     int | None, typer.Option("--membrane-bits", help="A narrower membrane than the profile's.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a program that strays too far from the float network.")
 ]

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, WeightBits
+from .guard import guard_network, print_warnings
+from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
 from .output import print_json, print_table
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
     from expifref.description import Description
     from hw_profiles import Profile
+    from quantize.lowering import LoweringOptions
     from quantize.program import Program
+
+
+class Ranges(StrEnum):
+    """How ranges are chosen: one of `quantize.calibration.PRESETS`, or the one that measures best."""
+
+    MAX = "max"
+    PERCENTILE = "percentile"
+    MSE = "mse"
+    AUTO = "auto"
 
 
 def quantize(
@@ -23,20 +36,45 @@ def quantize(
     profile: ProfileName = "generic-16bit",
     weight_bits: WeightBits = None,
     membrane_bits: MembraneBits = None,
+    drive_bits: Annotated[
+        int | None, typer.Option("--drive-bits", help="A narrower drive than the profile's.")
+    ] = None,
+    table_bits: Annotated[
+        int | None, typer.Option("--table-bits", help="Narrower table entries than the profile's.")
+    ] = None,
+    table_segments: Annotated[
+        int | None, typer.Option("--table-segments", help="Fewer table segments than the profile's.")
+    ] = None,
+    table_error: Annotated[
+        float | None, typer.Option("--table-error", help="Take the smallest tables of this error in LSB.")
+    ] = None,
+    calibration: Annotated[
+        Ranges, typer.Option("--calibration", help="How ranges are chosen; auto measures all of them.")
+    ] = Ranges.PERCENTILE,
+    bias_correction: Annotated[
+        bool | None,
+        typer.Option(
+            "--bias-correction/--no-bias-correction",
+            help="Take the mean error of the drive back out of the bias; off unless auto finds it better.",
+        ),
+    ] = None,
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of calibration values that every range must hold.")
     ] = 0.9999,
     dataset: Dataset = "digits",
     data_dir: DataDir = None,
     seed: Seed = 0,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Lower a trained network to an integer program for a hardware profile.
 
-    The ranges come from the float network on the first training samples of --dataset.
+    The ranges come from the float network on the first training samples of --dataset. On the same samples
+    both are compared: warnings name layers that fall silent, spike at another rate or saturate.
     """
     from expifref.checkpoint import read_description
     from hw_profiles import load_profile
+    from quantize.lowering import LoweringOptions
     from quantize.program_io import save_program
 
     from .samples import load_dataset
@@ -44,15 +82,22 @@ def quantize(
     description = read_description(model)
     chosen = load_profile(profile)
     data = load_dataset(dataset, data_dir, seed)
-    program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits, coverage)
+    options = LoweringOptions(
+        weight_bits, membrane_bits, drive_bits, table_bits, table_segments, table_error=table_error
+    )
+    options, program = calibrated(
+        description, chosen, data, seed, options, calibration, bias_correction, coverage
+    )
+    warnings = guard_network(description, program, data, seed, strict)
     save_program(program, out)
-    summary = summarize(program, out)
+    summary = summarize(program, out) | _chosen(options)
     if json:
-        print_json(summary)
+        print_json(summary | {"warnings": warnings})
         return
     rows = [[key.replace("_", " "), _cell(value)] for key, value in summary.items() if key != "digest"]
     print_table("Integer program", rows)
     typer.echo(f"digest {summary['digest']}")
+    print_warnings(warnings)
 
 
 def lower_network(
@@ -62,19 +107,45 @@ def lower_network(
     seed: int,
     weight_bits: int | None = None,
     membrane_bits: int | None = None,
-    coverage: float = 0.9999,
 ) -> Program:
-    """Calibrate on `data` and lower."""
-    from quantize.calibration import calibrate
-    from quantize.lowering import LoweringOptions, check_arithmetic, lower
+    """Calibrate on `data` and lower, with the default ranges."""
+    from quantize.lowering import LoweringOptions
+
+    return calibrated(description, profile, data, seed, LoweringOptions(weight_bits, membrane_bits))[1]
+
+
+def calibrated(
+    description: Description,
+    profile: Profile,
+    data: LoadedDataset,
+    seed: int,
+    options: LoweringOptions,
+    ranges: Ranges = Ranges.PERCENTILE,
+    bias_correction: bool | None = None,
+    coverage: float = 0.9999,
+) -> tuple[LoweringOptions, Program]:
+    """Calibrate on `data` and lower; with the options that were chosen in the end."""
+    from quantize.calibration import PRESETS, calibrate
+    from quantize.choice import choose
+    from quantize.lowering import check_arithmetic, lower
 
     from .samples import Feed, calibration_batches
 
-    options = LoweringOptions(weight_bits, membrane_bits)
     check_arithmetic(profile, options)
     feed = Feed(description.encoder, description.steps, seed)
-    batches = calibration_batches(data, description.inputs, feed)
-    return lower(description, calibrate(description, batches, coverage), profile, options)
+    batches = list(calibration_batches(data, description.inputs, feed))
+    calibration = calibrate(description, batches, coverage)
+    if ranges is Ranges.AUTO:
+        options = choose(description, calibration, batches, profile, options, bias_correction)
+    else:
+        options = replace(options, ranges=PRESETS[ranges], bias_correction=bool(bias_correction))
+    return options, lower(description, calibration, profile, options)
+
+
+def _chosen(options: LoweringOptions) -> dict[str, object]:
+    """The ranges and the correction, for the summary."""
+    sites = ", ".join(f"{site} {method}" for site, method in asdict(options.ranges).items())
+    return {"ranges": sites, "bias_correction": options.bias_correction}
 
 
 def summarize(program: Program, path: Path) -> dict[str, object]:
@@ -102,4 +173,6 @@ def summarize(program: Program, path: Path) -> dict[str, object]:
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return ", ".join(map(str, value)) or "none" if isinstance(value, list) else value

@@ -13,9 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-from .compare import compare_networks, describe_first
-from .compare import summarize as summarize_comparison
-from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, WeightBits
+from .compare import compare_networks
+from .fidelity import describe_first
+from .fidelity import summarize as summarize_comparison
+from .guard import guard_network, print_warnings
+from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
 from .output import print_json, print_table, print_text
 from .quantize import lower_network
 from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
@@ -43,6 +45,7 @@ def run(
     membrane_bits: MembraneBits = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Train, lower, export, verify and compare, and leave every file in --out.
@@ -71,12 +74,13 @@ def run(
     description = trained.description
     with watch.stage("quantize"):
         program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)
+        warnings = guard_network(description, program, data, seed, strict)
         save_program(program, out / "program.json")
     with watch.stage("export"):
         for target, name in _FILES.items():
             export_program(program, target, out / name)
     with watch.stage("verify"):
-        verification = verify_program(program, data, None, None, seed)
+        verification = verify_program(program, data, seed)
     with watch.stage("compare"):
         comparison = compare_networks(description, program, data, None, seed)
     with watch.stage("measure"):
@@ -89,7 +93,8 @@ def run(
         "dataset": data.name,
         "profile": chosen.name,
         "program": digest(program),
-        **summarize_comparison(description, comparison),
+        **summarize_comparison(comparison),
+        "warnings": warnings,
         **summarize(verification),
         "measured": measured,
         "seconds": watch.seconds,
@@ -101,6 +106,7 @@ def run(
         _print(report, out)
         print_result(verification)
         print_text(describe_first(comparison))
+        print_warnings(warnings)
     if not verification.passed:
         raise typer.Exit(1)
 

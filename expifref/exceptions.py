@@ -8,6 +8,7 @@
     ├── ProfileError             a hardware profile is unknown or inconsistent
     ├── CapacityError            the network does not fit the device
     ├── RangeError               a width cannot be proven large enough
+    ├── FidelityError            the integers stray further from the float network than allowed
     ├── MissingToolError         an optional library or external tool is not there
     └── ToolError                an external tool failed
 
@@ -19,6 +20,7 @@ __all__ = [
     "CapacityError",
     "DataError",
     "ExpifrefError",
+    "FidelityError",
     "FileFormatError",
     "MissingToolError",
     "ParameterError",
@@ -59,6 +61,10 @@ class CapacityError(ExpifrefError):
 
 class RangeError(ExpifrefError):
     """A width cannot be proven large enough."""
+
+
+class FidelityError(ExpifrefError):
+    """The integers stray further from the float network than allowed."""
 
 
 class MissingToolError(ExpifrefError):

@@ -1,8 +1,8 @@
 """From floats to integers: formats, lowering, the program, its emulator, and the comparison with float."""
 
 from .calibration import Calibration, calibrate
-from .comparison import Comparison, compare
 from .emulator import Emulator
+from .fidelity import Comparison, compare
 from .formats import Format, Overflow, Quantizer, Rounding
 from .lowering import LoweringOptions, lower
 from .program import Program

@@ -1,24 +1,61 @@
-"""What the float network does on calibration data: the ranges that formats have to hold."""
+"""What the float network does on calibration data, and the ranges that formats take from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, NeuronParameters, SpikingDescription
+from expifref.description import Description, LayerDescription, NeuronParameters, SpikingDescription
 from expifref.exceptions import ParameterError
 from expifref.simulate import LayerStep, simulate
+from hw_profiles import Arithmetic
 
-__all__ = ["Calibration", "LayerRange", "calibrate", "normalized_drive", "normalized_membrane"]
+from .histograms import Histogram, Magnitudes
+
+__all__ = [
+    "PRESETS",
+    "Calibration",
+    "LayerRange",
+    "LayerStatistics",
+    "RangeChoices",
+    "RangeMethod",
+    "calibrate",
+    "layer_range",
+    "normalized_drive",
+    "normalized_membrane",
+]
 
 Floats = NDArray[np.float64]
+RangeMethod = Literal["max", "percentile", "mse"]
 
-_BINS_PER_UNIT = 32
-_LIMIT = 512  # in units of delta_T (or of the readout); the outermost bins collect the rest
 _COVERAGE = 0.9999
+
+
+@dataclass(frozen=True)
+class RangeChoices:
+    """How each site gets its range: largest value seen, the calibration's coverage, or least squared error.
+
+    No preset takes a percentile of a filter: what is cut off there stays wrong for a time constant.
+    """
+
+    weight: RangeMethod = "max"  # of each channel
+    membrane: RangeMethod = "percentile"
+    drive: RangeMethod = "percentile"
+    filter: RangeMethod = "max"
+
+
+PRESETS: Mapping[str, RangeChoices] = MappingProxyType(
+    {
+        "max": RangeChoices("max", "max", "max", "max"),
+        "percentile": RangeChoices(),
+        "mse": RangeChoices("mse", "mse", "mse", "mse"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -28,15 +65,29 @@ class LayerRange:
     membrane_low: float
     drive_low: float
     drive_high: float
-    filter_peak: float  # largest magnitude of the filter state; 0 where there is no filter
+    filter_peak: float  # magnitude of the filter state; 0 where there is no filter
+    firing_drive: float  # mean drive in the steps that end in a spike; 0 where there is none
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStatistics:
+    """What one layer did, in units of `delta_T` above `V_T`, or of the readout value."""
+
+    input_mean: Floats  # [inputs], as integers of the input port or spikes
+    input_power: Floats  # [inputs], mean square
+    membrane: Histogram = field(default_factory=Histogram)
+    drive: Histogram = field(default_factory=Histogram)
+    filter: Magnitudes = field(default_factory=Magnitudes)
+    firing_drive: float = 0.0
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Ranges of all layers, in order."""
+    """Statistics of all layers, in order."""
 
-    layers: tuple[LayerRange, ...]
+    layers: tuple[LayerStatistics, ...]
     samples: int
+    coverage: float  # share of the values that a range by percentile must hold
 
 
 def normalized_membrane(v: Floats, n: NeuronParameters) -> Floats:
@@ -52,67 +103,90 @@ def normalized_drive(current: Floats, n: NeuronParameters) -> Floats:
 def calibrate(
     description: Description, batches: Iterable[NDArray[np.uint8]], coverage: float = _COVERAGE
 ) -> Calibration:
-    """Run the float network over `batches`, each uint8 `[steps, batch, inputs]`, and collect its ranges.
+    """Run the float network over `batches`, each uint8 `[steps, batch, inputs]`, and collect what it does.
 
     Args:
-        coverage: share of the values a range must hold, 1 for all; the rest saturates, and is counted.
+        coverage: share of the values a range by percentile must hold, 1 for all; the rest saturates, and is
+            counted.
 
     Raises:
         ParameterError: `coverage` is not in (0, 1], or there is no batch.
     """
     if not 0 < coverage <= 1:
         raise ParameterError(f"`coverage` must be above 0 and at most 1, not {coverage}")
-    collectors = [_Collector() for _ in description.layers]
+    collectors = [_Collector(np.zeros(len(layer.weight))) for layer in description.layers]
     samples = 0
     for spikes in batches:
         samples += spikes.shape[1]
-        for steps in simulate(description, spikes):
+        for inputs, steps in zip(spikes, simulate(description, spikes), strict=True):
+            signal: Floats = inputs.astype(np.float64)
             for layer, step, collector in zip(description.layers, steps, collectors, strict=True):
-                collector.add(layer, step)
+                collector.add(layer, signal, step)
+                signal = step.spikes.astype(np.float64)
     if not samples:
         raise ParameterError("calibration needs at least one sample, and got none")
-    return Calibration(tuple(c.range(coverage) for c in collectors), samples)
+    return Calibration(tuple(c.statistics() for c in collectors), samples, coverage)
 
 
-@dataclass
-class _Histogram:
-    """Counts of values in equal bins, so that quantiles need no memory of the values."""
+def layer_range(
+    seen: LayerStatistics, coverage: float, choices: RangeChoices, arithmetic: Arithmetic
+) -> LayerRange:
+    """The ranges that `choices` make of what was seen, for the words of `arithmetic`."""
+    low, high = _ends(seen.drive, choices.drive, coverage, arithmetic.drive_bits)
+    membrane_low, _ = _ends(seen.membrane, choices.membrane, coverage, arithmetic.membrane_bits)
+    return LayerRange(membrane_low, low, high, _peak(seen, coverage, choices, arithmetic), seen.firing_drive)
 
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2 * _LIMIT * _BINS_PER_UNIT, np.int64))
 
-    def add(self, values: Floats) -> None:
-        bins = np.floor((np.clip(values, -_LIMIT, _LIMIT - 1e-6) + _LIMIT) * _BINS_PER_UNIT)
-        self.counts += np.bincount(bins.astype(np.int64).ravel(), minlength=len(self.counts))
+def _ends(values: Histogram, method: RangeMethod, coverage: float, bits: int) -> tuple[float, float]:
+    low, high = values.ends(coverage if method == "percentile" else 1.0)
+    if method != "mse":
+        return low, high
+    reach = values.best_reach(bits)
+    return max(low, -reach), min(high, reach)
 
-    def ends(self, coverage: float) -> tuple[float, float]:
-        """Outer edges of the bins that hold `coverage` of the values, the same share cut on both sides."""
-        total = int(self.counts.sum())
-        if not total:
-            return 0.0, 0.0
-        below = np.cumsum(self.counts)
-        cut = (1 - coverage) / 2 * total
-        low = int(np.searchsorted(below, cut, side="right"))
-        high = int(np.searchsorted(below, total - cut, side="left"))
-        return low / _BINS_PER_UNIT - _LIMIT, (high + 1) / _BINS_PER_UNIT - _LIMIT
+
+def _peak(seen: LayerStatistics, coverage: float, choices: RangeChoices, arithmetic: Arithmetic) -> float:
+    if choices.filter == "max":
+        return seen.filter.peak
+    if choices.filter == "percentile":
+        return seen.filter.quantile(coverage)
+    # Formats hold twice the peak; the best reach needs no such room.
+    return min(seen.filter.peak, seen.filter.best_reach(arithmetic.filter_bits) / 2)
 
 
 @dataclass
 class _Collector:
-    membrane: _Histogram = field(default_factory=_Histogram)
-    drive: _Histogram = field(default_factory=_Histogram)
-    filter_peak: float = 0.0
+    input_sum: Floats  # [inputs]
+    input_squares: Floats | float = 0.0
+    rows: int = 0
+    membrane: Histogram = field(default_factory=Histogram)
+    drive: Histogram = field(default_factory=Histogram)
+    filter: Magnitudes = field(default_factory=Magnitudes)
+    spikes: int = 0
+    drive_at_spikes: float = 0.0
 
-    def add(self, layer: object, step: LayerStep) -> None:
+    def add(self, layer: LayerDescription, inputs: Floats, step: LayerStep) -> None:
+        self.input_sum = self.input_sum + inputs.sum(axis=0)
+        self.input_squares = self.input_squares + (inputs**2).sum(axis=0)
+        self.rows += len(inputs)
         if not isinstance(layer, SpikingDescription):
-            self.filter_peak = max(self.filter_peak, float(np.abs(step.state.v).max()))
+            self.filter = self.filter.added(step.state.v)
             return
         n = layer.neuron
-        self.membrane.add(normalized_membrane(step.state.v, n))
-        self.drive.add(normalized_drive(step.current, n))
+        self.membrane = self.membrane.added(normalized_membrane(step.state.v, n))
+        drive = normalized_drive(step.current, n)
+        self.drive = self.drive.added(drive)
+        self.spikes += int(step.spikes.sum())
+        self.drive_at_spikes += float(drive[step.spikes].sum())
         if layer.tau_synapse is not None:
-            peak = float(np.abs(n.resistance * step.current / n.delta_t).max())
-            self.filter_peak = max(self.filter_peak, peak)
+            self.filter = self.filter.added(n.resistance * step.current / n.delta_t)
 
-    def range(self, coverage: float) -> LayerRange:
-        drive_low, drive_high = self.drive.ends(coverage)
-        return LayerRange(self.membrane.ends(coverage)[0], drive_low, drive_high, self.filter_peak)
+    def statistics(self) -> LayerStatistics:
+        return LayerStatistics(
+            self.input_sum / self.rows,
+            self.input_squares / self.rows + np.zeros_like(self.input_sum),
+            self.membrane,
+            self.drive,
+            self.filter,
+            self.drive_at_spikes / max(self.spikes, 1),
+        )

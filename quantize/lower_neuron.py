@@ -17,9 +17,10 @@ from .arrays import frozen
 from .calibration import LayerRange, normalized_membrane
 from .formats import Format, Overflow, Quantizer, Rounding
 from .program import NeuronUpdate
-from .tables import TableSet, TableSpec, design
+from .table_functions import TableSpec
+from .tables import design, frame_of
 
-__all__ = ["lower_neuron", "membrane_format", "normalized_offset"]
+__all__ = ["lower_neuron", "membrane_format", "normalized_offset", "table_spec"]
 
 Floats = NDArray[np.float64]
 
@@ -68,36 +69,26 @@ def membrane_format(
 
 
 def lower_neuron(
-    layer: SpikingDescription, ranges: LayerRange, dt: float, fmt: Format, arithmetic: Arithmetic
+    layer: SpikingDescription,
+    ranges: LayerRange,
+    dt: float,
+    fmt: Format,
+    arithmetic: Arithmetic,
+    table_error: float | None = None,
 ) -> NeuronUpdate:
-    """The integer update of `layer`.
+    """The integer update of `layer`, with the smallest tables of at most `table_error` LSB where it is given.
 
     Raises:
         CapacityError: too many distinct `tau`, or a refractory period of too many steps.
-        RangeError: dt too large or too small for the tables.
+        RangeError: dt too large or too small for the tables, or their budget too small for `table_error`.
     """
     n = layer.neuron
     rounding, modes = arithmetic.rounding, arithmetic.overflow
     threshold = _codes(n.v_th, n, fmt)
     site = Quantizer(fmt, Rounding(rounding.membrane), Overflow(modes.membrane))
     total = Format(True, arithmetic.sum_bits, fmt.frac)
-    rates, index = np.unique(dt / n.tau, return_inverse=True)
-    if len(rates) > arithmetic.tau_tables:
-        raise CapacityError(
-            f"`{layer.name}` has {len(rates)} distinct tau, but the profile has room for "
-            f"{arithmetic.tau_tables} gain tables per layer: share tau among neurons"
-        )
-    spec = TableSpec(
-        fmt,
-        int(threshold.max()),
-        tuple(rates.tolist()),
-        arithmetic.table_bits,
-        arithmetic.table_segments,
-        Rounding(rounding.table),
-        min(max(ranges.drive_low, _MOST_INHIBITION), _LEAST_INHIBITION),
-        total.hi / 2**fmt.frac,
-    )
-    tables = _widest_design(spec)
+    spec = table_spec(layer, ranges, dt, fmt, arithmetic, table_error)
+    tables = design(spec)
     return NeuronUpdate(
         membrane=site,
         threshold=frozen(threshold),
@@ -107,19 +98,56 @@ def lower_neuron(
         domain=tables.domain,
         growth=tables.growth,
         gain=tables.gain,
-        gain_index=frozen(index),
+        gain_index=frozen(np.searchsorted(spec.rates, dt / n.tau)),
         sum=Quantizer(total, Rounding(rounding.membrane), Overflow(modes.sum)),
     )
 
 
-def _widest_design(spec: TableSpec) -> TableSet:
-    """The tables for `spec`, or for half its inhibition where the word is too narrow, and so on."""
+def table_spec(
+    layer: SpikingDescription,
+    ranges: LayerRange,
+    dt: float,
+    fmt: Format,
+    arithmetic: Arithmetic,
+    table_error: float | None = None,
+) -> TableSpec:
+    """What the tables of `layer` have to serve with a membrane of `fmt`; arguments as `lower_neuron`.
+
+    Raises:
+        CapacityError: too many distinct `tau`.
+        RangeError: dt too large for the word of a gain.
+    """
+    rates = np.unique(dt / layer.neuron.tau)
+    if len(rates) > arithmetic.tau_tables:
+        raise CapacityError(
+            f"`{layer.name}` has {len(rates)} distinct tau, but the profile has room for "
+            f"{arithmetic.tau_tables} gain tables per layer: share tau among neurons"
+        )
+    spec = TableSpec(
+        membrane=fmt,
+        threshold=int(_codes(layer.neuron.v_th, layer.neuron, fmt).max()),
+        rates=tuple(rates.tolist()),
+        bits=arithmetic.table_bits,
+        max_segments=arithmetic.table_segments,
+        rounding=Rounding(arithmetic.rounding.table),
+        lowest_drive=min(max(ranges.drive_low, _MOST_INHIBITION), _LEAST_INHIBITION),
+        highest_sum=Format(True, arithmetic.sum_bits, fmt.frac).hi / 2**fmt.frac,
+        highest_drive=ranges.drive_high,
+        firing_drive=max(ranges.firing_drive, 0.0),
+        max_error=table_error,
+    )
+    return _servable(spec)
+
+
+def _servable(spec: TableSpec) -> TableSpec:
+    """`spec`, or with half its inhibition where the word is too narrow for its gains, and so on."""
     try:
-        return design(spec)
+        frame_of(spec)
     except RangeError:
         if spec.lowest_drive >= _LEAST_INHIBITION:
             raise
-    return _widest_design(replace(spec, lowest_drive=spec.lowest_drive / 2))
+        return _servable(replace(spec, lowest_drive=spec.lowest_drive / 2))
+    return spec
 
 
 def _codes(v: Floats, n: NeuronParameters, fmt: Format) -> NDArray[np.int64]:

@@ -15,11 +15,11 @@ from expifref.exceptions import CapacityError, ParameterError, RangeError
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 
 from .arrays import frozen
-from .calibration import Calibration, LayerRange
+from .calibration import PRESETS, Calibration, LayerRange, RangeChoices, layer_range
 from .checks import check_lowerable
 from .formats import Format, Overflow, Quantizer, Rounding
 from .golden import record
-from .lower_neuron import lower_neuron, membrane_format, normalized_offset
+from .lower_neuron import lower_neuron, membrane_format, normalized_offset, table_spec
 from .placement import place
 from .program import (
     Evidence,
@@ -32,19 +32,29 @@ from .program import (
     Synapse,
 )
 from .ranges import prove
-from .weights import lower_weights
+from .table_functions import TableSpec
+from .weights import Fit, lower_weights
 
-__all__ = ["LoweringOptions", "check_arithmetic", "lower"]
+__all__ = ["LoweringOptions", "check_arithmetic", "lower", "table_specs"]
 
 Floats = NDArray[np.float64]
+
+_LEAST_WORDS = {"weight_bits": 2, "membrane_bits": 6, "drive_bits": 6, "table_bits": 6, "table_segments": 4}
 
 
 @dataclass(frozen=True)
 class LoweringOptions:
-    """Narrower words than the profile allows; None takes the profile's."""
+    """Narrower words than the profile allows, where None takes the profile's, and how ranges are chosen."""
 
     weight_bits: int | None = None
     membrane_bits: int | None = None
+    drive_bits: int | None = None
+    table_bits: int | None = None
+    table_segments: int | None = None
+    ranges: RangeChoices = PRESETS["percentile"]
+    bias_correction: bool = False
+    table_error: float | None = None
+    """Largest error of a table in LSB of an entry; None takes the finest segments that the profile has."""
 
 
 def lower(
@@ -62,14 +72,23 @@ def lower(
         RangeError: a width of the profile is too small, or dt too large for its tables.
     """
     check_lowerable(description)
-    arithmetic = check_arithmetic(profile, options or LoweringOptions())
+    chosen = options or LoweringOptions()
+    arithmetic = check_arithmetic(profile, chosen)
     port = _input_port(description, arithmetic)
     layers: list[Layer] = []
     notes: list[str] = []
     hi = port.hi
     scale = get_encoder(description.encoder).scale
-    for layer, ranges in zip(description.layers, calibration.layers, strict=True):
-        lowered = _layer(layer, ranges, description.dt, arithmetic, hi, scale)
+    for layer, seen in zip(description.layers, calibration.layers, strict=True):
+        ranges = layer_range(seen, calibration.coverage, chosen.ranges, arithmetic)
+        fit = Fit(
+            chosen.ranges.weight,
+            calibration.coverage,
+            seen.input_mean,
+            seen.input_power,
+            chosen.bias_correction,
+        )
+        lowered = _layer(layer, ranges, fit, description.dt, arithmetic, hi, scale, chosen.table_error)
         layers.append(lowered)
         notes += _notes(layer, lowered)
         hi, scale = 1, 1.0
@@ -80,13 +99,36 @@ def lower(
     return replace(program, golden=record(program))
 
 
+def table_specs(
+    description: Description,
+    calibration: Calibration,
+    profile: Profile,
+    options: LoweringOptions | None = None,
+) -> dict[str, TableSpec]:
+    """By the name of each spiking layer, what its tables have to serve; errors as `lower`."""
+    check_lowerable(description)
+    chosen = options or LoweringOptions()
+    arithmetic = check_arithmetic(profile, chosen)
+    specs: dict[str, TableSpec] = {}
+    for layer, seen in zip(description.layers, calibration.layers, strict=True):
+        if isinstance(layer, SpikingDescription):
+            ranges = layer_range(seen, calibration.coverage, chosen.ranges, arithmetic)
+            fmt = membrane_format(layer, ranges, description.dt, arithmetic)
+            specs[layer.name] = table_spec(layer, ranges, description.dt, fmt, arithmetic, chosen.table_error)
+    return specs
+
+
 def check_arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
     """The profile's arithmetic with the options applied; errors as `lower`."""
     if profile.arithmetic is None:
         raise CapacityError(refusal(profile) or f"`{profile.name}` cannot run ExpIFRef neurons")
     arithmetic = profile.arithmetic
+    if options.table_error is not None and not options.table_error > 0.5:
+        raise ParameterError(
+            f"`table_error` must be above the half LSB of rounding, not {options.table_error:g} LSB"
+        )
     changes: dict[str, int] = {}
-    for field, least in (("weight_bits", 2), ("membrane_bits", 6)):
+    for field, least in _LEAST_WORDS.items():
         wanted = getattr(options, field)
         if wanted is None:
             continue
@@ -112,15 +154,17 @@ def _input_port(description: Description, arithmetic: Arithmetic) -> InputPort:
 def _layer(
     layer: LayerDescription,
     ranges: LayerRange,
+    fit: Fit,
     dt: float,
     arithmetic: Arithmetic,
     input_hi: int,
     scale: float,
+    table_error: float | None,
 ) -> Layer:
     if not isinstance(layer, SpikingDescription):
         target = _filter_format(ranges.filter_peak, layer.weight * scale, arithmetic)
         dense, rescale = lower_weights(
-            layer.name, layer.weight * scale, layer.bias, target, input_hi, arithmetic
+            layer.name, layer.weight * scale, layer.bias, target, input_hi, arithmetic, fit
         )
         return ReadoutLayer(layer.name, dense, rescale, _filter(layer.tau, dt, target, layer, arithmetic))
     n = layer.neuron
@@ -138,8 +182,8 @@ def _layer(
         site = Quantizer(drive, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.drive))
         shifted = frozen(np.rint(offset * 2.0**target.frac))
         synapse = Synapse(_filter(layer.tau_synapse, dt, target, layer, arithmetic), shifted, site)
-    dense, rescale = lower_weights(layer.name, weight, bias, target, input_hi, arithmetic)
-    neuron = lower_neuron(layer, ranges, dt, membrane, arithmetic)
+    dense, rescale = lower_weights(layer.name, weight, bias, target, input_hi, arithmetic, fit)
+    neuron = lower_neuron(layer, ranges, dt, membrane, arithmetic, table_error)
     return SpikingLayer(layer.name, dense, rescale, synapse, neuron)
 
 

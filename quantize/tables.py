@@ -1,59 +1,56 @@
 """The two tables that make the ExpIFRef step cheap: design, values and exhaustive error.
 
-With `u = (V - V_T) / delta_T` and `a = dt / tau` the exponential Euler step is exactly
-
-    u' = u + gain(u) * (exp(u) - u + x),      gain(u) = a * phi(a * (exp(u) - 1)),  phi(z) = expm1(z) / z
-
-so the growth `exp(u)` is one table for every ExpIF neuron there is and the gain depends on `a` alone.
 Left of the domain both are constant to an LSB (the gain, to `4 a**2` LSB of the membrane). Right of
-it the neuron fires within the step although the tables stay at their last values: see `_right_end`.
+it the neuron fires within the step although the tables stay at their last values: `right_end` in
+`table_functions`, which also says what they tabulate.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.dynamics import phi
 from expifref.exceptions import RangeError
 
 from .arrays import Integers, frozen
 from .emulator import lookup
-from .formats import Format, Rounding
+from .formats import Format
 from .program import Table, TableDomain
+from .table_functions import (
+    Function,
+    TableSpec,
+    firing_point,
+    gain,
+    held_gain,
+    highest_growth,
+    outweighing,
+    right_end,
+    tabulated,
+)
 
-__all__ = ["TableSet", "TableSpec", "design", "firing_point", "gain", "table_sha256"]
+__all__ = [
+    "Frame",
+    "TableSet",
+    "TableSpec",
+    "design",
+    "firing_point",
+    "frame_of",
+    "gain",
+    "in_lsb",
+    "largest_error",
+    "stated",
+    "table_sha256",
+]
 
 Floats = NDArray[np.float64]
 
-_SHARE_OF_STEP = 15 / 16
-"""Share of a step that must already reach the threshold at the firing point: the rest is for table errors."""
-
-_GROWTH_MARGIN = 1.0
-"""By how much, in units of delta_T, the growth at the right end exceeds what it has to outweigh."""
-
 _MIN_GAIN_CODES = 8
 """Least value of the resting gain in LSB: below it the leak is wrong by more than 1 part in 16."""
-
-
-@dataclass(frozen=True)
-class TableSpec:
-    """What the tables have to serve."""
-
-    membrane: Format
-    threshold: int  # highest threshold of the layer, membrane code
-    rates: tuple[float, ...]  # a = dt / tau of each gain table
-    bits: int  # word width of an entry, signed
-    max_segments: int
-    rounding: Rounding
-    lowest_drive: float  # most inhibiting drive that must not stop a firing neuron, in units of delta_T
-    highest_sum: float  # where the sum saturates, in units of delta_T
 
 
 @dataclass(frozen=True)
@@ -65,42 +62,83 @@ class TableSet:
     gain: tuple[Table, ...]
 
 
-def gain(u: Floats, rate: float) -> Floats:
-    """`a * phi(a * (exp(u) - 1))` in float64."""
-    value: Floats = rate * phi(np.minimum(rate * np.expm1(u), 700.0))
-    return value
+@dataclass(frozen=True)
+class Frame:
+    """Where the tables lie, in which formats, and where the growth is held."""
 
-
-def firing_point(spec: TableSpec, rate: float) -> float:
-    """Lowest `u` from which a step reaches the threshold even at the lowest drive, at most the threshold."""
-    lsb = 2.0**-spec.membrane.frac
-    top = spec.threshold * lsb
-    u = np.linspace(min(0.0, top), top, 4001)
-    push = np.minimum(np.exp(u) - u + spec.lowest_drive, spec.highest_sum)
-    fires = _SHARE_OF_STEP * gain(u, rate) * push >= top - u + lsb
-    resting = np.flatnonzero(~fires)
-    return float(u[min(resting[-1] + 1, len(u) - 1)]) if resting.size else float(u[0])
+    domain: TableDomain
+    growth: Format
+    gain: Format
+    ceiling: float  # infinity where the sum has room for all growth
 
 
 def design(spec: TableSpec) -> TableSet:
     """The tables for `spec`: the finest power-of-two segments that the budget allows.
 
+    With `spec.max_error` it is the coarsest segments, and the fewest of them, whose largest error over every
+    membrane code left of the domain's end is at most that.
+
     Raises:
-        RangeError: a gain table cannot hold both the resting and the firing gain (dt too large for the word).
+        RangeError: a gain table cannot hold both the resting and the firing gain (dt too large for the word),
+            or the budget of segments is too small for `spec.max_error`.
     """
-    right = _right_end(spec)
-    growth_format = _growth_format(spec, right)
-    # Left of this exp(u) is below half an LSB of its own table; the gain is flatter still.
-    left = -(growth_format.frac + 1) * math.log(2)
-    domain = _domain(spec, left, right)
-    ends = (domain.start + (np.arange(domain.segments + 1) << domain.shift)) / 2**spec.membrane.frac
-    growth = _table("exp(u)", np.exp, ends, growth_format, spec, domain)
-    gain_format = _gain_format(spec, right)
-    gains = tuple(
-        _table(f"a*phi(a*(exp(u)-1)), a={a:.9g}", partial(gain, rate=a), ends, gain_format, spec, domain)
-        for a in spec.rates
+    if spec.max_error is None:
+        return _tables(spec, frame_of(spec))
+    for shift in range(spec.membrane.bits, -1, -1):
+        frame = _frame(spec, shift)
+        if largest_error(_tables(spec, frame)) <= spec.max_error:
+            tables = _trimmed(spec, frame, spec.max_error)
+            if tables.domain.segments <= spec.max_segments:
+                return tables
+            break
+    best = min(largest_error(tables) for tables in _within_budget(spec))
+    raise RangeError(
+        f"`table_error` must be at least {best:.4g} LSB with {spec.max_segments} segments of {spec.bits} "
+        f"bits per entry, not {spec.max_error:g} LSB: allow a larger error or more segments"
     )
-    return TableSet(domain, growth, gains)
+
+
+def largest_error(tables: TableSet) -> float:
+    """The largest error of the growth and of all gains, each in LSB of its own entries."""
+    return max(table.max_error_lsb for table in (tables.growth, *tables.gain))
+
+
+def segment_ends(domain: TableDomain, membrane: Format) -> Floats:
+    """Where the segments of `domain` begin and end, in units of delta_T."""
+    ends: Floats = (domain.start + (np.arange(domain.segments + 1) << domain.shift)) / 2**membrane.frac
+    return ends
+
+
+def _tables(spec: TableSpec, frame: Frame) -> TableSet:
+    (name, function), *gains = tabulated(spec, frame.ceiling)
+    return TableSet(
+        frame.domain,
+        _table(name, function, frame.growth, spec, frame.domain),
+        tuple(_table(name, function, frame.gain, spec, frame.domain) for name, function in gains),
+    )
+
+
+def _within_budget(spec: TableSpec) -> Iterator[TableSet]:
+    """From the finest segments for the whole domain to ever finer ones for its right part alone."""
+    for shift in range(_finest_shift(spec), -1, -1):
+        frame = _frame(spec, shift)
+        yield _tables(spec, _cut(frame, max(frame.domain.segments - spec.max_segments, 0)))
+
+
+def _trimmed(spec: TableSpec, frame: Frame, most: float) -> TableSet:
+    """With as many segments cut off on the left as the error allows."""
+    fits, fails = 0, frame.domain.segments
+    while fails - fits > 1:
+        middle = (fits + fails) // 2
+        good = largest_error(_tables(spec, _cut(frame, middle))) <= most
+        fits, fails = (middle, fails) if good else (fits, middle)
+    return _tables(spec, _cut(frame, fits))
+
+
+def _cut(frame: Frame, segments: int) -> Frame:
+    old = frame.domain
+    domain = TableDomain(old.start + (segments << old.shift), old.shift, old.segments - segments)
+    return replace(frame, domain=domain)
 
 
 def table_sha256(values: Integers) -> str:
@@ -108,15 +146,46 @@ def table_sha256(values: Integers) -> str:
     return hashlib.sha256(values.astype("<i8").tobytes()).hexdigest()
 
 
-def _right_end(spec: TableSpec) -> float:
-    """The last firing point, or where the growth alone outweighs the threshold and the lowest drive.
+def frame_of(spec: TableSpec) -> Frame:
+    """Where the tables of `spec` lie at the finest segments; errors as `design`."""
+    return _frame(spec, _finest_shift(spec))
 
-    Right of the domain the growth stays while `-u` falls on: were it smaller, a large gain would turn strong
-    inhibition of a neuron near its threshold into a leap downwards.
-    """
-    top = spec.threshold / 2**spec.membrane.frac
-    outweighs = math.log(max(top - spec.lowest_drive + _GROWTH_MARGIN, 1.0))
-    return max(outweighs, *(firing_point(spec, rate) for rate in spec.rates))
+
+def _finest_shift(spec: TableSpec) -> int:
+    """The finest segments of which the budget allows the whole domain."""
+    shift = 0
+    while _frame(spec, shift).domain.segments > spec.max_segments:
+        shift += 1
+    return shift
+
+
+def _frame(spec: TableSpec, shift: int) -> Frame:
+    one = 1 << spec.membrane.frac
+    most = highest_growth(spec)
+    right = right_end(spec, math.inf)
+    held = math.exp(right) > most
+    if held:
+        right = right_end(spec, most)
+    while True:
+        fmt = _growth_format(spec, min(right, math.log(most)) if held else right)
+        # Left of this exp(u) is below half an LSB of its own table; the gain is flatter still.
+        domain = _domain(spec, -(fmt.frac + 1) * math.log(2), right, shift)
+        ceiling = _ceiling(spec, domain, most) if held else math.inf
+        needed = right_end(spec, ceiling)
+        # A lower ceiling moves the firing point to the right, never beyond the threshold.
+        if needed <= right or domain.stop >= spec.threshold:
+            return Frame(domain, fmt, _gain_format(spec, domain.stop / one, ceiling), ceiling)
+        right = needed
+
+
+def _ceiling(spec: TableSpec, domain: TableDomain, most: float) -> float:
+    """The growth at the last segment end at which it is at most `most`, so that no chord cuts the corner."""
+    one, size = 1 << spec.membrane.frac, 1 << domain.shift
+    after = max(math.ceil((domain.stop - math.log(most) * one) / size), 0)
+    ceiling = math.exp((domain.stop - after * size) / one)
+    if ceiling >= outweighing(spec) or after == 0:
+        return ceiling
+    return math.exp((domain.stop - (after - 1) * size) / one)
 
 
 def _growth_format(spec: TableSpec, right: float) -> Format:
@@ -125,9 +194,10 @@ def _growth_format(spec: TableSpec, right: float) -> Format:
     return Format(True, spec.bits, frac)
 
 
-def _gain_format(spec: TableSpec, right: float) -> Format:
+def _gain_format(spec: TableSpec, right: float, ceiling: float) -> Format:
     """The finest format that holds every gain up to its firing point."""
-    needed = max(float(gain(np.array(min(right, firing_point(spec, a))), a)) for a in spec.rates)
+    last = ((a, np.array(min(right, firing_point(spec, a, ceiling)))) for a in spec.rates)
+    needed = max(float(held_gain(u, a, ceiling, spec.firing_drive)) for a, u in last)
     top = (1 << (spec.bits - 1)) - 1
     frac = math.floor(math.log2(top / needed))
     resting = min(-math.expm1(-a) for a in spec.rates)
@@ -140,41 +210,40 @@ def _gain_format(spec: TableSpec, right: float) -> Format:
     return Format(True, spec.bits, frac)
 
 
-def _domain(spec: TableSpec, left: float, right: float) -> TableDomain:
+def _domain(spec: TableSpec, left: float, right: float, shift: int) -> TableDomain:
     one = 1 << spec.membrane.frac
     lowest = max(math.floor(left * one), spec.membrane.lo)
     # Codes right of the domain take the value of its last code, which must not lie left of the firing point.
     highest = min(math.ceil(right * one) + 1, spec.threshold)
-    shift = 0
-    while True:
-        segments = -((lowest - highest) >> shift)
-        if segments <= spec.max_segments:
-            break
-        shift += 1
     # Whole segments, ending at or right of the firing point.
+    segments = -((lowest - highest) >> shift)
     return TableDomain(highest - (segments << shift), shift, segments)
 
 
-def _table(
-    function: str,
-    exact: Callable[[Floats], Floats],
-    ends: Floats,
-    fmt: Format,
-    spec: TableSpec,
-    domain: TableDomain,
-) -> Table:
-    wanted_ends = _balanced(exact, ends) * 2.0**fmt.frac
+def _table(function: str, exact: Function, fmt: Format, spec: TableSpec, domain: TableDomain) -> Table:
+    ends = segment_ends(domain, spec.membrane)
+    # Where every code has an entry no chord is ever read.
+    wanted_ends = (_balanced(exact, ends) if domain.shift else exact(ends)) * 2.0**fmt.frac
     values = frozen(np.clip(np.rint(np.minimum(wanted_ends, fmt.hi)), 0, fmt.hi))
     table = Table(values, fmt, spec.rounding, function, 0.0, table_sha256(values))
     codes = np.arange(spec.membrane.lo, domain.stop, dtype=np.int64)
-    wanted = np.minimum(exact(codes / 2.0**spec.membrane.frac) * 2.0**fmt.frac, fmt.hi)
+    wanted = in_lsb(exact, codes, spec.membrane, fmt)
     error = float(np.abs(lookup(values, domain, table, codes) - wanted).max())
-    # Rounded up, so that the certificate never understates.
-    stated = math.ceil(error * 1000) / 1000
-    return Table(values, fmt, spec.rounding, function, stated, table.sha256)
+    return replace(table, max_error_lsb=stated(error))
 
 
-def _balanced(exact: Callable[[Floats], Floats], ends: Floats) -> Floats:
+def in_lsb(exact: Function, codes: Integers, membrane: Format, fmt: Format) -> Floats:
+    """`exact` at membrane codes, in LSB of `fmt` and saturated where that ends."""
+    value: Floats = np.minimum(exact(codes / 2.0**membrane.frac) * 2.0**fmt.frac, fmt.hi)
+    return value
+
+
+def stated(error: float) -> float:
+    """Rounded up to three digits after the point, so that a certificate never understates."""
+    return math.ceil(error * 1000) / 1000
+
+
+def _balanced(exact: Function, ends: Floats) -> Floats:
     """Segment ends lowered by half of what a chord exceeds the function, which halves the largest error."""
     values = exact(ends)
     excess = (values[:-1] + values[1:]) / 2 - exact((ends[:-1] + ends[1:]) / 2)

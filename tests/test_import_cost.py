@@ -23,6 +23,7 @@ HEAVY = (
     "optax",
     "onnx",
     "onnxruntime",
+    "optuna",
     "matplotlib",
 )
 LOADED = f"import json, sys; print(json.dumps(sorted({set(HEAVY)!r} & set(sys.modules))))"
@@ -49,7 +50,7 @@ def loaded_by(code: str, *arguments: object) -> list[str]:
         "exporters",
         "hw_profiles",
         "quantize",
-        "quantize.comparison",
+        "quantize.fidelity",
         "quantize.lowering",
     ],
 )

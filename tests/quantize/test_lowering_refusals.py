@@ -50,7 +50,7 @@ def test_a_device_without_an_exponential_refuses(name: str, reason: str) -> None
         ({"membrane_bits": 17}, "`membrane_bits` must be 6..16 for the profile `generic-16bit`, not 17"),
     ],
 )
-def test_bits_that_the_profile_does_not_have_are_refused(options: dict[str, int], message: str) -> None:
+def test_bits_that_the_profile_does_not_have_are_refused(options: dict[str, Any], message: str) -> None:
     assert refusal(ParameterError, network(), options=LoweringOptions(**options)) == message
 
 

@@ -15,7 +15,7 @@ from expifref.exceptions import RangeError
 from quantize.emulator import lookup
 from quantize.formats import Format, Rounding
 from quantize.program import Table, TableDomain
-from quantize.tables import TableSet, TableSpec, design, firing_point, gain, table_sha256
+from quantize.tables import TableSet, TableSpec, design, firing_point, frame_of, gain, table_sha256
 from tests.exporters.reference import divide
 
 MEMBRANES = (Format(True, 8, 3), Format(True, 14, 9), Format(True, 16, 11), Format(True, 20, 15))
@@ -31,20 +31,22 @@ def spec(
     lowest_drive: float = -2.0,
     rounding: Rounding = Rounding.RND,
     max_segments: int = 256,
+    highest_sum: float = 256.0,
 ) -> TableSpec:
+    """Without other arguments the sum has room for all growth up to every firing point."""
     threshold = round(5.3 * 2**membrane.frac)
-    return TableSpec(membrane, threshold, rates, bits, max_segments, rounding, lowest_drive, 64.0)
+    return TableSpec(membrane, threshold, rates, bits, max_segments, rounding, lowest_drive, highest_sum)
 
 
 @cache
-def designs(lowest_drive: float = -2.0) -> tuple[tuple[TableSpec, TableSet], ...]:
+def designs(lowest_drive: float = -2.0, highest_sum: float = 256.0) -> tuple[tuple[TableSpec, TableSet], ...]:
     """One table set for every membrane, width and rate that has one."""
-    return tuple(_designs(lowest_drive))
+    return tuple(_designs(lowest_drive, highest_sum))
 
 
-def _designs(lowest_drive: float) -> Iterator[tuple[TableSpec, TableSet]]:
+def _designs(lowest_drive: float, highest_sum: float) -> Iterator[tuple[TableSpec, TableSet]]:
     for membrane, bits, rate in product(MEMBRANES, BITS, RATES):
-        wanted = spec(membrane, bits, (rate,), lowest_drive)
+        wanted = spec(membrane, bits, (rate,), lowest_drive, highest_sum=highest_sum)
         with suppress(RangeError):
             yield wanted, design(wanted)
 
@@ -119,13 +121,15 @@ def test_left_of_the_domain_the_gain_is_constant_to_an_lsb() -> None:
         assert min(error, moved) < 1 + 4 * rate**2
 
 
+@pytest.mark.parametrize("highest_sum", [64.0, 256.0])
 @pytest.mark.parametrize("lowest_drive", DRIVES)
-def test_from_the_firing_point_on_every_neuron_fires(lowest_drive: float) -> None:
+def test_from_the_firing_point_on_every_neuron_fires(lowest_drive: float, highest_sum: float) -> None:
     """One integer step from every code up to the threshold, in the domain and right of it."""
     checked = 0
-    for wanted, tables in designs(lowest_drive):
+    for wanted, tables in designs(lowest_drive, highest_sum):
         frac = wanted.membrane.frac
-        point = math.ceil(firing_point(wanted, wanted.rates[0]) * 2**frac)
+        ceiling = frame_of(wanted).ceiling
+        point = math.ceil(firing_point(wanted, wanted.rates[0], ceiling) * 2**frac)
         codes = np.arange(min(point, tables.domain.stop), wanted.threshold, dtype=np.int64)
         growth = lookup(tables.growth.values, tables.domain, tables.growth, codes)
         growth = growth << (frac - tables.growth.format.frac)
@@ -154,6 +158,37 @@ def test_the_firing_point_is_where_the_float_step_reaches_the_threshold(
     before = point - 0.2
     push_before = min(math.exp(before) - before + lowest_drive, wanted.highest_sum)
     assert before + float(gain(np.array(before), rate)) * push_before < top
+
+
+def test_growth_that_the_sum_cannot_hold_is_held_and_the_gain_makes_up_for_it() -> None:
+    """At the drive that is typical of firing neurons a step equals the float one, and no sum saturates."""
+    membrane, rate, typical = Format(True, 16, 11), 0.01, 3.0
+    wanted = TableSpec(
+        membrane, round(8.59 * 2**11), (rate,), 16, 256, Rounding.RND, -8.0, 64.0, 13.0, typical
+    )
+    tables = design(wanted)
+    ceiling = frame_of(wanted).ceiling
+    # No chord cuts the corner: the ceiling is reached at the end of a segment.
+    assert (math.log(ceiling) * 2**11 - tables.domain.start) % 2**tables.domain.shift == pytest.approx(0)
+    assert 45 < ceiling <= 64 - 13
+    codes = np.arange(membrane.lo, tables.domain.stop, dtype=np.int64)
+    u = codes / 2**11
+    growth = lookup(tables.growth.values, tables.domain, tables.growth, codes) / 2**tables.growth.format.frac
+    factor = lookup(tables.gain[0].values, tables.domain, tables.gain[0], codes)
+    step = factor / 2 ** tables.gain[0].format.frac * (growth - u + typical)
+    exact_step = gain(u, rate) * (np.exp(u) - u + typical)
+    np.testing.assert_allclose(step, exact_step, rtol=6e-3, atol=2e-3)
+    assert (growth + 13.0 - u)[u > 0].max() <= 64
+
+
+def test_tables_with_an_entry_per_code_are_exact() -> None:
+    membrane = Format(True, 8, 3)
+    tables = design(spec(membrane, 16, (0.1,)))
+    assert tables.domain.shift == 0
+    codes = np.arange(tables.domain.start, tables.domain.stop)
+    for table, rate in ((tables.growth, None), (tables.gain[0], 0.1)):
+        found = lookup(table.values, tables.domain, table, codes)
+        assert np.abs(found - exact(table, membrane, codes, rate)).max() <= 0.5
 
 
 @pytest.mark.parametrize(("bits", "rate"), [(8, 0.5), (8, 1.0), (14, 1.0)])

@@ -47,28 +47,33 @@ def compare_rasters(real: Raster, integer: Raster, dt: float) -> SpikeComparison
 
     Both directions count, so that a missing spike and a superfluous one weigh the same.
     """
-    distances = np.concatenate([_distances(real, integer), _distances(integer, real)])
+    apart = (real != integer).any(axis=0)
+    one, other = real[:, apart], integer[:, apart]
+    distances = np.concatenate([_distances(one, other), _distances(other, one)])
     has_partner = distances[distances < len(real)]
     window = max(int(_WINDOW_SECONDS / dt + 1e-9), 0)
     near = has_partner[has_partner <= window]
+    spikes, integer_spikes = int(real.sum()), int(integer.sum())
+    # In trains that are equal every spike is its own partner.
+    matched = spikes + integer_spikes - len(distances)
     return SpikeComparison(
         real.size,
-        int(real.sum()),
-        int(integer.sum()),
-        int((real != integer).sum()),
-        int((has_partner <= 1).sum()),
-        len(near),
+        spikes,
+        integer_spikes,
+        int((one != other).sum()),
+        matched + int((has_partner <= 1).sum()),
+        matched + len(near),
         int(near.sum()),
         int(has_partner.max(initial=0)),
     )
 
 
 def _distances(spikes: Raster, others: Raster) -> Steps:
-    """For each spike, steps to the nearest one in `others`; where there is none, at least all steps."""
+    """For each spike of `[steps, trains]`, steps to the nearest in `others`; without one, at least all."""
     steps = len(spikes)
-    index = np.arange(steps).reshape(-1, 1, 1)
-    far = 2 * steps
+    index = np.arange(steps, dtype=np.int32)[:, np.newaxis]
+    far = np.int32(2 * steps)
     before = np.maximum.accumulate(np.where(others, index, -far), axis=0)
     after = np.minimum.accumulate(np.where(others, index, far + steps)[::-1], axis=0)[::-1]
-    nearest: Steps = np.minimum(index - before, after - index)[spikes]
+    nearest: Steps = np.minimum(index - before, after - index)[spikes].astype(np.int64)
     return nearest

@@ -10,8 +10,9 @@ import pytest
 from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
 from quantize.arrays import frozen
-from quantize.comparison import compare, membrane_mv
 from quantize.emulator import Emulator
+from quantize.fidelity.comparison import compare
+from quantize.fidelity.signals import SpikingPair, layer_pairs
 from quantize.lowering import LoweringOptions
 from quantize.program import SpikingLayer
 from tests.networks import lowered, network, spike_input
@@ -50,6 +51,15 @@ def test_batches_add_up() -> None:
     assert [layer.spikes for layer in whole.layers] == [layer.spikes for layer in parts.layers]
     assert [layer.rmse for layer in whole.layers] == pytest.approx([layer.rmse for layer in parts.layers])
     assert whole.saturations == parts.saturations
+    assert whole.first == parts.first
+    assert [layer.neurons is None for layer in whole.layers] == [False, False, True]
+    for one, other in zip(whole.layers, parts.layers, strict=True):
+        assert one.nrmse == pytest.approx(other.nrmse)
+        assert one.distances.trains == other.distances.trains
+        assert one.distances.victor_purpura == pytest.approx(other.distances.victor_purpura)
+        if one.neurons is not None and other.neurons is not None:
+            for ours, theirs in zip(vars(one.neurons).values(), vars(other.neurons).values(), strict=True):
+                np.testing.assert_array_equal(ours, theirs)
 
 
 def test_predictions_are_the_largest_sums() -> None:
@@ -76,13 +86,15 @@ def test_the_first_divergence_is_where_spikes_first_differ() -> None:
     ]
     assert earlier == []
     real = list(simulate(NETWORK, SPIKES))[found.step][index]
-    assert bool(real.spikes[found.sample, found.neuron]) is found.float_spike
-    code = signals[f"{found.layer}.membrane"][found.step, found.sample, found.neuron]
-    assert code == found.membrane_code
-    assert (
-        bool(signals[f"{found.layer}.spikes"][found.step, found.sample, found.neuron])
-        is not found.float_spike
-    )
+    where = (found.step, found.sample, found.neuron)
+    assert found.signal == f"{found.layer}.spikes"
+    assert int(real.spikes[where[1:]]) == found.float_value
+    assert signals[found.signal][where] == found.integer_value != found.float_value
+    pair = layer_pairs(NETWORK, program)[index]
+    assert isinstance(pair, SpikingPair)
+    assert found.float_membrane == pytest.approx(real.state.v[where[1:]] * 1e3, abs=1e-9)
+    membrane = pair.membrane_mv(signals[f"{found.layer}.membrane"])
+    assert found.integer_membrane == membrane[where]
 
 
 def test_nothing_differs_without_spikes() -> None:
@@ -102,7 +114,37 @@ def test_silenced_neurons_are_counted() -> None:
     bias[3] = -(1 << 27)
     muted = replace(layer, rescale=replace(layer.rescale, bias=frozen(bias)))
     found = compare(NETWORK, replace(program, layers=(muted, *program.layers[1:])), [(SPIKES, None)])
-    assert found.layers[0].silenced >= 1
+    hidden = found.layers[0]
+    assert hidden.silenced >= 1
+    assert hidden.neurons is not None
+    assert hidden.neurons.integer[3] == 0
+    assert hidden.neurons.silent[1] - hidden.neurons.silent[0] == hidden.silenced - hidden.awakened
+
+
+def test_saturated_neurons_spike_as_often_as_their_refractory_period_allows() -> None:
+    # tau_ref is 1.7 steps: one step of silence after each spike.
+    program = lowered(NETWORK, "spinnaker1")
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    bias = layer.rescale.bias.copy()
+    bias[5] = 1 << 27
+    pushed = replace(layer, rescale=replace(layer.rescale, bias=frozen(bias)))
+    found = compare(NETWORK, replace(program, layers=(pushed, *program.layers[1:])), [(SPIKES, None)])
+    neurons = found.layers[0].neurons
+    assert neurons is not None
+    assert neurons.most[5] == 12 * 20
+    assert neurons.integer[5] == 12 * 20
+    assert neurons.saturated == (0, 1)
+    assert np.flatnonzero(neurons.newly_saturated).tolist() == [5]
+
+
+def test_equal_rates_hide_moved_spikes_which_the_train_distances_show() -> None:
+    hidden = compare(NETWORK, lowered(NETWORK, "generic-8bit"), [(SPIKES, None)]).layers[0]
+    assert hidden.spikes is not None
+    assert hidden.spikes.integer_spikes == pytest.approx(hidden.spikes.float_spikes, rel=0.2)
+    assert hidden.distances.trains == 12 * 16
+    assert hidden.distances.victor_purpura > 0
+    assert hidden.distances.van_rossum > 0
 
 
 def test_membrane_codes_become_millivolts() -> None:
@@ -110,9 +152,9 @@ def test_membrane_codes_become_millivolts() -> None:
     layer = program.layers[0]
     assert isinstance(layer, SpikingLayer)
     lsb = 3.48 * 2.0**-layer.neuron.membrane.format.frac
-    assert membrane_mv(NETWORK, program, 0, layer.neuron.reset)[0] == pytest.approx(-68.0, abs=lsb)
-    with pytest.raises(ParameterError, match=r"^layer 2 is not a spiking layer$"):
-        membrane_mv(NETWORK, program, 2, layer.neuron.reset)
+    pair = layer_pairs(NETWORK, program)[0]
+    assert isinstance(pair, SpikingPair)
+    assert pair.membrane_mv(layer.neuron.reset)[0] == pytest.approx(-68.0, abs=lsb)
 
 
 def test_a_program_of_another_network_is_refused() -> None:

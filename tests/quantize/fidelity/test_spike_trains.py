@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quantize.spike_trains import SpikeComparison, compare_rasters
+from quantize.fidelity.spike_trains import SpikeComparison, compare_rasters
 
 DT = 1e-3
 

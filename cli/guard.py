@@ -1,0 +1,42 @@
+"""The silent-network guard on the command line: warnings, or with --strict a refusal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expifref.exceptions import FidelityError
+
+from .output import print_text
+
+if TYPE_CHECKING:
+    from expifref.data import Dataset
+    from expifref.description import Description
+    from quantize.program import Program
+
+__all__ = ["guard_network", "print_warnings"]
+
+
+def guard_network(
+    description: Description, program: Program, data: Dataset, seed: int, strict: bool
+) -> list[str]:
+    """What the guard finds on the samples that the program was calibrated with.
+
+    Raises:
+        FidelityError: it finds something and `strict` is set.
+    """
+    from quantize.fidelity import guard
+
+    from .samples import Feed, calibration_batches
+
+    feed = Feed(description.encoder, description.steps, seed)
+    findings = guard(description, program, list(calibration_batches(data, description.inputs, feed)))
+    if strict and findings:
+        more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+        raise FidelityError(f"`--strict` refuses the program{more}: {findings[0]}")
+    return list(findings)
+
+
+def print_warnings(findings: list[str]) -> None:
+    """One paragraph for each finding."""
+    for finding in findings:
+        print_text(f"Warning: {finding}.")

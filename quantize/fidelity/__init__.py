@@ -1,0 +1,28 @@
+"""How far a program is from its float network, why, and where they first part (docs/fidelity.md)."""
+
+from .budget import Budget, Share, error_budget
+from .causes import Cause
+from .comparison import Comparison, compare
+from .divergence import Divergence
+from .guard import Limits, guard
+from .hybrid import Hybrid
+from .one_step import SiteError, one_step_errors
+from .recorded import Recording, compare_recording, read_recording
+
+__all__ = [
+    "Budget",
+    "Cause",
+    "Comparison",
+    "Divergence",
+    "Hybrid",
+    "Limits",
+    "Recording",
+    "Share",
+    "SiteError",
+    "compare",
+    "compare_recording",
+    "error_budget",
+    "guard",
+    "one_step_errors",
+    "read_recording",
+]

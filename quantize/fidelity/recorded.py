@@ -1,0 +1,133 @@
+"""Signals that another executor or a device recorded, compared with the float network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from expifref.data.npz import read_npz
+from expifref.description import Description
+from expifref.exceptions import DataError
+from quantize.arrays import Integers
+from quantize.emulator import Emulator
+from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
+
+from .comparison import Batches, Comparison, empty_comparison
+from .divergence import FirstDivergence
+from .signals import float_traces, integer_traces
+
+__all__ = ["Recording", "compare_recording", "read_recording"]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Signals by their names in the program (docs/spec.md section 6), integers `[steps, batch, neurons]`."""
+
+    signals: Mapping[str, Integers]
+
+    @property
+    def steps(self) -> int:
+        """Time steps."""
+        return int(next(iter(self.signals.values())).shape[0])
+
+    @property
+    def samples(self) -> int:
+        """Samples."""
+        return int(next(iter(self.signals.values())).shape[1])
+
+
+def read_recording(path: Path, program: Program) -> Recording:
+    """Read an .npz or .safetensors file with at least the spikes of every spiking layer of `program`.
+
+    Membranes (of all layers or of none) and the readout are compared if they are there; the rest is not read.
+
+    Raises:
+        DataError: the file is missing or damaged, or an array is not what the program's signal looks like.
+    """
+    wanted = _choices(program)
+    arrays = _read_safetensors(path, wanted) if path.suffix == ".safetensors" else read_npz(path, wanted)
+    widths = {layer_prefix(i, layer): layer.width for i, layer in enumerate(program.layers)}
+    first = next(iter(arrays.values()))
+    for name, array in arrays.items():
+        shape = (*first.shape[:2], widths[name.partition(".")[0]])
+        if array.ndim != 3 or array.shape != shape or array.dtype.kind not in "iub":
+            raise DataError(
+                f"{path}: `{name}` must be integers of the shape [steps, batch, {shape[-1]}], as all of the "
+                f"file, not {array.dtype} of the shape {list(array.shape)}"
+            )
+    return Recording({name: array.astype(np.int64) for name, array in arrays.items()})
+
+
+def compare_recording(
+    description: Description, program: Program, recording: Recording, batches: Batches
+) -> Comparison:
+    """Compare `recording` with the float network on the inputs it was made from, in the same order.
+
+    The emulator runs beside them: only for a record of the program itself can the program's causes be named.
+
+    Raises:
+        ParameterError: `program` does not have the layers of `description`.
+        DataError: `batches` have other steps or samples than the recording, or a label is no class.
+    """
+    result = empty_comparison(description, program)
+    first = FirstDivergence(description, program)
+    emulator = Emulator(program)
+    result.differing_values = 0
+    for spikes, labels in batches:
+        part = slice(result.samples, result.samples + spikes.shape[1])
+        signals = {name: values[:, part] for name, values in recording.signals.items()}
+        _check_input(recording, spikes.shape[0], part.stop)
+        own = emulator.run(spikes, signals=tuple(signals)).signals
+        result.differing_values += sum(int((own[name] != signals[name]).sum()) for name in signals)
+        real, other = float_traces(description, spikes), integer_traces(description, program, signals)
+        first.add(spikes, real, other)
+        result.add(real, other, labels)
+    if result.samples != recording.samples:
+        raise DataError(
+            f"the inputs must be those of the recording's {recording.samples} samples, not {result.samples}"
+        )
+    if result.differing_values:
+        result.first = first.found()
+        return result
+    result.first = first.explained()
+    result.saturations = dict(sorted(emulator.saturations.items()))
+    return result
+
+
+def _check_input(recording: Recording, steps: int, samples: int) -> None:
+    if steps != recording.steps or samples > recording.samples:
+        raise DataError(
+            f"the inputs must have the recording's {recording.steps} steps and {recording.samples} samples, "
+            f"not {steps} and at least {samples}"
+        )
+
+
+def _choices(program: Program) -> list[tuple[str, ...]]:
+    """What a file may hold, the most telling first."""
+    prefixes = [
+        layer_prefix(i, part) for i, part in enumerate(program.layers) if isinstance(part, SpikingLayer)
+    ]
+    spikes = tuple(f"{prefix}.spikes" for prefix in prefixes)
+    membranes = tuple(f"{prefix}.membrane" for prefix in prefixes)
+    output = (program.output_name,) if isinstance(program.layers[-1], ReadoutLayer) else ()
+    choices = [(*spikes, *membranes, *output), (*spikes, *output), (*spikes, *membranes), spikes]
+    return [choice for choice in dict.fromkeys(choices) if choice]
+
+
+def _read_safetensors(path: Path, choices: list[tuple[str, ...]]) -> dict[str, NDArray[Any]]:
+    try:
+        arrays = safetensors.numpy.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise DataError(f"{path} must be a complete safetensors file; it is missing or damaged") from error
+    for names in choices:
+        if arrays.keys() >= set(names):
+            return {name: arrays[name] for name in names}
+    found = ", ".join(sorted(arrays)) or "none"
+    raise DataError(f"{path} must hold the arrays {', '.join(choices[-1])}; it holds {found}")

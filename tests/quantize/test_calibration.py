@@ -1,0 +1,231 @@
+"""Range choices, bias correction, and the choice between them by measurement."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from expifref.description import Description, SpikingDescription
+from expifref.exceptions import ParameterError
+from expifref.simulate import simulate
+from hw_profiles import load_profile, with_arithmetic
+from quantize.calibration import (
+    PRESETS,
+    Calibration,
+    RangeChoices,
+    RangeMethod,
+    calibrate,
+    layer_range,
+)
+from quantize.choice import CANDIDATES, choose, try_out
+from quantize.emulator import Emulator
+from quantize.formats import Format
+from quantize.histograms import Histogram, Magnitudes
+from quantize.lowering import LoweringOptions, lower
+from quantize.program import Dense, Program, SpikingLayer
+from quantize.program_io import digest
+from quantize.weights import Fit, lower_weights
+from tests.networks import network, spike_input
+
+PROFILE = load_profile("generic-16bit")
+NETWORK = network((40, 30, 4), tau_synapse=None)
+INPUT = spike_input(NETWORK, steps=30, batch=16)
+
+
+def seen() -> Calibration:
+    return calibrate(NETWORK, [INPUT])
+
+
+def program(options: LoweringOptions, description: Description = NETWORK) -> Program:
+    return lower(description, calibrate(description, [INPUT]), PROFILE, options)
+
+
+def spiking(found: Program) -> SpikingLayer:
+    layer = found.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    return layer
+
+
+def real_weights(dense: Dense, multiplier: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
+    return (dense.weight * multiplier).astype(np.float64) * 2.0**-shift
+
+
+def test_statistics_are_those_of_the_float_network() -> None:
+    first, second = seen().layers
+    np.testing.assert_allclose(first.input_mean, INPUT.mean(axis=(0, 1)))
+    np.testing.assert_allclose(first.input_power, (INPUT.astype(float) ** 2).mean(axis=(0, 1)))
+    steps = [step[0] for step in simulate(NETWORK, INPUT)]
+    spikes = np.stack([step.spikes for step in steps])
+    np.testing.assert_allclose(second.input_mean, spikes.mean(axis=(0, 1)))
+    layer = NETWORK.layers[0]
+    assert isinstance(layer, SpikingDescription)
+    n = layer.neuron
+    drive = (np.stack([step.current for step in steps]) + n.v_rest - n.v_t) / n.delta_t
+    assert first.firing_drive == pytest.approx(drive[spikes].mean())
+    assert second.firing_drive == 0
+
+
+def test_batches_may_be_cut_anywhere() -> None:
+    one, two = seen(), calibrate(NETWORK, [INPUT[:, :5], INPUT[:, 5:]])
+    for a, b in zip(one.layers, two.layers, strict=True):
+        np.testing.assert_allclose(a.input_power, b.input_power)
+        np.testing.assert_array_equal(a.drive.counts, b.drive.counts)
+        np.testing.assert_array_equal(a.filter.counts, b.filter.counts)
+        assert a.filter.peak == b.filter.peak
+
+
+def test_max_holds_everything_percentile_its_share_and_mse_what_pays() -> None:
+    values = np.concatenate([np.random.default_rng(0).normal(0, 1, 100_000), [100.0]])
+    histogram, magnitudes = Histogram().added(values), Magnitudes().added(values)
+    low, high = histogram.ends(1.0)
+    assert low <= values.min()
+    assert high >= 100
+    low, high = histogram.ends(0.99)
+    assert 0.985 < np.mean((values >= low) & (values <= high)) <= 0.995
+    assert magnitudes.peak == 100
+    assert 0.98 < np.mean(np.abs(values) <= magnitudes.quantile(0.99)) < 0.995
+    # One outlier in 100,000 is clipped in a coarse word and held in a fine one.
+    assert histogram.best_reach(4) == magnitudes.best_reach(4) == 4
+    assert histogram.best_reach(16) == magnitudes.best_reach(16) == 128
+
+
+def test_the_best_reach_has_the_least_squared_error() -> None:
+    values = np.random.default_rng(1).laplace(0, 1, 50_000)
+    for bits in (3, 5, 8):
+        errors = {}
+        for exponent in range(-3, 6):
+            step = 2.0 ** (exponent + 1 - bits)
+            rounded = np.rint(np.clip(values, -(2.0**exponent), 2.0**exponent) / step) * step
+            errors[2.0**exponent] = float(((rounded - values) ** 2).mean())
+        assert Histogram().added(values).best_reach(bits) == min(errors, key=lambda reach: errors[reach])
+
+
+def test_layer_ranges_follow_the_choice_of_each_site() -> None:
+    first, readout = seen().layers
+    arithmetic = with_arithmetic(PROFILE, drive_bits=6, filter_bits=8).arithmetic
+    assert arithmetic is not None
+    wide, narrow, fitted = (
+        layer_range(first, 0.9, choices, arithmetic)
+        for choices in (PRESETS["max"], PRESETS["percentile"], PRESETS["mse"])
+    )
+    assert wide.drive_low < narrow.drive_low
+    assert narrow.drive_high < wide.drive_high
+    assert wide.membrane_low < narrow.membrane_low
+    assert wide.drive_low <= fitted.drive_low
+    choices = (RangeChoices(filter="max"), RangeChoices(filter="percentile"), RangeChoices(filter="mse"))
+    peaks = [layer_range(readout, 0.9, choice, arithmetic).filter_peak for choice in choices]
+    assert max(peaks) == peaks[0] == readout.filter.peak
+    assert peaks[1] < peaks[0]
+
+
+@pytest.mark.parametrize("name", ["generic-16bit", "ice40-up5k"])
+@pytest.mark.parametrize("bits", [2, 3, 4, 8])
+def test_least_squared_error_is_never_above_that_of_the_largest_weight(name: str, bits: int) -> None:
+    """For multipliers and for powers of two, channel by channel."""
+    rng = np.random.default_rng(bits)
+    weight = rng.normal(0, 0.3, (200, 7))
+    weight[:, 6] = 0
+    arithmetic = with_arithmetic(load_profile(name), weight_bits=bits).arithmetic
+    assert arithmetic is not None
+    power = np.full(200, 0.2)
+    errors = []
+    methods: tuple[RangeMethod, ...] = ("max", "mse")
+    for method in methods:
+        fit = Fit(method, 1.0, power, power, False)
+        dense, rescale = lower_weights("layer", weight, np.zeros(7), Format(True, 24, 6), 1, arithmetic, fit)
+        found = real_weights(dense, rescale.multiplier, rescale.shift) * 2.0**-6
+        errors.append(((found - weight) ** 2).sum(axis=0))
+    assert (errors[1] <= errors[0] * (1 + 1e-3)).all()
+    assert errors[1][6] == 0
+    if bits == 2:
+        assert errors[1].sum() < 0.7 * errors[0].sum()
+
+
+def test_a_percentile_of_weights_clips_the_largest_of_a_channel() -> None:
+    weight = np.full((100, 1), 0.1)
+    weight[0] = 10.0
+    arithmetic = PROFILE.arithmetic
+    assert arithmetic is not None
+    ones = np.ones(100)
+    found = [
+        lower_weights(
+            "layer",
+            weight,
+            np.zeros(1),
+            Format(True, 16, 11),
+            1,
+            arithmetic,
+            Fit("percentile", share, ones, ones, False),
+        )[0].weight[:, 0]
+        for share in (1.0, 0.95)
+    ]
+    np.testing.assert_array_equal(found[0], [127] + [1] * 99)
+    np.testing.assert_array_equal(found[1], [127] * 100)
+
+
+@pytest.mark.parametrize("bits", [3, 8])
+def test_bias_correction_takes_out_the_mean_drive_error(bits: int) -> None:
+    """Measured on the calibration set, per neuron, in LSB of the drive."""
+    layer = NETWORK.layers[0]
+    assert isinstance(layer, SpikingDescription)
+    n = layer.neuron
+    drive = [(step[0].current + n.v_rest - n.v_t) / n.delta_t for step in simulate(NETWORK, INPUT)]
+    real = np.mean(drive, axis=(0, 1))
+    errors = []
+    for corrected in (False, True):
+        found = program(LoweringOptions(bits, bias_correction=corrected))
+        codes = Emulator(found).run(INPUT, signals=["layer0.drive"]).signals["layer0.drive"]
+        frac = spiking(found).drive.format.frac
+        errors.append(np.abs(codes.mean(axis=(0, 1)) - real * 2.0**frac))
+    assert errors[1].max() < 1.0
+    assert errors[0].max() > 10 * errors[1].max()
+
+
+def test_the_default_is_the_percentile_preset_without_correction() -> None:
+    explicit = LoweringOptions(ranges=PRESETS["percentile"], bias_correction=False)
+    assert digest(program(LoweringOptions())) == digest(program(explicit))
+    assert RangeChoices() == PRESETS["percentile"]
+
+
+def test_auto_takes_the_nearest_program_and_the_same_one_every_time() -> None:
+    options = LoweringOptions(3, membrane_bits=10)
+    trials = try_out(NETWORK, seen(), [INPUT], PROFILE, options)
+    assert [(t.ranges, t.bias_correction) for t in trials] == [
+        (ranges, corrected) for ranges in CANDIDATES for corrected in (False, True)
+    ]
+    chosen = choose(NETWORK, seen(), [INPUT], PROFILE, options)
+    best = min(trials, key=lambda trial: trial.loss)
+    assert (chosen.ranges, chosen.bias_correction) == (best.ranges, best.bias_correction)
+    assert best.spike_difference < trials[0].spike_difference
+    assert (chosen.weight_bits, chosen.membrane_bits) == (3, 10)
+    assert choose(NETWORK, seen(), [INPUT], PROFILE, options) == chosen
+
+
+def test_auto_leaves_a_stated_correction_alone() -> None:
+    for stated in (False, True):
+        chosen = choose(NETWORK, seen(), [INPUT], PROFILE, LoweringOptions(3), stated)
+        assert chosen.bias_correction is stated
+
+
+def test_narrower_words_reach_the_program() -> None:
+    found = spiking(program(LoweringOptions(drive_bits=12, table_bits=12, table_segments=64)))
+    assert found.drive.format.bits == 12
+    assert found.neuron.growth.format.bits == found.neuron.gain[0].format.bits == 12
+    assert found.neuron.domain.segments <= 64
+    assert found.neuron.membrane.format.frac == found.drive.format.frac
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"),
+    [("drive_bits", 6, 16), ("table_bits", 6, 16), ("table_segments", 4, 256)],
+)
+def test_words_out_of_range_are_refused(field: str, least: int, most: int) -> None:
+    for wanted in (least - 1, most + 1):
+        changes: dict[str, Any] = {field: wanted}
+        with pytest.raises(ParameterError) as caught:
+            program(replace(LoweringOptions(), **changes))
+        assert str(caught.value) == (
+            f"`{field}` must be {least}..{most} for the profile `generic-16bit`, not {wanted}"
+        )
