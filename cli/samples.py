@@ -14,11 +14,13 @@ from expifref.exceptions import DataError
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
 
-__all__ = ["Feed", "calibration_batches", "load_dataset", "random_batches", "test_batches"]
+__all__ = ["BATCH", "Feed", "calibration_batches", "encoded_samples", "load_dataset", "random_batches"]
 
 Spikes = NDArray[np.uint8]
 
-_BATCH = 256
+BATCH = 256
+"""Samples that are encoded and run at once."""
+
 _CALIBRATION_SAMPLES = 512
 
 
@@ -45,18 +47,18 @@ def load_dataset(name: str, data_dir: Path | None, seed: int) -> LoadedDataset:
     return load(name, data_dir, seed=seed)
 
 
-def test_batches(
-    dataset: LoadedDataset, inputs: int, feed: Feed, limit: int | None
+def encoded_samples(
+    dataset: LoadedDataset, inputs: int, feed: Feed, limit: int | None, start: int = 0
 ) -> Iterator[tuple[Spikes, NDArray[np.int64]]]:
-    """Encoded test samples and labels, `limit` of them at most.
+    """Encoded test samples and labels from number `start` up to number `limit` - 1.
 
     Raises:
         DataError: the data set does not have the network's inputs.
     """
     _check_width(dataset, inputs)
     images, labels = dataset.test_images[:limit], dataset.test_labels[:limit]
-    for first in range(0, len(images), _BATCH):
-        part = slice(first, first + _BATCH)
+    for first in range(start, len(images), BATCH):
+        part = slice(first, first + BATCH)
         yield feed.encode(images[part], first), labels[part]
 
 
@@ -64,15 +66,17 @@ def calibration_batches(dataset: LoadedDataset, inputs: int, feed: Feed) -> Iter
     """Encoded training samples to calibrate with: the first ones, so that a program is reproducible."""
     _check_width(dataset, inputs)
     images = dataset.train_images[:_CALIBRATION_SAMPLES]
-    for first in range(0, len(images), _BATCH):
-        yield feed.encode(images[first : first + _BATCH], first)
+    for first in range(0, len(images), BATCH):
+        yield feed.encode(images[first : first + BATCH], first)
 
 
-def random_batches(inputs: int, hi: int, steps: int, samples: int, seed: int) -> Iterator[Spikes]:
-    """Random inputs for a program without a data set: each sample with an activity of its own."""
-    rng = np.random.default_rng(seed)
-    for first in range(0, samples, _BATCH):
-        shape = (steps, min(_BATCH, samples - first), inputs)
+def random_batches(
+    inputs: int, hi: int, steps: int, samples: int, seed: int, start: int = 0
+) -> Iterator[Spikes]:
+    """Random inputs `start` to `samples` - 1 for a program without a data set, each with its own activity."""
+    for first in range(start, samples, BATCH):
+        rng = np.random.default_rng([seed, first])
+        shape = (steps, min(BATCH, samples - first), inputs)
         active = rng.random(shape) < rng.random((1, shape[1], 1))
         yield np.where(active, rng.integers(1, hi + 1, shape), 0).astype(np.uint8)
 

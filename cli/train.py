@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DataDir, Dataset, Json, Seed
+from .finetune import (
+    DEFAULT_PROFILE,
+    FinetuneModel,
+    FinetuneProfile,
+    FinetuneProgram,
+    Target,
+    finetune_network,
+    refuse_mixed,
+)
+from .options import DataDir, Dataset, Json, MembraneBits, Seed, WeightBits
 from .output import INTERRUPTED, print_json, print_table, rounded
 
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
     from expifref.data import Dataset as LoadedDataset
     from expifref.training import TrainingResult
+    from quantize.jax.finetune import FinetuneResult
 
 Hidden = Annotated[
     list[int] | None, typer.Option("--hidden", min=1, help="Width of a hidden layer; give it once per layer.")
@@ -43,11 +53,19 @@ def train(
     patience: Annotated[
         int | None, typer.Option("--patience", help="Stop after so many epochs without a better one.")
     ] = None,
+    finetune: FinetuneModel = None,
+    profile: FinetuneProfile = None,
+    weight_bits: WeightBits = None,
+    membrane_bits: MembraneBits = None,
+    program: FinetuneProgram = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Train a network with surrogate gradients and write it as a model file.
+
+    With --finetune MODEL the network is not a new one: MODEL is lowered for --profile and trained on with its
+    integer program as the forward pass. Written are the program, and the float network that has its weights.
 
     Ctrl-C keeps the last complete epoch; --resume goes on from there.
     """
@@ -55,12 +73,36 @@ def train(
 
     from .samples import load_dataset
 
+    form = {
+        "--hidden": hidden,
+        "--steps": steps,
+        "--dt": dt,
+        "--encoder": encoder,
+        "--tau-synapse": tau_synapse,
+    }
+    target = {
+        "--profile": profile,
+        "--weight-bits": weight_bits,
+        "--membrane-bits": membrane_bits,
+        "--program": program,
+    }
+    refuse_mixed(finetune, form, target)
     data = load_dataset(dataset, data_dir, seed)
-    chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
     stops = {"target_accuracy": target_accuracy, "patience": patience}
     require_writable(out)
-    result = train_network(data, chosen, out, epochs, seed, resume, stops)
-    summary: dict[str, Any] = {"model": str(out), "stopped": result.stopped, **result.metrics}
+    summary: dict[str, Any] = {"model": str(out)}
+    result: TrainingResult | FinetuneResult
+    extra: dict[str, float] = {}
+    if finetune is None:
+        chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
+        result = train_network(data, chosen, out, epochs, seed, resume, stops)
+    else:
+        beside = out.with_suffix(".json") if program is None else program
+        wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
+        tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
+        summary["program"] = str(beside)
+        result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
+    summary |= {"stopped": result.stopped, **result.metrics, **extra}
     if json:
         print_json(summary)
     else:
@@ -68,7 +110,7 @@ def train(
     stop_if_interrupted(result)
 
 
-def stop_if_interrupted(result: TrainingResult) -> None:
+def stop_if_interrupted(result: TrainingResult | FinetuneResult) -> None:
     """Exit as interrupted, so that no later step goes on with half a training."""
     if result.stopped == "interrupted":
         raise typer.Exit(INTERRUPTED)

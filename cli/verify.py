@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DataDir, Json, Limit, Seed
+from .options import DataDir, Json, Limit, Processes, Seed
 from .output import print_json, print_table, print_text, progress_bar
 
 if TYPE_CHECKING:
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
     from exporters.verification import Verification
     from quantize.program import Program
+    from quantize.trace import Executor
 
 _RANDOM_SAMPLES = 256
+_EMULATOR = "emulator"
 
 
 def verify(
@@ -30,60 +34,52 @@ def verify(
             "--executor", help="Only this one; may be given again. An .onnx or deployment file also counts."
         ),
     ] = None,
+    reference: Annotated[
+        str, typer.Option("--reference", help="What the others must equal; native and jax are fast.")
+    ] = _EMULATOR,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Test samples to run; random inputs without it.")
     ] = None,
     samples: Limit = None,
+    processes: Processes = 1,
     seed: Seed = 0,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Compare every signal of every step of all executors with the emulator; exit 1 when a bit differs."""
+    from exporters.executors import missing_executors
+    from exporters.tools import tools_are_required
     from quantize.golden import differing_signals
-    from quantize.program_io import load_program
 
-    from .samples import load_dataset
-
-    loaded = load_program(program)
-    data = None if dataset is None else load_dataset(dataset, data_dir, seed)
-    result = verify_program(loaded, data, executor, samples, seed)
-    golden = differing_signals(loaded)
+    names = None if executor is None else tuple(executor)
+    job = _Job(program, dataset, data_dir, seed, names, reference)
+    setup = _set_up(job)
+    total = _count(setup.data, samples)
+    result = _in_this_process(setup, total) if processes == 1 else _in_others(job, total, processes)
+    result.not_run = {} if executor else missing_executors()
+    result.all_required = tools_are_required()
+    golden = differing_signals(setup.program)
     if json:
         passed = result.passed and not golden
         print_json({**summarize(result), "passed": passed, "golden_differences": list(golden)})
     else:
-        print_result(result)
+        print_result(result, reference)
         if golden:
             print_text(f"The emulator does not give the golden trace of the program: {', '.join(golden)}")
     if golden or not result.passed:
         raise typer.Exit(1)
 
 
-def verify_program(
-    program: Program,
-    data: LoadedDataset | None,
-    executors: list[str] | None,
-    samples: int | None,
-    seed: int,
-) -> Verification:
-    """Verify `program` on a data set, or on random inputs for None, with a progress bar."""
-    from exporters.executors import make_executors, missing_executors, sample_limits
+def verify_program(program: Program, data: LoadedDataset, seed: int) -> Verification:
+    """Verify `program` on the test samples of `data`, on every executor there is, with a progress bar."""
+    from exporters.executors import make_executors, missing_executors
     from exporters.tools import tools_are_required
-    from exporters.verification import verify as run_verification
     from hw_profiles import parse_profile
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    chosen = make_executors(executors, program, profile)
-    count = samples or (_RANDOM_SAMPLES if data is None else len(data.test_images))
-    with progress_bar("verify", count) as bar:
-        result = run_verification(
-            program,
-            chosen,
-            _batches(program, data, count, seed),
-            sample_limits(chosen),
-            progress=lambda what, done: bar(done if what == "data set" else 0, what),
-        )
-    result.not_run = {} if executors else missing_executors()
+    setup = _Setup(program, data, seed, make_executors(None, program, profile), None)
+    result = _in_this_process(setup, len(data.test_images))
+    result.not_run = missing_executors()
     result.all_required = tools_are_required()
     return result
 
@@ -106,14 +102,14 @@ def summarize(result: Verification) -> dict[str, Any]:
     }
 
 
-def print_result(result: Verification) -> None:
+def print_result(result: Verification, reference: str = _EMULATOR) -> None:
     """The verification as a table, and the first difference of each executor that has one."""
     rows = [
         [name, entry.samples, entry.neuron_steps, entry.values, entry.differing_bits]
         for name, entry in result.executors.items()
     ]
     headers = ["executor", "samples", "neuron steps", "values compared", "differing bits"]
-    print_table("Every signal of every step against the emulator", rows, headers)
+    print_table(f"Every signal of every step against {_named(reference)}", rows, headers)
     for name, entry in result.executors.items():
         if entry.first is not None:
             print_text(f"{name}: {entry.first}")
@@ -123,14 +119,109 @@ def print_result(result: Verification) -> None:
         print_text("Where CI is `true` every executor must run, so this verification fails.")
 
 
-def _batches(
-    program: Program, data: LoadedDataset | None, count: int, seed: int
-) -> Iterator[NDArray[np.uint8]]:
-    from .samples import Feed, random_batches, test_batches
+def _named(reference: str) -> str:
+    return "the emulator" if reference == _EMULATOR else f"`{reference}`"
 
-    port = program.input
-    if data is None:
-        yield from random_batches(port.channels, port.hi, port.steps, count, seed)
+
+@dataclass(frozen=True)
+class _Job:
+    """What to verify, in words that another process can be told."""
+
+    program: Path
+    dataset: str | None
+    data_dir: Path | None
+    seed: int
+    executors: tuple[str, ...] | None
+    reference: str
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What to verify, loaded and built."""
+
+    program: Program
+    data: LoadedDataset | None
+    seed: int
+    executors: dict[str, Executor]
+    reference: Executor | None  # None: the emulator
+
+
+@cache
+def _set_up(job: _Job) -> _Setup:
+    from exporters.executors import make_executors
+    from hw_profiles import parse_profile
+    from quantize.program_io import load_program
+
+    from .samples import load_dataset
+
+    program = load_program(job.program)
+    data = None if job.dataset is None else load_dataset(job.dataset, job.data_dir, job.seed)
+    profile = parse_profile(program.evidence.profile, "the profile in the program")
+    names = None if job.executors is None else list(job.executors)
+    executors = make_executors(names, program, profile)
+    if job.reference == _EMULATOR:
+        return _Setup(program, data, job.seed, executors, None)
+    (reference,) = make_executors([job.reference], program, profile).values()
+    return _Setup(program, data, job.seed, executors, reference)
+
+
+def _in_this_process(setup: _Setup, total: int) -> Verification:
+    with progress_bar("verify", total) as bar:
+
+        def report(what: str, done: int) -> None:
+            bar(done if what == "data set" else 0, what)
+
+        return _verify(setup, 0, total, report)
+
+
+def _in_others(job: _Job, total: int, processes: int) -> Verification:
+    from exporters.verification import merge
+
+    from .parallel import map_ranges
+
+    parts = []
+    with progress_bar("verify", total) as bar:
+        for part in map_ranges(partial(_range, job), total, processes):
+            parts.append(part)
+            bar(max(entry.samples for entry in part.executors.values()))
+    return merge(parts)
+
+
+def _range(job: _Job, start: int, stop: int) -> Verification:
+    return _verify(_set_up(job), start, stop, None)
+
+
+def _verify(setup: _Setup, start: int, stop: int, report: Callable[[str, int], None] | None) -> Verification:
+    """Samples `start` to `stop` - 1; the probes are run with the first of them."""
+    from exporters.executors import sample_limits
+    from exporters.verification import verify as run_verification
+
+    limits = {name: max(most - start, 0) for name, most in sample_limits(setup.executors).items()}
+    return run_verification(
+        setup.program,
+        setup.executors,
+        _batches(setup, start, stop),
+        limits,
+        probe=start == 0,
+        progress=report,
+        reference=setup.reference,
+        first_sample=start,
+    )
+
+
+def _batches(setup: _Setup, start: int, stop: int) -> Iterator[NDArray[np.uint8]]:
+    from .samples import Feed, encoded_samples, random_batches
+
+    port = setup.program.input
+    if setup.data is None:
+        yield from random_batches(port.channels, port.hi, port.steps, stop, setup.seed, start)
         return
-    for spikes, _labels in test_batches(data, port.channels, Feed(port.encoder, port.steps, seed), count):
+    feed = Feed(port.encoder, port.steps, setup.seed)
+    for spikes, _labels in encoded_samples(setup.data, port.channels, feed, stop, start):
         yield spikes
+
+
+def _count(data: LoadedDataset | None, samples: int | None) -> int:
+    if data is None:
+        return samples or _RANDOM_SAMPLES
+    return min(samples or len(data.test_images), len(data.test_images))

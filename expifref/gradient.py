@@ -18,7 +18,14 @@ import jax.numpy as jnp
 from .dynamics import NeuronConstants, StepResult, canonical_step, phi
 from .exceptions import ParameterError
 
-__all__ = ["GradientRules", "differentiable_step", "reset_membrane", "spike_argument"]
+__all__ = [
+    "GradientRules",
+    "differentiable_step",
+    "gradient_path",
+    "graft",
+    "reset_membrane",
+    "spike_argument",
+]
 
 Array = Any  # a JAX array or tracer
 Surrogate = Callable[[Array], Array]
@@ -48,13 +55,13 @@ class GradientRules:
 
 
 @jax.custom_jvp
-def _graft(value: Array, path: Array) -> Array:
+def graft(value: Array, path: Array) -> Array:
     """`value` as it is, with the derivative of `path`."""
     del path
     return value
 
 
-@_graft.defjvp
+@graft.defjvp
 def _graft_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
     return primals[0], tangents[1]
 
@@ -75,7 +82,7 @@ def reset_membrane(v: Array, constants: NeuronConstants, spk_fun: Surrogate, spk
     held = jnp.where(spiked, c.v_reset, v)
     if spk_reset == "hard":
         return held
-    return _graft(held, v - (c.v_th - c.v_reset) * spk_fun(spike_argument(v, c.v_th, c.v_reset)))
+    return graft(held, v - (c.v_th - c.v_reset) * spk_fun(spike_argument(v, c.v_th, c.v_reset)))
 
 
 def differentiable_step(
@@ -94,12 +101,30 @@ def differentiable_step(
     """
     c: NeuronConstants = jax.tree.map(jax.lax.stop_gradient, constants)
     result = canonical_step(held, refractory, current, delta, c, dt, jnp)
+    path = gradient_path(held, refractory, current, delta, result.v < c.v_th, c, dt, rules)
+    return result._replace(v=graft(result.v, path))
+
+
+def gradient_path(
+    held: Array,
+    refractory: Array,
+    current: Array,
+    delta: Array,
+    below: Array,
+    constants: NeuronConstants,
+    dt: float,
+    rules: GradientRules,
+) -> Array:
+    """A value without meaning whose derivative is the one that `rules` give to a step.
+
+    `below` says where the step ended below the cutoff; everything else as in `differentiable_step`.
+    """
+    c = constants
     membrane_factor, current_factor = _factors(*jax.lax.stop_gradient((held, current)), c, dt, rules)
     path = membrane_factor * held + current_factor * current + delta
     if rules.clamp == "stop":
-        path = jnp.where(result.v < c.v_th, path, jax.lax.stop_gradient(path))
-    path = jnp.where(refractory > 0, held, path)
-    return result._replace(v=_graft(result.v, path))
+        path = jnp.where(below, path, jax.lax.stop_gradient(path))
+    return jnp.where(refractory > 0, held, path)
 
 
 def _factors(

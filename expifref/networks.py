@@ -25,6 +25,7 @@ from .synapse import ExponentialSynapse, LeakyReadout
 
 __all__ = [
     "DEFAULT_RULES",
+    "SURROGATE",
     "Parameters",
     "Run",
     "SpikingNetwork",
@@ -41,7 +42,7 @@ Parameters = dict[str, Array]
 _MILLI = 1e-3
 
 DEFAULT_RULES = GradientRules()
-_SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
+SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
 
 
 class Run(NamedTuple):
@@ -163,7 +164,7 @@ def _neuron(p: NeuronParameters, gradient: GradientRules) -> ExpIFRef:
         V_T=_mv(p.v_t),
         delta_T=_mv(p.delta_t),
         V_initializer=braintools.init.Constant(_mv(p.v_initial)),
-        spk_fun=_SURROGATE,
+        spk_fun=SURROGATE,
         gradient=gradient,
     )
 

@@ -10,11 +10,19 @@ import jax.numpy as jnp
 import optax
 
 from .description import Description
-from .gradient import GradientRules
-from .networks import Parameters, pure_run
+from .networks import Parameters, Run, pure_run
 from .training_settings import TrainingSettings
 
-__all__ = ["BatchResult", "Carry", "make_optimizer", "make_predict", "make_step", "to_natural", "to_physical"]
+__all__ = [
+    "BatchResult",
+    "Carry",
+    "batch_loss",
+    "make_optimizer",
+    "make_predict",
+    "make_step",
+    "to_natural",
+    "to_physical",
+]
 
 Array = Any  # a JAX array or tracer
 Scales = dict[str, float]
@@ -51,27 +59,22 @@ def make_optimizer(settings: TrainingSettings, batches: int) -> optax.GradientTr
 
 
 def make_step(
-    description: Description,
-    scales: Scales,
+    run: Callable[[Parameters, Array], Run],
     optimizer: optax.GradientTransformation,
     settings: TrainingSettings,
-    gradient: GradientRules,
+    dt: float,
 ) -> Callable[[Carry, Array, Array], tuple[Carry, BatchResult]]:
-    """A compiled function of (carry, frames `[steps or 1, batch, inputs]`, labels `[batch]`)."""
-    limit = settings.rate_limit * description.dt  # spikes per step
+    """A compiled function of (carry, frames `[steps or 1, batch, inputs]`, labels `[batch]`).
+
+    Args:
+        run: the network as a differentiable function of (natural weights, frames).
+        optimizer: see `make_optimizer`.
+        settings: the penalties.
+        dt: step in seconds.
+    """
 
     def loss_of(natural: Parameters, frames: Array, labels: Array) -> tuple[Array, BatchResult]:
-        run = pure_run(description, to_physical(natural, scales), frames, gradient)
-        logits = run.output.mean(axis=0)
-        loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-        if settings.rate_penalty > 0:
-            excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in run.spikes]
-            loss = loss + settings.rate_penalty * sum((e**2).mean() for e in excess)
-        if settings.drive_penalty > 0:
-            excess = [jax.nn.relu(jnp.abs(d) / settings.drive_limit - 1) for d in run.drives]
-            loss = loss + settings.drive_penalty * sum((e**2).mean() for e in excess)
-        accuracy = (logits.argmax(axis=-1) == labels).mean()
-        return loss, BatchResult(loss, accuracy, _rates(run.spikes).mean())
+        return batch_loss(run(natural, frames), labels, settings, dt)
 
     @jax.jit
     def step(carry: Carry, frames: Array, labels: Array) -> tuple[Carry, BatchResult]:
@@ -80,6 +83,21 @@ def make_step(
         return Carry(optax.apply_updates(carry.natural, updates), state), result
 
     return step
+
+
+def batch_loss(run: Run, labels: Array, settings: TrainingSettings, dt: float) -> tuple[Array, BatchResult]:
+    """Cross-entropy of the mean output, and the penalties that `settings` ask for; `dt` in seconds."""
+    logits = run.output.mean(axis=0)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    if settings.rate_penalty > 0:
+        limit = settings.rate_limit * dt  # spikes per step
+        excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in run.spikes]
+        loss = loss + settings.rate_penalty * sum((e**2).mean() for e in excess)
+    if settings.drive_penalty > 0:
+        excess = [jax.nn.relu(jnp.abs(d) / settings.drive_limit - 1) for d in run.drives]
+        loss = loss + settings.drive_penalty * sum((e**2).mean() for e in excess)
+    accuracy = (logits.argmax(axis=-1) == labels).mean()
+    return loss, BatchResult(loss, accuracy, _rates(run.spikes).mean())
 
 
 def make_predict(

@@ -56,6 +56,18 @@ def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "re
     return make
 
 
+def _jax(program: Program, _profile: Profile) -> Executor:
+    from quantize.jax import JaxExecutor
+
+    return JaxExecutor(program)
+
+
+def _native(program: Program, _profile: Profile) -> Executor:
+    from .native.executor import NativeExecutor
+
+    return NativeExecutor(program)
+
+
 def _c_on(platform: str) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
         from .c.executor import CExecutor
@@ -75,6 +87,8 @@ def _verilator(program: Program, _profile: Profile) -> Executor:
 EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
     {
         "deployment": ExecutorKind(_deployment, None, "the emulator on the deployment JSON alone"),
+        "jax": ExecutorKind(_jax, None, "the program compiled by XLA"),
+        "native": ExecutorKind(_native, None, "event-driven vector code for this machine", ("gcc",)),
         "onnxruntime": ExecutorKind(
             _onnx("sequence", "onnxruntime"), None, "ONNX Runtime on the sequence model"
         ),

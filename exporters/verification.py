@@ -14,7 +14,7 @@ from quantize.probes import probes
 from quantize.program import Program, SpikingLayer
 from quantize.trace import Execution, Executor, Spikes
 
-__all__ = ["Difference", "ExecutorResult", "Verification", "differing_bits", "verify"]
+__all__ = ["Difference", "ExecutorResult", "Verification", "differing_bits", "merge", "verify"]
 
 Progress = Callable[[str, int], None]
 """Called with what was run and how many samples that were."""
@@ -49,10 +49,18 @@ class ExecutorResult:
     differing_bits: int = 0
     first: Difference | None = None
 
+    def add(self, other: ExecutorResult) -> None:
+        """Add what was compared after this."""
+        self.samples += other.samples
+        self.neuron_steps += other.neuron_steps
+        self.values += other.values
+        self.differing_bits += other.differing_bits
+        self.first = self.first or other.first
+
 
 @dataclass
 class Verification:
-    """All executors against the emulator."""
+    """All executors against the reference, which is the emulator unless another was asked for."""
 
     executors: dict[str, ExecutorResult] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)  # executor -> why
@@ -73,20 +81,24 @@ def verify(
     limits: Mapping[str, int] | None = None,
     probe: bool = True,
     progress: Progress | None = None,
+    reference: Executor | None = None,
+    first_sample: int = 0,
 ) -> Verification:
-    """Run everything through the emulator and through each of `executors`, and compare all signals.
+    """Run everything through the reference and through each of `executors`, and compare all signals.
 
     Args:
         batches: the data set, each uint8 `[steps, batch, inputs]`.
         limits: executor -> most data-set samples it is given (slow ones); no entry means all.
         probe: also run the probes of `quantize.probes`, which see single wrong bits that data may not.
         progress: called after each batch and probe.
+        reference: what the others must equal; by default the emulator.
+        first_sample: number of the first sample of `batches` in the data set.
     """
     result = Verification({name: ExecutorResult() for name in executors})
     report = progress or (lambda _what, _samples: None)
-    emulator = Emulator(program)
+    reference = reference or Emulator(program)
     for spikes in batches:
-        expected = emulator.run(spikes)
+        expected = reference.run(spikes)
         for name, executor in executors.items():
             entry = result.executors[name]
             left = (limits or {}).get(name, spikes.shape[1] + entry.samples) - entry.samples
@@ -94,20 +106,32 @@ def verify(
             if count <= 0:
                 continue
             found = executor.run(spikes[:, :count])
+            wanted = _first_samples(expected, count)
+            _compare(program, entry, "data set", wanted, found, first_sample + entry.samples)
             entry.samples += count
-            _compare(program, entry, "data set", _first_samples(expected, count), found)
         report("data set", spikes.shape[1])
     for item in probes(program) if probe else ():
-        expected = emulator.run(item.spikes, item.state)
+        expected = reference.run(item.spikes, item.state)
         for name, executor in executors.items():
             found = executor.run(item.spikes, item.state)
-            _compare(program, result.executors[name], item.purpose, expected, found)
+            _compare(program, result.executors[name], item.purpose, expected, found, 0)
         report(item.purpose, item.spikes.shape[1])
     return result
 
 
+def merge(parts: Iterable[Verification]) -> Verification:
+    """One verification of several ranges of samples, in their order."""
+    whole = Verification()
+    for part in parts:
+        for name, entry in part.executors.items():
+            whole.executors.setdefault(name, ExecutorResult()).add(entry)
+    return whole
+
+
 def differing_bits(expected: Integers, found: Integers) -> int:
     """Number of bits in which two int64 arrays differ."""
+    if np.array_equal(expected, found):  # most often so, and many times faster
+        return 0
     return int(np.bitwise_count((expected ^ found).view(np.uint64)).sum(dtype=np.int64))
 
 
@@ -119,15 +143,19 @@ def _first_samples(execution: Execution, count: int) -> Execution:
 
 
 def _compare(
-    program: Program, entry: ExecutorResult, stimulus: str, expected: Execution, found: Execution
+    program: Program,
+    entry: ExecutorResult,
+    stimulus: str,
+    expected: Execution,
+    found: Execution,
+    first_sample: int,
 ) -> None:
     missing = [name for name in expected.signals if name not in found.signals]
     if missing:
         raise ParameterError(f"an executor must give the program's signals, but has no `{missing[0]}`")
     for name, trace in expected.signals.items():
-        bits = differing_bits(trace, found.signals[name])
         entry.values += trace.size
-        entry.differing_bits += bits
+        entry.differing_bits += differing_bits(trace, found.signals[name])
     for name, value in expected.state.items():
         entry.values += value.size
         entry.differing_bits += differing_bits(value, found.state[name])
@@ -135,11 +163,11 @@ def _compare(
     neurons = sum(layer.width for layer in program.layers if isinstance(layer, SpikingLayer))
     entry.neuron_steps += steps * batch * neurons
     if entry.first is None and entry.differing_bits:
-        entry.first = _first_difference(program, stimulus, expected, found)
+        entry.first = _first_difference(program, stimulus, expected, found, first_sample)
 
 
 def _first_difference(
-    program: Program, stimulus: str, expected: Execution, found: Execution
+    program: Program, stimulus: str, expected: Execution, found: Execution, first_sample: int
 ) -> Difference | None:
     """The earliest differing value: by step, then in the order in which a step computes its signals."""
     best: tuple[int, int, int, int, str] | None = None
@@ -157,7 +185,7 @@ def _first_difference(
     return Difference(
         stimulus,
         step,
-        sample,
+        first_sample + sample,
         name,
         neuron,
         int(expected.signals[name][where]),

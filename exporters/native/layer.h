@@ -5,6 +5,7 @@
  *   INPUTS, NEURONS        widths; COLUMNS is NEURONS rounded up to a multiple of 16
  *   INPUT_IS_SPIKES        1 where every input is 0 or 1
  *   WEIGHT, LANE, SUM      types of a weight, of a partial sum over GROUP events, of the accumulator
+ *   WIDEN(x)               sixteen weights as LANEs
  *   GROUP                  as many events as a LANE holds, by the largest weight
  *   PRODUCT, LOSS, PUSH    types of the products of the rescale, of the leak and of the gain
  *   WORD                   type of everything else; each type has 32 bits where the proof of width (spec 8) allows
@@ -29,10 +30,7 @@ struct LAYER(constants) {
     const WORD *reset;
     const WORD *refractory_steps;
     const WORD *first_entry; /* where a neuron's gain table begins */
-    const struct LAYER(entry) {
-        ENTRY growth;
-        ENTRY gain;
-    } *table; /* one for each gain table and membrane code of the domain */
+    const ENTRY *table; /* growth and gain side by side, for each gain table and membrane code of the domain */
 #endif
 };
 
@@ -42,9 +40,9 @@ struct LAYER(state) {
     WORD drive[COLUMNS];
     WORD membrane[COLUMNS];
     WORD refractory[COLUMNS];
-    uint8_t spikes[COLUMNS + 8];
-    uint32_t events[INPUTS + 8];
-    uint8_t previous[INPUTS + 8]; /* the inputs that made the accumulator */
+    uint8_t spikes[COLUMNS];
+    uint32_t events[INPUTS];
+    uint8_t previous[INPUTS + 64]; /* the inputs that made the accumulator, and 0 beyond */
     int known;
 };
 
@@ -58,12 +56,12 @@ static inline __attribute__((always_inline)) void LAYER(sum_block)(
             const LAYER(weights) *row = (const LAYER(weights) *)(weight + (size_t)events[e] * COLUMNS);
 #if INPUT_IS_SPIKES
             for (int k = 0; k < vectors; ++k) {
-                total[k] += __builtin_convertvector(row[k], LAYER(lanes));
+                total[k] += WIDEN(row[k]);
             }
 #else
             const LANE value = (LANE)inputs[events[e]];
             for (int k = 0; k < vectors; ++k) {
-                total[k] += __builtin_convertvector(row[k], LAYER(lanes)) * value;
+                total[k] += WIDEN(row[k]) * value;
             }
 #endif
         }
@@ -115,49 +113,54 @@ static void LAYER(drives)(struct LAYER(state) *s, const struct LAYER(constants) 
 }
 
 #ifdef SPIKING
-/* Spec 5.4 and 5.5 for neurons first to last - 1. */
+/*
+ * Spec 5.4 and 5.5 for neurons first to last - 1; `drive` and `spikes` begin with those of the first.
+ * Indices are signed and the choice of u is one of masks: with wrapping indices, or with loads that only one
+ * side of a choice needs, GCC makes no vectors of the last loop and takes three times as long.
+ */
 static inline __attribute__((always_inline)) void LAYER(update)(
     WORD *restrict membrane, WORD *restrict refractory, uint8_t *restrict spikes, const WORD *restrict drive,
-    const struct LAYER(constants) *c, const uint32_t first, const uint32_t last)
+    const struct LAYER(constants) *c, const ptrdiff_t first, const ptrdiff_t last)
 {
     WORD held[BLOCK];
     int32_t place[BLOCK];
-    struct LAYER(entry) entry[BLOCK];
-    const uint32_t count = last - first;
-    for (uint32_t i = 0; i < count; ++i) {
-        const uint32_t j = first + i;
+    ENTRY entry[BLOCK];
+    const ptrdiff_t count = last - first;
+    for (ptrdiff_t i = 0; i < count; ++i) {
+        const ptrdiff_t j = first + i;
         const WORD v = (membrane[j] >= THRESHOLD(j)) ? RESET(j) : membrane[j];
         const WORD low = (v < TABLE_START) ? TABLE_START : v;
         held[i] = v;
         place[i] = (int32_t)(((low > TABLE_LAST) ? TABLE_LAST : low) - TABLE_START + FIRST_ENTRY(j));
     }
-    for (uint32_t i = 0; i < count; ++i) {
+    for (ptrdiff_t i = 0; i < count; ++i) {
         entry[i] = c->table[place[i]];
     }
-    for (uint32_t i = 0; i < count; ++i) {
-        const uint32_t j = first + i;
+    for (ptrdiff_t i = 0; i < count; ++i) {
+        const ptrdiff_t j = first + i;
         const WORD v = held[i];
-        const WORD sum = TOTAL((WORD)(((WORD)entry[i].growth << GROWTH_SHIFT) - v + drive[j]));
-        const WORD moved = v + (WORD)MOVE((PUSH)((PUSH)entry[i].gain * (PUSH)sum));
+        const WORD sum = TOTAL((WORD)((GROWTH_OF(entry[i]) << GROWTH_SHIFT) - v + drive[i]));
+        const WORD moved = v + (WORD)MOVE((PUSH)(GAIN_OF(entry[i]) * (PUSH)sum));
         const WORD candidate = MEMBRANE((moved > THRESHOLD(j)) ? THRESHOLD(j) : moved);
         const WORD wait = refractory[j];
-        const WORD u = (wait > 0) ? v : candidate;
+        const WORD held_back = -(WORD)(wait > 0);
+        const WORD u = (v & held_back) | (candidate & ~held_back);
         const WORD fired = u >= THRESHOLD(j);
         const WORD left = (wait > 0) ? wait - 1 : 0;
         membrane[j] = u;
         refractory[j] = fired ? REFRACTORY_STEPS(j) : left;
-        spikes[j] = (uint8_t)fired;
+        spikes[i] = (uint8_t)fired;
     }
 }
 
 static void LAYER(neurons)(struct LAYER(state) *s, const struct LAYER(constants) *c)
 {
-    uint32_t first = 0;
+    ptrdiff_t first = 0;
     for (; first + BLOCK <= NEURONS; first += BLOCK) {
-        LAYER(update)(s->membrane, s->refractory, s->spikes, s->drive, c, first, first + BLOCK);
+        LAYER(update)(s->membrane, s->refractory, s->spikes + first, s->drive + first, c, first, first + BLOCK);
     }
     if (first < NEURONS) {
-        LAYER(update)(s->membrane, s->refractory, s->spikes, s->drive, c, first, NEURONS);
+        LAYER(update)(s->membrane, s->refractory, s->spikes + first, s->drive + first, c, first, NEURONS);
     }
 }
 #endif

@@ -3,6 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "inputs are read eight at a time, lowest first"
@@ -10,28 +13,46 @@
 
 enum { BLOCK = 64 };
 
-/* The places of the bytes that are not 0, in order; reads up to 7 bytes beyond `size`, which are ignored. */
+/* One bit for each of eight bytes, 1 where the byte is not 0. */
+static inline uint64_t active(const uint8_t *bytes)
+{
+    uint64_t eight;
+    memcpy(&eight, bytes, 8);
+    /* The lowest bit of each byte becomes 1 where any bit of the byte is. */
+    eight |= eight >> 4;
+    eight |= eight >> 2;
+    eight |= eight >> 1;
+    eight &= UINT64_C(0x0101010101010101);
+    return (eight * UINT64_C(0x0102040810204080)) >> 56;
+}
+
+/*
+ * The places of the bytes that are not 0, in order; the bytes from `size` to the next multiple of 64 must be 0.
+ * By 64, because the processor cannot foresee where a walk through single events ends: once is enough.
+ */
 static inline uint32_t list_events(const uint8_t *bytes, uint32_t size, uint32_t *events)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < size; i += 8) {
-        uint64_t eight;
-        memcpy(&eight, bytes + i, 8);
-        /* The lowest bit of each byte becomes 1 where any bit of the byte is. */
-        eight |= eight >> 4;
-        eight |= eight >> 2;
-        eight |= eight >> 1;
-        eight &= UINT64_C(0x0101010101010101);
-        uint32_t active = (uint32_t)((eight * UINT64_C(0x0102040810204080)) >> 56);
-        active &= (size - i < 8) ? (1U << (size - i)) - 1U : 255U;
-        while (active != 0) {
-            events[count] = i + (uint32_t)__builtin_ctz(active);
-            active &= active - 1U;
+    for (uint32_t i = 0; i < size; i += 64) {
+        uint64_t left = 0;
+        for (uint32_t k = 0; k < 64; k += 8) {
+            left |= active(bytes + i + k) << k;
+        }
+        for (; left != 0; left &= left - 1U) {
+            events[count] = i + (uint32_t)__builtin_ctzll(left);
             ++count;
         }
     }
     return count;
 }
+
+/* Sixteen weights of 8 bits as lanes of 16: with AVX2 one instruction, where GCC 12 alone makes five. */
+typedef int16_t lanes_of_16 __attribute__((vector_size(32)));
+#ifdef __AVX2__
+#define WIDEN_8_TO_16(x) ((lanes_of_16)_mm256_cvtepi8_epi16((__m128i)(x)))
+#else
+#define WIDEN_8_TO_16(x) __builtin_convertvector(x, lanes_of_16)
+#endif
 
 /* Rounding, spec 2, with k >= 1, and overflow, spec 3; `one` has the type of the computation. */
 #define TRN(x, k, one) ((x) >> (k))

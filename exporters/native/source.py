@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
 from quantize.arrays import Integers
 from quantize.emulator import lookup
@@ -20,7 +21,7 @@ from quantize.formats import Overflow, Quantizer, Rounding
 from quantize.program import Filter, Layer, NeuronUpdate, Program, SpikingLayer, layer_prefix
 from quantize.ranges import prove
 
-__all__ = ["CONSTANTS", "NativeLayer", "native_layers", "native_source"]
+__all__ = ["CONSTANTS", "NativeLayer", "drive_type", "native_layers", "native_source"]
 
 CONSTANTS = (
     "weight",
@@ -55,7 +56,12 @@ class NativeLayer:
 
 
 def native_layers(program: Program) -> tuple[NativeLayer, ...]:
-    """Every layer of `program`; raises as `quantize.ranges.prove`."""
+    """Every layer of `program`.
+
+    Raises:
+        UnsupportedError: a table value has more than 31 bits.
+        ParameterError, RangeError: see `quantize.ranges.prove`.
+    """
     bits = {site.site: site.interval.bits for site in prove(program).sites}
     his = [program.input.hi] + [1] * (len(program.layers) - 1)
     return tuple(
@@ -118,6 +124,7 @@ def _layer(prefix: str, layer: Layer, hi: int, words: _Words) -> NativeLayer:
         "INPUT_IS_SPIKES": str(int(hi == 1)),
         "WEIGHT": _ctype(weight_type),
         "LANE": _ctype(lane),
+        "WIDEN(x)": _widened(weight_type, lane),
         "SUM": _ctype(words.rest),
         "GROUP": f"{group}U",
         "PRODUCT": _ctype(words.product),
@@ -155,6 +162,12 @@ def _lane(weight: Integers, hi: int) -> tuple[np.dtype[Any], int]:
     return np.dtype("i8"), 1 << 20
 
 
+def _widened(weight: np.dtype[Any], lane: np.dtype[Any]) -> str:
+    if (weight.itemsize, lane.itemsize) == (1, 2):
+        return "WIDEN_8_TO_16(x)"
+    return "__builtin_convertvector(x, LAYER(lanes))"
+
+
 def _filter(macros: dict[str, str], arrays: dict[str, NDArray[Any]], words: _Words, part: Filter) -> None:
     _vector(macros, arrays, words.loss, "decay", part.decay)
     macros["LEAK(x)"] = _rounded("(x)", part.shift, part.site.rounding, words.loss)
@@ -166,14 +179,21 @@ def _neuron(macros: dict[str, str], arrays: dict[str, NDArray[Any]], words: _Wor
     codes = np.arange(domain.start, domain.stop, dtype=np.int64)
     growth = lookup(n.growth.values, domain, n.growth, codes)
     gains = [lookup(table.values, domain, table, codes) for table in n.gain]
-    entry = _holding(np.concatenate([growth, *gains]), least="i2")
-    table = np.stack([np.stack([growth, gain], axis=-1) for gain in gains]).astype(entry)
-    arrays["table"] = np.ascontiguousarray(table.reshape(-1, 2))
+    largest = max(int(values.max()) for values in (growth, *gains))
+    if largest >> 31:
+        raise UnsupportedError(
+            f"native code needs table values below 2**31, not {largest}: lower with fewer bits"
+        )
+    half = 32 if largest >> 15 else 16
+    entry = np.dtype(f"i{half // 4}")
+    arrays["table"] = np.concatenate([(growth << half) | gain for gain in gains]).astype(entry)
     for name in ("threshold", "reset", "refractory_steps"):
         _vector(macros, arrays, words.rest, name, getattr(n, name))
     _vector(macros, arrays, words.rest, "first_entry", n.gain_index * len(codes))
     macros |= {
         "ENTRY": _ctype(entry),
+        "GROWTH_OF(x)": f"((WORD)((x) >> {half}))",
+        "GAIN_OF(x)": f"((PUSH)((x) & {(1 << half) - 1}LL))",
         "TABLE_START": f"({domain.start})",
         "TABLE_LAST": f"({domain.stop - 1})",
         "GROWTH_SHIFT": str(n.membrane.format.frac - n.growth.format.frac),
@@ -215,10 +235,15 @@ def _overflowed(x: str, site: Quantizer, word: np.dtype[Any]) -> str:
     return f"(({low} ^ {sign}) - {sign})"
 
 
-def _holding(values: Integers, least: str = "i1") -> np.dtype[Any]:
+def drive_type(layer: SpikingLayer) -> np.dtype[Any]:
+    """The narrowest type of the drives that `expifref_drive` reads."""
+    fmt = layer.drive.format
+    return _holding(np.array([fmt.lo, fmt.hi]))
+
+
+def _holding(values: Integers) -> np.dtype[Any]:
     lo, hi = int(values.min(initial=0)), int(values.max(initial=0))
-    names = ("i1", "i2", "i4", "i8")
-    wide = [n for n in names[names.index(least) :] if np.iinfo(n).min <= lo and hi <= np.iinfo(n).max]
+    wide = [n for n in ("i1", "i2", "i4", "i8") if np.iinfo(n).min <= lo and hi <= np.iinfo(n).max]
     return np.dtype(wide[0])
 
 
@@ -285,25 +310,29 @@ def _drive(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) -> 
     layer, native = program.layers[0], layers[0]
     if not isinstance(layer, SpikingLayer):
         return
-    word = native.macros["WORD"]
+    word, given = native.macros["WORD"], _ctype(drive_type(layer))
     text()
     text("/* Neurons first to last - 1 through all steps; counts their spikes. */")
-    text(f"void expifref_drive(int64_t steps, int64_t first, int64_t last, const {word} *drive,")
+    text(f"void expifref_drive(int64_t steps, int64_t first, int64_t last, const {given} *drive,")
     text(f"    const void *const *constants, {word} *membrane, {word} *refractory, int64_t *counts)")
     text("{")
     with text.indent():
         _bind_constants(text, layers[:1])
-        text(f"uint8_t spikes[{native.columns}];")
         text("for (int64_t t = 0; t < steps; ++t) {")
         with text.indent():
             text("for (int64_t j = first; j < last; j += BLOCK) {")
             text("    const int64_t end = (last - j < BLOCK) ? last : j + BLOCK;")
+            text(f"    {word} now[BLOCK];")
+            text("    uint8_t spikes[BLOCK];")
+            text("    for (int64_t i = j; i < end; ++i) {")
+            text(f"        now[i - j] = drive[t * {layer.width} + i];")
+            text("    }")
             text(
-                f"    {native.prefix}_update(membrane, refractory, spikes, drive + t * {layer.width},"
-                f" &{native.prefix}, (uint32_t)j, (uint32_t)end);"
+                f"    {native.prefix}_update(membrane, refractory, spikes, now, &{native.prefix},"
+                " (ptrdiff_t)j, (ptrdiff_t)end);"
             )
             text("    for (int64_t i = j; i < end; ++i) {")
-            text("        counts[i] += spikes[i];")
+            text("        counts[i] += spikes[i - j];")
             text("    }")
             text("}")
         text("}")

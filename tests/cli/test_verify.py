@@ -156,3 +156,28 @@ def test_the_file_of_another_program_fails(work: Workspace, tmp_path: Path) -> N
     other = tmp_path / "other.json"
     succeeds("quantize", work.model, "--dataset", work.data, "--weight-bits", 5, "--out", other)
     assert expifref("verify", other, "--executor", work.onnx, "--samples", 2).code == 1
+
+
+def test_the_number_of_processes_changes_nothing(work: Workspace, tmp_path: Path) -> None:
+    broken = flipped(work, tmp_path / "flipped.json", "cores.0.slices.0.constants.threshold.0")
+    command = ("verify", work.program, "--executor", broken, "--executor", "deployment", "--json")
+    alone = expifref(*command, "--samples", 1100)
+    shared = expifref(*command, "--samples", 1100, "--processes", 2)
+    assert (alone.code, alone.err) == (1, "")
+    assert shared == alone
+    assert alone.json["executors"]["deployment"]["samples"] == 1100
+
+
+def test_an_error_in_another_process_is_a_sentence(work: Workspace) -> None:
+    outcome = expifref("verify", work.program, "--executor", "gpu", "--samples", 1100, "--processes", 2)
+    assert outcome.code == 2
+    assert outcome.err.startswith("expifref: executor must be one of deployment, ")
+
+
+def test_another_reference(work: Workspace, tmp_path: Path) -> None:
+    command = ("verify", work.program, "--reference", work.onnx, "--samples", 4)
+    said = succeeds(*command, "--executor", "deployment").out
+    assert "Every signal of every step against the emulator" not in said
+    flipped_model = flip_onnx(work.onnx, tmp_path / "flipped.onnx", "layer0.threshold")
+    outcome = expifref("verify", work.program, "--reference", flipped_model, "--executor", "deployment")
+    assert (outcome.code, outcome.err) == (1, "")

@@ -127,6 +127,27 @@ def test_driven_neurons_are_those_of_the_program(width: int) -> None:
     assert np.array_equal(found.refractory, run.state["layer0.refractory"][0])
 
 
+def test_drives_of_the_type_of_the_format_need_no_look(program: Program) -> None:
+    need("gcc")
+    drive = np.random.default_rng(0).integers(-32768, 32768, (40, 5))
+    wide, narrow = (NativeExecutor(program).drive(drive.astype(dtype)) for dtype in (np.int64, np.int16))
+    assert wide.counts.sum() > 0
+    assert np.array_equal(wide.counts, narrow.counts)
+    assert np.array_equal(wide.membrane, narrow.membrane)
+
+
+@pytest.mark.parametrize(("value", "entry"), [((1 << 15) - 1, "int32_t"), (1 << 15, "int64_t")])
+def test_two_table_values_share_an_entry(program: Program, value: int, entry: str) -> None:
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    growth = replace(layer.neuron.growth, values=frozen(np.full_like(layer.neuron.growth.values, value)))
+    neuron = replace(layer.neuron, growth=replace(growth, format=Format(False, 16, growth.format.frac)))
+    native = native_layers(with_first(program, replace(layer, neuron=neuron)))[0]
+    assert native.macros["ENTRY"] == entry
+    half = 8 * native.arrays["table"].itemsize // 2
+    assert (native.arrays["table"] >> half == value).all()
+
+
 def test_the_text_does_not_depend_on_the_weights(program: Program) -> None:
     layer = program.layers[0]
     assert isinstance(layer, SpikingLayer)

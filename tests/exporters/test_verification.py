@@ -16,7 +16,7 @@ from exporters.deploy import deploy, program_of
 from exporters.executors import EXECUTORS, make_executors, missing_executors, sample_limits
 from exporters.onnx_executor import OnnxExecutor
 from exporters.onnx_program import sequence_model, step_model
-from exporters.verification import Verification, differing_bits, verify
+from exporters.verification import Verification, differing_bits, merge, verify
 from hw_profiles import load_profile
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator, lookup
@@ -284,3 +284,24 @@ def test_probes_are_reproducible(program: Program) -> None:
         assert one.purpose == other.purpose
         assert (one.spikes == other.spikes).all()
         assert all((one.state[key] == other.state[key]).all() for key in one.state)
+
+
+def test_ranges_of_samples_merge_to_the_whole(program: Program) -> None:
+    class WrongInOneSample(Emulator):
+        def run(
+            self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
+        ) -> Execution:
+            execution = super().run(spikes, state, signals)
+            if spikes.shape[1] == 5:
+                execution.signals["layer0.membrane"][3, 2, 1] += 4
+            return execution
+
+    batches = [spikes_for(program, samples=3), spikes_for(program, samples=5)]
+    wrong = {"it": WrongInOneSample(program)}
+    whole = verify(program, wrong, batches, probe=False)
+    parts = [
+        verify(program, wrong, [spikes], probe=False, first_sample=first)
+        for first, spikes in zip((0, 3), batches, strict=True)
+    ]
+    assert merge(parts).executors == whole.executors
+    assert "at step 3 of sample 5 (data set)" in str(whole.executors["it"].first)

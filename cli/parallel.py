@@ -1,0 +1,44 @@
+"""Samples shared among processes: in ranges of whole batches, so that the result depends on no number."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import starmap
+from typing import TypeVar
+
+from .samples import BATCH
+
+__all__ = ["map_ranges"]
+
+Result = TypeVar("Result")
+
+_BATCHES_PER_RANGE = 4
+
+
+def map_ranges(worker: Callable[[int, int], Result], total: int, processes: int) -> Iterator[Result]:
+    """What `worker` gives for samples `start` to `stop` - 1 of each range up to `total`, in their order.
+
+    With more than one process `worker` is sent to others, which are fresh: it must be a function of a module
+    or a `functools.partial` of one, and may raise any error of `expifref.exceptions`.
+    """
+    size = BATCH * _BATCHES_PER_RANGE
+    ranges = [(start, min(start + size, total)) for start in range(0, total, size)]
+    if processes <= 1:
+        yield from starmap(worker, ranges)
+        return
+    # Fresh ones, since a fork of a process with threads (those of XLA) may never wake up.
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(processes, len(ranges)), _leave_interrupts_to_the_parent) as pool:
+        yield from pool.imap(partial(_call, worker), ranges)
+
+
+def _call(worker: Callable[[int, int], Result], samples: tuple[int, int]) -> Result:
+    return worker(*samples)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    # Ctrl-C reaches every process of a terminal; the parent ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

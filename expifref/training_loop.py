@@ -1,0 +1,187 @@
+"""The loop that all training shares: epochs and minibatches, early stop, storing, resume and Ctrl-C."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from .data import Dataset
+from .data.dataset import stratified_split
+from .encoders import compact_frames, get_encoder
+from .evaluation import Evaluation
+from .exceptions import ParameterError
+from .files import require_writable
+from .networks import Parameters
+from .progress import EpochReport, Reporter
+from .resume import Identity, TrainingState, load_state, resume_path, save_state
+from .training_settings import TrainingSettings
+from .training_step import BatchResult, Carry
+
+__all__ = ["Outcome", "Step", "StopReason", "Task", "run_task"]
+
+StopReason = Literal["finished", "accuracy reached", "no improvement", "interrupted"]
+
+Images = NDArray[np.float32]
+Labels = NDArray[np.int64]
+Step = Callable[[Carry, Any, Any], tuple[Carry, BatchResult]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: everything that the loop does not know itself."""
+
+    encoder: str
+    steps: int  # time steps per sample
+    dt: float  # s
+    identity: Identity
+    begin: Callable[[int], tuple[Carry, Step]]
+    """Takes the minibatches of an epoch; gives a fresh carry and a step of (carry, frames, labels)."""
+    evaluate: Callable[[Parameters, Images, Labels], Evaluation]
+    save: Callable[[Path, Parameters, Mapping[str, float]], None]
+    """Writes what was trained, with its metrics."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the loop comes back with."""
+
+    natural: Parameters
+    history: tuple[EpochReport, ...]
+    test: Evaluation
+    stopped: StopReason
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers that go into the model file."""
+        return {
+            **_metrics(self.history),
+            "test_accuracy": self.test.accuracy,
+            "test_firing_rate_hz": self.test.firing_rate,
+        }
+
+
+def run_task(
+    task: Task,
+    dataset: Dataset,
+    settings: TrainingSettings,
+    reporter: Reporter,
+    path: Path | None,
+    resume: bool,
+) -> Outcome:
+    """Train; the same arguments give the same bits on the same machine, also when a run was resumed.
+
+    Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
+    first one is complete, KeyboardInterrupt passes through.
+
+    Raises:
+        ParameterError: a resumed run differs, or the loss diverged.
+        FileFormatError: the file to write or resume from cannot be used.
+    """
+    if resume and path is None:
+        raise ParameterError("`resume` needs the `path` of the model file to go on with")
+    if path is not None:
+        require_writable(path)
+    run = _Run(task, dataset, settings)
+    state = load_state(resume_path(path), run.start, task.identity) if resume and path else run.fresh
+    reporter.start(settings.epochs, len(state.history), run.batches)
+    stopped = _stop_reason(state.history, settings)
+    try:
+        while stopped is None:
+            state = run.epoch(state, reporter)
+            if path is not None:
+                save_state(resume_path(path), state, task.identity)
+                task.save(path, state.carry.natural, _metrics(state.history))
+            reporter.epoch(state.history[-1])
+            stopped = _stop_reason(state.history, settings)
+    except KeyboardInterrupt:
+        if not state.history:
+            raise
+        kept = f"; {path} holds it, and resuming goes on from there" if path else ""
+        reporter.message(f"interrupted: the network after epoch {len(state.history)} is kept{kept}")
+        stopped = "interrupted"
+    natural = state.carry.natural
+    test = task.evaluate(natural, dataset.test_images, dataset.test_labels)
+    outcome = Outcome(natural, state.history, test, stopped)
+    if path is not None:
+        task.save(path, natural, outcome.metrics)
+    return outcome
+
+
+class _Run:
+    """The fixed parts of one training run."""
+
+    def __init__(self, task: Task, dataset: Dataset, settings: TrainingSettings) -> None:
+        self._task, self._dataset, self._settings = task, dataset, settings
+        self._used, self._held_out = _split(dataset, settings)
+        self._size = min(settings.batch_size, len(self._used))
+        self.batches = len(self._used) // self._size
+        self.start, self._step = task.begin(self.batches)
+        self.fresh = TrainingState(self.start)
+
+    def epoch(self, state: TrainingState, reporter: Reporter) -> TrainingState:
+        """One pass over the training samples."""
+        number = len(state.history) + 1
+        carry = state.carry
+        results: list[BatchResult] = []
+        for frames, labels in self._minibatches(number):
+            carry, result = self._step(carry, frames, labels)
+            results.append(result)
+            reporter.batch()
+        report = self._report(number, carry, results)
+        return TrainingState(carry, (*state.history, report))
+
+    def _minibatches(self, epoch: int) -> Iterator[tuple[jax.Array, jax.Array]]:
+        settings, data = self._settings, self._dataset
+        order = self._used[np.random.default_rng([settings.seed, 1, epoch]).permutation(len(self._used))]
+        words = np.random.SeedSequence([settings.seed, 2, epoch]).generate_state(1, np.uint64)
+        encoder = get_encoder(self._task.encoder)
+        for first in range(0, self.batches * self._size, self._size):
+            chosen = order[first : first + self._size]
+            frames = compact_frames(
+                encoder, data.train_images[chosen], self._task.steps, seed=int(words[0]), samples=chosen
+            )
+            yield jnp.asarray(frames), jnp.asarray(data.train_labels[chosen])
+
+    def _report(self, number: int, carry: Carry, results: list[BatchResult]) -> EpochReport:
+        loss, accuracy, rate = np.asarray(results, np.float64).mean(axis=0).tolist()
+        if not math.isfinite(loss):
+            raise ParameterError(
+                f"the loss must stay finite, but was {loss} in epoch {number}; "
+                "lower the learning rate (what was stored before is kept)"
+            )
+        held_out = None
+        if self._held_out.size:
+            data = self._dataset
+            images, labels = data.train_images[self._held_out], data.train_labels[self._held_out]
+            held_out = self._task.evaluate(carry.natural, images, labels).accuracy
+        return EpochReport(number, loss, accuracy, rate / self._task.dt, held_out)
+
+
+def _metrics(history: tuple[EpochReport, ...]) -> dict[str, float]:
+    last = history[-1]
+    return {"epochs": len(history), "train_loss": last.loss, "train_accuracy": last.accuracy}
+
+
+def _split(dataset: Dataset, settings: TrainingSettings) -> tuple[Labels, Labels]:
+    if settings.may_stop_early:
+        return stratified_split(dataset.train_labels, settings.held_out_share, settings.seed)
+    return np.arange(len(dataset.train_labels)), np.arange(0)
+
+
+def _stop_reason(history: tuple[EpochReport, ...], settings: TrainingSettings) -> StopReason | None:
+    held_out = [report.validation_accuracy or 0.0 for report in history]
+    if settings.target_accuracy is not None and held_out and held_out[-1] >= settings.target_accuracy:
+        return "accuracy reached"
+    if settings.patience is not None and held_out:
+        best = held_out.index(max(held_out))
+        if len(held_out) - 1 - best >= settings.patience:
+            return "no improvement"
+    return "finished" if len(history) >= settings.epochs else None

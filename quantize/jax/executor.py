@@ -1,0 +1,203 @@
+"""The executor: the same bits as `quantize.emulator.Emulator`, compiled by XLA for CPU or GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from quantize.arrays import Integers
+from quantize.emulator import check_input, check_signals, check_state, initial_state
+from quantize.program import Program, ReadoutLayer, layer_prefix
+from quantize.trace import Execution, Spikes, State
+
+from .constants import LayerArrays, LayerWords, layer_arrays, program_words
+from .layers import LayerState, run_layer
+
+__all__ = ["JaxExecutor", "Totals"]
+
+_MEMORY = 16 << 20
+"""Bytes that the arrays of one compiled call may take; larger inputs run in pieces."""
+
+_LEAST_BATCH = 64
+"""Samples that a piece keeps together, where there are so many, before steps are kept together."""
+
+States = tuple[LayerState, ...]
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What is left of a run when no trace is kept."""
+
+    output: Integers  # sum over the steps of the last layer's output, [batch, neurons]
+    spikes: dict[str, Integers]  # spikes of every spiking layer, summed over the steps, [batch, neurons]
+    state: dict[str, Integers]  # after the last step, [batch, neurons]
+
+    @property
+    def predictions(self) -> Integers:
+        """The class of each sample (spec 4)."""
+        predicted: Integers = self.output.argmax(axis=-1)
+        return predicted
+
+
+class _Piece(NamedTuple):
+    """What one compiled call gives."""
+
+    states: States
+    totals: tuple[Any, ...]
+    traces: tuple[dict[str, Any], ...]
+
+
+class JaxExecutor:
+    """A `quantize.trace.Executor` that compiles the program once for every shape of input."""
+
+    def __init__(self, program: Program) -> None:
+        """Prove the program's widths and move its constants to the device.
+
+        Raises:
+            ParameterError: a field breaks a rule of the specification.
+            RangeError: a width cannot be proven (docs/spec.md 8).
+        """
+        self.program = program
+        self._words = program_words(program)
+        self._prefixes = tuple(layer_prefix(i, layer) for i, layer in enumerate(program.layers))
+        with jax.enable_x64(True):
+            layers = zip(program.layers, self._words, strict=True)
+            self._arrays = jax.device_put(tuple(layer_arrays(layer, words) for layer, words in layers))
+        self._call = jax.jit(self._piece, static_argnames=("steps", "keep"))
+
+    def run(
+        self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
+    ) -> Execution:
+        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+
+        Raises:
+            DataError: `spikes` does not fit the program's input port, `state` not its states, or `signals`
+                names one that it does not have.
+        """
+        frames, steps = self._frames(spikes)
+        kept = [name.partition(".") for name in check_signals(self.program, signals)]
+        now = self._state(state, frames.shape[1])
+        keep = tuple(frozenset(part for owner, _, part in kept if owner == p) for p in self._prefixes)
+        traces = {
+            "".join(name): np.empty((steps, frames.shape[1], self._width(name[0])), np.int64) for name in kept
+        }
+        for rows, times, piece in self._pieces(frames, steps, now, keep):
+            for prefix, found in zip(self._prefixes, piece.traces, strict=True):
+                for part, values in found.items():
+                    name = f"{prefix}.{part}" if part else prefix
+                    traces[name][times, rows] = np.asarray(values)[:, : rows.stop - rows.start]
+        return Execution(traces, now)
+
+    def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
+        """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
+        frames, steps = self._frames(spikes)
+        now = self._state(state, frames.shape[1])
+        sums = [np.zeros((frames.shape[1], layer.width), np.int64) for layer in self.program.layers]
+        nothing = tuple(frozenset[str]() for _ in self._prefixes)
+        for rows, _times, piece in self._pieces(frames, steps, now, nothing):
+            for total, found in zip(sums, piece.totals, strict=True):
+                total[rows] += np.asarray(found)[: rows.stop - rows.start]
+        spiking = {
+            f"{prefix}.spikes": total
+            for prefix, total, layer in zip(self._prefixes, sums, self.program.layers, strict=True)
+            if not isinstance(layer, ReadoutLayer)
+        }
+        return Totals(sums[-1], spiking, now)
+
+    def _frames(self, spikes: Spikes) -> tuple[Spikes, int]:
+        """The input and its steps; `[1, batch, inputs]` where all steps are the same frame."""
+        port = self.program.input
+        if spikes.ndim == 3 and spikes.size and spikes.strides[0] == 0:  # broadcast: one frame in memory
+            return check_input(port, spikes[:1]), spikes.shape[0]
+        frames = check_input(port, spikes)
+        same = np.array_equal(frames[0], frames[-1]) and bool((frames == frames[:1]).all())
+        return (frames[:1] if same else frames), len(frames)
+
+    def _state(self, state: State | None, batch: int) -> dict[str, Integers]:
+        given = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
+        return {name: values.copy() for name, values in given.items()}
+
+    def _width(self, prefix: str) -> int:
+        return self.program.layers[self._prefixes.index(prefix)].width
+
+    def _pieces(
+        self, frames: Spikes, steps: int, now: dict[str, Integers], keep: tuple[frozenset[str], ...]
+    ) -> Iterator[tuple[slice, slice, _Piece]]:
+        """Run piece by piece and leave the last states in `now`; the rows of a piece may be padded."""
+        batch = frames.shape[1]
+        samples, length = self._piece_shape(batch, steps, keep)
+        for first in range(0, batch, samples):
+            rows = slice(first, min(first + samples, batch))
+            # A short last piece would be compiled a second time, so its last sample is repeated.
+            index = np.minimum(np.arange(first, first + samples), batch - 1)
+            states = self._to_device(now, index)
+            for start in range(0, steps, length):
+                times = slice(start, min(start + length, steps))
+                part = frames if len(frames) == 1 else frames[times]
+                with jax.enable_x64(True):
+                    piece = self._call(
+                        self._arrays, states, part[:, index], steps=times.stop - start, keep=keep
+                    )
+                yield rows, times, piece
+                states = piece.states
+            self._from_device(states, now, rows)
+
+    def _piece_shape(self, batch: int, steps: int, keep: tuple[frozenset[str], ...]) -> tuple[int, int]:
+        """Samples and steps of a piece within `_MEMORY`, about equal ones."""
+        layers = self.program.layers
+        width = max(layer.dense.weight.shape[0] + 2 * layer.width for layer in layers)
+        width += sum(len(parts) * layer.width for parts, layer in zip(keep, layers, strict=True))
+        room = max(_MEMORY // (4 * width), 1)
+        length = min(steps, max(room // min(batch, _LEAST_BATCH), 1))
+        samples = min(batch, max(room // length, 1))
+        return -(-batch // -(-batch // samples)), -(-steps // -(-steps // length))
+
+    def _to_device(self, now: dict[str, Integers], index: Integers) -> States:
+        def of(name: str, words: LayerWords) -> Any:
+            return jnp.asarray(now[name][index], words.word) if name in now else None
+
+        with jax.enable_x64(True):
+            return tuple(
+                LayerState(
+                    of(prefix if isinstance(layer, ReadoutLayer) else f"{prefix}.filter", words),
+                    of(f"{prefix}.membrane", words),
+                    of(f"{prefix}.refractory", words),
+                )
+                for prefix, layer, words in zip(self._prefixes, self.program.layers, self._words, strict=True)
+            )
+
+    def _from_device(self, states: States, now: dict[str, Integers], rows: slice) -> None:
+        for prefix, layer, state in zip(self._prefixes, self.program.layers, states, strict=True):
+            first = prefix if isinstance(layer, ReadoutLayer) else f"{prefix}.filter"
+            names = (first, f"{prefix}.membrane", f"{prefix}.refractory")
+            for name, values in zip(names, state, strict=True):
+                if values is not None:
+                    now[name][rows] = np.asarray(values)[: rows.stop - rows.start]
+
+    def _piece(
+        self,
+        arrays: tuple[LayerArrays, ...],
+        states: States,
+        frames: Any,
+        *,
+        steps: int,
+        keep: tuple[frozenset[str], ...],
+    ) -> _Piece:
+        """All layers over the steps of one piece, traced by JAX."""
+        signal = frames
+        runs = []
+        for index, layer in enumerate(self.program.layers):
+            feeds = index + 1 < len(self.program.layers)
+            run = run_layer(
+                layer, arrays[index], self._words[index], signal, states[index], steps, keep[index], feeds
+            )
+            runs.append(run)
+            signal = run.output
+        return _Piece(
+            tuple(r.state for r in runs), tuple(r.total for r in runs), tuple(r.traces for r in runs)
+        )

@@ -1,0 +1,168 @@
+"""Quantization-aware training: a trained network learns on with its integer program as the forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.checkpoint import ModelFile, save_model
+from expifref.data import Dataset
+from expifref.description import Description
+from expifref.encoders import encode
+from expifref.evaluation import Evaluation
+from expifref.files import require_writable
+from expifref.gradient import GradientRules
+from expifref.networks import DEFAULT_RULES, Parameters
+from expifref.progress import SILENT, Reporter
+from expifref.training import check_fit, run_identity
+from expifref.training_loop import Outcome, Step, StopReason, Task, run_task
+from expifref.training_settings import TrainingSettings, default_settings
+from expifref.training_step import Carry, make_optimizer, make_step
+from quantize.program import Program
+from quantize.program_io import digest, save_program
+
+from .executor import JaxExecutor
+from .network import QuantizedNetwork, quantized_network
+
+__all__ = ["FinetuneResult", "finetune", "finetune_settings"]
+
+_BATCH = 1000
+_EPOCHS = {"digits": 10}
+_OTHER_EPOCHS = 3
+_LEARNING_RATE = 1e-3
+"""A tenth of what training from scratch takes; see docs/training.md."""
+
+
+@dataclass(frozen=True)
+class FinetuneResult:
+    """A network trained for its integers."""
+
+    program: Program
+    description: Description  # with exactly the weights and biases that the program has
+    outcome: Outcome
+    before: Evaluation  # of the program that training started from, on the test samples
+
+    @property
+    def stopped(self) -> StopReason:
+        """Why the run ended."""
+        return self.outcome.stopped
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The numbers that go into the model file; test accuracy and firing rate are the program's."""
+        return self.outcome.metrics
+
+
+def finetune_settings(dataset: str) -> TrainingSettings:
+    """The settings that suit the data set called `dataset`; the penalties of plain training are off."""
+    epochs = _EPOCHS.get(dataset, _OTHER_EPOCHS)
+    return replace(default_settings(dataset), epochs=epochs, learning_rate=_LEARNING_RATE, drive_penalty=0.0)
+
+
+def finetune(
+    dataset: Dataset,
+    model: ModelFile,
+    skeleton: Program,
+    settings: TrainingSettings | None = None,
+    *,
+    gradient: GradientRules = DEFAULT_RULES,
+    reporter: Reporter = SILENT,
+    path: Path | None = None,
+    program_path: Path | None = None,
+    resume: bool = False,
+) -> FinetuneResult:
+    """Train `model` so that its program keeps its accuracy; every forward pass is the program itself.
+
+    Args:
+        dataset: see `expifref.data.load`.
+        model: the trained network.
+        skeleton: its post-training program (`quantize.lower`); formats, tables and constants stay, weights,
+            biases and multipliers are trained.
+        settings: optimizer, epochs, early stop; by default those of `finetune_settings`.
+        gradient: how the backward pass treats the neuron.
+        reporter: is told of every minibatch and epoch.
+        path: where the float network with the program's weights is written after every epoch, with the state
+            for `resume` beside it.
+        program_path: where the program is written; by default `path` with the suffix `.json`.
+        resume: go on from that state; the result is that of a run that was never cut.
+
+    Test accuracy and firing rate are those of the program. Ctrl-C as in `expifref.training.train`.
+
+    Raises:
+        ParameterError: data set, model and program do not fit, a resumed run differs, or the loss diverged.
+        RangeError: a width of the trained program cannot be proven.
+        FileFormatError: a file to write or resume from cannot be used.
+    """
+    settings = finetune_settings(dataset.name) if settings is None else settings
+    check_fit(dataset, model.description.inputs, skeleton.layers[-1].width)
+    network = quantized_network(model.description, skeleton, gradient)
+    beside = path.with_suffix(".json") if path is not None and program_path is None else program_path
+    if beside is not None:
+        require_writable(beside)
+
+    def save(target: Path, natural: Parameters, metrics: Mapping[str, float]) -> None:
+        program, description = network.lowered(natural)
+        if beside is not None:
+            save_program(program, beside)
+        save_model(target, ModelFile(description, model.architecture, metrics))
+
+    identity = run_identity(
+        dataset, {"model": skeleton.evidence.model_sha256, "program": digest(skeleton)}, settings, gradient
+    )
+    d = model.description
+    task = Task(
+        encoder=d.encoder,
+        steps=d.steps,
+        dt=d.dt,
+        identity=identity,
+        begin=_beginning(network, settings),
+        evaluate=lambda natural, images, labels: evaluate_program(
+            network.lowered(natural)[0], images, labels
+        ),
+        save=save,
+    )
+    outcome = run_task(task, dataset, settings, reporter, path, resume)
+    program, description = network.lowered(outcome.natural)
+    before = evaluate_program(skeleton, dataset.test_images, dataset.test_labels)
+    return FinetuneResult(program, description, outcome, before)
+
+
+def evaluate_program(
+    program: Program, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int = 0
+) -> Evaluation:
+    """What `program` says about labelled samples, images `[samples, inputs]` in [0, 1]."""
+    executor = JaxExecutor(program)
+    port = program.input
+    predictions: list[NDArray[np.int64]] = []
+    fired = 0
+    for first in range(0, len(images), _BATCH):
+        samples = np.arange(first, min(first + _BATCH, len(images)))
+        totals = executor.totals(
+            encode(port.encoder, images[samples], port.steps, seed=seed, samples=samples)
+        )
+        predictions.append(totals.predictions)
+        fired += sum(int(spikes.sum()) for spikes in totals.spikes.values())
+    found = np.concatenate(predictions)
+    neurons = sum(layer.width for layer in program.layers if layer.kind == "expif")
+    seconds = len(images) * port.steps * program.dt_seconds
+    return Evaluation(float((found == labels).mean()), fired / (neurons * seconds), found)
+
+
+def _beginning(network: QuantizedNetwork, settings: TrainingSettings) -> Callable[[int], tuple[Carry, Step]]:
+    def begin(batches: int) -> tuple[Carry, Step]:
+        optimizer = make_optimizer(settings, batches)
+        compiled = make_step(network.run, optimizer, settings, network.description.dt)
+
+        def step(carry: Carry, frames: Any, labels: Any) -> Any:
+            with jax.enable_x64(True):
+                return compiled(carry, frames, labels)
+
+        return Carry(network.start, optimizer.init(network.start)), step
+
+    return begin

@@ -1,0 +1,59 @@
+"""`expifref train --finetune` on the tiny network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from expifref.checkpoint import read_model
+from expifref.description import description_digest
+from quantize.program_io import load_program
+
+from .conftest import CLASSES, HIDDEN, INPUTS, Workspace
+from .shell import refused, succeeds
+
+
+def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_path: Path) -> None:
+    out, program = tmp_path / "new.safetensors", tmp_path / "own.json"
+    command = ("train", "--dataset", work.data, "--finetune", work.model, "--out", out)
+    bits = ("--weight-bits", 3, "--membrane-bits", 12, "--profile", "generic-16bit")
+    result = succeeds(*command, *bits, "--program", program, "--epochs", 2, "--json").json
+    assert (result["model"], result["program"], result["epochs"]) == (str(out), str(program), 2)
+    assert 0 <= result["test_accuracy_before"] <= 1
+    made, description = load_program(program), read_model(out).description
+    assert [layer.dense.weight.shape for layer in made.layers] == [(INPUTS, HIDDEN), (HIDDEN, CLASSES)]
+    assert {layer.dense.weight_format.bits for layer in made.layers} == {3}
+    assert made.evidence.model_sha256 == description_digest(description)
+    found = succeeds("compare", out, program, "--dataset", work.data, "--json").json
+    assert found["program_accuracy"] == result["test_accuracy"]
+    assert succeeds("verify", program, "--executor", "jax", "--samples", 8, "--json").json["passed"]
+
+    again = succeeds(*command, *bits, "--program", program, "--epochs", 3, "--resume", "--json").json
+    assert again["epochs"] == 3
+    assert refused(tmp_path, *command, "--weight-bits", 4, "--resume").startswith(
+        "a run can only be resumed as it began: `program` was 'sha256:"
+    )
+
+
+def test_finetune_without_a_program_path_writes_beside_the_model(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "new.safetensors"
+    succeeds("train", "--dataset", work.data, "--finetune", work.model, "--out", out, "--epochs", 1)
+    assert load_program(tmp_path / "new.json").layers[0].dense.weight_format.bits == 8
+
+
+def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "new.safetensors"
+    start = ("train", "--dataset", work.data, "--out", out)
+    assert refused(tmp_path, *start, "--finetune", work.model, "--hidden", 4) == (
+        "`--hidden` must not be given with --finetune, which keeps the model's form"
+    )
+    assert refused(tmp_path, *start, "--weight-bits", 4) == (
+        "`--weight-bits` must be given with --finetune MODEL, the network to train for it"
+    )
+    assert refused(tmp_path, *start, "--finetune", out) == (
+        f"--finetune, --out and --program must be three files, not {out}, {out} and {tmp_path / 'new.json'}"
+    )
+    np.savez(tmp_path / "wide.npz", x=np.zeros((30, INPUTS + 1), np.float32), y=np.arange(30) % CLASSES)
+    wide = ("train", "--dataset", tmp_path / "wide.npz", "--out", out, "--finetune", work.model)
+    assert f"must have {INPUTS} inputs per sample, not {INPUTS + 1}" in refused(tmp_path, *wide)

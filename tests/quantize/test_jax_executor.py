@@ -1,0 +1,184 @@
+"""The JAX executor against the emulator: every signal, every state, and what it refuses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import quantize.jax.executor
+from expifref.exceptions import DataError, RangeError
+from quantize.arrays import Integers, frozen
+from quantize.emulator import Emulator
+from quantize.formats import Format
+from quantize.jax import JaxExecutor
+from quantize.jax.arithmetic import Product, limbs, matmul, plan_product
+from quantize.jax.constants import neuron_arrays, program_words
+from quantize.program import Program, SpikingLayer
+from quantize.trace import Execution, Spikes
+from tests.networks import lowered, network, spike_input
+from tests.programs import random_input, random_program, random_state
+
+SEEDS = range(40)
+PROFILES = ["generic-16bit", "generic-8bit", "spinnaker1", "ecp5-25f"]
+
+
+def equal(found: Execution, wanted: Execution) -> None:
+    for ours, theirs in ((found.signals, wanted.signals), (found.state, wanted.state)):
+        assert list(ours) == list(theirs)
+        for name, values in ours.items():
+            assert values.dtype == np.int64
+            np.testing.assert_array_equal(values, theirs[name], err_msg=name)
+
+
+def drawn(program: Program, seed: int) -> Spikes:
+    """Steps that differ, or the same frame at every step."""
+    spikes = random_input(program, 7, 3, seed)
+    return np.broadcast_to(spikes[:1], spikes.shape) if seed % 4 == 0 else spikes
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_signal_of_random_programs(seed: int) -> None:
+    program = random_program(seed)
+    spikes = drawn(program, seed)
+    state = random_state(program, 3, seed) if seed % 2 else None
+    equal(JaxExecutor(program).run(spikes, state), Emulator(program).run(spikes, state))
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_lowered_networks(profile: str) -> None:
+    description = network((12, 10, 8, 3), encoder="current")
+    program = lowered(description, profile)
+    spikes = spike_input(description)
+    equal(JaxExecutor(program).run(spikes), Emulator(program).run(spikes))
+
+
+def test_these_programs_need_every_word() -> None:
+    programs = [random_program(seed) for seed in SEEDS]
+    programs += [lowered(network((12, 10, 8, 3), encoder="current"), profile) for profile in PROFILES]
+    words = [w for program in programs for w in program_words(program)]
+    assert {w.word for w in words} == {np.int32, np.int64}
+    assert {site for w in words for site in w.wide} == {"product", "leak", "gain_product"}
+    tables = [
+        neuron_arrays(layer.neuron, w).tables
+        for program in programs
+        for layer, w in zip(program.layers, program_words(program), strict=True)
+        if isinstance(layer, SpikingLayer)
+    ]
+    assert {t.packed is None for t in tables} == {True, False}
+    assert any(t.start.any() for t in tables)
+
+
+@pytest.mark.parametrize("readout", [True, False])
+def test_totals_are_the_sums_of_the_traces(readout: bool) -> None:
+    program = random_program(3, layers=2, readout=readout)
+    spikes, state = random_input(program, 9, 4, 0), random_state(program, 4, 0)
+    wanted = Emulator(program).run(spikes, state)
+    totals = JaxExecutor(program).totals(spikes, state)
+    np.testing.assert_array_equal(totals.output, wanted.signals[program.output_name].sum(axis=0))
+    np.testing.assert_array_equal(totals.predictions, totals.output.argmax(axis=-1))
+    names = {name for name in program.signal_names if name.endswith(".spikes")}
+    assert set(totals.spikes) == names
+    for name in names:
+        np.testing.assert_array_equal(totals.spikes[name], wanted.signals[name].sum(axis=0))
+    for name, values in wanted.state.items():
+        np.testing.assert_array_equal(totals.state[name], values)
+
+
+def test_pieces_of_any_size_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = random_program(11, layers=2, readout=True)
+    spikes, state = random_input(program, 10, 7, 1), random_state(program, 7, 1)
+    wanted = Emulator(program).run(spikes, state)
+    monkeypatch.setattr(quantize.jax.executor, "_MEMORY", 3000)
+    monkeypatch.setattr(quantize.jax.executor, "_LEAST_BATCH", 2)
+    executor = JaxExecutor(program)
+    equal(executor.run(spikes, state), wanted)
+    totals = executor.totals(spikes, state)
+    np.testing.assert_array_equal(totals.output, wanted.signals[program.output_name].sum(axis=0))
+
+
+def test_state_is_carried_over_and_not_changed_in_place() -> None:
+    program = random_program(5, layers=2)
+    spikes, state = random_input(program, 8, 3, 2), random_state(program, 3, 2)
+    given = {name: values.copy() for name, values in state.items()}
+    whole = Emulator(program).run(spikes, state)
+    executor = JaxExecutor(program)
+    first = executor.run(spikes[:4], state)
+    second = executor.run(spikes[4:], first.state)
+    for name, values in whole.signals.items():
+        np.testing.assert_array_equal(np.concatenate([first.signals[name], second.signals[name]]), values)
+    np.testing.assert_equal(second.state, whole.state)
+    np.testing.assert_equal(state, given)
+
+
+def test_only_the_signals_that_are_asked_for() -> None:
+    program = random_program(8, layers=2, readout=True)
+    spikes = random_input(program, 5, 2, 3)
+    wanted = Emulator(program).run(spikes, signals=["readout", "layer0.spikes"])
+    equal(JaxExecutor(program).run(spikes, signals=["readout", "layer0.spikes"]), wanted)
+
+
+@pytest.mark.parametrize(
+    ("bits", "inputs", "hi", "count"),
+    [(8, 784, 1, 1), (16, 784, 1, 2), (16, 784, 255, 3), (2, 70000, 255, 0)],
+)
+def test_products_are_exact(bits: int, inputs: int, hi: int, count: int) -> None:
+    rng = np.random.default_rng(bits)
+    fmt = Format(True, bits, 0)
+    weight = rng.integers(fmt.lo, fmt.hi, (inputs, 3), endpoint=True)
+    weight[:, 0], weight[:, 1] = fmt.lo, -1  # the largest sums of a single part and of the low parts
+    plan = plan_product(weight, hi)
+    assert plan.count == count
+    values = rng.integers(0, hi, (4, inputs), endpoint=True)
+    values[0] = hi
+    np.testing.assert_array_equal(product(values, weight, plan), values @ weight)
+
+
+def product(values: Integers, weight: Integers, plan: Product) -> Integers:
+    with jax.enable_x64(True):
+        parts = jnp.asarray(limbs(weight, plan, np.int64, np))
+        return np.asarray(matmul(jnp.asarray(values), parts, plan, jnp.int64))
+
+
+def test_an_unproven_float_product_is_wrong() -> None:
+    weight = np.full((784, 1), 32767)
+    weight[0] = 32766
+    values = np.full((1, 784), 255)
+    assert int(product(values, weight, Product(17, 1))[0, 0]) != int((values @ weight)[0, 0])
+
+
+def test_refuses_what_the_emulator_refuses() -> None:
+    program = random_program(2, layers=2, input_bits=1)
+    executor, emulator = JaxExecutor(program), Emulator(program)
+    good = random_input(program, 3, 2, 0)
+    cases: list[tuple[Spikes, dict[str, Integers] | None, list[str] | None]] = [
+        (good.astype(np.int64), None, None),
+        (good[0], None, None),
+        (good[:, :, :0], None, None),
+        (good[:0], None, None),
+        (good + np.uint8(2), None, None),
+        (good, {"layer9.membrane": np.zeros((2, 1), np.int64)}, None),
+        (good, {program.state_names[0]: np.zeros((5, 1), np.int64)}, None),
+        (good, None, ["nothing"]),
+    ]
+    for spikes, state, signals in cases:
+        messages = []
+        for run in (executor.run, emulator.run):
+            with pytest.raises(DataError) as caught:
+                run(spikes, state, signals)
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
+
+
+def test_refuses_a_program_without_proof() -> None:
+    program = random_program(4, layers=1, readout=False)
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    narrow = replace(layer.dense, accumulator=Format(True, 2, 0), weight_format=Format(True, 8, 0))
+    dense = replace(narrow, weight=frozen(np.full_like(layer.dense.weight, 3)))
+    broken = replace(program, layers=(replace(layer, dense=dense),))
+    with pytest.raises(RangeError, match=r"`layer0\.accumulator` must hold"):
+        JaxExecutor(broken)
