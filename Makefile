@@ -7,10 +7,10 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test check evidence lock clean
+.PHONY: help demo test check evidence bench bench-peers lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## Train on the digits, lower, export, verify and compare; results in out/
 	$(BIN)/expifref run --out out
@@ -26,6 +26,12 @@ check: $(DEV) ## Check style, types and layers
 
 evidence: $(RUNTIME) ## Train, lower for every profile, verify and compare; writes docs/evidence.md (10 minutes)
 	$(BIN)/python benchmarks/evidence.py
+
+bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (8 minutes; BENCH="--group W1")
+	PYTHONPATH=benchmarks $(BIN)/python -m speed.run $(BENCH)
+
+bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its own environment, for make bench
+	PYTHONPATH=benchmarks $(BIN)/python -m speed.install
 
 lock: $(DEV) ## Resolve the locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

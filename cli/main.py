@@ -13,7 +13,20 @@ import typer
 
 from expifref.exceptions import ExpifrefError
 
-from . import compare, doctor, emulate, export, measure, profiles, quantize, run, train, verify
+from . import (
+    compare,
+    doctor,
+    emulate,
+    export,
+    measure,
+    profiles,
+    quantize,
+    run,
+    search,
+    tables,
+    train,
+    verify,
+)
 from .output import INTERRUPTED
 
 __all__ = ["app", "main"]
@@ -35,12 +48,14 @@ app = typer.Typer(
 app.command("run", short_help="Train, lower, export, verify and compare at once.")(run.run)
 app.command("train", short_help="Train a network and write a model file.")(train.train)
 app.command("quantize", short_help="Lower a model to an integer program.")(quantize.quantize)
+app.command("search", short_help="Find the smallest words that keep enough.")(search.search)
 app.command("export", short_help="Write a program as ONNX, C, SystemVerilog, JSON.")(export.export)
 app.command("emulate", short_help="Run a program on recorded inputs, bit by bit.")(emulate.emulate)
 app.command("verify", short_help="Check that all executors compute the same bits.")(verify.verify)
 app.command("compare", short_help="Say how far a program is from its float model.")(compare.compare)
 app.command("measure", short_help="Count what a program takes on a device.")(measure.measure)
 app.command("doctor", short_help="Say which external tools are installed.")(doctor.doctor)
+app.command("tables", short_help="Say what tables of each kind would cost.")(tables.tables)
 app.add_typer(profiles.app, name="profiles")
 
 

@@ -19,12 +19,14 @@ COMMANDS = [
     "run",
     "train",
     "quantize",
+    "search",
     "export",
     "emulate",
     "verify",
     "compare",
     "measure",
     "doctor",
+    "tables",
     "profiles",
 ]
 SCRIPT = Path(sys.executable).with_name("expifref")
@@ -135,11 +137,12 @@ def test_bad_lowering_option(
 def test_unknown_names(work: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "x"
     assert refused(tmp_path, "export", work.program, "--to", "verilog", "--out", out) == (
-        "the target of a program must be one of onnx, onnx-step, json, c, systemverilog, not `verilog`"
+        "the target of a program must be one of onnx, onnx-step, json, c, systemverilog, ulx3s, "
+        "icebreaker, formal, not `verilog`"
     )
     assert refused(tmp_path, "verify", work.program, "--executor", "gpu") == (
-        "executor must be one of deployment, onnxruntime, onnxruntime-step, onnx-reference, "
-        "c-host, c-cortex-m4, verilator, or an .onnx or deployment file, not `gpu`"
+        "executor must be one of deployment, jax, native, onnxruntime, onnxruntime-step, "
+        "onnx-reference, c-host, c-cortex-m4, verilator, or an .onnx or deployment file, not `gpu`"
     )
     command = ("emulate", work.program, "--input", work.spikes, "--out", out, "--signal", "V")
     assert refused(tmp_path, *command).startswith("`V` is not a signal of this program: layer0.accumulator, ")

@@ -1,0 +1,297 @@
+"""Our executors on the workloads; each function prepares one case."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exporters.verification import differing_bits
+from quantize.emulator import Emulator, initial_state
+from quantize.program import Program, SpikingLayer
+from quantize.program_io import load_program
+from quantize.trace import Executor
+
+from .measure import NotRunError, Prepared, required_version
+
+# W1: the neurons alone, on drives -------------------------------------------------------------------------
+
+
+def w1_native(folder: Path) -> Prepared:
+    """Compiled for this machine."""
+    from exporters.native.executor import NativeExecutor
+
+    program, drive = load_program(folder / "program.json"), np.load(folder / "drive.npy")
+    executor = NativeExecutor(program, 1)
+    last: list[Any] = []
+
+    def run() -> None:
+        last[:] = [executor.drive(drive)]
+
+    return Prepared(run, lambda: _neurons(last[0].counts, last[0].membrane), _own())
+
+
+def w1_jax(folder: Path) -> Prepared:
+    """The neuron step that the JAX executor and quantization-aware training share, in one scan."""
+    import jax
+    import jax.numpy as jnp
+
+    from quantize.jax.constants import neuron_arrays, program_words
+    from quantize.jax.step import neuron_step
+
+    program = load_program(folder / "program.json")
+    layer = _spiking(program)
+    words = program_words(program)[0]
+    with jax.enable_x64(True):
+        arrays = jax.device_put(neuron_arrays(layer.neuron, words))
+        drive = jax.device_put(np.load(folder / "drive.npy"))
+
+        @jax.jit
+        def neurons(arrays: Any, drive: Any) -> Any:
+            def step(carry: Any, now: Any) -> tuple[Any, None]:
+                u, refractory, counts = carry
+                after = neuron_step(layer.neuron, arrays, words, u, refractory, now.astype(words.word))
+                return (after.membrane, after.refractory, counts + after.spikes), None
+
+            start = jnp.asarray(layer.neuron.initial, words.word)
+            zeros = jnp.zeros_like(start)
+            return jax.lax.scan(step, (start, zeros, zeros), drive)[0]
+
+    wait: Callable[[Any], Any] = jax.block_until_ready
+    last: list[Any] = []
+
+    def run() -> None:
+        with jax.enable_x64(True):
+            last[:] = wait(neurons(arrays, drive))
+
+    return Prepared(run, lambda: _neurons(np.asarray(last[2]), np.asarray(last[0])), _jax())
+
+
+def w1_emulator(folder: Path) -> Prepared:
+    """The readable reference, its neuron update alone."""
+    program, drive = load_program(folder / "program.json"), np.load(folder / "drive.npy").astype(np.int64)
+    emulator, layer = Emulator(program), _spiking(program)
+    found: dict[str, Any] = {}
+
+    def run() -> None:
+        state = initial_state(program, 1)
+        counts = np.zeros((1, layer.width), np.int64)
+        for now in drive:
+            values: dict[str, Any] = {}
+            # Its one private name used here: the emulator has no public way around the product.
+            counts += emulator._neuron("layer0", layer, now[np.newaxis], state, values)
+            state = values
+        found.update(counts=counts, membrane=state["layer0.membrane"])
+
+    return Prepared(run, lambda: _neurons(found["counts"], found["membrane"]), _own("numpy"), warm_ups=1)
+
+
+# W2: a network --------------------------------------------------------------------------------------------
+
+
+def w2_native(folder: Path) -> Prepared:
+    """Outputs only."""
+    return _outputs(folder, _native)
+
+
+def w2_native_trace(folder: Path) -> Prepared:
+    """Every signal of every step, as int64."""
+    return _outputs(folder, _native, everything=True)
+
+
+def w2_jax(folder: Path) -> Prepared:
+    """Sums over the steps only."""
+    from quantize.jax import JaxExecutor
+
+    program, spikes = load_program(folder / "program.json"), np.load(folder / "spikes.npy")
+    executor = JaxExecutor(program)
+    last: list[Any] = []
+
+    def run() -> None:
+        last[:] = [executor.totals(spikes)]
+
+    return Prepared(run, lambda: _checked(last[0].output), _jax())
+
+
+def w2_jax_gpu(folder: Path) -> Prepared:
+    """The same on a GPU."""
+    import jax
+
+    if jax.default_backend() == "cpu":
+        raise NotRunError("JAX finds no GPU")
+    return w2_jax(folder)
+
+
+def w2_jax_trace(folder: Path) -> Prepared:
+    """Every signal of every step, as int64."""
+    from quantize.jax import JaxExecutor
+
+    return _outputs(folder, JaxExecutor, everything=True)
+
+
+def w2_emulator(folder: Path) -> Prepared:
+    """The readable reference."""
+    return _outputs(folder, Emulator)
+
+
+def w2_c_host(folder: Path) -> Prepared:
+    """The emitted C99: a process that reads a file of inputs and writes a file of all signals."""
+    from exporters.c.executor import CExecutor
+
+    return _outputs(folder, lambda program: CExecutor(program, "host"), everything=True)
+
+
+def w2_onnx_sequence(folder: Path) -> Prepared:
+    """One call of ONNX Runtime."""
+    return _outputs(folder, lambda program: _onnx(program, "sequence"))
+
+
+def w2_onnx_step(folder: Path) -> Prepared:
+    """One call of ONNX Runtime for each step."""
+    return _outputs(folder, lambda program: _onnx(program, "step"))
+
+
+# W2 at a large batch on several devices -------------------------------------------------------------------
+
+
+def w2_devices_1(folder: Path) -> Prepared:
+    """Batch 1024 on one device."""
+    return _on_devices(folder, 1)
+
+
+def w2_devices_2(folder: Path) -> Prepared:
+    """Batch 1024 on two."""
+    return _on_devices(folder, 2)
+
+
+def _on_devices(folder: Path, count: int) -> Prepared:
+    import inspect
+
+    import jax
+
+    from quantize.jax import JaxExecutor
+
+    if "devices" not in inspect.signature(JaxExecutor).parameters:
+        raise NotRunError("the JAX executor does not share a batch among devices")
+    if len(jax.devices()) < count:
+        raise NotRunError(f"JAX finds {len(jax.devices())} device(s), not {count}")
+    make: Callable[..., Any] = JaxExecutor
+    executor = make(load_program(folder / "program.json"), devices=jax.devices()[:count])
+    spikes = np.tile(np.load(folder / "spikes.npy"), (1, 16, 1))
+    last: list[Any] = []
+
+    def run() -> None:
+        last[:] = [executor.totals(spikes)]
+
+    return Prepared(run, lambda: _checked(last[0].output), _jax())
+
+
+# W3: a whole test set -------------------------------------------------------------------------------------
+
+
+def w3_verify(folder: Path) -> Prepared:
+    """Native code against JAX: every signal of every step of every image, batch by batch."""
+    from quantize.jax import JaxExecutor
+
+    program, images = load_program(folder / "program.json"), np.load(folder / "images.npy")
+    native, jax_executor = _native(program, None), JaxExecutor(program)
+    totals = {"samples": 0, "values": 0, "differing_bits": 0}
+
+    def run() -> None:
+        totals.update(dict.fromkeys(totals, 0))
+        for first in range(0, len(images), 256):
+            frames = images[first : first + 256]
+            spikes = np.broadcast_to(frames, (program.input.steps, *frames.shape))
+            a, b = native.run(spikes), jax_executor.run(spikes)
+            for name, trace in a.signals.items():
+                totals["values"] += trace.size
+                totals["differing_bits"] += differing_bits(trace, b.signals[name])
+            totals["samples"] += len(frames)
+
+    return Prepared(run, lambda: dict(totals), _jax(), warm_ups=1)
+
+
+# Start-up -------------------------------------------------------------------------------------------------
+
+
+def start_python(_folder: Path) -> Prepared:
+    """An interpreter that does nothing."""
+    return _command("-c", "pass")
+
+
+def start_help(_folder: Path) -> Prepared:
+    """`expifref --help`."""
+    return _command("-m", "cli", "--help")
+
+
+def start_profiles(_folder: Path) -> Prepared:
+    """`expifref profiles list`."""
+    return _command("-m", "cli", "profiles", "list")
+
+
+def _command(*arguments: str) -> Prepared:
+    def run() -> None:
+        subprocess.run(
+            [sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=dict(os.environ)
+        )
+
+    return Prepared(run, versions=_own())
+
+
+# Shared ---------------------------------------------------------------------------------------------------
+
+
+def _outputs(folder: Path, make: Callable[[Program], Executor], everything: bool = False) -> Prepared:
+    program, spikes = load_program(folder / "program.json"), np.load(folder / "spikes.npy")
+    executor = make(program)
+    output = program.output_name
+    signals = None if everything else (output,)
+    last: list[Any] = []
+
+    def run() -> None:
+        last[:] = [executor.run(spikes, signals=signals).signals[output]]
+
+    return Prepared(run, lambda: _checked(last[0].sum(axis=0)), _own("numpy", "onnxruntime"))
+
+
+def _native(program: Program, threads: int | None = 1) -> Executor:
+    from exporters.native.executor import NativeExecutor
+
+    return NativeExecutor(program, threads)
+
+
+def _onnx(program: Program, form: str) -> Executor:
+    from exporters.onnx_executor import OnnxExecutor
+    from exporters.onnx_program import sequence_model, step_model
+
+    return OnnxExecutor(sequence_model(program) if form == "sequence" else step_model(program))
+
+
+def _spiking(program: Program) -> SpikingLayer:
+    layer = program.layers[0]
+    if not isinstance(layer, SpikingLayer):
+        raise NotRunError("the first layer of the program must spike")
+    return layer
+
+
+def _neurons(counts: Any, membrane: Any) -> dict[str, int]:
+    return {"spikes": int(counts.sum()), "membrane_sum": int(membrane.sum(dtype=np.int64))}
+
+
+def _checked(output: Any) -> dict[str, int]:
+    """The sum of all outputs, and one that also depends on where they are."""
+    places = np.arange(1, output.size + 1).reshape(output.shape)
+    return {"output": int(output.sum()), "placed": int((output * places).sum())}
+
+
+def _own(*more: str) -> dict[str, str]:
+    return required_version("expifref", *more)
+
+
+def _jax() -> dict[str, str]:
+    return _own("jax", "numpy")

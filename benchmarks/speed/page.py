@@ -1,0 +1,172 @@
+"""The results of `make bench` as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import Any
+
+from .cases import GOALS, GROUPS, Goal, Limit
+
+__all__ = ["page"]
+
+_METHOD = """\
+Every case runs in its own process. All cases of a table are started, warmed up three times (slow ones once)
+and then timed in turn, {rounds} rounds of up to 7 repetitions; a round's figure is the median of its
+repetitions. Unless a table says otherwise a process is bound to one core with one thread, and times are CPU
+seconds, those of child processes included. A ratio is formed within each round, so that what else the
+machine does falls on both; it is given as median [smallest..largest]. *First* is the wall time of
+preparing, compiling and warming up. No time is tested anywhere."""
+
+_LIMITS = """\
+## What limits whom
+
+W1: a neuron needs two table values a step. One gather from a table of all codes (200 KB, of which the
+neurons visit little) beats two interpolated ones. Our native code, the JAX executor and the second C loop
+do just that, so they end close together; what is left is streaming drives and states through the caches.
+The C loops are written with AVX2, GCC gives the native code whatever the machine has: with AVX-512 it can
+pass "the limit". Fixed point is no faster than float32 as such: with vector `expf` and `expm1f` the float
+loop in C is about as fast. `brainpy.state` also differentiates its right-hand side at every step and
+compares times instead of counting steps. The emulator makes some 25 passes over arrays of int64 a step.
+Brian2 integrates by forward Euler, the cheaper rule. NEST integrates adaptively in float64 at a constant
+current, far more accurately than all others.
+
+W2: adding the rows of active inputs in registers beats the dense float32 product of 3200 x 784 x 512, which
+bounds our JAX executor as it does the float model: at this batch **the JAX executor alone is not faster
+than the float model**; the native code is. Its advantage shrinks with denser inputs. Asking for all signals
+as int64 costs about as much again, for the memory written. ONNX Runtime spends its time in many small
+operators. The C99 row includes a process, its input file and its trace file: it is made for
+microcontrollers. Other libraries compute their own leaky neurons, simpler than ours; XyloSim walks over
+synapse objects, one sample at a time, and its time is scaled from 4 samples to 64.
+
+Training: half of our step are the two products with the hidden weights, which are the same for all. Ours
+has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
+`vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
+by layer is how ours runs."""
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """All tables."""
+    results = document["results"]
+    lines = [
+        "# Benchmarks",
+        "",
+        f"Written by `make bench` on {document['date']}: {document['cpu']}, {document['cores']} cores "
+        f"(load {document['load']} at the end), {document['system']}.",
+        *document["notes"],
+        "Other simulators are there after `make bench-peers`.",
+        "All numbers: [benchmarks.json](benchmarks.json).",
+        "",
+        _METHOD.format(rounds=document["rounds"]),
+        "",
+        "## Goals",
+        "",
+        "| what | measured | goal | |",
+        "|---|---|---|---|",
+        *(_goal(goal, results) for goal in GOALS if goal.group in results),
+    ]
+    for name, cases in results.items():
+        if any(case["rounds"] for case in cases.values()):
+            lines += ["", *_table(name, cases)]
+    lines += ["", "## Not run", ""]
+    lines += [f"- {name}: {reason}" for name, reason in document["not_here"].items()]
+    lines += [
+        f"- {group}, {name}: {case['not_run']}"
+        for group, cases in results.items()
+        for name, case in cases.items()
+        if case["not_run"]
+    ]
+    lines += ["", _LIMITS, "", "## Versions", "", ", ".join(_versions(results)) + "."]
+    return "\n".join(lines) + "\n"
+
+
+def _table(group: str, cases: Mapping[str, Any]) -> Iterator[str]:
+    about = GROUPS[group]
+    yield f"## {about.title}"
+    yield ""
+    clock = "CPU" if about.clock == "cpu" else "wall"
+    cores = "one core" if about.cores == 1 else f"{about.cores} cores"
+    yield f"Times are {clock} times on {cores}; the ratio is the time over that of *{about.reference}*."
+    yield from _agreement(cases)
+    yield ""
+    yield f"| case | {clock} ms | ratio | first s | peak MB |"
+    yield "|---|---|---|---|---|"
+    reference = cases.get(about.reference, {"rounds": []})
+    for name, case in cases.items():
+        if case["rounds"]:
+            times = [one[about.clock] * 1e3 for one in case["rounds"]]
+            ratio = _ratios(case, reference, about.clock)
+            yield (
+                f"| {name} | {_number(median(times))} | {_spread(ratio)} | {case['first_s']:.1f} "
+                f"| {case['peak_mb']:.0f} |"
+            )
+
+
+def _agreement(cases: Mapping[str, Any]) -> Iterator[str]:
+    """What the integer rows gave: the same, or who gave something else."""
+    exact = {
+        name: case["found"] for name, case in cases.items() if {"membrane_sum", "placed"} & set(case["found"])
+    }
+    for found in (case["found"] for case in cases.values() if "differing_bits" in case["found"]):
+        compared = f"{found['samples']:,} images, {found['values']:,} values"
+        yield f"Compared: {compared}, {found['differing_bits']} differing bits."
+    if not exact:
+        return
+    first = next(iter(exact.values()))
+    others = [name for name, found in exact.items() if found != first]
+    said = ", ".join(f"{key} {value}" for key, value in first.items())
+    if others:
+        yield f"**Not all integer rows give the same ({said}): {', '.join(others)}.**"
+    else:
+        yield f"All {len(exact)} integer rows give the same: {said}."
+
+
+def _goal(goal: Goal | Limit, results: Mapping[str, Any]) -> str:
+    case = results[goal.group].get(goal.case, {"rounds": []})
+    if isinstance(goal, Limit):
+        what, bound = f"{goal.group}: {goal.case}, {_FIGURES[goal.figure]}", f"< {goal.most:g} {goal.unit}"
+        values = (
+            [case["peak_mb"]] if goal.figure == "peak_mb" else [one[goal.figure] for one in case["rounds"]]
+        )
+        if not case["rounds"] or not values[0]:
+            return f"| {what} | not run | {bound} | |"
+        return f"| {what} | {_spread(values)} {goal.unit} | {bound} | {_met(median(values) < goal.most)} |"
+    what, bound = f"{goal.group}: {goal.case}, times as fast as {goal.other}", f">= {goal.factor:g}"
+    other = results[goal.group].get(goal.other, {"rounds": []})
+    ratio = _ratios(other, case, GROUPS[goal.group].clock)
+    if not ratio:
+        return f"| {what} | not run | {bound} | |"
+    return f"| {what} | {_spread(ratio)} | {bound} | {_met(median(ratio) >= goal.factor)} |"
+
+
+_FIGURES = {"cpu": "CPU time", "wall": "wall time", "peak_mb": "peak memory"}
+
+
+def _met(reached: bool) -> str:
+    return "met" if reached else "**missed**"
+
+
+def _ratios(case: Mapping[str, Any], other: Mapping[str, Any], clock: str) -> list[float]:
+    """Round by round, over the rounds that both have."""
+    return [one[clock] / two[clock] for one, two in zip(case["rounds"], other["rounds"], strict=False)]
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return ""
+    if len(values) == 1:
+        return _number(values[0])
+    return f"{_number(median(values))} [{_number(min(values))}..{_number(max(values))}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def _versions(results: Mapping[str, Any]) -> list[str]:
+    found: dict[str, set[str]] = {}
+    for group in results.values():
+        for case in group.values():
+            for name, number in case["versions"].items():
+                found.setdefault(name, set()).add(number)
+    return [f"{name} {' and '.join(sorted(numbers))}" for name, numbers in sorted(found.items())]

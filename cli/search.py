@@ -1,0 +1,104 @@
+"""`expifref search`: the smallest formats that keep what you want to keep."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .options import DataDir, Dataset, Json, ProfileName, Seed
+from .output import Bar, print_json, print_table, print_text, progress_bar
+
+if TYPE_CHECKING:
+    from .search_job import Setup
+    from .search_report import FrontPoint
+
+
+def search(
+    model: Annotated[Path, typer.Argument(help="Model file (.safetensors).")],
+    keep: Annotated[
+        str, typer.Option("--keep", help="What may be lost: accuracy=0.5%, or spikes=5% of the float ones.")
+    ],
+    profile: ProfileName = "generic-16bit",
+    dataset: Dataset = "digits",
+    trials: Annotated[
+        int, typer.Option("--trials", min=1, help="Points of the whole study, over all its workers.")
+    ] = 200,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the front and its programs.")] = Path(
+        "search"
+    ),
+    study: Annotated[str, typer.Option("--study", help="Name of the study.")] = "search",
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", help="Where the study is: a file, or a URL; `study.journal` in --out."),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes on this machine.")] = 1,
+    samples: Annotated[
+        int, typer.Option("--samples", min=1, help="Training samples that points are measured on.")
+    ] = 1000,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Search word sizes for small programs: memory and multiplies against what --keep allows to lose.
+
+    The same command joins a study that runs, here or on another machine, and resumes one that was stopped.
+    Exit 1 when a program of the front is not bit-exact on every fast executor, or when no point keeps enough.
+    """
+    from expifref.files import make_folder
+    from quantize.search import finished_points, front
+
+    from .search_job import Job, set_up
+    from .search_report import check_front, write_report
+    from .search_workers import finish_study
+
+    where = str(out / "study.journal") if storage is None else storage
+    job = Job(model, profile, dataset, data_dir, keep, samples, seed, trials, where, study, workers)
+    setup = set_up(job)
+    make_folder(out)
+    opened = setup.join()
+    with progress_bar("search", trials, "points") as bar:
+        finish_study(job, opened, _Progress(setup, opened, bar))
+    points = finished_points(opened)
+    best = front(points, setup.keep)
+    with progress_bar("verify", len(best), "programs") as bar:
+        checked = check_front(job, best, bar)
+    written = write_report(setup, out, points, checked)
+    if json:
+        print_json({"out": str(out), **written})
+    else:
+        _print(setup, out, written, checked)
+    if not best or not written["passed"]:
+        raise typer.Exit(1)
+
+
+class _Progress:
+    """Moves the bar to the number of finished points and names the smallest one that is good enough."""
+
+    def __init__(self, setup: Setup, study: Any, bar: Bar) -> None:
+        self._setup, self._study, self._bar = setup, study, bar
+        self._shown = 0
+
+    def __call__(self) -> None:
+        from quantize.search import finished_points
+
+        points = finished_points(self._study)
+        kept = [p.outcome.memory_bytes for p in points if p.kept(self._setup.keep)]
+        note = f"best {min(kept):,} bytes within {self._setup.keep}" if kept else "none good enough yet"
+        self._bar(len(points) - self._shown, note)
+        self._shown = len(points)
+
+
+def _print(setup: Setup, out: Path, written: dict[str, Any], front: list[FrontPoint]) -> None:
+    from .search_report import HEADERS, front_rows
+
+    if not front:
+        print_text(
+            f"None of {len(written['trials'])} points keeps {setup.keep}: allow to lose more, or take a "
+            "profile with wider words."
+        )
+        return
+    print_table(f"Programs that keep {setup.keep}", front_rows(setup, front), HEADERS)
+    names = ", ".join(name.replace("_", " ") for name in (*setup.space.words, "table_segments"))
+    print_text(f"Words are {names}. The programs, a table and a plot are in `{out}`.")

@@ -1,0 +1,165 @@
+"""What a search works on, in words that another process can be told, and loaded once in each."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .samples import BATCH, Feed, calibration_batches, encoded_samples, load_dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from expifref.data import Dataset
+    from expifref.description import Description
+    from hw_profiles import Profile
+    from quantize.calibration import Calibration
+    from quantize.program import Program
+    from quantize.search import Examples, Keep, Outcome, Question, Space
+    from quantize.trace import Executor, Spikes
+
+__all__ = ["Job", "Setup", "set_up"]
+
+_FEWEST_SAMPLES = 64
+"""Training samples that calibration leaves over from which points are measured on those alone."""
+
+_WORTH_COMPILING = 1e9
+"""Weights added for one point from which native code is quicker, its second of compiling included."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """The question, and the study that answers it."""
+
+    model: Path
+    profile: str
+    dataset: str
+    data_dir: Path | None
+    keep: str
+    samples: int
+    seed: int
+    trials: int
+    storage: str
+    study: str
+    workers: int
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything that a point is measured with."""
+
+    job: Job
+    keep: Keep
+    description: Description
+    profile: Profile
+    data: Dataset
+    calibration: Calibration
+    space: Space
+    first: int  # training sample
+    batches: list[Examples]  # training samples, with what the float network does on them
+
+    @property
+    def samples(self) -> int:
+        """How many samples points are measured on."""
+        return sum(len(batch.labels) for batch in self.batches)
+
+    @property
+    def question(self) -> Question:
+        """What the study asks."""
+        from expifref.description import description_digest
+        from quantize.sealed import canonical_digest
+        from quantize.search import Question
+
+        return Question(
+            description_digest(self.description),
+            self.profile.name,
+            canonical_digest(self.profile.document),
+            self.data.name,
+            self._samples_sha256(),
+            self.samples,
+            str(self.keep),
+            self.job.seed,
+        )
+
+    def _samples_sha256(self) -> str:
+        state = hashlib.sha256()
+        for batch in self.batches:
+            state.update(batch.inputs.tobytes())
+            state.update(batch.labels.tobytes())
+        return state.hexdigest()
+
+    def join(self) -> Any:
+        """Open the study, or begin it."""
+        from quantize.search import open_study
+
+        return open_study(self.job.storage, self.job.study, self.question, self.space)
+
+    def measure(self, params: Any) -> Outcome:
+        """What the point `params` leads to."""
+        from quantize.search import evaluate
+
+        options = self.space.options(params)
+        return evaluate(
+            self.description, self.calibration, self.profile, options, self.batches, self.executor
+        )
+
+    def lower(self, params: Any) -> Program:
+        """The program of a point that was measured before."""
+        from quantize.lowering import lower
+
+        return lower(self.description, self.calibration, self.profile, self.space.options(params))
+
+    def executor(self, program: Program, samples: int | None = None) -> Executor:
+        """The quickest way to run `program` on `samples` samples."""
+        from exporters.executors import missing_executors
+        from quantize.emulator import Emulator
+
+        weights = sum(layer.weight.size for layer in self.description.layers)
+        work = weights * self.description.steps * (samples or self.samples)
+        if work < _WORTH_COMPILING or "native" in missing_executors():
+            return Emulator(program)
+        from exporters.native.executor import NativeExecutor
+
+        return NativeExecutor(program, threads=max(1, len(os.sched_getaffinity(0)) // self.job.workers))
+
+    def test_examples(self) -> list[Examples]:
+        """All test samples; nothing that a search decides depends on them."""
+        from quantize.search import examples
+
+        feed = Feed(self.description.encoder, self.description.steps, self.job.seed)
+        return examples(self.description, encoded_samples(self.data, self.description.inputs, feed, None))
+
+
+@cache
+def set_up(job: Job) -> Setup:
+    """Load and calibrate, as `expifref quantize` does, and run the float network; errors as there."""
+    from expifref.checkpoint import read_description
+    from hw_profiles import load_profile
+    from quantize.calibration import calibrate
+    from quantize.search import Keep, Space, examples
+
+    keep = Keep.parse(job.keep)
+    description, profile = read_description(job.model), load_profile(job.profile)
+    space = Space.of(profile)
+    data = load_dataset(job.dataset, job.data_dir, job.seed)
+    feed = Feed(description.encoder, description.steps, job.seed)
+    calibration = calibrate(description, calibration_batches(data, description.inputs, feed))
+    left = len(data.train_images) - calibration.samples
+    first = calibration.samples if left >= _FEWEST_SAMPLES else 0
+    batches = examples(description, _training_samples(data, feed, first, job.samples))
+    return Setup(job, keep, description, profile, data, calibration, space, first, batches)
+
+
+def _training_samples(
+    data: Dataset, feed: Feed, first: int, samples: int
+) -> Iterator[tuple[Spikes, NDArray[np.int64]]]:
+    stop = min(first + samples, len(data.train_images))
+    for start in range(first, stop, BATCH):
+        part = slice(start, min(start + BATCH, stop))
+        yield feed.encode(data.train_images[part], start), data.train_labels[part]

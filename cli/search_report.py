@@ -1,0 +1,247 @@
+"""What a search leaves behind: every point, the front with its programs, their proofs, a table and a plot."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import re
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .search_job import Job, Setup, set_up
+
+if TYPE_CHECKING:
+    from quantize.search import Examples, Keep, Point
+
+__all__ = ["SCHEMA", "FrontPoint", "check_front", "document", "front_rows", "write_report"]
+
+SCHEMA = "expifref/search/1"
+
+_FAST = ("native", "jax")
+"""Executors that every program of the front is verified on."""
+
+_PROGRAM = re.compile(r"program-\d+\.json")
+
+HEADERS = ("trial", "bytes", "multiplies", "loss", "test accuracy", "words", "ranges", "bits differ")
+
+
+@dataclass(frozen=True)
+class FrontPoint:
+    """A point of the front and what was found out about its program."""
+
+    point: Point
+    program: str  # the program's JSON text
+    digest: str
+    test_accuracy: float
+    test_accuracy_float: float
+    test_spike_difference: float
+    verification: dict[str, Any]  # as `expifref verify --json`
+
+    @property
+    def differing_bits(self) -> int:
+        """Over all executors that were run."""
+        return sum(entry["differing_bits"] for entry in self.verification["executors"].values())
+
+
+def check_front(job: Job, front: list[Point], on_point: Callable[[int], None]) -> list[FrontPoint]:
+    """Lower, verify and test every point of the front, on as many processes as the search has."""
+    tasks = [(job, point) for point in front]
+    found: list[FrontPoint] = []
+    if job.workers == 1 or len(front) < 2:
+        for task in tasks:
+            found.append(_check(task))
+            on_point(1)
+        return found
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(min(job.workers, len(front)), _leave_interrupts_to_the_parent) as pool:
+        for item in pool.imap(_check, tasks):
+            found.append(item)
+            on_point(1)
+    return found
+
+
+def document(setup: Setup, points: list[Point], front: list[FrontPoint]) -> dict[str, Any]:
+    """Everything about the search as one JSON object; nothing in it depends on the clock."""
+    best = front[0] if front else None
+    return {
+        "schema": SCHEMA,
+        "study": setup.job.study,
+        "question": asdict(setup.question),
+        "versions": {name: version(name) for name in ("expifref", "optuna", "numpy")},
+        "objectives": ["memory_bytes", "multiply_cost", "loss"],
+        "samples": {"part": "training", "first": setup.first, "count": setup.samples},
+        "passed": all(item.verification["passed"] for item in front),
+        "smallest": None if best is None else best.point.number,
+        "front": [_front_entry(setup, item) for item in front],
+        "trials": [_entry(setup, point) for point in points],
+    }
+
+
+def front_rows(setup: Setup, front: list[FrontPoint]) -> list[list[object]]:
+    """The cells of the table under `HEADERS`."""
+    rows: list[list[object]] = []
+    for item in front:
+        p, o = setup.space.readable(item.point.params), item.point.outcome
+        words = "/".join(str(p[name]) for name in (*setup.space.words, "table_segments"))
+        rows.append(
+            [
+                item.point.number,
+                o.memory_bytes,
+                o.multiply_cost,
+                _percent(_loss(item.point, setup.keep)),
+                f"{item.test_accuracy:.2%}",
+                words,
+                p["calibration"] + (" + bias" if p["bias_correction"] else ""),
+                item.differing_bits,
+            ]
+        )
+    return rows
+
+
+def write_report(setup: Setup, folder: Path, points: list[Point], front: list[FrontPoint]) -> dict[str, Any]:
+    """Write all files into `folder` and return what `front.json` says.
+
+    Each is written whole or not at all, and `front.json` last: what it names is there. Programs of a front
+    before that are no longer in it are removed after that.
+    """
+    from expifref.files import write_bytes, write_text
+
+    from .search_figure import draw_front
+
+    written = document(setup, points, front)
+    for item in front:
+        write_text(folder / _program_name(item.point), item.program)
+    title = f"{setup.profile.name}, {setup.data.name}: {len(points)} points, {len(front)} in the front"
+    chosen = [item.point for item in front]
+    write_bytes(folder / "front.png", draw_front(points, chosen, setup.keep, title))
+    write_text(folder / "front.md", _markdown(setup, points, front))
+    write_text(folder / "front.json", json.dumps(written, indent=1) + "\n")
+    named = {_program_name(item.point) for item in front}
+    for path in folder.iterdir():
+        if _PROGRAM.fullmatch(path.name) and path.name not in named:
+            path.unlink()
+    return written
+
+
+def _check(task: tuple[Job, Point]) -> FrontPoint:
+    from quantize.program_io import digest, program_to_json
+    from quantize.search import measure
+
+    job, point = task
+    setup = set_up(job)
+    program = setup.lower(point.params)
+    tests = _tests(job)
+    samples = sum(len(batch.labels) for batch in tests)
+    losses = measure(program, setup.executor(program, samples), tests)
+    text = json.dumps(program_to_json(program), indent=1) + "\n"
+    verification = _verify(setup, program)
+    verification["passed"] = verification["passed"] and digest(program) == point.outcome.digest
+    return FrontPoint(
+        point,
+        text,
+        digest(program),
+        losses.accuracy,
+        losses.float_accuracy,
+        losses.spike_difference,
+        verification,
+    )
+
+
+def _verify(setup: Setup, program: Any) -> dict[str, Any]:
+    from exporters.executors import make_executors, missing_executors
+    from exporters.verification import verify
+
+    from .verify import summarize
+
+    missing = missing_executors()
+    names = [name for name in _FAST if name not in missing]
+    executors = make_executors(names, program, setup.profile)
+    result = verify(program, executors, (batch.inputs for batch in setup.batches), first_sample=setup.first)
+    result.not_run = {name: missing[name] for name in _FAST if name in missing}
+    return summarize(result)
+
+
+def _tests(job: Job) -> list[Examples]:
+    if job not in _TESTS:
+        _TESTS[job] = set_up(job).test_examples()
+    return _TESTS[job]
+
+
+_TESTS: dict[Job, list[Examples]] = {}
+"""The float network on the test samples, run once in each process."""
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _entry(setup: Setup, point: Point) -> dict[str, Any]:
+    outcome = point.outcome
+    parameters = setup.space.readable(point.params)
+    if outcome.losses is None:
+        return {"trial": point.number, "parameters": parameters, "refused": outcome.refused}
+    return {
+        "trial": point.number,
+        "parameters": parameters,
+        "memory_bytes": outcome.memory_bytes,
+        "multiply_cost": outcome.multiply_cost,
+        "loss": _loss(point, setup.keep),
+        **asdict(outcome.losses),
+        "kept": point.kept(setup.keep),
+        "digest": outcome.digest,
+    }
+
+
+def _front_entry(setup: Setup, item: FrontPoint) -> dict[str, Any]:
+    return {
+        **_entry(setup, item.point),
+        "program": _program_name(item.point),
+        "test": {
+            "accuracy": item.test_accuracy,
+            "float_accuracy": item.test_accuracy_float,
+            "spike_difference": item.test_spike_difference,
+        },
+        "verification": item.verification,
+    }
+
+
+def _markdown(setup: Setup, points: list[Point], front: list[FrontPoint]) -> str:
+    job = setup.job
+    refused = sum(point.outcome.losses is None for point in points)
+    kept = sum(point.kept(setup.keep) for point in points)
+    lines = [
+        f"# Search for `{setup.profile.name}` that keeps {setup.keep}",
+        "",
+        f"{len(points)} points (study `{job.study}`, seed {job.seed}): {kept} keep it, {refused} cannot be "
+        f"lowered, {len(front)} are in the front of memory, multiplies and loss. Measured on {setup.samples} "
+        "training samples; the test accuracy was looked at afterwards.",
+        "",
+        "Words: "
+        + " / ".join(name.replace("_", " ") for name in (*setup.space.words, "table_segments"))
+        + ".",
+        "",
+        "| " + " | ".join(HEADERS) + " |",
+        "|" + "---|" * len(HEADERS),
+    ]
+    for row in front_rows(setup, front):
+        lines.append("| " + " | ".join(f"{c:,}" if isinstance(c, int) else str(c) for c in row) + " |")
+    if front:
+        lines += ["", f"Float network on the test samples: {front[0].test_accuracy_float:.2%}."]
+    return "\n".join([*lines, "", "![memory against loss](front.png)", ""])
+
+
+def _program_name(point: Point) -> str:
+    return f"program-{point.number}.json"
+
+
+def _loss(point: Point, keep: Keep) -> float:
+    return 0.0 if point.outcome.losses is None else point.outcome.losses.of(keep)
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2%}"

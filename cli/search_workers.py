@@ -1,0 +1,138 @@
+"""The processes of one search on this machine: started, watched, and replaced when one is killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from expifref.exceptions import ExpifrefError, ToolError
+
+from .search_job import Job, set_up
+
+__all__ = ["finish_study"]
+
+_POLL_SECONDS = 0.2
+_MOST_KILLS = 3
+"""Workers that may be killed one after the other, for each that was asked for, without a point finished."""
+
+Refresh = Callable[[], None]
+
+
+def finish_study(job: Job, study: Any, refresh: Refresh) -> None:
+    """Work until the study has all its points, those included that other machines have in work.
+
+    Args:
+        refresh: called now and then, and after every point.
+
+    Raises:
+        ToolError: workers were killed, or failed, again and again.
+        ExpifrefError: what a worker raised.
+    """
+    from quantize.search import open_points, requeue_abandoned, work
+
+    setup = set_up(job)
+    crew = _Crew(job)
+    try:
+        while True:
+            requeue_abandoned(study)
+            refresh()
+            left, running = open_points(study, job.trials)
+            if left <= 0 and running <= 0:
+                return
+            if left > 0 and job.workers == 1:
+                work(study, setup.space, setup.keep, job.trials, setup.measure, refresh)
+                continue
+            crew.look_after(left, job.trials - left - running)
+            time.sleep(_POLL_SECONDS)
+    finally:
+        crew.dismiss()
+
+
+@dataclass(frozen=True)
+class _Worker:
+    process: BaseProcess
+    errors: Connection
+
+
+class _Crew:
+    """The worker processes; with one worker there are none, and this process does the work."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+        self._kills = 0
+        self._finished = -1
+
+    def look_after(self, left: int, finished: int) -> None:
+        """Take note of workers that ended, and start as many as there is work for."""
+        if finished != self._finished:
+            self._finished, self._kills = finished, 0
+        for worker in self._workers:
+            self._check(worker)
+        self._workers = [worker for worker in self._workers if worker.process.is_alive()]
+        wanted = self._job.workers if self._job.workers > 1 else 0
+        for _ in range(min(wanted - len(self._workers), left)):
+            self._workers.append(self._start())
+
+    def dismiss(self) -> None:
+        """End all workers; what they were busy with is queued again by whoever resumes."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join()
+
+    def _start(self) -> _Worker:
+        errors, sender = self._context.Pipe(duplex=False)
+        # Fresh processes, since a fork of one with threads may never wake up.
+        process = self._context.Process(target=_work, args=(self._job, os.getpid(), sender), daemon=True)
+        process.start()
+        sender.close()
+        return _Worker(process, errors)
+
+    def _check(self, worker: _Worker) -> None:
+        code = worker.process.exitcode
+        if code is None or code == 0:
+            return
+        if code > 0:
+            raise _error_of(worker)
+        self._kills += 1
+        if self._kills >= _MOST_KILLS * self._job.workers:
+            raise ToolError(
+                f"workers must finish a point now and then, but {self._kills} in a row were killed "
+                f"(the last by signal {-code}): give fewer --workers or more memory"
+            )
+
+
+def _error_of(worker: _Worker) -> ExpifrefError:
+    try:
+        error = worker.errors.recv()
+    except EOFError:
+        error = ToolError(f"a worker ended with code {worker.process.exitcode}; its error is printed above")
+    return error if isinstance(error, ExpifrefError) else ToolError(str(error))
+
+
+def _work(job: Job, parent: int, errors: Connection) -> None:
+    """What a worker process does."""
+    from quantize.search import work
+
+    # Ctrl-C reaches every process of a terminal; the parent ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def stop_without_parent() -> None:
+        if os.getppid() != parent:
+            raise SystemExit
+
+    try:
+        setup = set_up(job)
+        work(setup.join(), setup.space, setup.keep, job.trials, setup.measure, stop_without_parent)
+    except ExpifrefError as error:
+        errors.send(error)
+        raise SystemExit(1) from None

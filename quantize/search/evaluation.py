@@ -1,0 +1,145 @@
+"""What a point costs and loses: lowered, run in integers, compared with float results that are kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import Description
+from expifref.exceptions import CapacityError, ParameterError, RangeError
+from hw_profiles import Profile
+from quantize.calibration import Calibration
+from quantize.fidelity.signals import LayerTrace, float_traces
+from quantize.lowering import LoweringOptions, lower
+from quantize.placement import place
+from quantize.program import Program
+from quantize.program_io import digest
+from quantize.trace import Executor, Spikes
+
+from .costs import multiply_cost
+
+__all__ = ["Examples", "Keep", "Losses", "MakeExecutor", "Outcome", "evaluate", "examples", "measure"]
+
+MakeExecutor = Callable[[Program], Executor]
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What must be kept, and how much of it may be lost."""
+
+    measure: Literal["accuracy", "spikes"]
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str) -> Keep:
+        """`accuracy=0.5%` or `spikes=0.05`; raises ParameterError for anything else."""
+        found = re.fullmatch(r"(accuracy|spikes)=(\d+(?:\.\d*)?|\.\d+)(%?)", text.replace(" ", ""))
+        if found is None:
+            raise ParameterError(
+                f"`--keep` must be accuracy or spikes with the share that may be lost, "
+                f"such as accuracy=0.5% or spikes=5%, not `{text}`"
+            )
+        kind: Literal["accuracy", "spikes"] = "accuracy" if found[1] == "accuracy" else "spikes"
+        return cls(kind, float(found[2]) / 100 if found[3] else float(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.measure}={100 * self.limit:g}%"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One batch with what the float network did on it."""
+
+    inputs: Spikes  # [steps, batch, inputs]
+    labels: NDArray[np.int64]  # [batch]
+    spikes: tuple[NDArray[np.bool_], ...]  # of each spiking layer, [steps, batch, neurons]
+    predictions: NDArray[np.int64]  # [batch]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """A program against the float network."""
+
+    accuracy: float  # of the program
+    float_accuracy: float
+    spike_difference: float  # as `quantize.fidelity.Comparison.spike_difference`
+
+    def of(self, keep: Keep) -> float:
+        """The loss that `keep` limits; an accuracy that rises is a negative loss."""
+        if keep.measure == "spikes":
+            return self.spike_difference
+        return self.float_accuracy - self.accuracy
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a point leads to; `refused` says why there is no program, and nothing else is set then."""
+
+    memory_bytes: int = 0  # weights, tables, constants and state as `quantize.placement` counts them
+    multiply_cost: int = 0  # see `multiply_cost`
+    losses: Losses | None = None
+    digest: str = ""
+    refused: str = ""
+
+
+def examples(description: Description, batches: Iterable[tuple[Spikes, NDArray[np.int64]]]) -> list[Examples]:
+    """Run the float network once over `batches` and keep what programs are compared with."""
+    return [_example(description, inputs, labels) for inputs, labels in batches]
+
+
+def measure(program: Program, executor: Executor, batches: Sequence[Examples]) -> Losses:
+    """Run `program` over `batches` and compare spikes and predictions.
+
+    Raises:
+        ParameterError: there is no batch.
+    """
+    if not batches:
+        raise ParameterError("a search needs at least one sample to measure on, and got none")
+    rasters = [name for name in program.signal_names if name.endswith(".spikes")]
+    kept = tuple(dict.fromkeys((*rasters, program.output_name)))
+    differing = spikes = correct = float_correct = samples = 0
+    for batch in batches:
+        signals = executor.run(batch.inputs, signals=kept).signals
+        for name, real in zip(rasters, batch.spikes, strict=True):
+            differing += int(((signals[name] > 0) != real).sum())
+            spikes += int(real.sum())
+        predictions = signals[program.output_name].sum(axis=0).argmax(axis=-1)
+        correct += int((predictions == batch.labels).sum())
+        float_correct += int((batch.predictions == batch.labels).sum())
+        samples += len(batch.labels)
+    return Losses(correct / samples, float_correct / samples, differing / max(spikes, 1))
+
+
+def evaluate(
+    description: Description,
+    calibration: Calibration,
+    profile: Profile,
+    options: LoweringOptions,
+    batches: Sequence[Examples],
+    make_executor: MakeExecutor,
+) -> Outcome:
+    """Lower, place and measure one point; that the profile cannot hold it is an outcome, not an error."""
+    try:
+        program = lower(description, calibration, profile, options)
+    except (CapacityError, RangeError) as error:
+        return Outcome(refused=str(error))
+    losses = measure(program, make_executor(program), batches)
+    return Outcome(place(program, profile).bytes, multiply_cost(program), losses, digest(program))
+
+
+def _example(description: Description, inputs: Spikes, labels: NDArray[np.int64]) -> Examples:
+    traces = float_traces(description, inputs)
+    rasters = tuple(trace.spikes for trace in traces if trace.spikes is not None)
+    return Examples(inputs, labels, rasters, _predictions(traces[-1]))
+
+
+def _predictions(last: LayerTrace) -> NDArray[np.int64]:
+    if last.output is None:
+        raise ParameterError("the float network must have an output to be compared with")
+    predictions: NDArray[np.int64] = last.output.sum(axis=0).argmax(axis=-1)
+    return predictions

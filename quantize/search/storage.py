@@ -1,0 +1,136 @@
+"""The study on disk, which several processes and machines work on at once.
+
+By default it is Optuna's journal: one append-only file, whose lock (an exclusive link) also holds on NFS,
+where the locks of SQLite do not (https://www.sqlite.org/faq.html#q5). What a journal alone does not survive
+is a process that is killed while it writes a line: every later reader would stop at the rest of it. So a
+rest is cut off before the next line is written. A URL of a database that Optuna knows is taken as well.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
+from expifref.files import require_writable
+
+from .sampler import PointSampler
+from .space import Space
+
+__all__ = ["OBJECTIVES", "Question", "open_study"]
+
+OBJECTIVES = ("memory_bytes", "multiply_cost", "loss")
+"""What is minimised, in this order."""
+
+_LOCK_SECONDS = 10
+"""How long a lock of a killed process is waited for; one that is held in earnest takes milliseconds."""
+
+_QUESTION = "question"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a study asks: everything that the numbers of its points depend on."""
+
+    model_sha256: str
+    profile: str
+    profile_sha256: str
+    dataset: str
+    samples_sha256: str  # of the inputs and labels that points are measured on
+    samples: int
+    keep: str
+    seed: int
+
+
+def open_study(storage: str, name: str, question: Question, space: Space) -> Any:
+    """Join the study `name`, or begin it.
+
+    Args:
+        storage: the path of a journal, or a URL such as `postgresql://host/database`.
+
+    Raises:
+        ParameterError: the study was begun for another question.
+        FileFormatError: `storage` cannot be used.
+        MissingToolError: the driver of a database is not installed.
+    """
+    # What Optuna has to say to a person is said by the caller, with the numbers of this search.
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    sampler = PointSampler(question.seed, space.distributions)
+    try:
+        opened = _open_storage(storage)
+        study = optuna.create_study(
+            storage=opened,
+            study_name=name,
+            directions=["minimize"] * len(OBJECTIVES),
+            sampler=sampler,
+            load_if_exists=True,
+        )
+    except ImportError as error:
+        raise MissingToolError(
+            f"`{storage}` needs a database driver: {' '.join(str(error).split())}"
+        ) from None
+    except (OSError, ValueError, KeyError, optuna.exceptions.StorageInternalError) as error:
+        raise FileFormatError(
+            f"`{storage}` must be a study that can be read and written, or the path of a new one: "
+            f"{' '.join(str(error).split())}"
+        ) from None
+    _ask_once(study, question, storage)
+    for point in space.starts:
+        study.enqueue_trial(point, skip_if_exists=True)
+    return study
+
+
+def _open_storage(storage: str) -> Any:
+    if "://" in storage:
+        return RDBStorage(storage)
+    require_writable(Path(storage))
+    # The lock is a link to the journal, which an absolute path alone makes sure to lead there.
+    path = str(Path(storage).resolve())
+    return JournalStorage(JournalFileBackend(path, _MendingLock(path, _LOCK_SECONDS)))
+
+
+def _ask_once(study: Any, question: Question, storage: str) -> None:
+    wanted = asdict(question)
+    if _QUESTION not in study.user_attrs:
+        study.set_user_attr(_QUESTION, wanted)
+    found: dict[str, Any] = study.user_attrs[_QUESTION]
+    different = [name for name, value in wanted.items() if found.get(name) != value]
+    if different:
+        name = different[0]
+        raise ParameterError(
+            f"the study `{study.study_name}` in `{storage}` was begun with {name} {found.get(name)}, not "
+            f"{wanted[name]}: give the same options, or another --study or --out"
+        )
+
+
+class _MendingLock(JournalFileSymlinkLock):
+    """A lock whose holder finds a journal of whole lines."""
+
+    def __init__(self, path: str, grace_period: int) -> None:
+        super().__init__(path, grace_period)
+        self._path = Path(path)
+
+    def acquire(self) -> bool:
+        """Wait for the lock, then cut off the line that a killed process left unfinished."""
+        super().acquire()
+        cut_unfinished_line(self._path)
+        return True
+
+
+def cut_unfinished_line(path: Path) -> None:
+    """Cut `path` after its last line end; the caller holds its lock."""
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        if end == 0:
+            return
+        file.seek(end - 1)
+        if file.read(1) == b"\n":
+            return
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
