@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test check evidence bench bench-peers lock clean
+.PHONY: help demo test check evidence results bench bench-peers lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ check: $(DEV) ## Check style, types and layers
 
 evidence: $(RUNTIME) ## Train, lower for every profile, verify and compare; writes docs/evidence.md (10 minutes)
 	$(BIN)/python benchmarks/evidence.py
+
+results: $(RUNTIME) ## Train, lower and finetune over word sizes and seeds; writes docs/results.md (an hour; resumes)
+	$(BIN)/python benchmarks/results.py
 
 bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (8 minutes; BENCH="--group W1")
 	PYTHONPATH=benchmarks $(BIN)/python -m speed.run $(BENCH)

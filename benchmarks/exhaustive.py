@@ -4,8 +4,8 @@
     python benchmarks/exhaustive.py rtl PROGRAM [--layer K]   the emitted SystemVerilog, in Verilator
 
 The oracle is docs/spec.md 5.4 and 5.5 in C (exhaustive.h): 64-bit integers, quotient and remainder instead of
-shifts, rounding by its meaning. It is called with the counter at 0 and the constants of neuron 0. A result goes into
-benchmarks/exhaustive_results.json, in place of an older one of the same target, profile and layer.
+shifts, rounding by its meaning. It is called with the counter at 0 and the constants of neuron 0. A result
+goes into benchmarks/exhaustive_results.json, in place of an older one of the same target, profile and layer.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from .samples import BATCH
 
-__all__ = ["map_ranges"]
+__all__ = ["leave_interrupts_to_the_parent", "map_ranges"]
 
 Result = TypeVar("Result")
 
@@ -31,7 +31,7 @@ def map_ranges(worker: Callable[[int, int], Result], total: int, processes: int)
         return
     # Fresh ones, since a fork of a process with threads (those of XLA) may never wake up.
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(processes, len(ranges)), _leave_interrupts_to_the_parent) as pool:
+    with context.Pool(min(processes, len(ranges)), leave_interrupts_to_the_parent) as pool:
         yield from pool.imap(partial(_call, worker), ranges)
 
 
@@ -39,6 +39,6 @@ def _call(worker: Callable[[int, int], Result], samples: tuple[int, int]) -> Res
     return worker(*samples)
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    # Ctrl-C reaches every process of a terminal; the parent ends the others.
+def leave_interrupts_to_the_parent() -> None:
+    """Called in a process of a pool: Ctrl-C reaches all of a terminal, and the parent ends the others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -99,6 +99,10 @@ def _print(setup: Setup, out: Path, written: dict[str, Any], front: list[FrontPo
             "profile with wider words."
         )
         return
-    print_table(f"Programs that keep {setup.keep}", front_rows(setup, front), HEADERS)
+    rows = [row[:-1] for row in front_rows(setup, front)]
+    print_table(f"Programs that keep {setup.keep}", rows, HEADERS[:-1])
     names = ", ".join(name.replace("_", " ") for name in (*setup.space.words, "table_segments"))
-    print_text(f"Words are {names}. The programs, a table and a plot are in `{out}`.")
+    executors = ", ".join(front[0].verification["executors"])
+    bits = sum(item.differing_bits for item in front)
+    print_text(f"Words are {names}. Differing bits, over all programs and {executors}: {bits}.")
+    print_text(f"The programs, a table and a plot are in `{out}`.")

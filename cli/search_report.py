@@ -11,12 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .parallel import leave_interrupts_to_the_parent
 from .search_job import Job, Setup, set_up
 
 if TYPE_CHECKING:
     from quantize.search import Examples, Keep, Point
 
-__all__ = ["SCHEMA", "FrontPoint", "check_front", "document", "front_rows", "write_report"]
+__all__ = ["HEADERS", "SCHEMA", "FrontPoint", "check_front", "document", "front_rows", "write_report"]
 
 SCHEMA = "expifref/search/1"
 
@@ -25,7 +26,7 @@ _FAST = ("native", "jax")
 
 _PROGRAM = re.compile(r"program-\d+\.json")
 
-HEADERS = ("trial", "bytes", "multiplies", "loss", "test accuracy", "words", "ranges", "bits differ")
+HEADERS = ("trial", "bytes", "multiplies", "loss", "test", "words", "ranges", "differing bits")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def check_front(job: Job, front: list[Point], on_point: Callable[[int], None]) -
             on_point(1)
         return found
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(job.workers, len(front)), _leave_interrupts_to_the_parent) as pool:
+    with context.Pool(min(job.workers, len(front)), leave_interrupts_to_the_parent) as pool:
         for item in pool.imap(_check, tasks):
             found.append(item)
             on_point(1)
@@ -94,7 +95,7 @@ def front_rows(setup: Setup, front: list[FrontPoint]) -> list[list[object]]:
                 _percent(_loss(item.point, setup.keep)),
                 f"{item.test_accuracy:.2%}",
                 words,
-                p["calibration"] + (" + bias" if p["bias_correction"] else ""),
+                p["calibration"] + ("+bias" if p["bias_correction"] else ""),
                 item.differing_bits,
             ]
         )
@@ -174,12 +175,6 @@ _TESTS: dict[Job, list[Examples]] = {}
 """The float network on the test samples, run once in each process."""
 
 
-def _leave_interrupts_to_the_parent() -> None:
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
 def _entry(setup: Setup, point: Point) -> dict[str, Any]:
     outcome = point.outcome
     parameters = setup.space.readable(point.params)
@@ -219,7 +214,7 @@ def _markdown(setup: Setup, points: list[Point], front: list[FrontPoint]) -> str
         "",
         f"{len(points)} points (study `{job.study}`, seed {job.seed}): {kept} keep it, {refused} cannot be "
         f"lowered, {len(front)} are in the front of memory, multiplies and loss. Measured on {setup.samples} "
-        "training samples; the test accuracy was looked at afterwards.",
+        "training samples; the test accuracy, in the column `test`, was looked at afterwards.",
         "",
         "Words: "
         + " / ".join(name.replace("_", " ") for name in (*setup.space.words, "table_segments"))

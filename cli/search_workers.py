@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from expifref.exceptions import ExpifrefError, ToolError
 
+from .parallel import leave_interrupts_to_the_parent
 from .search_job import Job, set_up
 
 __all__ = ["finish_study"]
@@ -123,8 +123,7 @@ def _work(job: Job, parent: int, errors: Connection) -> None:
     """What a worker process does."""
     from quantize.search import work
 
-    # Ctrl-C reaches every process of a terminal; the parent ends the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_interrupts_to_the_parent()
 
     def stop_without_parent() -> None:
         if os.getppid() != parent:

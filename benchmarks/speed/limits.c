@@ -207,10 +207,11 @@ static int64_t step(const struct layer *l, const int32_t *events, int64_t count,
     return spikes;
 }
 
-/* W2: counts [batch][second columns] the spikes of the second layer; `initial` is the membrane at the start. */
+/* W2: counts [batch][second columns] the spikes of the second layer; `initial` is the membrane at the start,
+ * `last_first` and `last_second` [batch][columns] those at the end. */
 void w2_events(
     const struct layer *first, const struct layer *second, int64_t steps, int64_t batch, const uint8_t *inputs,
-    const int32_t *initial, int32_t *counts)
+    const int32_t *initial, int32_t *counts, int32_t *last_first, int32_t *last_second)
 {
     int32_t events[MOST], hidden[MOST], out[MOST], u[2][MOST], wait[2][MOST];
     for (int64_t b = 0; b < batch; ++b) {
@@ -232,5 +233,7 @@ void w2_events(
                 counts[b * second->columns + out[i]] += 1;
             }
         }
+        memcpy(last_first + b * first->columns, u[0], (size_t)first->columns * sizeof *last_first);
+        memcpy(last_second + b * second->columns, u[1], (size_t)second->columns * sizeof *last_second);
     }
 }

@@ -19,7 +19,7 @@ from quantize.formats import Overflow, Rounding
 from quantize.program import NeuronUpdate, SpikingLayer
 from quantize.program_io import load_program
 
-from .measure import NotRunError, Prepared
+from .measure import NotRunError, Prepared, weighted
 
 _OPTIONS = (
     "-std=gnu11",
@@ -69,20 +69,21 @@ def w2_events(folder: Path) -> Prepared:
     initial = np.array([layer.neuron.initial[0] for layer in layers], np.int32)
     steps, batch = spikes.shape[:2]
     counts = np.zeros((batch, structures[1].columns), np.int32)
+    membranes = [np.zeros((batch, structure.columns), np.int32) for structure in structures]
 
     def run() -> None:
         counts[:] = 0
-        library.w2_events(
-            *map(ctypes.byref, structures),
-            _i64(steps),
-            _i64(batch),
-            *map(_address, (spikes, initial, counts)),
-        )
+        arrays = map(_address, (spikes, initial, counts, *membranes))
+        library.w2_events(*map(ctypes.byref, structures), _i64(steps), _i64(batch), *arrays)
 
     def found() -> dict[str, int]:
-        output = counts[:, : layers[1].width].astype(np.int64)
-        places = np.arange(1, output.size + 1).reshape(output.shape)
-        return {"output": int(output.sum()), "placed": int((output * places).sum())}
+        output = counts[:, : layers[1].width]
+        last = (part[:, : layer.width] for part, layer in zip(membranes, layers, strict=True))
+        return {
+            "output_spikes": int(output.sum()),
+            "outputs_by_place": weighted(output),
+            "membranes_by_place": sum(weighted(part) for part in last),
+        }
 
     return Prepared(run, found, _gcc())
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from typing import Any
 
-__all__ = ["NotRunError", "Prepared", "required_version"]
+__all__ = ["NotRunError", "Prepared", "required_version", "weighted"]
 
 _WARM_UPS = 3  # brainstate compiles a second time on the second call
 
@@ -23,6 +24,12 @@ class Prepared:
     found: Callable[[], dict[str, int]] = dict  # what the last run gave, to be compared between cases
     versions: dict[str, str] = field(default_factory=dict)
     warm_ups: int = _WARM_UPS
+
+
+def weighted(values: Any) -> int:
+    """The sum of `values`, each times its place, so that it also depends on where they are."""
+    flat = values.ravel().tolist()
+    return sum(place * value for place, value in enumerate(flat, start=1))
 
 
 def required_version(*names: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
 from quantize.trace import Executor
 
-from .measure import NotRunError, Prepared, required_version
+from .measure import NotRunError, Prepared, required_version, weighted
 
 # W1: the neurons alone, on drives -------------------------------------------------------------------------
 
@@ -115,7 +115,7 @@ def w2_jax(folder: Path) -> Prepared:
     def run() -> None:
         last[:] = [executor.totals(spikes)]
 
-    return Prepared(run, lambda: _checked(last[0].output), _jax())
+    return Prepared(run, lambda: _checked(last[0].output, last[0].state), _jax())
 
 
 def w2_jax_gpu(folder: Path) -> Prepared:
@@ -170,25 +170,16 @@ def w2_devices_2(folder: Path) -> Prepared:
 
 
 def _on_devices(folder: Path, count: int) -> Prepared:
-    import inspect
-
-    import jax
-
     from quantize.jax import JaxExecutor
 
-    if "devices" not in inspect.signature(JaxExecutor).parameters:
-        raise NotRunError("the JAX executor does not share a batch among devices")
-    if len(jax.devices()) < count:
-        raise NotRunError(f"JAX finds {len(jax.devices())} device(s), not {count}")
-    make: Callable[..., Any] = JaxExecutor
-    executor = make(load_program(folder / "program.json"), devices=jax.devices()[:count])
+    executor = JaxExecutor(load_program(folder / "program.json"), count)
     spikes = np.tile(np.load(folder / "spikes.npy"), (1, 16, 1))
     last: list[Any] = []
 
     def run() -> None:
         last[:] = [executor.totals(spikes)]
 
-    return Prepared(run, lambda: _checked(last[0].output), _jax())
+    return Prepared(run, lambda: _checked(last[0].output, last[0].state), _jax())
 
 
 # W3: a whole test set -------------------------------------------------------------------------------------
@@ -254,9 +245,12 @@ def _outputs(folder: Path, make: Callable[[Program], Executor], everything: bool
     last: list[Any] = []
 
     def run() -> None:
-        last[:] = [executor.run(spikes, signals=signals).signals[output]]
+        last[:] = [executor.run(spikes, signals=signals)]
 
-    return Prepared(run, lambda: _checked(last[0].sum(axis=0)), _own("numpy", "onnxruntime"))
+    def found() -> dict[str, int]:
+        return _checked(last[0].signals[output].sum(axis=0), last[0].state)
+
+    return Prepared(run, found, _own("numpy", "onnxruntime"))
 
 
 def _native(program: Program, threads: int | None = 1) -> Executor:
@@ -283,10 +277,13 @@ def _neurons(counts: Any, membrane: Any) -> dict[str, int]:
     return {"spikes": int(counts.sum()), "membrane_sum": int(membrane.sum(dtype=np.int64))}
 
 
-def _checked(output: Any) -> dict[str, int]:
-    """The sum of all outputs, and one that also depends on where they are."""
-    places = np.arange(1, output.size + 1).reshape(output.shape)
-    return {"output": int(output.sum()), "placed": int((output * places).sum())}
+def _checked(output: Any, state: Any) -> dict[str, int]:
+    """Spikes of the last layer, and sums that depend on every spike's and last membrane potential's place."""
+    return {
+        "output_spikes": int(output.sum()),
+        "outputs_by_place": weighted(output),
+        "membranes_by_place": weighted(state["layer0.membrane"]) + weighted(state["layer1.membrane"]),
+    }
 
 
 def _own(*more: str) -> dict[str, str]:

@@ -105,7 +105,9 @@ def _table(group: str, cases: Mapping[str, Any]) -> Iterator[str]:
 def _agreement(cases: Mapping[str, Any]) -> Iterator[str]:
     """What the integer rows gave: the same, or who gave something else."""
     exact = {
-        name: case["found"] for name, case in cases.items() if {"membrane_sum", "placed"} & set(case["found"])
+        name: case["found"]
+        for name, case in cases.items()
+        if {"membrane_sum", "membranes_by_place"} & set(case["found"])
     }
     for found in (case["found"] for case in cases.values() if "differing_bits" in case["found"]):
         compared = f"{found['samples']:,} images, {found['values']:,} values"

@@ -89,9 +89,9 @@ def make_w2(folder: Path) -> None:
     """`spikes.npy` uint8 `[steps, batch, inputs]`, `program.json`, and the float network as a model file."""
     rng = np.random.default_rng(1)
     # Neurons of different drive, so that about one of 60 spikes at a step.
-    strength = rng.uniform(0, 4, W2.hidden)
+    strength = rng.uniform(0, 8, W2.hidden)
     first = rng.normal(0.14e-3 * strength, 0.4e-3, (W2.inputs, W2.hidden))
-    second = rng.normal(4e-3, 25e-3, (W2.hidden, W2.outputs))
+    second = rng.normal(10e-3, 60e-3, (W2.hidden, W2.outputs))
     layers = tuple(
         SpikingDescription(name, weight, np.zeros(weight.shape[1]), None, _neurons(weight.shape[1]))
         for name, weight in (("hidden0", first), ("hidden1", second))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, ReadoutLayer, layer_prefix
@@ -19,6 +20,8 @@ from .constants import LayerArrays, LayerWords, layer_arrays, program_words
 from .layers import LayerState, run_layer
 
 __all__ = ["JaxExecutor", "Totals"]
+
+_SPEC: Any = PartitionSpec  # which JAX ships without types
 
 _MEMORY = 16 << 20
 """Bytes that the arrays of one compiled call may take; larger inputs run in pieces."""
@@ -53,10 +56,18 @@ class _Piece(NamedTuple):
 
 
 class JaxExecutor:
-    """A `quantize.trace.Executor` that compiles the program once for every shape of input."""
+    """A `quantize.trace.Executor` that compiles the program once for every shape of input.
 
-    def __init__(self, program: Program) -> None:
-        """Prove the program's widths and move its constants to the device.
+    The samples of a batch are shared among the devices, each of which holds all weights; nothing is added up
+    across devices, so that the bits do not depend on their number.
+    """
+
+    def __init__(self, program: Program, devices: int | None = None) -> None:
+        """Prove the program's widths and move its constants to the devices.
+
+        Args:
+            program: a program.
+            devices: how many of this process's devices share a batch; by default all.
 
         Raises:
             ParameterError: a field breaks a rule of the specification.
@@ -65,9 +76,19 @@ class JaxExecutor:
         self.program = program
         self._words = program_words(program)
         self._prefixes = tuple(layer_prefix(i, layer) for i, layer in enumerate(program.layers))
+        there = jax.local_devices()
+        self._devices = len(there) if devices is None else devices
+        if not 1 <= self._devices <= len(there):
+            raise ParameterError(
+                f"`devices` must be 1..{len(there)}, what this process has, not {self._devices}"
+            )
+        mesh = Mesh(np.array(there[: self._devices]), ("batch",))
+        self._by_sample = NamedSharding(mesh, _SPEC("batch"))
+        self._by_frame = NamedSharding(mesh, _SPEC(None, "batch"))
         with jax.enable_x64(True):
             layers = zip(program.layers, self._words, strict=True)
-            self._arrays = jax.device_put(tuple(layer_arrays(layer, words) for layer, words in layers))
+            arrays = tuple(layer_arrays(layer, words) for layer, words in layers)
+            self._arrays = jax.device_put(arrays, NamedSharding(mesh, _SPEC()))
         self._call = jax.jit(self._piece, static_argnames=("steps", "keep"))
 
     def run(
@@ -140,9 +161,8 @@ class JaxExecutor:
                 times = slice(start, min(start + length, steps))
                 part = frames if len(frames) == 1 else frames[times]
                 with jax.enable_x64(True):
-                    piece = self._call(
-                        self._arrays, states, part[:, index], steps=times.stop - start, keep=keep
-                    )
+                    given = jax.device_put(part[:, index], self._by_frame)
+                    piece = self._call(self._arrays, states, given, steps=times.stop - start, keep=keep)
                 yield rows, times, piece
                 states = piece.states
             self._from_device(states, now, rows)
@@ -154,12 +174,15 @@ class JaxExecutor:
         width += sum(len(parts) * layer.width for parts, layer in zip(keep, layers, strict=True))
         room = max(_MEMORY // (4 * width), 1)
         length = min(steps, max(room // min(batch, _LEAST_BATCH), 1))
-        samples = min(batch, max(room // length, 1))
-        return -(-batch // -(-batch // samples)), -(-steps // -(-steps // length))
+        samples = min(batch, max(room // length, 1) * self._devices)
+        even = -(-batch // -(-batch // samples))
+        return -(-even // self._devices) * self._devices, -(-steps // -(-steps // length))
 
     def _to_device(self, now: dict[str, Integers], index: Integers) -> States:
         def of(name: str, words: LayerWords) -> Any:
-            return jnp.asarray(now[name][index], words.word) if name in now else None
+            if name not in now:
+                return None
+            return jax.device_put(now[name][index].astype(words.word), self._by_sample)
 
         with jax.enable_x64(True):
             return tuple(

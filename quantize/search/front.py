@@ -25,6 +25,11 @@ class Point:
     params: Parameters
     outcome: Outcome
 
+    @property
+    def word_bits(self) -> int:
+        """All words together. Some cost nothing that is counted, such as a drive, which is never stored."""
+        return sum(bits for name, bits in self.params.items() if name.endswith("_bits"))
+
     def kept(self, keep: Keep) -> bool:
         """Whether it loses no more than allowed."""
         return self.outcome.losses is not None and self.outcome.losses.of(keep) <= keep.limit
@@ -40,10 +45,10 @@ def finished_points(study: Any) -> list[Point]:
 def front(points: Iterable[Point], keep: Keep) -> list[Point]:
     """The points within the limit that no other one beats in memory, multiplies and loss; by memory.
 
-    Of points that are equal in all three the first is taken.
+    Of points that are equal in all three the one with the narrowest words is taken, and of those the first.
     """
     best: list[tuple[tuple[float, ...], Point]] = []
-    for point in points:
+    for point in sorted(points, key=lambda point: (point.word_bits, point.number)):
         if not point.kept(keep) or point.outcome.losses is None:
             continue
         values = (point.outcome.memory_bytes, point.outcome.multiply_cost, point.outcome.losses.of(keep))

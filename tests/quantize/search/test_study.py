@@ -180,6 +180,7 @@ def ended_process() -> int:
         (worker_name(), 60, False),
         (f"{worker_name().rsplit('/', 1)[0]}/1", 0, True),  # the number of a dead process, used again
     ],
+    ids=["nobody", "nobody for long", "elsewhere", "elsewhere for long", "this process", "reused number"],
 )
 def test_who_is_dead(worker: str | None, minutes: float, expected: bool) -> None:
     begun = datetime.now() - timedelta(minutes=minutes)
@@ -198,7 +199,11 @@ def test_trials_are_counted_over_all_workers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "keep"),
-    [("accuracy=0.5%", Keep("accuracy", 0.005)), ("spikes=.05", Keep("spikes", 0.05)), ("spikes = 5 %", Keep("spikes", 0.05))],
+    [
+        ("accuracy=0.5%", Keep("accuracy", 0.005)),
+        ("spikes=.05", Keep("spikes", 0.05)),
+        ("spikes = 5 %", Keep("spikes", 0.05)),
+    ],
 )
 def test_what_to_keep(text: str, keep: Keep) -> None:
     assert Keep.parse(text) == keep

@@ -1,0 +1,52 @@
+"""A batch shared among devices: the same bytes for any number of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from expifref.exceptions import ParameterError
+from quantize.jax import JaxExecutor
+from tests.networks import lowered, network
+
+_SCRIPT = """
+import hashlib
+import numpy as np
+from quantize.emulator import Emulator
+from quantize.jax import JaxExecutor
+from tests.networks import lowered, network
+
+program = lowered(network((6, 5, 3)), "generic-16bit")
+spikes = (np.random.default_rng(0).random((9, 13, 6)) < 0.4).astype(np.uint8)
+
+def fingerprint(executor):
+    run = executor.run(spikes)
+    parts = [*run.signals.values(), *(run.state[name] for name in program.state_names)]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+
+executors = [*(JaxExecutor(program, devices) for devices in (1, 2, 3, 4, None)), Emulator(program)]
+print(*map(fingerprint, executors))
+totals = [JaxExecutor(program, devices).totals(spikes).output.tobytes() for devices in (1, 2, 4)]
+print(len(set(totals)))
+"""
+
+
+def test_one_two_and_four_devices_give_the_same_bytes() -> None:
+    flags = "--xla_force_host_platform_device_count=4"
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], env=environment, capture_output=True, text=True, check=True
+    )
+    prints, totals = done.stdout.splitlines()
+    assert len(prints.split()) == 6
+    assert len(set(prints.split())) == 1
+    assert totals == "1"
+
+
+def test_devices_that_are_not_there_are_refused() -> None:
+    program = lowered(network((6, 5, 3)), "generic-16bit")
+    with pytest.raises(ParameterError, match=r"^`devices` must be 1\.\.\d+, what this process has, not 99$"):
+        JaxExecutor(program, 99)
