@@ -2,10 +2,10 @@
 
     python benchmarks/results.py
 
-Every network is trained by `expifref train`, lowered as `expifref quantize --calibration mse --bias-correction`
-does, and finetuned by `expifref train --finetune`, from the seeds and sizes in results_config.json. Whatever was
-done before is kept in out/results/, so that an interrupted run goes on where it was. With --page it only writes the
-page of what is there.
+Every network is trained by `expifref train`, lowered as `expifref quantize --calibration mse
+--bias-correction` does, and finetuned by `expifref train --finetune`, from the seeds and sizes in
+results_config.json. Whatever was done before is kept in out/results/, so that an interrupted run goes on
+where it was. With --page it only writes the page of what is there.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from cli.samples import Feed, encoded_samples
 from expifref.checkpoint import read_description
 from expifref.data import Dataset, load
 from expifref.description import Description
+from expifref.exceptions import RangeError
 from hw_profiles import load_profile, parse_profile
 from quantize.jax import JaxExecutor
 from quantize.lowering import LoweringOptions
@@ -40,6 +41,8 @@ _WORK = _ROOT / "out" / "results"
 _COMMAND = Path(sys.executable).with_name("expifref")
 
 Row = dict[str, Any]
+
+_FORMS = ("lowered", "finetuned")
 
 
 def main() -> None:
@@ -89,7 +92,10 @@ def _rows(config: dict[str, Any], network: dict[str, Any], seed: int) -> list[Ro
 
     def lowered_row(weight_bits: int | None, membrane_bits: int | None) -> Row:
         options = LoweringOptions(weight_bits, membrane_bits)
-        program = calibrated(description, profile, data, seed, options, Ranges.MSE, True, 0.9999)[1]
+        try:
+            program = calibrated(description, profile, data, seed, options, Ranges.MSE, True, 0.9999)[1]
+        except RangeError as error:
+            return {"kind": "refused", "membrane_bits": membrane_bits, "why": str(error)}
         return _program_row("lowered", program, data, seed)
 
     def tuned_row(path: Path) -> Row:
@@ -166,11 +172,13 @@ def page(document: dict[str, Any]) -> str:
         "# Results",
         "",
         f"Written by `make results` on {document['date']} from `benchmarks/results_config.json`;",
-        "every number is in [results.json](results.json). Whole test sets (359 digits, 10,000 Fashion-MNIST images);",
-        "accuracy in %, mean of the seeds [smallest..largest]. Networks: digits 64-128-10, Fashion-MNIST 784-256-10 and",
-        f"784-256-128-10, 25 steps of 1 ms; profile `{config['profile']}`. *Lowered* is post-training with ranges of",
-        "least squared error and bias correction, *finetuned* is quantization-aware training",
-        "(`expifref train --finetune`). *Bytes* counts weights at their width, tables, parameters and states.",
+        "every number is in [results.json](results.json). Whole test sets (359 digits, 10,000",
+        "Fashion-MNIST images); accuracy in %, mean of the seeds [smallest..largest]. Networks: digits",
+        "64-128-10, Fashion-MNIST",
+        f"784-256-10 and 784-256-128-10, 25 steps of 1 ms; profile `{config['profile']}`. *Lowered* is",
+        "post-training with ranges of least squared error and bias correction, *finetuned* is",
+        "quantization-aware training (`expifref train --finetune`). *Bytes* counts weights at their width,",
+        "tables, parameters and states. Finetuned networks had more epochs than the float ones.",
     ]
     for network in config["networks"]:
         own = [row for row in rows if row["network"] == network["name"]]
@@ -184,17 +192,21 @@ def page(document: dict[str, Any]) -> str:
         ]
         real = {row["seed"]: row["accuracy"] for row in own if row["kind"] == "float"}
         lines.append(f"| float64 | float64 | float | {_spread([*real.values()])} | - | - |")
-        for key in dict.fromkeys(_key(row) for row in own if row["kind"] != "float"):
-            same = [row for row in own if row["kind"] != "float" and _key(row) == key]
+        for key in dict.fromkeys(_key(row) for row in own if row["kind"] in _FORMS):
+            same = [row for row in own if row["kind"] in _FORMS and _key(row) == key]
             kind, weight, membrane = key
             lost = _spread([real[row["seed"]] - row["accuracy"] for row in same])
             accuracy = _spread([row["accuracy"] for row in same])
             form = kind if len(same) == seeds else f"{kind}, {len(same)} of {seeds} seeds"
             lines.append(f"| {weight} | {membrane} | {form} | {accuracy} | {lost} | {same[0]['bytes']:,} |")
+        refused = [row for row in own if row["kind"] == "refused"]
+        for row in refused:
+            lines += ["", f"Refused, seed {row['seed']}, {row['membrane_bits']}-bit membrane: {row['why']}."]
     lines += [
         "",
         "Single neurons: spike times under a noisy drive ([numbers](noisy_drive.json),",
-        "![spike times](noisy_drive.png)) and F-I curves ([numbers](fi_curves.json), ![F-I curves](fi_curves.png)).",
+        "![spike times](noisy_drive.png)) and F-I curves ([numbers](fi_curves.json),",
+        "![F-I curves](fi_curves.png)).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -42,7 +42,9 @@ synapse objects, one sample at a time, and its time is scaled from 4 samples to 
 Training: half of our step are the two products with the hidden weights, which are the same for all. Ours
 has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
 `vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
-by layer is how ours runs."""
+by layer is how ours runs.
+
+Devices and W3 are wall times on two cores: they mean something only where nothing else runs (see the load)."""
 
 
 def page(document: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from sqlalchemy.exc import SQLAlchemyError
 
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
 from expifref.files import require_writable
@@ -75,7 +76,7 @@ def open_study(storage: str, name: str, question: Question, space: Space) -> Any
         raise MissingToolError(
             f"`{storage}` needs a database driver: {' '.join(str(error).split())}"
         ) from None
-    except (OSError, ValueError, KeyError, optuna.exceptions.StorageInternalError) as error:
+    except (OSError, ValueError, KeyError, optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
         raise FileFormatError(
             f"`{storage}` must be a study that can be read and written, or the path of a new one: "
             f"{' '.join(str(error).split())}"

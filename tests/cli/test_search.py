@@ -88,7 +88,7 @@ def test_again_asks_nothing_and_writes_the_same(work: Workspace, searched: Path)
     old.write_text("of a front before")
     before = {path.name: path.read_bytes() for path in searched.iterdir() if path != old}
     printed = succeeds(*command(work, searched), "--json").json
-    # A resume looks at the queue, which may end with a line in the journal.
+    # To join a study is a line in its journal.
     after = {path.name: path.read_bytes() for path in searched.iterdir()}
     assert {name: data for name, data in after.items() if name != "study.journal"} == {
         name: data for name, data in before.items() if name != "study.journal"
@@ -111,11 +111,11 @@ def test_refusals(work: Workspace, searched: Path, tmp_path: Path) -> None:
     assert refused(tmp_path, *base, "--keep", "spikes=1%", "--profile", "loihi1").startswith(
         "loihi1 has no exponential and no table to replace it, "
     )
-    before = (searched / "study.journal").read_bytes()
+    before = document(searched)
     other = expifref(*command(work, searched, "--seed", 1))
     assert (other.code, other.out) == (2, "")
     assert "was begun with " in other.err
-    assert (searched / "study.journal").read_bytes() == before
+    assert document(searched) == before
     nowhere = ("--keep", "spikes=1%", "--storage", "nothing://here")
     assert refused(tmp_path, *base, *nowhere).startswith("`nothing://here` must be a study that can be ")
 
