@@ -44,7 +44,8 @@ has a gradient written by hand, two factors for each neuron and step; `brainpy.s
 `vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
 by layer is how ours runs.
 
-Devices and W3 are wall times on two cores: they mean something only where nothing else runs (see the load)."""
+Devices and W3 are wall times on two cores: they mean something only where nothing else runs (see the
+load)."""
 
 
 def page(document: Mapping[str, Any]) -> str:
