@@ -124,7 +124,7 @@ class NeuronUpdate:
     initial: IntArray  # [neurons]
     refractory_steps: IntArray  # [neurons]
     domain: TableDomain
-    growth: Table  # exp(u)
+    growth: Table  # exp(u), held where it would outgrow the sum
     gain: tuple[Table, ...]  # a * phi(a * (exp(u) - 1)), one for each distinct tau
     gain_index: IntArray  # [neurons], which gain table
     sum: Quantizer  # growth - u + drive; its rounding is never used
