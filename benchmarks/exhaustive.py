@@ -16,14 +16,13 @@ import json
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from exporters.c.network import c_files
 from exporters.emitter import Emitter
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.neuron import LATENCY, neuron_module
-from exporters.tools import run_tool, tool_version
+from exporters.tools import lay_out, run_tool, tool_version
 from quantize.formats import Overflow, Rounding
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
@@ -74,7 +73,7 @@ def _mode(mode: Rounding) -> int:
 
 def c_run(program: Program, index: int, folder: Path) -> str:
     """What the harness says of the emitted C."""
-    _write(folder, c_files(program))
+    lay_out(folder, c_files(program))
     name = f"layer{index}"
     (folder / "target.h").write_text(
         '#include "network.c"\n'
@@ -101,7 +100,7 @@ def rtl_run(layer: SpikingLayer, folder: Path) -> str:
     path = neuron_module(e, files, "datapath", layer.neuron, layer.drive)
     if path.parameters:
         raise SystemExit("the neurons of the layer must be all alike, for the datapath to have no parameters")
-    _write(folder, files | {"datapath.sv": str(e)})
+    lay_out(folder, files | {"datapath.sv": str(e)})
     widths = {"membrane": path.membrane.width, "drive": path.drive.width}
     put = "".join(f"    model.{name} = {name} & {(1 << width) - 1};\n" for name, width in widths.items())
     sign = 1 << (widths["membrane"] - 1)
@@ -125,11 +124,6 @@ def rtl_run(layer: SpikingLayer, folder: Path) -> str:
     arguments += ["-CFLAGS", f"-O3 -I{folder}", "--Mdir", "build", "-o", "run", "datapath.sv", "main.cpp"]
     run_tool("verilator", arguments, folder)
     return _started(folder, "build/run")
-
-
-def _write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        (folder / name).write_text(text)
 
 
 def _started(folder: Path, binary: str) -> str:

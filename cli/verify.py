@@ -53,12 +53,12 @@ def verify(
 
     names = None if executor is None else tuple(executor)
     job = _Job(program, dataset, data_dir, seed, names, reference)
-    setup = _set_up(job)
-    total = _count(setup.data, samples)
-    result = _in_this_process(setup, total) if processes == 1 else _in_others(job, total, processes)
+    loaded, data = _load(job)
+    total = _count(data, samples)
+    result = _in_this_process(_set_up(job), total) if processes == 1 else _in_others(job, total, processes)
     result.not_run = {} if executor else missing_executors()
     result.all_required = tools_are_required()
-    golden = differing_signals(setup.program)
+    golden = differing_signals(loaded)
     if json:
         passed = result.passed and not golden
         print_json({**summarize(result), "passed": passed, "golden_differences": list(golden)})
@@ -147,15 +147,21 @@ class _Setup:
 
 
 @cache
-def _set_up(job: _Job) -> _Setup:
-    from exporters.executors import make_executors
-    from hw_profiles import parse_profile
+def _load(job: _Job) -> tuple[Program, LoadedDataset | None]:
     from quantize.program_io import load_program
 
     from .samples import load_dataset
 
     program = load_program(job.program)
-    data = None if job.dataset is None else load_dataset(job.dataset, job.data_dir, job.seed)
+    return program, None if job.dataset is None else load_dataset(job.dataset, job.data_dir, job.seed)
+
+
+@cache
+def _set_up(job: _Job) -> _Setup:
+    from exporters.executors import make_executors
+    from hw_profiles import parse_profile
+
+    program, data = _load(job)
     profile = parse_profile(program.evidence.profile, "the profile in the program")
     names = None if job.executors is None else list(job.executors)
     executors = make_executors(names, program, profile)

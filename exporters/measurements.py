@@ -17,7 +17,7 @@ from typing import Any
 from expifref.exceptions import ParameterError, ToolError
 from quantize.program import Program, SpikingLayer, layer_prefix
 
-from .tools import TOOLS, missing_tools
+from .tools import TOOLS, lay_out, missing_tools
 
 __all__ = ["MEASUREMENTS", "Measurement", "measure", "missing_measurements"]
 
@@ -43,8 +43,7 @@ def _analyse(program: Program) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, text in c_files(program).items():
-            (folder / file).write_text(text, encoding="utf-8")
+        lay_out(folder, c_files(program))
         alarms = {
             f"alarms of the neuron step of {layer_prefix(index, layer)}": analyse_neuron(
                 folder, program, index

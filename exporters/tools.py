@@ -23,6 +23,7 @@ __all__ = [
     "TOOLS",
     "Tool",
     "find_tool",
+    "lay_out",
     "missing_tools",
     "override_name",
     "require_tool",
@@ -128,6 +129,12 @@ def tool_version(name: str) -> str | None:
 def tools_are_required() -> bool:
     """Whether a missing tool is a failure here: in continuous integration, where `CI` is `true`."""
     return os.environ.get("CI", "").lower() == "true"
+
+
+def lay_out(folder: Path, files: Mapping[str, str]) -> None:
+    """Write `files`, name -> text, into `folder`, where a tool is going to read them."""
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def run_tool(

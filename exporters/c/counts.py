@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from exporters.tools import require_tool, run_tool, tool_version
+from exporters.tools import lay_out, require_tool, run_tool, tool_version
 from quantize.arrays import Integers
 from quantize.emulator import Emulator
 from quantize.program import Layer, Program, SpikingLayer, layer_prefix
@@ -46,8 +46,7 @@ def count(program: Program, platform: str) -> dict[str, Any]:
     row = PLATFORMS[platform]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file, text in c_files(program).items():
-            (folder / file).write_text(text, encoding="utf-8")
+        lay_out(folder, c_files(program))
         build(folder, platform)
         (folder / "stimulus.bin").write_bytes(stimulus(program, spikes))
         counts = _counts(folder, row)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from expifref.exceptions import ToolError
+from exporters.tools import lay_out
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, layer_signals
@@ -40,11 +41,9 @@ class CExecutor:
         """
         self.program = program
         self._platform = platform
-        files = c_files(program)
         self._folder = Path(tempfile.mkdtemp(prefix="expifref-c-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        for name, text in files.items():
-            (self._folder / name).write_text(text, encoding="utf-8")
+        lay_out(self._folder, c_files(program))
         build(self._folder, platform, extra)
 
     def run(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import ToolError
-from exporters.tools import run_tool
+from exporters.tools import lay_out, run_tool
 
 from .source import CONSTANTS, NativeLayer
 
@@ -37,10 +37,9 @@ class Library:
         """
         folder = Path(tempfile.mkdtemp(prefix="expifref-native-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        for name in _HEADERS:
-            text = (resources.files(__package__) / name).read_text(encoding="utf-8")
-            (folder / name).write_text(text, encoding="utf-8")
-        (folder / "network.c").write_text(source, encoding="utf-8")
+        package = resources.files(__package__)
+        headers = {name: (package / name).read_text(encoding="utf-8") for name in _HEADERS}
+        lay_out(folder, {**headers, "network.c": source})
         run_tool("gcc", [*_OPTIONS, "network.c", "-o", "network.so"], folder)
         self._functions = ctypes.CDLL(str(folder / "network.so"))
         # The machine reads these arrays: they must live as long as the library.

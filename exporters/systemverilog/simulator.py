@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from expifref.exceptions import ToolError
-from exporters.tools import require_tool, run_tool
+from exporters.tools import lay_out, require_tool, run_tool
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, layer_prefix, layer_signals
@@ -52,8 +52,7 @@ class SystemVerilogExecutor:
         self._path = Path(tempfile.mkdtemp(prefix="expifref-"))
         weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
         files = emit_systemverilog(program, weights) | bench_files(program, weights)
-        for name, text in files.items():
-            (self._path / name).write_text(text, encoding="utf-8")
+        lay_out(self._path, files)
         sources = sorted(name for name in files if name.endswith(".sv"))
         self._command = _BUILDERS[simulator](self._path, sources)
 
