@@ -1,9 +1,9 @@
 """Model files: a network description in safetensors, with its metadata. Read and written without JAX.
 
 Tensors are float64 in SI units, named `<layer>.weight`, `<layer>.bias`, `<layer>.tau` (of the synapse or
-the readout; absent when there is none) and `<layer>.neuron.<parameter>`. The metadata hold the format and
-its version, dt in seconds, encoder, steps, the kinds of the layers, and, for networks trained here, their
-architecture and metrics.
+the readout; absent when there is none) and `<layer>.neuron.<parameter>`; large ones stay in the file until
+they are looked at. The metadata hold the format and its version, dt in seconds, encoder, steps, the kinds of
+the layers, and, for networks trained here, their architecture and metrics.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _parse_layer(entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Lay
     def tensor(part: str) -> NDArray[np.float64]:
         if f"{name}.{part}" not in tensors:
             raise FileFormatError(f"a model file must hold the tensor `{name}.{part}`, which is missing")
-        return tensors[f"{name}.{part}"].astype(np.float64)
+        return np.asarray(tensors[f"{name}.{part}"], np.float64)
 
     if entry["kind"] not in (_SPIKING, _READOUT):
         raise FileFormatError(

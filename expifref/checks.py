@@ -8,6 +8,7 @@ from dataclasses import fields
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import row_blocks
 from .description import Description, LayerDescription, NeuronParameters, SpikingDescription
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
@@ -68,12 +69,12 @@ def _check_shapes(layer: LayerDescription, tau: Floats | None) -> None:
 
 
 def _check_finite(name: str, values: Floats) -> None:
-    bad = int(np.count_nonzero(~np.isfinite(values)))
+    bad = sum(int(np.count_nonzero(~np.isfinite(block))) for _, block in row_blocks(values))
     if bad:
         raise ParameterError(
             f"`{name}` must be finite, but {bad} of {values.size} values are NaN or infinite"
         )
-    largest = float(np.abs(values).max(initial=0.0))
+    largest = max(float(np.abs(block).max(initial=0.0)) for _, block in row_blocks(values))
     if largest > _LARGEST:
         raise ParameterError(f"`{name}` must be at most {_LARGEST:g} in magnitude, not {largest:g}")
 

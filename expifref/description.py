@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields, is_dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import row_blocks
+
 __all__ = [
     "Description",
     "LayerDescription",
@@ -84,7 +86,8 @@ def description_digest(description: Description) -> str:
     def feed(value: object) -> None:
         if isinstance(value, np.ndarray):
             feed(f"{value.shape}")
-            state.update(np.ascontiguousarray(value, "<f8").tobytes())
+            for _, rows in row_blocks(value):
+                state.update(np.ascontiguousarray(rows, "<f8").tobytes())
         elif is_dataclass(value):
             for part in fields(value):
                 feed(part.name)

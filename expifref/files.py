@@ -14,6 +14,7 @@ from typing import Any
 from expifref.exceptions import FileFormatError
 
 __all__ = [
+    "file_beside",
     "make_folder",
     "read_json",
     "require_writable",
@@ -44,6 +45,25 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise FileFormatError(f"`{path}` must hold a JSON object, not a {type(document).__name__}")
     return document
+
+
+def file_beside(path: Path, name: object) -> Path:
+    """The file `name` that the file at `path` says lies beside it.
+
+    A file from elsewhere must not lead to others: only a bare name of a regular file is followed.
+
+    Raises:
+        FileFormatError: `name` is no bare name, or there is no such regular file.
+    """
+    if not isinstance(name, str) or name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
+        raise FileFormatError(f"`{path}` must name a file in its own folder, not {name!r}")
+    place = path.parent / name
+    if not place.is_file() or place.is_symlink():
+        found = "is a link" if place.is_symlink() else "is no file" if place.exists() else "does not exist"
+        raise FileFormatError(
+            f"`{path}` must have `{name}` beside it, which {found}: copy both files together"
+        )
+    return place
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .blocks import product
 from .description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
 from .dynamics import NeuronConstants, canonical_step, refractory_steps
 from .encoders import get_encoder
@@ -66,7 +67,7 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
         signal: Floats = inputs.astype(np.float64) * scale
         steps: list[LayerStep] = []
         for index, layer in enumerate(description.layers):
-            increment = signal @ layer.weight + layer.bias
+            increment = product(signal, layer.weight, np.float64) + layer.bias
             step = layer_step(layer, fixed[index], states[index], increment, description.dt)
             states[index] = step.state
             signal = step.spikes.astype(np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from expifref.exceptions import FileFormatError
 from hw_profiles import Profile
-from quantize.arrays import Integers, frozen
+from quantize.arrays import LARGE, Codes, Integers, codes, frozen
 from quantize.packing import Packing
 from quantize.placement import Slice, place, word_bits
 from quantize.program import (
@@ -105,7 +105,9 @@ def _core(program: Program, core: int, slices: tuple[Slice, ...], word: int) -> 
 def _core_slice(layer: Layer, part: Slice, word: int) -> CoreSlice:
     columns = slice(part.start, part.stop)
     packing = Packing(layer.dense.weight_format.bits, word)
-    rows = tuple(packing.pack_row(row) for row in layer.dense.weight[:, columns])
+    weight = layer.dense.weight[:, columns]
+    large = weight.size > LARGE
+    rows = packing.words(weight) if large else tuple(packing.pack_row(row) for row in weight)
     constants = {name: frozen(values[columns]) for name, values in _constants(layer).items()}
     return CoreSlice(part.layer, part.start, part.stop, rows, constants)
 
@@ -155,12 +157,13 @@ def _layer(deployment: Deployment, index: int) -> Layer:
     )
     _check_cover(shared, slices)
     packing = Packing(shared.weight.bits, deployment.word_bits)
-    weight = np.concatenate([_weights(shared, part, packing) for part in slices], axis=1)
+    parts = [_weights(shared, part, packing) for part in slices]
+    weight = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
     def constant(name: str) -> Integers:
         return frozen(np.concatenate([_constant(shared, part, name) for part in slices]))
 
-    layer = _assembled(shared, weight, constant)
+    layer = _assembled(shared, codes(weight), constant)
     for part in slices:
         unknown = sorted(part.constants.keys() - _constants(layer).keys())
         if unknown:
@@ -168,8 +171,8 @@ def _layer(deployment: Deployment, index: int) -> Layer:
     return layer
 
 
-def _assembled(shared: DeployedLayer, weight: Integers, constant: Callable[[str], Integers]) -> Layer:
-    dense = Dense(frozen(weight), shared.weight, shared.accumulator)
+def _assembled(shared: DeployedLayer, weight: Codes, constant: Callable[[str], Integers]) -> Layer:
+    dense = Dense(weight, shared.weight, shared.accumulator)
     rescale = Rescale(constant("multiplier"), constant("bias"), shared.rescale_shift, shared.rescale)
     part: Filter | None = None
     if shared.filter is not None and shared.filter_shift is not None:
@@ -209,12 +212,14 @@ def _check_cover(shared: DeployedLayer, slices: list[CoreSlice]) -> None:
         raise FileFormatError(f"a slice of layer `{shared.name}` must hold at least one neuron")
 
 
-def _weights(shared: DeployedLayer, part: CoreSlice, packing: Packing) -> Integers:
+def _weights(shared: DeployedLayer, part: CoreSlice, packing: Packing) -> Codes:
     if len(part.weight_rows) != shared.inputs:
         raise FileFormatError(
             f"a slice of layer `{shared.name}` must have {shared.inputs} weight rows, "
             f"not {len(part.weight_rows)}"
         )
+    if isinstance(part.weight_rows, np.ndarray):
+        return packing.weights(part.weight_rows, part.stop - part.start)
     return np.stack([packing.unpack_row(row, part.stop - part.start) for row in part.weight_rows])
 
 

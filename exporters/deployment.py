@@ -7,16 +7,14 @@ file alone, and every executor of that program is an executor of the file.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from expifref.files import read_json, write_text
-from quantize.arrays import IntArray
+from quantize.arrays import IntArray, WordArray
 from quantize.formats import Format, Quantizer
 from quantize.program import InputPort, Table, TableDomain
-from quantize.sealed import from_document, to_document
+from quantize.sealed import from_document, read_document, save_document
 
 __all__ = [
     "SCHEMA",
@@ -26,7 +24,6 @@ __all__ = [
     "DeployedNeuron",
     "Deployment",
     "Route",
-    "deployment_text",
     "load_deployment",
     "save_deployment",
 ]
@@ -77,7 +74,7 @@ class CoreSlice:
     layer: int
     start: int
     stop: int
-    weight_rows: tuple[str, ...]
+    weight_rows: tuple[str, ...] | WordArray  # large ones as words [inputs, row_words], in a file beside
     constants: dict[str, IntArray]  # name -> one value per neuron
 
 
@@ -123,13 +120,8 @@ class Deployment:
 
 
 def save_deployment(deployment: Deployment, path: Path) -> None:
-    """Write `deployment` to `path`, whole or not at all."""
-    write_text(path, deployment_text(deployment))
-
-
-def deployment_text(deployment: Deployment) -> str:
-    """The file's content."""
-    return json.dumps(to_document(Deployment, deployment), indent=1) + "\n"
+    """Write `deployment` to `path`, whole or not at all, and large weights beside it."""
+    save_document(Deployment, deployment, path)
 
 
 def load_deployment(path: Path) -> Deployment:
@@ -138,4 +130,5 @@ def load_deployment(path: Path) -> Deployment:
     Raises:
         FileFormatError: not a deployment of this version, damaged, or edited.
     """
-    return from_document(Deployment, read_json(path), SCHEMA, f"`{path}`")
+    document, matrices = read_document(path)
+    return from_document(Deployment, document, SCHEMA, f"`{path}`", matrices)

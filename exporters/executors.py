@@ -36,22 +36,22 @@ class ExecutorKind:
 
 
 def _deployment(program: Program, profile: Profile) -> Executor:
+    from quantize.arrays import Matrices
     from quantize.sealed import from_document, to_document
 
     from .deploy import deploy, program_of
     from .deployment import SCHEMA, Deployment
 
-    document = to_document(Deployment, deploy(program, profile))
-    return Emulator(program_of(from_document(Deployment, document, SCHEMA, "the deployment")))
+    matrices = Matrices()
+    document = to_document(Deployment, deploy(program, profile), matrices)
+    return Emulator(program_of(from_document(Deployment, document, SCHEMA, "the deployment", matrices)))
 
 
 def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "reference"]) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
-        from .onnx_executor import OnnxExecutor
-        from .onnx_program import sequence_model, step_model
+        from .onnx_executor import program_executor
 
-        model = sequence_model(program) if form == "sequence" else step_model(program)
-        return OnnxExecutor(model, backend)
+        return program_executor(program, form, backend)
 
     return make
 

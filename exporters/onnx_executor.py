@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,10 +17,13 @@ from onnx import TensorProto, helper
 from expifref.exceptions import DataError, FileFormatError, ParameterError
 from quantize.arrays import Integers
 from quantize.emulator import check_input
-from quantize.program import SPEC_VERSION, InputPort
+from quantize.program import SPEC_VERSION, InputPort, Program
 from quantize.trace import Execution, Spikes, State
 
-__all__ = ["Backend", "OnnxExecutor", "load_model"]
+from .onnx_beside import check_beside, tensors_of
+from .onnx_program import Form, save_program
+
+__all__ = ["Backend", "OnnxExecutor", "load_model", "program_executor"]
 
 Backend = Literal["onnxruntime", "reference"]
 
@@ -31,10 +37,10 @@ _Call = Callable[[list[str], dict[str, NDArray[Any]]], list[NDArray[Any]]]
 
 
 def load_model(source: bytes | Path) -> onnx.ModelProto:
-    """Read a model file or its bytes; weights in other files are refused, never followed.
+    """Read a model file or its bytes, but not the weights that a file has beside it.
 
     Raises:
-        FileFormatError: not an ONNX model, or one that refers to other files.
+        FileFormatError: not an ONNX model, or one that refers to files which must not be followed.
     """
     from google.protobuf.message import DecodeError
 
@@ -50,10 +56,12 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
         raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
     if any(not isinstance(entry.name, str) for entry in [*model.graph.input, *model.graph.output]):
         raise FileFormatError(f"{place} must be a valid ONNX model, but is not: a name is not text")
-    if any(tensor.data_location == TensorProto.EXTERNAL for tensor in _tensors(model)):
+    if isinstance(source, Path):
+        check_beside(model, source)
+    elif any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors_of(model)):
         raise FileFormatError(f"{place} must hold its own weights, but refers to other files")
     try:
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(str(source) if isinstance(source, Path) else model)
     # UnicodeDecodeError: a name or a message about one is not text.
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0]
@@ -61,18 +69,19 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
     return model
 
 
-def _tensors(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of the model, in subgraphs and functions too."""
-    yield from model.graph.initializer
-    nodes = list(model.graph.node)
-    for function in model.functions:
-        nodes += function.node
-    while nodes:
-        for entry in nodes.pop().attribute:
-            yield from [entry.t, *entry.tensors]
-            for graph in [entry.g, *entry.graphs]:
-                yield from graph.initializer
-                nodes += graph.node
+def program_executor(program: Program, form: Form, backend: Backend) -> OnnxExecutor:
+    """An executor of the model that `exporters.onnx_program.save_program` writes; errors as there."""
+    folder = Path(tempfile.mkdtemp(prefix="expifref-onnx-"))
+    model = folder / "network.onnx"
+    try:
+        save_program(program, form, model)
+        executor = OnnxExecutor(model, backend)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    # The runtime maps the weights beside the model.
+    weakref.finalize(executor, shutil.rmtree, folder, ignore_errors=True)
+    return executor
 
 
 class OnnxExecutor:
@@ -121,7 +130,8 @@ class OnnxExecutor:
             bits=int(metadata["expifref.input_bits"]),
             encoder=metadata["expifref.encoder"],
         )
-        self._call = _session(loaded, backend, threads)
+        # From its path, where it has one: only so its weights beside it are found.
+        self._call = _session(model if isinstance(model, Path) else loaded, backend, threads)
 
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
@@ -191,11 +201,11 @@ class OnnxExecutor:
         return feeds
 
 
-def _session(model: onnx.ModelProto, backend: str, threads: int) -> _Call:
+def _session(model: onnx.ModelProto | Path, backend: str, threads: int) -> _Call:
     if backend == "reference":
         from onnx.reference import ReferenceEvaluator
 
-        evaluator = ReferenceEvaluator(model)
+        evaluator = ReferenceEvaluator(str(model) if isinstance(model, Path) else model)
         return lambda outputs, feeds: list(evaluator.run(outputs, feeds))
     if backend != "onnxruntime":
         raise ParameterError(f"`backend` must be `onnxruntime` or `reference`, not {backend!r}")
@@ -208,7 +218,9 @@ def _session(model: onnx.ModelProto, backend: str, threads: int) -> _Call:
     failures: tuple[type[Exception], ...] = (*_runtime_errors(), UnicodeDecodeError)
     try:
         session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            str(model) if isinstance(model, Path) else model.SerializeToString(),
+            options,
+            providers=["CPUExecutionProvider"],
         )
     except failures as error:
         raise _unusable(error) from None

@@ -11,6 +11,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from quantize.arrays import LARGE
+
+from .onnx_beside import Beside
 from .onnx_primitives import DOMAIN
 
 __all__ = [
@@ -65,10 +68,13 @@ class GraphBuilder:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
+    beside: Beside | None = None  # takes large constants; None: all are in the model
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant and return its name."""
-        self.constants.append(constant(name, array))
+        large = self.beside is not None and array.size > LARGE
+        tensor = self.beside.add(name, array) if self.beside and large else constant(name, array)
+        self.constants.append(tensor)
         return name
 
     def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:

@@ -43,7 +43,9 @@ def known_of_type(kind: int) -> Known:
 
 
 def known_constant(tensor: TensorProto) -> Known:
-    """An integer or boolean constant."""
+    """An integer or boolean constant; of one that lies beside the model only the type is known."""
+    if tensor.data_location == TensorProto.EXTERNAL:
+        return known_of_type(tensor.data_type)
     array = numpy_helper.to_array(tensor)
     if array.dtype.kind not in "iub" or array.size == 0:
         return known_of_type(tensor.data_type)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from quantize.arrays import Integers
+from quantize.arrays import Codes
 from quantize.formats import Quantizer
 from quantize.program import Dense, Filter, NeuronUpdate, ReadoutLayer, Rescale, SpikingLayer, Synapse
 
@@ -56,7 +56,7 @@ def _emit(builder: GraphBuilder, source: str, port: Port) -> str:
     return builder.cast(source, port.tensor, port.kind)
 
 
-def _vector(builder: GraphBuilder, name: str, values: Integers) -> str:
+def _vector(builder: GraphBuilder, name: str, values: Codes) -> str:
     return builder.constant(name, values.astype(np.int64))
 
 
@@ -67,11 +67,12 @@ def _ends(site: Quantizer) -> dict[str, int]:
 def _dense(builder: GraphBuilder, prefix: str, dense: Dense, source: str, hi: int) -> str:
     """Spec 5.1, in the fastest form that is exact on every CPU (docs/onnx.md, "Products")."""
     weight, name, output = dense.weight, f"{prefix}.weight", f"{prefix}.accumulator.wide"
+    lo, top = dense.extremes
     bytes_fit = weight.shape[0] * hi * (_BYTE - 1) <= _INT32.max
-    if bytes_fit and _INT8.min <= weight.min() and weight.max() <= _INT8.max:
+    if bytes_fit and _INT8.min <= lo and top <= _INT8.max:
         product = _byte_product(builder, name, weight, source, hi)
         return builder.cast(product, output, INT64)
-    if bytes_fit and _INT16.min <= weight.min() and weight.max() <= _INT16.max:
+    if bytes_fit and _INT16.min <= lo and top <= _INT16.max:
         high = _byte_product(builder, f"{name}.high", weight >> 8, source, hi)
         low_weight = builder.constant(f"{name}.low", (weight & (_BYTE - 1)).astype(np.uint8))
         low = builder.node("MatMulInteger", [source, low_weight], f"{name}.low.product")
@@ -84,14 +85,16 @@ def _dense(builder: GraphBuilder, prefix: str, dense: Dense, source: str, hi: in
     return builder.node("MatMul", [wide_source, _vector(builder, name, weight)], output)
 
 
-def _byte_product(builder: GraphBuilder, name: str, weight: Integers, source: str, hi: int) -> str:
+def _byte_product(builder: GraphBuilder, name: str, weight: Codes, source: str, hi: int) -> str:
     """`source @ weight` for weights of one signed byte."""
     output = f"{name}.product"
+    signed = weight.astype(np.int8, copy=False)
     if hi == 1:
-        return builder.node("MatMulInteger", [source, builder.constant(name, weight.astype(np.int8))], output)
+        return builder.node("MatMulInteger", [source, builder.constant(name, signed)], output)
     # uint8 x int8 saturates pairs on some CPUs when the inputs are graded; uint8 x uint8 does not.
     center = -_INT8.min
-    shifted = builder.constant(name, (weight + center).astype(np.uint8))
+    # Flipping the top bit of a byte adds the centre.
+    shifted = builder.constant(name, signed.view(np.uint8) ^ np.uint8(center))
     zero = builder.constant(f"{name}.source_zero", np.array(0, np.uint8))
     weight_zero = builder.constant(f"{name}.zero", np.array(center, np.uint8))
     return builder.node("MatMulInteger", [source, shifted, zero, weight_zero], output)

@@ -7,6 +7,8 @@ inputs that have defaults, so feeding `spikes` alone runs from the start.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -17,17 +19,20 @@ from quantize.formats import Format
 from quantize.program import SPEC_VERSION, Program, ReadoutLayer, layer_prefix
 from quantize.program_io import digest
 
+from .onnx_beside import Beside, save_model
 from .onnx_graph import BATCH, INT32, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, Port, constant, value
 from .onnx_layers import add_layer
 from .onnx_lint import check_portable
 from .onnx_primitives import DOMAIN, OPSET, functions
 
-__all__ = ["inlined", "sequence_model", "step_model"]
+__all__ = ["Form", "inlined", "save_program", "sequence_model", "step_model"]
+
+Form = Literal["sequence", "step"]
 
 _STATE_BATCH = "state_batch"
 
 
-def sequence_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
+def sequence_model(program: Program, tool: str = "expifref", beside: Beside | None = None) -> onnx.ModelProto:
     """The whole sequence in one `Scan`.
 
     Inputs: `spikes`, uint8 `[steps, batch, inputs]`, and for each state `<state>.initial`, `[state_batch,
@@ -38,17 +43,18 @@ def sequence_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
     Args:
         program: a proven program.
         tool: name and version of what exports, for the metadata.
+        beside: takes large weights, for `exporters.onnx_beside.save_model`; by default the model holds them.
 
     Raises:
         UnsupportedError: a shift is too large for an int64 constant.
     """
     signals, states = _ports(program), _states(program)
-    body = GraphBuilder()
+    body = GraphBuilder(beside=beside)
     inside = {name: replace(port, tensor=f"{name}.step") for name, port in signals.items()}
     _add_step(body, program, "spikes.step", {name: f"{name}.now" for name in states}, inside)
     for name in states:
         body.node("Identity", [f"{name}.step"], f"{name}.carried")
-    outer = GraphBuilder(functions=body.functions)
+    outer = GraphBuilder(functions=body.functions, beside=beside)
     starts = _add_starts(outer, states, ".initial", batch_axis=1)
     outer.nodes.append(
         helper.make_node(
@@ -66,8 +72,8 @@ def sequence_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
     return _model(program, outer, "sequence", tool, spikes, states, outputs)
 
 
-def step_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
-    """One step.
+def step_model(program: Program, tool: str = "expifref", beside: Beside | None = None) -> onnx.ModelProto:
+    """One step; arguments as `sequence_model`.
 
     Inputs: `spikes`, uint8 `[batch, inputs]`, and for each state `<state>.previous`, `[state_batch,
     neurons]` with the program's start as its default. Outputs: every signal, `[batch, neurons]`. Each
@@ -77,12 +83,24 @@ def step_model(program: Program, tool: str = "expifref") -> onnx.ModelProto:
         UnsupportedError: a shift is too large for an int64 constant.
     """
     signals, states = _ports(program), _states(program)
-    builder = GraphBuilder()
+    builder = GraphBuilder(beside=beside)
     starts = _add_starts(builder, states, ".previous", batch_axis=0)
     _add_step(builder, program, "spikes", starts, signals)
     spikes = value("spikes", UINT8, [BATCH, program.input.channels])
     outputs = [value(name, port.kind, [BATCH, port.width]) for name, port in signals.items()]
     return _model(program, builder, "step", tool, spikes, states, outputs)
+
+
+def save_program(program: Program, form: Form, path: Path) -> None:
+    """Write the model of `program` to `path`, whole or not at all, with large weights beside it.
+
+    Raises:
+        UnsupportedError: see `sequence_model`.
+        FileFormatError: a file cannot be written.
+    """
+    beside = Beside()
+    model = (sequence_model if form == "sequence" else step_model)(program, beside=beside)
+    save_model(model, beside, path)
 
 
 def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -203,6 +221,7 @@ def _model(
             "expifref.tool": tool,
         },
     )
-    onnx.checker.check_model(model, full_check=True)
+    if builder.beside is None or not builder.beside.arrays:  # else it is checked when its files are there
+        onnx.checker.check_model(model, full_check=True)
     check_portable(model)
     return model

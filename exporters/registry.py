@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from expifref.description import Description
 from expifref.exceptions import ParameterError
-from expifref.files import write_bytes, write_folder
+from expifref.files import write_folder
 from hw_profiles import parse_profile
 from quantize.program import Program
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from .onnx_program import Form
 
 __all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "FolderTarget", "Target", "export_model", "export_program"]
 
@@ -28,11 +28,8 @@ class Target(Generic[Source]):
 
     suffix: str
     summary: str
-    emit: Callable[[Source], bytes]
-
-    def write(self, source: Source, path: Path) -> None:
-        """Write the form as the file `path`, whole or not at all."""
-        write_bytes(path, self.emit(source))
+    write: Callable[[Source, Path], None]
+    """Writes the form as the file `path`, whole or not at all, and before it large weights beside it."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +47,21 @@ class FolderTarget(Generic[Source]):
 AnyTarget = Target[Source] | FolderTarget[Source]
 
 
-def _bytes(model: ModelProto) -> bytes:
-    # Deterministic, so that the same program gives the same file.
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+def _onnx(form: Form) -> Callable[[Program, Path], None]:
+    def write(program: Program, path: Path) -> None:
+        from .onnx_program import save_program
+
+        save_program(program, form, path)
+
+    return write
 
 
-def _sequence(program: Program) -> bytes:
-    from .onnx_program import sequence_model
-
-    return _bytes(sequence_model(program))
-
-
-def _step(program: Program) -> bytes:
-    from .onnx_program import step_model
-
-    return _bytes(step_model(program))
-
-
-def _deployment(program: Program) -> bytes:
+def _deployment(program: Program, path: Path) -> None:
     from .deploy import deploy
-    from .deployment import deployment_text
+    from .deployment import save_deployment
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    return deployment_text(deploy(program, profile)).encode()
+    save_deployment(deploy(program, profile), path)
 
 
 def _c(program: Program) -> Mapping[str, str]:
@@ -103,16 +91,17 @@ def _formal(program: Program) -> Mapping[str, str]:
     return formal_files(program)
 
 
-def _float(description: Description) -> bytes:
+def _float(description: Description, path: Path) -> None:
+    from .onnx_beside import Beside, save_model
     from .onnx_float import float_model
 
-    return _bytes(float_model(description))
+    save_model(float_model(description), Beside(), path)
 
 
 PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
     {
-        "onnx": Target(".onnx", "integer ONNX model of a whole sequence, in one Scan", _sequence),
-        "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _step),
+        "onnx": Target(".onnx", "integer ONNX model of a whole sequence, in one Scan", _onnx("sequence")),
+        "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _onnx("step")),
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
         "systemverilog": FolderTarget("SystemVerilog for FPGAs, with its memory files", _systemverilog),

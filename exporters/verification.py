@@ -10,6 +10,7 @@ import numpy as np
 from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
 from quantize.emulator import Emulator
+from quantize.pieces import pieces, trace_values
 from quantize.probes import probes
 from quantize.program import Program, SpikingLayer
 from quantize.trace import Execution, Executor, Spikes
@@ -97,7 +98,7 @@ def verify(
     result = Verification({name: ExecutorResult() for name in executors})
     report = progress or (lambda _what, _samples: None)
     reference = reference or Emulator(program)
-    for spikes in batches:
+    for spikes in (piece for batch in batches for piece in pieces(batch, trace_values(program))):
         expected = reference.run(spikes)
         for name, executor in executors.items():
             entry = result.executors[name]

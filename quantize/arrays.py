@@ -1,29 +1,64 @@
 """Integer arrays as fields of frozen dataclasses, and their form in JSON.
 
-A vector is a list of integers; a matrix is `{"shape", "dtype", "base64"}` with little-endian bytes of the
-narrowest signed type that holds it.
+A vector is a list of integers and in memory int64; a matrix is `{"shape", "dtype", "base64"}` with
+little-endian bytes of the narrowest type that holds it, and a large one `{"shape", "dtype", "sha256"}`, with
+its bytes in a file beside (`quantize.side_file`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from expifref.blocks import row_blocks
 from expifref.exceptions import RangeError
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
-    from pydantic_core import CoreSchema
+    from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["IntArray", "Integers", "frozen", "narrowest"]
+__all__ = [
+    "LARGE",
+    "UNSIGNED",
+    "CodeArray",
+    "Codes",
+    "IntArray",
+    "Integers",
+    "Matrices",
+    "WordArray",
+    "codes",
+    "column_sums",
+    "extremes",
+    "frozen",
+    "holding",
+    "narrowest",
+]
 
 Integers = NDArray[np.int64]
+Codes = NDArray[np.signedinteger]
+"""Weights: of the narrowest type that holds their format, so never to be added up in their own."""
 
-_DTYPES = ("i1", "i2", "i4", "i8")
+_SIGNED, UNSIGNED = ("i1", "i2", "i4", "i8"), ("u1", "u2", "u4", "u8")
+
+_BESIDE = {"shape", "dtype", "sha256"}
+"""Keys of a large matrix."""
+
+LARGE = 1 << 20
+"""Matrices of more elements than this lie in a file of their own."""
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """The large matrices of a document by the hash of their content."""
+
+    by_hash: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def frozen(values: ArrayLike) -> Integers:
@@ -39,39 +74,85 @@ def frozen(values: ArrayLike) -> Integers:
     return array
 
 
-def narrowest(array: Integers) -> np.dtype[Any]:
-    """The narrowest little-endian signed type that holds every element."""
-    lo, hi = (int(array.min()), int(array.max())) if array.size else (0, 0)
-    name = next(d for d in _DTYPES if np.iinfo(d).min <= lo and hi <= np.iinfo(d).max)
+def codes(values: NDArray[Any]) -> Codes:
+    """`values`, whole numbers `[rows, columns]`, read-only and of the narrowest type; mapped ones stay so."""
+    kind = narrowest(values)
+    array = values if values.dtype == kind else values.astype(kind)
+    if array.flags.writeable:
+        array = array.copy() if array is values else array
+        array.flags.writeable = False
+    return array
+
+
+def narrowest(array: NDArray[Any]) -> np.dtype[Any]:
+    """The narrowest little-endian type, signed unless `array` is not, that holds every element."""
+    return holding(*extremes(array), UNSIGNED if array.dtype.kind == "u" else _SIGNED)
+
+
+def holding(lo: int, hi: int, kinds: tuple[str, ...] = _SIGNED) -> np.dtype[Any]:
+    """The narrowest type of `kinds` that holds `lo .. hi`."""
+    name = next(d for d in kinds if np.iinfo(d).min <= lo and hi <= np.iinfo(d).max)
     return np.dtype(f"<{name}")
 
 
-def encode(array: Integers) -> object:
-    """JSON form of an integer array."""
+def extremes(array: NDArray[Any]) -> tuple[int, int]:
+    """The least and the largest element, 0 for none."""
+    if not array.size:
+        return 0, 0
+    ends = [(int(block.min()), int(block.max())) for _, block in row_blocks(array)]
+    return min(lo for lo, _ in ends), max(hi for _, hi in ends)
+
+
+def column_sums(matrix: Codes) -> tuple[list[int], list[int]]:
+    """The sums of the negative and of the positive elements of each column, as Python ints.
+
+    Formed in int64, which holds them: where it might not, in Python ints.
+    """
+    lo, hi = extremes(matrix)
+    kind: DTypeLike = np.int64 if max(-lo, hi) * len(matrix) < 1 << 63 else object
+    low, high = np.zeros(matrix.shape[1], kind), np.zeros(matrix.shape[1], kind)
+    for _, block in row_blocks(matrix):
+        low = low + np.minimum(block, 0).sum(axis=0, dtype=kind)
+        high = high + np.maximum(block, 0).sum(axis=0, dtype=kind)
+    return low.tolist(), high.tolist()
+
+
+def encode(array: NDArray[Any], matrices: Matrices | None) -> object:
+    """JSON form of an integer array; a large one is added to `matrices`, where there are some."""
     if array.ndim == 1:
         return array.tolist()
     dtype = narrowest(array)
-    text = base64.b64encode(array.astype(dtype).tobytes()).decode("ascii")
-    return {"shape": list(array.shape), "dtype": dtype.str[1:], "base64": text}
+    form = {"shape": list(array.shape), "dtype": dtype.str[1:]}
+    if array.size <= LARGE:
+        return form | {"base64": base64.b64encode(array.astype(dtype).tobytes()).decode("ascii")}
+    content = _hash(array, dtype)
+    if matrices is not None and content not in matrices.by_hash:
+        matrices.by_hash[content] = array.astype(dtype, copy=False)
+    return form | {"sha256": content}
 
 
-def decode(value: object) -> Integers:
+def decode(value: object, matrices: Matrices | None = None, kinds: tuple[str, ...] = _SIGNED) -> NDArray[Any]:
     """Inverse of `encode`; raises ValueError with the rule that was broken."""
     if isinstance(value, np.ndarray):
-        return frozen(value)
+        return value
     if isinstance(value, list):
         if not all(type(v) is int for v in value):
             raise ValueError("a vector must be a list of integers")
         if any(not -(1 << 63) <= v < 1 << 63 for v in value):
             raise ValueError("a vector must hold integers that fit 64 bits")
         return frozen(value)
-    if not isinstance(value, dict) or set(value) != {"shape", "dtype", "base64"}:
-        raise ValueError("an array must be a list of integers or an object of shape, dtype and base64")
-    shape, dtype, text = value["shape"], value["dtype"], value["base64"]
-    if dtype not in _DTYPES:
-        raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, not {dtype!r}")
+    if not isinstance(value, dict) or set(value) not in ({"shape", "dtype", "base64"}, _BESIDE):
+        raise ValueError(
+            "an array must be a list of integers or an object of shape, dtype and base64 (or sha256)"
+        )
+    shape, dtype = value["shape"], value["dtype"]
+    if dtype not in kinds:
+        raise ValueError(f"dtype must be one of {', '.join(kinds)}, not {dtype!r}")
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"shape must be a list of sizes, not {shape!r}")
+    if set(value) == _BESIDE:
+        return _from_beside(value["sha256"], dtype, shape, matrices)
+    text = value["base64"]
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, TypeError, ValueError):
@@ -79,19 +160,71 @@ def decode(value: object) -> Integers:
     width = np.dtype(dtype).itemsize
     if len(data) != width * int(np.prod(shape, dtype=object)):
         raise ValueError(f"base64 must hold {shape} elements of {width} bytes, not {len(data)} bytes")
-    return frozen(np.frombuffer(data, dtype=f"<{dtype}").reshape(shape))
+    return np.frombuffer(data, dtype=f"<{dtype}").reshape(shape)
+
+
+def _from_beside(content: object, dtype: str, shape: list[int], matrices: Matrices | None) -> NDArray[Any]:
+    found: Mapping[str, NDArray[Any]] = {} if matrices is None else matrices.by_hash
+    if not isinstance(content, str) or content not in found:
+        raise ValueError(f"the side file must hold the matrix with the hash {content!r}, and does not")
+    array = found[content]
+    if array.dtype != np.dtype(f"<{dtype}") or list(array.shape) != shape:
+        raise ValueError(
+            f"the side file must hold {dtype} of the shape {shape}, "
+            f"not {array.dtype.str[1:]} of the shape {list(array.shape)}"
+        )
+    if _hash(array, array.dtype) != content:
+        raise ValueError("the side file must hold the matrix that was written, but it was edited or damaged")
+    return array
+
+
+def _hash(array: NDArray[Any], dtype: np.dtype[Any]) -> str:
+    state = hashlib.sha256()
+    for _, rows in row_blocks(array):
+        state.update(np.ascontiguousarray(rows, dtype).tobytes())
+    return state.hexdigest()
 
 
 class _ArrayCodec:
     """Teaches pydantic the JSON form without importing pydantic here."""
 
+    kinds = _SIGNED
+
+    @staticmethod
+    def held(array: NDArray[Any]) -> NDArray[Any]:
+        """The array as a field holds it: of a type in which it can be computed with."""
+        return frozen(array)
+
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
-        return core_schema.no_info_plain_validator_function(
-            decode, serialization=core_schema.plain_serializer_function_ser_schema(encode)
+        def read(value: object, info: core_schema.ValidationInfo[Any]) -> NDArray[Any]:
+            return cls.held(decode(value, info.context, cls.kinds))
+
+        def write(array: NDArray[Any], info: core_schema.SerializationInfo[Any]) -> object:
+            return encode(array, info.context)
+
+        return core_schema.with_info_plain_validator_function(
+            read,
+            serialization=core_schema.plain_serializer_function_ser_schema(write, info_arg=True),
         )
 
 
+class _CodeCodec(_ArrayCodec):
+    """The same for matrices that may be large."""
+
+    @staticmethod
+    def held(array: NDArray[Any]) -> NDArray[Any]:
+        return codes(array)
+
+
+class _WordCodec(_CodeCodec):
+    """The same for memory words."""
+
+    kinds = UNSIGNED
+
+
 IntArray = Annotated[NDArray[np.int64], _ArrayCodec]
+CodeArray = Annotated[NDArray[np.signedinteger], _CodeCodec]
+WordArray = Annotated[NDArray[np.unsignedinteger], _WordCodec]

@@ -16,6 +16,7 @@ from expifref.simulate import LayerStep, simulate
 from hw_profiles import Arithmetic
 
 from .histograms import Histogram, Magnitudes
+from .pieces import cut, samples_within
 
 __all__ = [
     "PRESETS",
@@ -34,6 +35,11 @@ Floats = NDArray[np.float64]
 RangeMethod = Literal["max", "percentile", "mse"]
 
 _COVERAGE = 0.9999
+
+_ARRAYS = 24
+"""Arrays of a layer's size that a step of the float network has at once."""
+
+_BATCH = 1024  # samples at once; fewer where the network is large
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,8 @@ def calibrate(
         raise ParameterError(f"`coverage` must be above 0 and at most 1, not {coverage}")
     collectors = [_Collector(np.zeros(len(layer.weight))) for layer in description.layers]
     samples = 0
-    for spikes in batches:
+    count = samples_within(_ARRAYS * max(layer.weight.shape[1] for layer in description.layers), _BATCH)
+    for spikes in (piece for batch in batches for piece in cut(batch, count)):
         samples += spikes.shape[1]
         for inputs, steps in zip(spikes, simulate(description, spikes), strict=True):
             signal: Floats = inputs.astype(np.float64)

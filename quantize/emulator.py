@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from expifref.blocks import product
 from expifref.exceptions import DataError
 
 from .arrays import Integers
@@ -194,13 +195,10 @@ def dense(part: Dense, inputs: Integers, hi: int) -> Integers:
     column stays below 2**24 (float32) or 2**53 (float64): every product and every partial sum, in any
     order, is then an integer that the float type holds. Beyond that NumPy's own int64 product is used.
     """
-    worst = int(np.abs(part.weight).sum(axis=0).max()) * hi
-    if worst >= 1 << 53:
-        exact: Integers = inputs @ part.weight
-        return exact
-    real = np.float32 if worst < 1 << 24 else np.float64
-    product: Integers = (inputs.astype(real) @ part.weight.astype(real)).astype(np.int64)
-    return product
+    worst = max(high - low for low, high in zip(*part.column_sums, strict=True)) * hi
+    kind = np.float32 if worst < 1 << 24 else np.float64 if worst < 1 << 53 else np.int64
+    exact: Integers = product(inputs, part.weight, kind).astype(np.int64, copy=False)
+    return exact
 
 
 def lookup(values: Integers, domain: TableDomain, table: Table, v: Integers) -> Integers:

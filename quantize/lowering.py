@@ -32,6 +32,7 @@ from .program import (
     Synapse,
 )
 from .ranges import prove
+from .real_weights import RealWeights
 from .table_functions import TableSpec
 from .weights import Fit, lower_weights
 
@@ -162,15 +163,14 @@ def _layer(
     table_error: float | None,
 ) -> Layer:
     if not isinstance(layer, SpikingDescription):
-        target = _filter_format(ranges.filter_peak, layer.weight * scale, arithmetic)
-        dense, rescale = lower_weights(
-            layer.name, layer.weight * scale, layer.bias, target, input_hi, arithmetic, fit
-        )
+        weight = RealWeights(layer.weight, scale)
+        target = _filter_format(ranges.filter_peak, weight, arithmetic)
+        dense, rescale = lower_weights(layer.name, weight, layer.bias, target, input_hi, arithmetic, fit)
         return ReadoutLayer(layer.name, dense, rescale, _filter(layer.tau, dt, target, layer, arithmetic))
     n = layer.neuron
     membrane = membrane_format(layer, ranges, dt, arithmetic)
     drive = Format(True, arithmetic.drive_bits, membrane.frac)
-    weight = layer.weight * scale * n.resistance / n.delta_t
+    weight = RealWeights(layer.weight, scale, n.resistance, n.delta_t)
     bias = layer.bias * n.resistance / n.delta_t
     offset = normalized_offset(n)
     synapse: Synapse | None = None
@@ -187,11 +187,11 @@ def _layer(
     return SpikingLayer(layer.name, dense, rescale, synapse, neuron)
 
 
-def _filter_format(peak: float, weight: Floats, arithmetic: Arithmetic) -> Format:
+def _filter_format(peak: float, weight: RealWeights, arithmetic: Arithmetic) -> Format:
     """The finest filter format that holds twice `peak` and lets one multiplier reach every weight."""
     integer_bits = math.ceil(math.log2(max(2 * peak, 2.0**-8)))
     frac = arithmetic.filter_bits - 1 - integer_bits
-    largest = float(np.abs(weight).max()) / ((1 << (arithmetic.weight_bits - 1)) - 1)
+    largest = float(weight.peaks().max()) / ((1 << (arithmetic.weight_bits - 1)) - 1)
     if largest > 0:
         frac = min(frac, arithmetic.rescale.multiplier_bits - 1 - math.ceil(math.log2(largest)))
     return Format(True, arithmetic.filter_bits, frac)

@@ -14,6 +14,7 @@ import numpy as np
 
 from .arrays import Integers
 from .emulator import initial_state
+from .pieces import samples_within, trace_values
 from .program import Program, SpikingLayer, layer_prefix
 from .trace import Spikes
 
@@ -21,7 +22,7 @@ __all__ = ["Probe", "probes"]
 
 _SEED = 20260102
 _LOOKS_PER_SEGMENT = 1024  # neuron updates that enter each table segment, over all neurons of a layer
-_BATCH = 1024
+_BATCH = 1024  # samples at once; fewer where the network is large
 _RANDOM_STEPS = 12
 _RANDOM_SAMPLES = 64
 
@@ -38,17 +39,18 @@ class Probe:
 def probes(program: Program) -> Iterator[Probe]:
     """All probes of `program`: its weights, its tables, and random states."""
     rng = np.random.default_rng(_SEED)
+    batch = samples_within(trace_values(program), _BATCH)
     for index, layer in enumerate(program.layers):
         fan_in = layer.dense.weight.shape[0]
-        for first in range(0, fan_in, _BATCH):
-            rows = range(first, min(first + _BATCH, fan_in))
+        for first in range(0, fan_in, batch):
+            rows = range(first, min(first + batch, fan_in))
             alone = np.zeros((len(rows), fan_in), np.bool_)
             alone[np.arange(len(rows)), rows] = True
             spikes, state = _force(program, index, alone)
             yield Probe(f"{layer_prefix(index, layer)}: each weight alone", spikes, state)
     for index, layer in enumerate(program.layers):
         if isinstance(layer, SpikingLayer):
-            yield from _segments(program, index, layer, rng)
+            yield from _segments(program, index, layer, rng, batch)
     yield _random(program, rng)
 
 
@@ -78,7 +80,9 @@ def _force(
     return spikes, state
 
 
-def _segments(program: Program, index: int, layer: SpikingLayer, rng: np.random.Generator) -> Iterator[Probe]:
+def _segments(
+    program: Program, index: int, layer: SpikingLayer, rng: np.random.Generator, batch: int
+) -> Iterator[Probe]:
     """Every segment of the layer's tables, entered at its left end, its right end and in between.
 
     Half of the samples are driven by the inputs that inhibit one of the neurons, because under excitation
@@ -92,8 +96,8 @@ def _segments(program: Program, index: int, layer: SpikingLayer, rng: np.random.
     within = np.concatenate([[0, width - 1, 0], rng.integers(0, width, looks - 3)])
     codes = np.repeat(starts, looks) + np.tile(within, len(starts))
     codes = np.maximum(codes, n.membrane.format.lo)
-    for first in range(0, len(codes), _BATCH):
-        chosen = codes[first : first + _BATCH]
+    for first in range(0, len(codes), batch):
+        chosen = codes[first : first + batch]
         target = rng.integers(0, layer.width, len(chosen))
         inhibiting = layer.dense.weight[:, target].T < 0
         random = rng.random(inhibiting.shape) < rng.random((len(chosen), 1))
@@ -110,10 +114,11 @@ def _segments(program: Program, index: int, layer: SpikingLayer, rng: np.random.
 
 def _random(program: Program, rng: np.random.Generator) -> Probe:
     """Random inputs from random states, every state over its whole format."""
-    state = initial_state(program, _RANDOM_SAMPLES)
+    samples = samples_within(trace_values(program) * _RANDOM_STEPS, _RANDOM_SAMPLES)
+    state = initial_state(program, samples)
     for index, layer in enumerate(program.layers):
         prefix = layer_prefix(index, layer)
-        shape = (_RANDOM_SAMPLES, layer.width)
+        shape = (samples, layer.width)
         if not isinstance(layer, SpikingLayer):
             fmt = layer.filter.site.format
             state[prefix] = rng.integers(fmt.lo, fmt.hi + 1, shape)
@@ -125,6 +130,6 @@ def _random(program: Program, rng: np.random.Generator) -> Probe:
         codes = rng.integers(fmt.lo, fmt.hi + 1, shape)
         state[f"{prefix}.membrane"] = np.minimum(codes, layer.neuron.threshold)
         state[f"{prefix}.refractory"] = rng.integers(0, layer.neuron.refractory_steps + 1, shape)
-    whole = (_RANDOM_STEPS, _RANDOM_SAMPLES, program.input.channels)
+    whole = (_RANDOM_STEPS, samples, program.input.channels)
     spikes = np.where(rng.random(whole) < 0.3, rng.integers(1, program.input.hi + 1, whole), 0)
     return Probe("random inputs and states", spikes.astype(np.uint8), state)

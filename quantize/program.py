@@ -1,16 +1,17 @@
 """The integer program: a list of layers over integers, as data (docs/spec.md section 4).
 
-Every dataclass is frozen and every array is int64 and read-only. `neurons` is the width of a layer and
-`inputs` the width of what feeds it. What the numbers do is said by the specification alone;
-`quantize.emulator` is its plain reading.
+Every dataclass is frozen and every array read-only; vectors are int64, weights of the narrowest type.
+`neurons` is the width of a layer and `inputs` the width of what feeds it. What the numbers do is said by the
+specification alone; `quantize.emulator` is its plain reading.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 
-from .arrays import IntArray
+from .arrays import CodeArray, IntArray, column_sums, extremes
 from .formats import Format, Quantizer, Rounding
 
 __all__ = [
@@ -43,9 +44,19 @@ class Dense:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    weight: IntArray  # [inputs, neurons]
+    weight: CodeArray  # [inputs, neurons], of the narrowest type, mapped where it is large
     weight_format: Format
     accumulator: Format  # proven wide enough; no overflow can happen
+
+    @cached_property
+    def column_sums(self) -> tuple[list[int], list[int]]:
+        """What each neuron's accumulator can reach below and above 0 with inputs of at most 1."""
+        return column_sums(self.weight)
+
+    @cached_property
+    def extremes(self) -> tuple[int, int]:
+        """The least and the largest weight."""
+        return extremes(self.weight)
 
 
 @dataclass(frozen=True, eq=False)

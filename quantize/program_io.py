@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from expifref.exceptions import FileFormatError
-from expifref.files import read_json, write_text
 
+from .arrays import Matrices
 from .program import Program, SpikingLayer
 from .ranges import prove
-from .sealed import from_document, to_document
+from .sealed import from_document, read_document, save_document, to_document
 from .tables import table_sha256
 
 __all__ = ["SCHEMA", "digest", "load_program", "program_from_json", "program_to_json", "save_program"]
@@ -20,19 +19,19 @@ SCHEMA = "expifref/program/1"
 
 
 def program_to_json(program: Program) -> dict[str, Any]:
-    """The sealed JSON object of `program`."""
+    """The sealed JSON object of `program`, in which large matrices are their hashes."""
     return to_document(Program, program)
 
 
-def program_from_json(document: dict[str, Any], place: str) -> Program:
-    """Check and build the program of `document`; `place` names it in errors.
+def program_from_json(document: dict[str, Any], place: str, matrices: Matrices | None = None) -> Program:
+    """Check and build the program of `document` and of the `matrices` beside it; `place` names it in errors.
 
     Raises:
         FileFormatError: another schema, a wrong digest, or a field that breaks its rule.
         ParameterError: a format or a shape that no program can have.
         RangeError: its widths cannot be proven.
     """
-    program = from_document(Program, document, SCHEMA, place)
+    program = from_document(Program, document, SCHEMA, place, matrices)
     _check_tables(program, place)
     prove(program)
     return program
@@ -54,10 +53,11 @@ def digest(program: Program) -> str:
 
 
 def save_program(program: Program, path: Path) -> None:
-    """Write `program` to `path`, whole or not at all."""
-    write_text(path, json.dumps(program_to_json(program), indent=1) + "\n")
+    """Write `program` to `path`, whole or not at all, and large weights beside it."""
+    save_document(Program, program, path)
 
 
 def load_program(path: Path) -> Program:
     """Read the program at `path`; see `program_from_json` for what is refused."""
-    return program_from_json(read_json(path), f"`{path}`")
+    document, matrices = read_document(path)
+    return program_from_json(document, f"`{path}`", matrices)

@@ -100,8 +100,7 @@ def prove(program: Program, max_bits: int = MAX_BITS) -> Proof:
 
 
 def _layer(prefix: str, layer: SpikingLayer | ReadoutLayer, hi: int) -> list[SiteProof]:
-    weight = layer.dense.weight.astype(object)
-    columns = [Interval(*pair) for pair in _column_sums(weight, hi)]
+    columns = [Interval(low * hi, high * hi) for low, high in zip(*layer.dense.column_sums, strict=True)]
     hull = _hull(columns)
     if not hull.inside(layer.dense.accumulator):
         raise RangeError(
@@ -246,14 +245,6 @@ def _lowest_candidate(n: NeuronUpdate, drive: int) -> int:
         )
         lowest = min(lowest, int((codes + move).min()))
     return lowest
-
-
-def _column_sums(
-    weight: np.ndarray[tuple[int, ...], np.dtype[np.object_]], hi: int
-) -> Iterable[tuple[int, int]]:
-    negative = np.where(weight < 0, weight, 0).sum(axis=0)
-    positive = np.where(weight > 0, weight, 0).sum(axis=0)
-    return ((int(a) * hi, int(b) * hi) for a, b in zip(negative, positive, strict=True))
 
 
 def _hull(intervals: Iterable[Interval]) -> Interval:

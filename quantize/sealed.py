@@ -1,17 +1,25 @@
-"""Frozen dataclasses as sealed JSON: closed objects, a schema name and a digest over the content."""
+"""Frozen dataclasses as sealed JSON: closed objects, a schema name and a digest over the content.
+
+Large matrices lie beside the JSON in a side file; the digest holds their hashes, not the file's name.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from expifref.exceptions import FileFormatError
+from expifref.files import file_beside, read_json, write_text
+from expifref.tensor_files import load_tensors, save_tensors
+
+from .arrays import Matrices
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-__all__ = ["canonical_digest", "from_document", "to_document"]
+__all__ = ["canonical_digest", "from_document", "read_document", "save_document", "to_document"]
 
 T = TypeVar("T")
 
@@ -22,25 +30,58 @@ _REASONS = {
 }
 """Pydantic speaks of arguments, a reader of the file of keys."""
 
+_SIDE_FILE = "side_file"
+_NOT_SEALED = {"digest", _SIDE_FILE}
+
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
 def canonical_digest(document: dict[str, Any]) -> str:
-    """`sha256:` and the hash of the canonical form of `document` without its `digest` (spec 7)."""
-    body = {key: value for key, value in document.items() if key != "digest"}
+    """`sha256:` and the hash of the canonical form of `document` without digest and side file (spec 7)."""
+    body = {key: value for key, value in document.items() if key not in _NOT_SEALED}
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def to_document(cls: type[T], value: T) -> dict[str, Any]:
-    """The sealed JSON object of `value`."""
-    document: dict[str, Any] = _adapter(cls).dump_python(value, mode="json")
+def to_document(cls: type[T], value: T, matrices: Matrices | None = None) -> dict[str, Any]:
+    """The sealed JSON object of `value`; its large matrices are added to `matrices`."""
+    document: dict[str, Any] = _adapter(cls).dump_python(value, mode="json", context=matrices)
     document["digest"] = canonical_digest(document)
     return document
 
 
-def from_document(cls: type[T], document: dict[str, Any], schema: str, place: str) -> T:
-    """Check and build a `cls`; `place` names the document in errors.
+def save_document(cls: type[T], value: T, path: Path) -> None:
+    """Write `value` as sealed JSON to `path`, and its large matrices beside it, whole or not at all.
+
+    The side file is named by its content and written first, so that at no time a JSON file misses its own.
+    One of an earlier document stays: a copy of that document may need it.
+    """
+    matrices = Matrices()
+    document = to_document(cls, value, matrices)
+    if matrices.by_hash:
+        content = hashlib.sha256("".join(sorted(matrices.by_hash)).encode()).hexdigest()
+        document[_SIDE_FILE] = f"{path.stem}.weights-{content[:8]}.safetensors"
+        save_tensors(path.parent / document[_SIDE_FILE], matrices.by_hash, {})
+    write_text(path, json.dumps(document, indent=1) + "\n")
+
+
+def read_document(path: Path) -> tuple[dict[str, Any], Matrices]:
+    """The JSON object in `path` and the matrices beside it, mapped.
+
+    Raises:
+        FileFormatError: no JSON object, or a side file that is not there or must not be followed.
+    """
+    document = read_json(path)
+    if _SIDE_FILE not in document:
+        return document, Matrices()
+    tensors, _ = load_tensors(file_beside(path, document[_SIDE_FILE]))
+    return document, Matrices(tensors)
+
+
+def from_document(
+    cls: type[T], document: dict[str, Any], schema: str, place: str, matrices: Matrices | None = None
+) -> T:
+    """Check and build a `cls` from `document` and the `matrices` beside it; `place` names it in errors.
 
     Raises:
         FileFormatError: another schema, a digest that does not match, or a field that breaks its rule.
@@ -59,10 +100,10 @@ def from_document(cls: type[T], document: dict[str, Any], schema: str, place: st
             f"{place} must have the digest {actual}, but states {stated}: "
             "it was edited or damaged; write it anew"
         )
-    body = {key: value for key, value in document.items() if key != "digest"}
+    body = {key: value for key, value in document.items() if key not in _NOT_SEALED}
     try:
         # From text, so that JSON's lists may become tuples although types are strict.
-        value: T = _adapter(cls).validate_json(json.dumps(body))
+        value: T = _adapter(cls).validate_json(json.dumps(body), context=matrices)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from expifref.encoders import MAX_STEPS
 from expifref.exceptions import ParameterError
 
-from .arrays import Integers
+from .arrays import Integers, extremes
 from .formats import MAX_BITS, Format
 from .program import (
     Filter,
@@ -58,7 +58,7 @@ def _layer(prefix: str, layer: Layer, inputs: int) -> None:
         raise ParameterError(
             f"`{prefix}.weight` must have the shape [{inputs}, neurons], not {list(weight.shape)}"
         )
-    _inside(f"{prefix}.weight", weight, fmt.lo, fmt.hi)
+    _between(f"{prefix}.weight", layer.dense.extremes, fmt.lo, fmt.hi)
     _vector(f"{prefix}.multiplier", layer.rescale.multiplier, layer.width, 0, _MAX_VALUE)
     _vector(f"{prefix}.bias", layer.rescale.bias, layer.width, -_MAX_VALUE, _MAX_VALUE)
     _number(f"{prefix}.rescale.shift", layer.rescale.shift, 0, MAX_BITS)
@@ -125,11 +125,9 @@ def _fraction(name: str, fmt: Format, lo: int, hi: int) -> None:
 def _vector(name: str, values: Integers, size: int, lo: int, hi: int) -> None:
     if values.shape != (size,):
         raise ParameterError(f"`{name}` must have the shape [{size}], not {list(values.shape)}")
-    _inside(name, values, lo, hi)
+    _between(name, extremes(values), lo, hi)
 
 
-def _inside(name: str, values: Integers, lo: int, hi: int) -> None:
-    if int(values.min()) < lo or int(values.max()) > hi:
-        raise ParameterError(
-            f"`{name}` must lie in {lo}..{hi}, not in {int(values.min())}..{int(values.max())}"
-        )
+def _between(name: str, found: tuple[int, int], lo: int, hi: int) -> None:
+    if found[0] < lo or found[1] > hi:
+        raise ParameterError(f"`{name}` must lie in {lo}..{hi}, not in {found[0]}..{found[1]}")

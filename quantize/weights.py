@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,19 +11,17 @@ from numpy.typing import NDArray
 from expifref.exceptions import RangeError
 from hw_profiles import Arithmetic
 
-from .arrays import frozen
+from .arrays import Codes, codes, frozen, holding
 from .calibration import RangeMethod
 from .formats import Format, Overflow, Quantizer, Rounding
 from .program import Dense, Rescale
+from .real_weights import RealWeights
 
 __all__ = ["Fit", "lower_weights"]
 
 Floats = NDArray[np.float64]
 
 _MAX_SHIFT = 40
-_NOTHING = 2.0**-500
-"""Weights below this are 0: the scale of a channel of subnormal numbers has no inverse."""
-
 _CLIPPINGS = np.geomspace(0.1, 1.0, 70)
 """Shares of a channel's largest weight that may take the largest code, for the least squared error."""
 
@@ -42,17 +40,9 @@ class Fit:
     correct_bias: bool
 
 
-@dataclass(frozen=True)
-class _Scaled:
-    """Integer weights and the factor from the accumulator to codes of the target format, per channel."""
-
-    weight: NDArray[np.int64]
-    factor: Floats
-
-
 def lower_weights(
     name: str,
-    weight: Floats,
+    weight: RealWeights,
     bias: Floats,
     target: Format,
     input_hi: int,
@@ -67,26 +57,32 @@ def lower_weights(
     Raises:
         RangeError: the accumulator or the rescaled product cannot fit the profile's words.
     """
-    codes = weight * 2.0**target.frac
-    codes = np.where(np.abs(codes) < _NOTHING, 0.0, codes)
-    scaled = _scaled(codes, arithmetic, fit)
+    real = replace(weight, exponent=target.frac)
+    factor = _factors(real, arithmetic, fit)
     dense = Dense(
-        frozen(scaled.weight),
+        codes(_rounded_matrix(real, factor, arithmetic)),
         Format(True, arithmetic.weight_bits, 0),
         Format(True, arithmetic.accumulator_bits, 0),
     )
     reach = _reach(name, dense, input_hi)
     spare = arithmetic.product_bits - 1 - max(reach.bit_length(), 1)
     bits = min(arithmetic.rescale.multiplier_bits, spare)
-    shift = _shift(name, scaled.factor, bits, arithmetic.rescale.kind == "shift")
+    shift = _shift(name, factor, bits, arithmetic.rescale.kind == "shift")
     bias_codes = bias * 2.0**target.frac
-    shift = _with_room_for_bias(shift, reach * scaled.factor, bias_codes, arithmetic.product_bits)
-    multiplier = np.rint(scaled.factor * 2.0**shift)
+    shift = _with_room_for_bias(shift, reach * factor, bias_codes, arithmetic.product_bits)
+    multiplier = np.rint(factor * 2.0**shift)
     site = Quantizer(target, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive))
     if fit is not None and fit.correct_bias:
-        # What the rounded weights and multipliers add to the drive of the mean input.
-        bias_codes = bias_codes - fit.input_mean @ (scaled.weight * multiplier * 2.0**-shift - codes)
+        bias_codes = bias_codes - _mean_error(real, dense, multiplier * 2.0**-shift, fit.input_mean)
     return dense, Rescale(frozen(multiplier), frozen(np.rint(bias_codes * 2.0**shift)), shift, site)
+
+
+def _mean_error(real: RealWeights, dense: Dense, step: Floats, input_mean: Floats) -> Floats:
+    """What the rounded weights and multipliers add to the drive of the mean input, `[neurons]`."""
+    total = np.zeros(len(step))
+    for rows, block in real.row_blocks():
+        total = total + input_mean[rows] @ (dense.weight[rows] * step - block)
+    return total
 
 
 def _with_room_for_bias(shift: int, reach: Floats, bias: Floats, product_bits: int) -> int:
@@ -100,57 +96,77 @@ def _with_room_for_bias(shift: int, reach: Floats, bias: Floats, product_bits: i
     return min(shift, max(product_bits - 2 - math.ceil(math.log2(total)), 0))
 
 
-def _scaled(codes: Floats, arithmetic: Arithmetic, fit: Fit | None) -> _Scaled:
-    peak = np.abs(codes).max(axis=0)
+def _factors(real: RealWeights, arithmetic: Arithmetic, fit: Fit | None) -> Floats:
+    """What one step of a weight is worth in codes of the target format, per channel."""
+    peak = real.peaks()
     if fit is None or fit.method == "max":
-        return _rounded(codes, peak, arithmetic)
+        return _factor(peak, float(peak.max()), arithmetic)
+    found = np.empty_like(peak)
     if fit.method == "percentile":
-        held = np.quantile(np.abs(codes), fit.coverage, axis=0, method="higher")
-        # A channel with few inputs that are not 0 has its quantile at 0.
-        return _rounded(codes, np.where(held > 0, held, peak), arithmetic)
-    return _least_error(codes, peak, arithmetic, fit.input_power)
+        for columns, block in real.column_blocks():
+            held = np.quantile(np.abs(block), fit.coverage, axis=0, method="higher")
+            # A channel with few inputs that are not 0 has its quantile at 0.
+            found[columns] = np.where(held > 0, held, peak[columns])
+        return _factor(found, float(found.max()), arithmetic)
+    for columns, block in real.column_blocks():
+        found[columns] = _least_error(block, peak[columns], float(peak.max()), arithmetic, fit.input_power)
+    return found
 
 
-def _least_error(codes: Floats, peak: Floats, arithmetic: Arithmetic, power: Floats) -> _Scaled:
+def _least_error(block: Floats, peak: Floats, widest: float, arithmetic: Arithmetic, power: Floats) -> Floats:
     """Per channel, the clipping at which the drive's squared error is least for inputs that know nothing of
     each other."""
     importance = np.maximum(power, _SILENT_SHARE * power.mean())
-    best = _rounded(codes, peak, arithmetic)
-    least = importance @ (best.weight * best.factor - codes) ** 2
+    best = _factor(peak, widest, arithmetic)
+    least = importance @ (_rounded(block, best, arithmetic) * best - block) ** 2
     for share in _CLIPPINGS[-2::-1]:
-        tried = _rounded(codes, peak * share, arithmetic)
-        error = importance @ (tried.weight * tried.factor - codes) ** 2
-        better = error < least
-        best = _Scaled(
-            np.where(better, tried.weight, best.weight), np.where(better, tried.factor, best.factor)
-        )
+        tried = _factor(peak * share, widest * share, arithmetic)
+        error = importance @ (_rounded(block, tried, arithmetic) * tried - block) ** 2
+        best = np.where(error < least, tried, best)
         least = np.minimum(error, least)
     return best
 
 
-def _rounded(codes: Floats, peak: Floats, arithmetic: Arithmetic) -> _Scaled:
-    """Integer weights with `peak` of each channel at the largest code; what is larger is clipped."""
-    top = (1 << (arithmetic.weight_bits - 1)) - 1
-    by_shift = arithmetic.rescale.kind == "shift"
-    factor = _power_of_two(peak, top, arithmetic.rescale.multiplier_bits) if by_shift else peak / top
-    weight = np.rint(codes / np.where(factor > 0, factor, 1.0))
-    return _Scaled(np.clip(weight, -top, top).astype(np.int64), factor)
+def _factor(peak: Floats, widest: float, arithmetic: Arithmetic) -> Floats:
+    """The factor at which `peak` takes the largest code; `widest` is the largest peak of all channels."""
+    top = _top(arithmetic)
+    if arithmetic.rescale.kind == "shift":
+        return _power_of_two(peak, widest, top, arithmetic.rescale.multiplier_bits)
+    return peak / top
 
 
-def _power_of_two(peak: Floats, top: int, multiplier_bits: int) -> Floats:
+def _rounded(block: Floats, factor: Floats, arithmetic: Arithmetic) -> Floats:
+    """Whole weights; what is larger than the largest code is clipped."""
+    top = _top(arithmetic)
+    clipped: Floats = np.clip(np.rint(block / np.where(factor > 0, factor, 1.0)), -top, top)
+    return clipped
+
+
+def _rounded_matrix(real: RealWeights, factor: Floats, arithmetic: Arithmetic) -> Codes:
+    weight = np.empty(real.matrix.shape, holding(-_top(arithmetic), _top(arithmetic)))
+    for rows, block in real.row_blocks():
+        weight[rows] = _rounded(block, factor, arithmetic)
+    return weight
+
+
+def _top(arithmetic: Arithmetic) -> int:
+    return (1 << (arithmetic.weight_bits - 1)) - 1
+
+
+def _power_of_two(peak: Floats, widest: float, top: int, multiplier_bits: int) -> Floats:
     # The smallest power of two at which the peak still fits, after rounding, under the largest code.
-    exponent = np.ceil(np.log2(np.where(peak > 0, peak, peak.max() or 1.0) / (top + 0.499)))
+    exponent = np.ceil(np.log2(np.where(peak > 0, peak, widest or 1.0) / (top + 0.499)))
     # All channels share one right shift, so their left shifts must fit the multiplier's word together.
-    exponent = np.maximum(exponent, exponent.max() - (multiplier_bits - 1))
+    largest = math.ceil(math.log2((widest or 1.0) / (top + 0.499)))
+    exponent = np.maximum(exponent, largest - (multiplier_bits - 1))
     factor: Floats = np.where(peak > 0, 2.0**exponent, 0.0)
     return factor
 
 
 def _reach(name: str, dense: Dense, input_hi: int) -> int:
     """Largest magnitude that the accumulator can take."""
-    weight = dense.weight.astype(object)
-    low = int(np.where(weight < 0, weight, 0).sum(axis=0).min()) * input_hi
-    high = int(np.where(weight > 0, weight, 0).sum(axis=0).max()) * input_hi
+    sums = dense.column_sums
+    low, high = min(sums[0]) * input_hi, max(sums[1]) * input_hi
     if low < dense.accumulator.lo or high > dense.accumulator.hi:
         raise RangeError(
             f"`{name}` must accumulate {low}..{high} in {dense.accumulator.bits} bits: "

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.blocks import row_blocks
 from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
-from quantize.arrays import Integers
+from quantize.arrays import Codes, Integers, holding, narrowest
 from quantize.emulator import lookup
 from quantize.formats import Overflow, Quantizer, Rounding
 from quantize.program import Filter, Layer, NeuronUpdate, Program, SpikingLayer, layer_prefix
@@ -111,11 +112,9 @@ def _layer(prefix: str, layer: Layer, hi: int, words: _Words) -> NativeLayer:
     dense = layer.dense
     inputs, neurons = dense.weight.shape
     columns = -(-neurons // 16) * 16
-    weight_type = _holding(dense.weight)
-    weight = np.zeros((inputs, columns), weight_type)
-    weight[:, :neurons] = dense.weight
-    lane, group = _lane(dense.weight, hi)
-    arrays: dict[str, NDArray[Any]] = {"weight": weight}
+    weight_type = narrowest(dense.weight)
+    lane, group = _lane(inputs, max(-dense.extremes[0], dense.extremes[1]) * hi)
+    arrays: dict[str, NDArray[Any]] = {"weight": _padded(dense.weight, columns, weight_type)}
     macros = {
         "LAYER(name)": f"{prefix}_##name",
         "INPUTS": str(inputs),
@@ -151,13 +150,23 @@ def _layer(prefix: str, layer: Layer, hi: int, words: _Words) -> NativeLayer:
     return NativeLayer(prefix, macros, arrays)
 
 
-def _lane(weight: Integers, hi: int) -> tuple[np.dtype[Any], int]:
-    """The narrowest type that adds a useful number of events, and how many."""
-    largest = max(int(np.abs(weight).max(initial=0)) * hi, 1)
+def _padded(weight: Codes, columns: int, kind: np.dtype[Any]) -> Codes:
+    """`weight` of `columns` columns; itself where it is so already, since there may be no room for two."""
+    if weight.shape[1] == columns and weight.dtype == kind and weight.flags.c_contiguous:
+        return weight
+    padded = np.zeros((len(weight), columns), kind)
+    for rows, block in row_blocks(weight):
+        padded[rows, : weight.shape[1]] = block
+    return padded
+
+
+def _lane(inputs: int, largest: int) -> tuple[np.dtype[Any], int]:
+    """The narrowest type that adds a useful number of events of at most `largest`, and how many."""
+    largest = max(largest, 1)
     for name in ("i2", "i4"):
         group = int(np.iinfo(name).max) // largest
         # A short group would spend its time in moving sums: at hi = 1 the weights of 8 bits give 258.
-        if group >= min(len(weight), 64):
+        if group >= min(inputs, 64):
             return np.dtype(name), min(group, 1 << 20)
     return np.dtype("i8"), 1 << 20
 
@@ -238,13 +247,7 @@ def _overflowed(x: str, site: Quantizer, word: np.dtype[Any]) -> str:
 def drive_type(layer: SpikingLayer) -> np.dtype[Any]:
     """The narrowest type of the drives that `expifref_drive` reads."""
     fmt = layer.drive.format
-    return _holding(np.array([fmt.lo, fmt.hi]))
-
-
-def _holding(values: Integers) -> np.dtype[Any]:
-    lo, hi = int(values.min(initial=0)), int(values.max(initial=0))
-    wide = [n for n in ("i1", "i2", "i4", "i8") if np.iinfo(n).min <= lo and hi <= np.iinfo(n).max]
-    return np.dtype(wide[0])
+    return holding(fmt.lo, fmt.hi)
 
 
 def _ctype(dtype: np.dtype[Any]) -> str:

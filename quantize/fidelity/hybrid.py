@@ -42,6 +42,9 @@ Floats = NDArray[np.float64]
 _EXACT_BITS = 54
 """Integers of this many bits, one of them the sign, are exact in float64."""
 
+_MOST_WEIGHTS = 1 << 24
+"""Every hybrid holds its weights in float64, and the budget runs a dozen of them."""
+
 
 @lru_cache(maxsize=4)
 def intermediate_bits(program: Program) -> int:
@@ -50,8 +53,23 @@ def intermediate_bits(program: Program) -> int:
 
 
 def tells_causes_apart(program: Program) -> bool:
-    """Whether float64 holds every integer of `program`."""
-    return intermediate_bits(program) <= _EXACT_BITS
+    """Whether float64 holds every integer of `program`, and memory all its weights in float64."""
+    return _hindrance(program) is None
+
+
+def _hindrance(program: Program) -> str | None:
+    weights = sum(layer.dense.weight.size for layer in program.layers)
+    if weights > _MOST_WEIGHTS:
+        return (
+            f"causes can be told apart in networks of at most {_MOST_WEIGHTS:,} weights, not {weights:,}: "
+            "compare without the error budget"
+        )
+    if intermediate_bits(program) > _EXACT_BITS:
+        return (
+            f"causes can be told apart where integers have at most {_EXACT_BITS} bits, not "
+            f"{intermediate_bits(program)}: lower the network for a profile with narrower products"
+        )
+    return None
 
 
 @dataclass(frozen=True)
@@ -151,16 +169,13 @@ class Hybrid:
 
     Raises:
         ParameterError: `program` does not have the layers of `description`.
-        UnsupportedError: the program forms integers that float64 does not hold.
+        UnsupportedError: the program forms integers that float64 does not hold, or has too many weights.
     """
 
     def __init__(self, description: Description, program: Program, on: Causes) -> None:
         pairs = layer_pairs(description, program)
-        if not tells_causes_apart(program):
-            raise UnsupportedError(
-                f"causes can be told apart where integers have at most {_EXACT_BITS} bits, not "
-                f"{intermediate_bits(program)}: lower the network for a profile with narrower products"
-            )
+        if hindrance := _hindrance(program):
+            raise UnsupportedError(hindrance)
         scales = [get_encoder(description.encoder).scale] + [1.0] * (len(program.layers) - 1)
         self.layers = tuple(
             _layer(pair, scale, description.dt, on) for pair, scale in zip(pairs, scales, strict=True)

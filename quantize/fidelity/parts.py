@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,19 +70,20 @@ def mixed_dense(dense: Dense, rescale: Rescale, weight: Floats, bias: Floats, on
     return MixedDense(weight, ratio * one, shifted, rescale.shift)
 
 
-def channel_scale(weight: Floats, codes: NDArray[np.int64], stated: Floats) -> Floats:
+def channel_scale(weight: Floats, codes: NDArray[Any], stated: Floats) -> Floats:
     """The scale of each channel: nearest to `stated`, of those at which `codes` are the rounded weights.
 
     A multiplier is to blame only for what no rounding of the weights explains. Where no scale explains the
     codes (they were chosen otherwise than by rounding) it is the one of least squares.
     """
+    codes = codes.astype(np.float64)
     code, size = np.abs(codes), np.abs(weight)
     top = code.max(axis=0)
     with np.errstate(divide="ignore"):
         # A code at the end of its format may stand for any larger weight.
         low = np.where(code < top, size / (code + 0.5), 0.0).max(axis=0)
         high = np.where(code > 0, size / (code - 0.5), np.inf).min(axis=0)
-    power = (codes.astype(np.float64) ** 2).sum(axis=0)
+    power = (codes**2).sum(axis=0)
     fitted = np.maximum((codes * weight).sum(axis=0), 0.0) / np.maximum(power, 1.0)
     scale = np.where(low <= high, np.clip(stated, low, high), fitted)
     return np.where(top > 0, scale, 0.0)

@@ -26,6 +26,7 @@ from quantize.histograms import Histogram, Magnitudes
 from quantize.lowering import LoweringOptions, lower
 from quantize.program import Dense, Program, SpikingLayer
 from quantize.program_io import digest
+from quantize.real_weights import RealWeights
 from quantize.weights import Fit, lower_weights
 from tests.networks import network, spike_input
 
@@ -134,7 +135,9 @@ def test_least_squared_error_is_never_above_that_of_the_largest_weight(name: str
     methods: tuple[RangeMethod, ...] = ("max", "mse")
     for method in methods:
         fit = Fit(method, 1.0, power, power, False)
-        dense, rescale = lower_weights("layer", weight, np.zeros(7), Format(True, 24, 6), 1, arithmetic, fit)
+        dense, rescale = lower_weights(
+            "layer", RealWeights(weight), np.zeros(7), Format(True, 24, 6), 1, arithmetic, fit
+        )
         found = real_weights(dense, rescale.multiplier, rescale.shift) * 2.0**-6
         errors.append(((found - weight) ** 2).sum(axis=0))
     assert (errors[1] <= errors[0] * (1 + 1e-3)).all()
@@ -152,7 +155,7 @@ def test_a_percentile_of_weights_clips_the_largest_of_a_channel() -> None:
     found = [
         lower_weights(
             "layer",
-            weight,
+            RealWeights(weight),
             np.zeros(1),
             Format(True, 16, 11),
             1,

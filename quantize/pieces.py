@@ -1,0 +1,34 @@
+"""How many samples run at once: what is kept of them stays small, however large the network is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .program import Program, layer_signals
+from .trace import Spikes
+
+__all__ = ["cut", "pieces", "samples_within", "trace_values"]
+
+_ROOM = 64 << 20
+"""Bytes that the traces of one piece may take in int64."""
+
+
+def trace_values(program: Program) -> int:
+    """Values that all signals of `program` have together in one step of one sample."""
+    return sum(layer.width * len(layer_signals(i, layer)) for i, layer in enumerate(program.layers))
+
+
+def samples_within(values: int, most: int, room: int = _ROOM) -> int:
+    """How many samples of `values` numbers of 8 bytes `room` bytes hold: at least 1, at most `most`."""
+    return max(1, min(most, room // (8 * max(values, 1))))
+
+
+def pieces(spikes: Spikes, values: int, room: int = _ROOM) -> Iterator[Spikes]:
+    """Cut `spikes` `[steps, batch, inputs]` along the batch; `values` are kept of each step and sample."""
+    yield from cut(spikes, samples_within(values * spikes.shape[0], spikes.shape[1], room))
+
+
+def cut(spikes: Spikes, count: int) -> Iterator[Spikes]:
+    """`count` samples at a time, and the rest."""
+    for first in range(0, spikes.shape[1], count):
+        yield spikes[:, first : first + count]
