@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from expifref.exceptions import FidelityError
 
+from .options import CALIBRATION_SAMPLES
 from .output import print_text
 
 if TYPE_CHECKING:
@@ -17,9 +18,14 @@ __all__ = ["guard_network", "print_warnings"]
 
 
 def guard_network(
-    description: Description, program: Program, data: Dataset, seed: int, strict: bool
+    description: Description,
+    program: Program,
+    data: Dataset,
+    seed: int,
+    strict: bool,
+    samples: int = CALIBRATION_SAMPLES,
 ) -> list[str]:
-    """What the guard finds on the samples that the program was calibrated with.
+    """What the guard finds on the `samples` that the program was calibrated with.
 
     Raises:
         FidelityError: it finds something and `strict` is set.
@@ -29,7 +35,8 @@ def guard_network(
     from .samples import Feed, calibration_batches
 
     feed = Feed(description.encoder, description.steps, seed)
-    findings = guard(description, program, list(calibration_batches(data, description.inputs, feed)))
+    batches = list(calibration_batches(data, description.inputs, feed, samples))
+    findings = guard(description, program, batches)
     if strict and findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         raise FidelityError(f"`--strict` refuses the program{more}: {findings[0]}")

@@ -7,7 +7,19 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DataDir", "Dataset", "Json", "Limit", "Processes", "ProfileName", "Seed", "Strict", "WeightBits"]
+__all__ = [
+    "CALIBRATION_SAMPLES",
+    "CalibrationSamples",
+    "DataDir",
+    "Dataset",
+    "Json",
+    "Limit",
+    "Processes",
+    "ProfileName",
+    "Seed",
+    "Strict",
+    "WeightBits",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Dataset = Annotated[str, typer.Option("--dataset", help="digits, fashion-mnist, or an .npz file.")]
@@ -18,6 +30,10 @@ ProfileName = Annotated[
 ]
 Processes = Annotated[
     int, typer.Option("--processes", min=1, help="Share the samples among so many; the result is the same.")
+]
+CALIBRATION_SAMPLES = 512
+CalibrationSamples = Annotated[
+    int, typer.Option("--calibration-samples", min=1, help="Training samples to calibrate on, at most.")
 ]
 Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
 WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]

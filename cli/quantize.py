@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .guard import guard_network, print_warnings
-from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
+from .options import (
+    CALIBRATION_SAMPLES,
+    CalibrationSamples,
+    DataDir,
+    Dataset,
+    Json,
+    MembraneBits,
+    ProfileName,
+    Seed,
+    Strict,
+    WeightBits,
+)
 from .output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -61,6 +72,7 @@ def quantize(
     coverage: Annotated[
         float, typer.Option("--coverage", help="Share of calibration values that every range must hold.")
     ] = 0.9999,
+    calibration_samples: CalibrationSamples = CALIBRATION_SAMPLES,
     dataset: Dataset = "digits",
     data_dir: DataDir = None,
     seed: Seed = 0,
@@ -86,9 +98,9 @@ def quantize(
         weight_bits, membrane_bits, drive_bits, table_bits, table_segments, table_error=table_error
     )
     options, program = calibrated(
-        description, chosen, data, seed, options, calibration, bias_correction, coverage
+        description, chosen, data, seed, options, calibration, bias_correction, coverage, calibration_samples
     )
-    warnings = guard_network(description, program, data, seed, strict)
+    warnings = guard_network(description, program, data, seed, strict, calibration_samples)
     save_program(program, out)
     summary = summarize(program, out) | _chosen(options)
     if json:
@@ -123,6 +135,7 @@ def calibrated(
     ranges: Ranges = Ranges.PERCENTILE,
     bias_correction: bool | None = None,
     coverage: float = 0.9999,
+    samples: int = CALIBRATION_SAMPLES,
 ) -> tuple[LoweringOptions, Program]:
     """Calibrate on `data` and lower; with the options that were chosen in the end."""
     from quantize.calibration import PRESETS, calibrate
@@ -133,7 +146,7 @@ def calibrated(
 
     check_arithmetic(profile, options)
     feed = Feed(description.encoder, description.steps, seed)
-    batches = list(calibration_batches(data, description.inputs, feed))
+    batches = list(calibration_batches(data, description.inputs, feed, samples))
     calibration = calibrate(description, batches, coverage)
     if ranges is Ranges.AUTO:
         options = choose(description, calibration, batches, profile, options, bias_correction)

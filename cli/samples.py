@@ -11,17 +11,24 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
 
+from .options import CALIBRATION_SAMPLES
+
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
 
-__all__ = ["BATCH", "Feed", "calibration_batches", "encoded_samples", "load_dataset", "random_batches"]
+__all__ = [
+    "BATCH",
+    "Feed",
+    "calibration_batches",
+    "encoded_samples",
+    "load_dataset",
+    "random_batches",
+]
 
 Spikes = NDArray[np.uint8]
 
 BATCH = 256
 """Samples that are encoded and run at once."""
-
-_CALIBRATION_SAMPLES = 512
 
 
 class Feed:
@@ -62,10 +69,12 @@ def encoded_samples(
         yield feed.encode(images[part], first), labels[part]
 
 
-def calibration_batches(dataset: LoadedDataset, inputs: int, feed: Feed) -> Iterator[Spikes]:
+def calibration_batches(
+    dataset: LoadedDataset, inputs: int, feed: Feed, samples: int = CALIBRATION_SAMPLES
+) -> Iterator[Spikes]:
     """Encoded training samples to calibrate with: the first ones, so that a program is reproducible."""
     _check_width(dataset, inputs)
-    images = dataset.train_images[:_CALIBRATION_SAMPLES]
+    images = dataset.train_images[:samples]
     for first in range(0, len(images), BATCH):
         yield feed.encode(images[first : first + BATCH], first)
 

@@ -106,7 +106,7 @@ def _core_slice(layer: Layer, part: Slice, word: int) -> CoreSlice:
     columns = slice(part.start, part.stop)
     packing = Packing(layer.dense.weight_format.bits, word)
     weight = layer.dense.weight[:, columns]
-    large = weight.size > LARGE
+    large = len(weight) * packing.row_words(weight.shape[1]) * word > 8 * LARGE
     rows = packing.words(weight) if large else tuple(packing.pack_row(row) for row in weight)
     constants = {name: frozen(values[columns]) for name, values in _constants(layer).items()}
     return CoreSlice(part.layer, part.start, part.stop, rows, constants)

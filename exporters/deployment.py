@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Discriminator, Tag
 
 from quantize.arrays import IntArray, WordArray
 from quantize.formats import Format, Quantizer
@@ -65,6 +67,16 @@ class DeployedLayer:
     neuron: DeployedNeuron | None
 
 
+def _row_form(value: object) -> str:
+    return "hex" if isinstance(value, list | tuple) else "words"
+
+
+WeightRows = Annotated[
+    Annotated[tuple[str, ...], Tag("hex")] | Annotated[WordArray, Tag("words")], Discriminator(_row_form)
+]
+"""Rows of hex digits; where they are large, a matrix of words `[inputs, row_words]` in a file beside."""
+
+
 @dataclass(frozen=True, eq=False)
 class CoreSlice:
     """Neurons `start .. stop - 1` of a layer: one row of packed weights per input, and their constants."""
@@ -74,7 +86,7 @@ class CoreSlice:
     layer: int
     start: int
     stop: int
-    weight_rows: tuple[str, ...] | WordArray  # large ones as words [inputs, row_words], in a file beside
+    weight_rows: WeightRows
     constants: dict[str, IntArray]  # name -> one value per neuron
 
 

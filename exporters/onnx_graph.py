@@ -72,7 +72,7 @@ class GraphBuilder:
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant and return its name."""
-        large = self.beside is not None and array.size > LARGE
+        large = self.beside is not None and array.nbytes > LARGE
         tensor = self.beside.add(name, array) if self.beside and large else constant(name, array)
         self.constants.append(tensor)
         return name

@@ -51,7 +51,7 @@ _BESIDE = {"shape", "dtype", "sha256"}
 """Keys of a large matrix."""
 
 LARGE = 1 << 20
-"""Matrices of more elements than this lie in a file of their own."""
+"""Matrices of more bytes than this lie in a file of their own."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def encode(array: NDArray[Any], matrices: Matrices | None) -> object:
         return array.tolist()
     dtype = narrowest(array)
     form = {"shape": list(array.shape), "dtype": dtype.str[1:]}
-    if array.size <= LARGE:
+    if array.size * dtype.itemsize <= LARGE:
         return form | {"base64": base64.b64encode(array.astype(dtype).tobytes()).decode("ascii")}
     content = _hash(array, dtype)
     if matrices is not None and content not in matrices.by_hash:

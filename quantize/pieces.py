@@ -9,7 +9,7 @@ from .trace import Spikes
 
 __all__ = ["cut", "pieces", "samples_within", "trace_values"]
 
-_ROOM = 64 << 20
+_ROOM = 32 << 20
 """Bytes that the traces of one piece may take in int64."""
 
 
@@ -29,6 +29,8 @@ def pieces(spikes: Spikes, values: int, room: int = _ROOM) -> Iterator[Spikes]:
 
 
 def cut(spikes: Spikes, count: int) -> Iterator[Spikes]:
-    """`count` samples at a time, and the rest."""
-    for first in range(0, spikes.shape[1], count):
-        yield spikes[:, first : first + count]
+    """At most `count` samples at a time, in about equal pieces: every new size is compiled anew by XLA."""
+    batch = spikes.shape[1]
+    even = -(-batch // -(-batch // count))
+    for first in range(0, batch, even):
+        yield spikes[:, first : first + even]

@@ -42,7 +42,7 @@ Floats = NDArray[np.float64]
 _EXACT_BITS = 54
 """Integers of this many bits, one of them the sign, are exact in float64."""
 
-_MOST_WEIGHTS = 1 << 24
+_MOST_WEIGHTS = 1 << 22
 """Every hybrid holds its weights in float64, and the budget runs a dozen of them."""
 
 
