@@ -71,14 +71,13 @@ def page(document: Mapping[str, Any]) -> str:
     for name, cases in results.items():
         if any(case["rounds"] for case in cases.values()):
             lines += ["", *_table(name, cases)]
-    lines += ["", "## Not run", ""]
-    lines += [f"- {name}: {reason}" for name, reason in document["not_here"].items()]
-    lines += [
+    not_run = [
         f"- {group}, {name}: {case['not_run']}"
         for group, cases in results.items()
         for name, case in cases.items()
         if case["not_run"]
     ]
+    lines += ["", "## Not run", "", *not_run] if not_run else []
     lines += ["", _LIMITS, "", "## Versions", "", ", ".join(_versions(results)) + "."]
     return "\n".join(lines) + "\n"
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from expifref.files import write_text
 
-from .cases import CASES, GROUPS, NOT_HERE, Case
+from .cases import CASES, GROUPS, Case
 from .page import page
 from .process import Result, Running
 from .workloads import make_w1, make_w2, make_w3
@@ -53,7 +53,6 @@ def main() -> None:
         "system": f"{platform.system()} {platform.machine()}",
         "rounds": chosen.rounds,
         "notes": notes,
-        "not_here": NOT_HERE,
         "results": {name: {case: asdict(r) for case, r in cases.items()} for name, cases in results.items()},
     }
     write_text(chosen.out / "benchmarks.json", json.dumps(document, indent=1) + "\n")
