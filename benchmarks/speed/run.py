@@ -50,7 +50,7 @@ def main() -> None:
     document = {
         "schema": "expifref/benchmarks/1",
         "date": datetime.now(UTC).date().isoformat(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.machine()}",
@@ -106,7 +106,7 @@ def _one_group(cases: list[Case], found: dict[str, Result], folder: Path, rounds
             one.stop()
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -67,12 +67,12 @@ _W3_FRAMES = 256
 
 def make_w1(folder: Path) -> None:
     """`current.npy` float32 mA and `drive.npy` int16 codes, `[steps, neurons]`, and `program.json`."""
-    n = _neurons(W1.hidden)
+    n = neurons(W1.hidden)
     # One input that spreads the currents, so that the calibration sees the range of the drawn ones.
     weight = np.linspace(-8e-3, 8e-3, W1.hidden)[np.newaxis]
     layer = SpikingDescription("neurons", weight, np.full(W1.hidden, 4e-3), None, n)
     description = Description(DT, 1, (layer,), "rate", W1.steps)
-    program = lower(description, calibrate(description, [_bernoulli(60, 1, 1, 0.5)]), load_profile(PROFILE))
+    program = lower(description, calibrate(description, [bernoulli(60, 1, 1, 0.5)]), load_profile(PROFILE))
     save_program(program, folder / "program.json")
     noise = np.random.default_rng(0).standard_normal((W1.steps, W1.hidden), np.float32)
     current = 4 + 2 * noise
@@ -98,11 +98,11 @@ def make_w2(folder: Path) -> None:
     first = rng.normal(0.14e-3 * strength, 0.4e-3, (W2.inputs, W2.hidden))
     second = rng.normal(10e-3, 60e-3, (W2.hidden, W2.outputs))
     layers = tuple(
-        SpikingDescription(name, weight, np.zeros(weight.shape[1]), None, _neurons(weight.shape[1]))
+        SpikingDescription(name, weight, np.zeros(weight.shape[1]), None, neurons(weight.shape[1]))
         for name, weight in (("hidden0", first), ("hidden1", second))
     )
     description = Description(DT, W2.inputs, layers, "rate", W2.steps)
-    spikes = _bernoulli(W2.steps, W2.batch, W2.inputs, 0.15)
+    spikes = bernoulli(W2.steps, W2.batch, W2.inputs, 0.15)
     program = lower(description, calibrate(description, [spikes[:, :8]]), load_profile(PROFILE))
     save_program(program, folder / "program.json")
     save_description(folder / "model.safetensors", description)
@@ -158,7 +158,7 @@ def _trained(model: Path) -> float:
     return float(json.loads(done.stdout)["test_accuracy"])
 
 
-def _neurons(count: int) -> NeuronParameters:
+def neurons(count: int) -> NeuronParameters:
     return NeuronParameters(
         resistance=np.full(count, 1.0),
         tau=np.full(count, 10e-3),
@@ -172,5 +172,5 @@ def _neurons(count: int) -> NeuronParameters:
     )
 
 
-def _bernoulli(steps: int, batch: int, inputs: int, rate: float) -> NDArray[np.uint8]:
+def bernoulli(steps: int, batch: int, inputs: int, rate: float) -> NDArray[np.uint8]:
     return (np.random.default_rng(2).random((steps, batch, inputs)) < rate).astype(np.uint8)

@@ -1,0 +1,143 @@
+"""docs/cost_model.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from statistics import median
+from typing import Any
+
+__all__ = ["WITHIN", "page"]
+
+WITHIN = 2.0
+"""A prediction is good where predicted / measured lies between this and its inverse."""
+
+_NAMES = {"native": "native", "jax": "JAX", "emulator": "NumPy emulator"}
+
+_MEANING = {
+    "call": "a call",
+    "layer_step": "a step of a layer, whatever the batch",
+    "sample_step": "a step of a layer of one sample",
+    "input": "an input value that a layer reads",
+    "event": "a weight added for an active input",
+    "mac": "a weight multiplied with an input, active or not",
+    "product": "the same, again at every step",
+    "weight": "a weight read and converted at a step, whatever the batch",
+    "neuron": "an update of a neuron",
+    "trace": "a byte of signals that is returned",
+    "page": "the same, in addition, where a call returns more than 64 MiB",
+}
+
+_TEXT = """\
+# What a run costs
+
+A run takes `steps` T, `batch` B, layers from `n` to `m` neurons, of whose inputs a share `d` is active. Its CPU
+time is a sum of counts, each times what one costs on the machine:
+
+| executor | products | neurons | what else |
+|---|---|---|---|
+| native | T B n m d *event* | T B m *neuron* | T B (*sample step* + n *input*) a layer |
+| JAX | T B n m *mac* | T B m *neuron* | T *layer step* + T B n *input* a layer |
+| NumPy emulator | T B n m *product* + T n m *weight* | T B m *neuron* | T *layer step* + T B n *input* a layer |
+
+and for each a *call*, and 8 bytes for every value that is returned, *trace*: 5 signals of T B m values in every
+spiking layer if all are asked for, else the output alone.
+
+So all grow with T and, beyond a fixed part, with B. With the fan-in n they grow by products, with the neurons m
+by products and updates. Only the native executor grows with the density d: in units of its *event*, the
+dense product of JAX costs {mac_ratio:.1f} at any density, so that JAX would pass it in products at no density
+below 1 where *mac* is the larger. Where the inputs stay the same at all steps (the `current` encoder), native
+and JAX form the products of the first layer once for all steps, and the emulator at every step. At B = 1 the
+emulator converts all weights at every step for one sample; at small networks it is all *layer step*, the
+{layer_step_us:.0f} microseconds that NumPy takes for some 60 operations on arrays, however small.
+
+Synapses and readouts are not counted: a filter is a fraction of a neuron update. `expifref verify` costs the
+runs of all its executors with all signals, and reading them once more. Threads and devices share B: CPU
+time stays, wall time is divided as long as B is several times their number.
+
+## Costs
+
+Measured by `python benchmarks/cost_run.py` on {date}: {cpu}, one core, load {load}. Each cost comes from one run
+that is mostly made of it, less what the others take in it. In nanoseconds:
+"""
+
+_MEMORY = """\
+## Memory
+
+Beside the program, a run holds what it returns, 8 T B bytes for each neuron of each signal, 4 states of 8 B
+bytes for each neuron, and a copy of its input, T B n bytes. JAX copies its input twice and cuts a run into pieces
+whose arrays take about 16 MiB; its weights lie in memory once more, as float32. The native executor holds a copy
+of the weights in the narrowest of 8, 16, 32 and 64 bits. The emulator holds 8 states, and 8 bytes a weight of its
+largest layer at every step. Nothing else grows with T, so that a run without traces in chunks of T (`stream`, or
+`state`) needs no more memory for more steps. Peak of NumPy's arrays, predicted / measured: {memory}.
+"""
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """The page of a `document` of cost_run.py."""
+    costs = document["costs"]
+    text = _TEXT.format(
+        date=document["date"],
+        cpu=document["cpu"],
+        load=document["load"],
+        mac_ratio=costs["jax"]["mac"] / costs["native"]["event"],
+        layer_step_us=costs["emulator"]["layer_step"] * 1e6,
+    )
+    lines = [text.rstrip(), "", *_costs(costs), "", *_predictions(document["rows"])]
+    return "\n".join(lines) + "\n\n" + _MEMORY.format(memory=_memory(document["rows"]))
+
+
+def _costs(costs: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    yield f"| what | {' | '.join(_NAMES.values())} |"
+    yield "|---|" + "---|" * len(_NAMES)
+    for term, meaning in _MEANING.items():
+        cells = (costs[name].get(term) for name in _NAMES)
+        shown = ("" if cell is None else f"{cell * 1e9:,.3g}" for cell in cells)
+        yield f"| *{term.replace('_', ' ')}*: {meaning} | {' | '.join(shown)} |"
+
+
+def _predictions(rows: list[dict[str, Any]]) -> Iterator[str]:
+    ratios = {name: [_ratio(row["executors"][name]) for row in rows] for name in _NAMES}
+    everything = [ratio for found in ratios.values() for ratio in found]
+    missed = sum(not 1 / WITHIN < ratio < WITHIN for ratio in everything)
+    within = "all" if not missed else f"{len(everything) - missed} of {len(everything)}"
+    yield "## Predictions"
+    yield ""
+    yield (
+        f"Of runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Measured CPU ms and, "
+        "in brackets, predicted / measured; `c`: constant inputs, `t`: all signals returned."
+    )
+    yield ""
+    yield f"| network | T | B | d | | {' | '.join(_NAMES.values())} |"
+    yield "|---|---|---|---|---|" + "---|" * len(_NAMES)
+    for row in rows:
+        yield _prediction(row)
+    spreads = (f"{median(r):.2f} [{min(r):.2f}..{max(r):.2f}]" for r in ratios.values())
+    yield f"| median [smallest..largest] | | | | | {' | '.join(spreads)} |"
+
+
+def _prediction(row: Mapping[str, Any]) -> str:
+    shape = row["shape"]
+    flags = "c" * shape["constant"] + "t" * shape["traces"]
+    cells = [
+        f"{row['executors'][name]['measured_s'] * 1e3:.3g} ({_ratio(row['executors'][name]):.2f})"
+        for name in _NAMES
+    ]
+    network = "-".join(map(str, shape["widths"]))
+    return (
+        f"| {network} | {shape['steps']} | {shape['batch']} | {shape['density']:g} | {flags} "
+        f"| {' | '.join(cells)} |"
+    )
+
+
+def _memory(rows: list[dict[str, Any]]) -> str:
+    found = []
+    for name, shown in _NAMES.items():
+        each = [
+            one["predicted_bytes"] / one["measured_bytes"] for one in (r["executors"][name] for r in rows)
+        ]
+        found.append(f"{shown} {median(each):.2f} [{min(each):.2f}..{max(each):.2f}]")
+    return ", ".join(found)
+
+
+def _ratio(one: Mapping[str, float]) -> float:
+    return one["predicted_s"] / one["measured_s"]
