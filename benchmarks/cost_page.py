@@ -19,67 +19,73 @@ _MEANING = {
     "sample_step": "a step of a layer of one sample",
     "input": "an input value that a layer reads",
     "event": "a weight added for an active input",
+    "far_event": "the same, in addition, in layers of at least 8 Mi weights",
     "mac": "a weight multiplied with an input, active or not",
     "product": "the same, again at every step",
     "weight": "a weight read and converted at a step, whatever the batch",
+    "far_weight": "the same, in addition, in layers of at least 8 Mi weights",
     "neuron": "an update of a neuron",
     "trace": "a byte of signals that is returned",
-    "page": "the same, in addition, where a call returns more than 64 MiB",
+    "page": "the same, in addition, where a call returns more than 60 MiB",
 }
 
 _TEXT = """\
 # What a run costs
 
-A run takes `steps` T, `batch` B, layers from `n` to `m` neurons, of whose inputs a share `d` is active. Its CPU
-time is a sum of counts, each times what one costs on the machine:
+A run takes T steps and B samples through layers from n inputs to m neurons; a share d of the inputs is
+active. Its CPU time is a sum of counts, each times what one costs on the machine:
 
-| executor | products | neurons | what else |
+| executor | products | updates | beside them, a layer |
 |---|---|---|---|
-| native | T B n m d *event* | T B m *neuron* | T B (*sample step* + n *input*) a layer |
-| JAX | T B n m *mac* | T B m *neuron* | T *layer step* + T B n *input* a layer |
-| NumPy emulator | T B n m *product* + T n m *weight* | T B m *neuron* | T *layer step* + T B n *input* a layer |
+| native | T B n m d *event* | T B m *neuron* | T B (*sample step* + n *input*) |
+| JAX | T B n m *mac* | T B m *neuron* | T *layer step* + T B n *input* |
+| NumPy emulator | T B n m *product* + T n m *weight* | T B m *neuron* | T *layer step* + T B n *input* |
 
-and for each a *call*, and 8 bytes for every value that is returned, *trace*: 5 signals of T B m values in every
-spiking layer if all are asked for, else the output alone.
+and for each a *call*, and *trace* for the 8 bytes of every value that is returned: five signals of T B
+m values in every spiking layer if all are asked for, else the output alone.
 
-So all grow with T and, beyond a fixed part, with B. With the fan-in n they grow by products, with the neurons m
-by products and updates. Only the native executor grows with the density d: in units of its *event*, the
-dense product of JAX costs {mac_ratio:.1f} at any density, so that JAX would pass it in products at no density
-below 1 where *mac* is the larger. Where the inputs stay the same at all steps (the `current` encoder), native
-and JAX form the products of the first layer once for all steps, and the emulator at every step. At B = 1 the
-emulator converts all weights at every step for one sample; at small networks it is all *layer step*, the
-{layer_step_us:.0f} microseconds that NumPy takes for some 60 operations on arrays, however small.
+So all grow with T and, beyond a fixed part, with B; with the fan-in by products, with the neurons by
+products and updates. Only the native executor grows with the density: an *event* takes
+{event_ratio:.2f} times a *mac*, so that its products are the cheaper ones while d is below
+{cheaper:.0%}. Where the inputs are the same at all steps (the `current` encoder), native and JAX form
+the products of the first layer once for all steps, the emulator at every step. The emulator also
+converts all weights at every step, for one sample as for many, and in a small network it is all *layer
+step*: {layer_step_us:.0f} microseconds for some 60 operations of NumPy.
 
-Synapses and readouts are not counted: a filter is a fraction of a neuron update. `expifref verify` costs the
-runs of all its executors with all signals, and reading them once more. Threads and devices share B: CPU
-time stays, wall time is divided as long as B is several times their number.
+Synapses and readouts are not counted: a filter is a fraction of a neuron update. `expifref verify`
+costs a run with all signals of each of its executors, and reading what they return. Threads and devices
+share B: CPU time stays, wall time is divided while B is several times their number.
 
 ## Costs
 
-Measured by `python benchmarks/cost_run.py` on {date}: {cpu}, one core, load {load}. Each cost comes from one run
-that is mostly made of it, less what the others take in it. In nanoseconds:
+Measured by `python benchmarks/cost_run.py` on {date}: {cpu}, one core, load {load}. Each cost is taken
+from one run that is mostly made of it, less what the others take in it. In nanoseconds:
 """
 
 _MEMORY = """\
 ## Memory
 
-Beside the program, a run holds what it returns, 8 T B bytes for each neuron of each signal, 4 states of 8 B
-bytes for each neuron, and a copy of its input, T B n bytes. JAX copies its input twice and cuts a run into pieces
-whose arrays take about 16 MiB; its weights lie in memory once more, as float32. The native executor holds a copy
-of the weights in the narrowest of 8, 16, 32 and 64 bits. The emulator holds 8 states, and 8 bytes a weight of its
-largest layer at every step. Nothing else grows with T, so that a run without traces in chunks of T (`stream`, or
-`state`) needs no more memory for more steps. Peak of NumPy's arrays, predicted / measured: {memory}.
+Beside the program and its input, a run holds what it returns, 8 T B m bytes for each signal of a layer,
+four states of 8 B m bytes, and a copy of its input, T B n bytes. JAX holds two of those and cuts a run
+into pieces whose arrays take about 16 MiB; its weights lie in memory once more, as float32. The native
+executor holds a copy of the weights in the narrowest of 8, 16, 32 and 64 bits. The emulator holds eight
+states and, at every step, 8 bytes for each weight of its largest layer. Nothing else grows with T: a
+run in chunks of T, each from the state that the one before left, needs no more memory for more steps.
+The peak of NumPy's arrays in the runs above, predicted / measured, median [smallest..largest]:
+{memory}.
 """
 
 
 def page(document: Mapping[str, Any]) -> str:
     """The page of a `document` of cost_run.py."""
     costs = document["costs"]
+    event_ratio = costs["native"]["event"] / costs["jax"]["mac"]
     text = _TEXT.format(
         date=document["date"],
         cpu=document["cpu"],
         load=document["load"],
-        mac_ratio=costs["jax"]["mac"] / costs["native"]["event"],
+        event_ratio=event_ratio,
+        cheaper=min(1.0, 1 / event_ratio),
         layer_step_us=costs["emulator"]["layer_step"] * 1e6,
     )
     lines = [text.rstrip(), "", *_costs(costs), "", *_predictions(document["rows"])]
@@ -103,8 +109,8 @@ def _predictions(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Predictions"
     yield ""
     yield (
-        f"Of runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Measured CPU ms and, "
-        "in brackets, predicted / measured; `c`: constant inputs, `t`: all signals returned."
+        f"Of runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Given are measured "
+        "CPU ms and, in brackets, predicted / measured; `c`: constant inputs, `t`: all signals returned."
     )
     yield ""
     yield f"| network | T | B | d | | {' | '.join(_NAMES.values())} |"

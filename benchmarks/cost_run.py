@@ -40,13 +40,15 @@ _LEAST_S = 0.02
 
 CALIBRATION: Mapping[str, Shape] = {
     "call": Shape((16, 16, 16), 1, 1, 0.5),
-    "layer_step": Shape((16, 16), 1000, 1, 0.5),
+    "layer_step": Shape((16, 16, 16), 1000, 1, 0.5),
     "sample_step": Shape((16, 16), 20, 256, 0.5),
     "input": Shape((8192, 16), 20, 64, 0.02),
     "event": Shape((1024, 256), 40, 16, 0.3),
     "mac": Shape((2048, 256), 8, 256, 0.1),
     "product": Shape((2048, 256), 8, 256, 0.1),
     "weight": Shape((2048, 1024), 10, 1, 0.1),
+    "far_event": Shape((3072, 4096), 8, 4, 0.15),
+    "far_weight": Shape((3072, 4096), 8, 4, 0.15),
     "neuron": Shape((16, 4096), 50, 4, 0.2),
     "trace": Shape((16, 1024), 50, 16, 0.2, traces=True),
     "page": Shape((16, 1024), 50, 64, 0.2, traces=True),
@@ -70,6 +72,7 @@ GRID = (
     replace(_BASE, widths=(784, 2048, 10)),
     replace(_BASE, widths=(3136, 2048, 10), batch=4),
     replace(_BASE, widths=(4096, 4096, 10), steps=12, batch=4),
+    replace(_BASE, widths=(8192, 2048, 10), steps=12, batch=16),
     replace(_BASE, widths=(49, 32, 10), batch=1),
     replace(_BASE, widths=(49, 32, 10)),
     replace(_BASE, widths=(784, 512, 512, 10)),
@@ -90,7 +93,8 @@ def main() -> None:
     seen: dict[Shape, dict[str, _Measured]] = {}
     for term, shape in CALIBRATION.items():
         _say(f"calibrating {term}")
-        seen.setdefault(shape, measure(shape))
+        if shape not in seen:
+            seen[shape] = measure(shape)
         for executor, terms in TERMS.items():
             if term in terms:
                 measured[executor][term] = seen[shape][executor].cpu
