@@ -57,6 +57,9 @@ _KEPT = 60 << 20
 _FAR = 8 << 20
 """Weights of a layer from which on caches and address translation (2048 pages of 4 KiB) do not reach all."""
 
+_PIECE = 4 << 20
+"""Most bytes of input that JAX takes at once."""
+
 _ROUNDS = 200
 
 
@@ -127,8 +130,12 @@ def memory(shape: Shape, executor: str) -> float:
     inputs = shape.steps * shape.batch * shape.widths[0]
     state = shape.batch * sum(shape.widths[1:]) * _WORD
     largest = max(before * after for before, after in pairwise(shape.widths))
-    copies, states, weight_bytes = {"native": (1, 4, 0), "jax": (2, 4, 0), "emulator": (1, 8, 8)}[executor]
-    return _returned(shape) + copies * inputs + states * state + weight_bytes * largest
+    beside = {
+        "native": 4 * state,
+        "jax": 4 * state + min(inputs, _PIECE),
+        "emulator": max(8 * state + _WORD * largest, 16 * state),  # in a product, in an update
+    }
+    return _returned(shape) + inputs + beside[executor]
 
 
 def _returned(shape: Shape) -> int:

@@ -66,13 +66,13 @@ _MEMORY = """\
 ## Memory
 
 Beside the program and its input, a run holds what it returns, 8 T B m bytes for each signal of a layer,
-four states of 8 B m bytes, and a copy of its input, T B n bytes. JAX holds two of those and cuts a run
-into pieces whose arrays take about 16 MiB; its weights lie in memory once more, as float32. The native
-executor holds a copy of the weights in the narrowest of 8, 16, 32 and 64 bits. The emulator holds eight
-states and, at every step, 8 bytes for each weight of its largest layer. Nothing else grows with T: a
-run in chunks of T, each from the state that the one before left, needs no more memory for more steps.
-The peak of NumPy's arrays in the runs above, predicted / measured, median [smallest..largest]:
-{memory}.
+four states of 8 B m bytes, and a copy of its input, T B n bytes. JAX runs in pieces of at most 4 MiB of
+input and about 16 MiB of arrays; its weights lie in memory once more, as float32. The native executor
+holds a copy of the weights in the narrowest of 8, 16, 32 and 64 bits. The emulator holds 8 bytes for
+each weight of its largest layer, and up to 16 states. Nothing else grows with T: a run in chunks of T,
+each from the state that the one before left, needs no more memory for more steps.
+The peak of NumPy's arrays in the runs above that take more than 1 MB,
+predicted / measured, median [smallest..largest]: {memory}.
 """
 
 
@@ -138,9 +138,8 @@ def _prediction(row: Mapping[str, Any]) -> str:
 def _memory(rows: list[dict[str, Any]]) -> str:
     found = []
     for name, shown in _NAMES.items():
-        each = [
-            one["predicted_bytes"] / one["measured_bytes"] for one in (r["executors"][name] for r in rows)
-        ]
+        runs = [row["executors"][name] for row in rows if row["executors"][name]["measured_bytes"] > 1e6]
+        each = [one["predicted_bytes"] / one["measured_bytes"] for one in runs]
         found.append(f"{shown} {median(each):.2f} [{min(each):.2f}..{max(each):.2f}]")
     return ", ".join(found)
 
