@@ -58,7 +58,7 @@ share B: CPU time stays, wall time is divided while B is several times their num
 
 ## Costs
 
-Measured by `python benchmarks/cost_run.py` on {date}: {cpu}, one core, load {load}. Each cost is taken
+Measured by `make cost-model` on {date}: {cpu}, one core, load {load}. Each cost is taken
 from one run that is mostly made of it, less what the others take in it. In nanoseconds:
 """
 

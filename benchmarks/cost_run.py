@@ -2,7 +2,7 @@
 
     python benchmarks/cost_run.py
 
-Writes docs/cost_model.json and docs/cost_model.md (two minutes, one core).
+Writes docs/cost_model.json and docs/cost_model.md (three minutes, one core).
 """
 
 from __future__ import annotations

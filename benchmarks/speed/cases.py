@@ -111,6 +111,8 @@ CASES = (
     Case("Start-up", "python -c pass", "ours.start_python"),
     Case("Start-up", "expifref --help", "ours.start_help"),
     Case("Start-up", "expifref profiles list", "ours.start_profiles"),
+    Case("Start-up", "expifref quantize, 64-128-10", "ours.start_quantize"),
+    Case("Start-up", "expifref export, its deployment file", "ours.start_export"),
 )
 
 GOALS: tuple[Goal | Limit, ...] = (
