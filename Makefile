@@ -36,7 +36,7 @@ bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (1
 bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its own environment, for make bench
 	PYTHONPATH=benchmarks $(BIN)/python -m speed.install
 
-cost-model: $(RUNTIME) ## Measure what operations cost here and predict other runs; writes docs/cost_model.md (3 minutes)
+cost-model: $(RUNTIME) ## Measure what operations cost here and predict other runs; writes docs/cost_model.md (4 minutes)
 	$(BIN)/python benchmarks/cost_run.py
 
 lock: $(DEV) ## Resolve the locks anew from pyproject.toml

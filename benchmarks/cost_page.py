@@ -58,8 +58,11 @@ share B: CPU time stays, wall time is divided while B is several times their num
 
 ## Costs
 
-Measured by `make cost-model` on {date}: {cpu}, one core, load {load}. Each cost is taken
-from one run that is mostly made of it, less what the others take in it. In nanoseconds:
+Measured by `make cost-model` on {date}: {cpu}, load {load}.
+All runs are on one core, three rounds through all, the least time of each. Each cost is taken from one
+run that is mostly made of it, less what the others take in it. On a busy machine *far event* and *page*
+hold least: other processes take the shared cache, and fresh memory can cost several times as much. In
+nanoseconds:
 """
 
 _MEMORY = """\
