@@ -133,7 +133,7 @@ def _row(
 
 
 def _all_measured(shapes: list[Shape]) -> dict[Shape, dict[str, _Measured]]:
-    """The best of some rounds through all `shapes`: what disturbs for a while disturbs none of them for good."""
+    """The best of some rounds through all `shapes`: what disturbs one round does not disturb the others."""
     best: dict[Shape, dict[str, _Measured]] = {}
     for number in range(1, _ROUNDS + 1):
         for place, shape in enumerate(shapes, start=1):
