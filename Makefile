@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test check evidence results bench bench-peers lock clean
+.PHONY: help demo test check evidence results bench bench-peers cost-model lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,11 +30,14 @@ evidence: $(RUNTIME) ## Train, lower for every profile, verify and compare; writ
 results: $(RUNTIME) ## Train, lower and finetune over word sizes and seeds; writes docs/results.md (an hour; resumes)
 	$(BIN)/python benchmarks/results.py
 
-bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (8 minutes; BENCH="--group W1")
+bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (10 minutes; BENCH="--group W1")
 	PYTHONPATH=benchmarks $(BIN)/python -m speed.run $(BENCH)
 
 bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its own environment, for make bench
 	PYTHONPATH=benchmarks $(BIN)/python -m speed.install
+
+cost-model: $(RUNTIME) ## Measure what operations cost here and predict other runs; writes docs/cost_model.md (4 minutes)
+	$(BIN)/python benchmarks/cost_run.py
 
 lock: $(DEV) ## Resolve the locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

@@ -1,14 +1,23 @@
-"""What the single-neuron benchmarks show, at a smaller size."""
+"""What the single-neuron benchmarks show, at a smaller size; the arithmetic of the cost model; peers."""
 
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import cost_model
+import cost_page
+import cost_run
 import fi_curves
 import noisy_drive
 import numpy as np
 import pytest
+from cost_model import TERMS, Shape, counts, seconds
 from single_neuron import euler_step, float_response, leak_step, neuron
+from speed import cases, child, install, process
+from speed.measure import Prepared
 
+DOCS = Path(__file__).parents[1] / "docs"
 DEFAULT = noisy_drive.VARIANTS[0]
 
 
@@ -72,3 +81,143 @@ def test_run_writes_json_and_a_picture(tmp_path: Path) -> None:
     fi_curves.run(tmp_path, seconds=0.02)
     for name in ("noisy_drive.png", "fi_curves.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+# The cost model -------------------------------------------------------------------------------------------
+
+
+def test_operations_and_bytes_are_counted_from_the_shape() -> None:
+    shape = Shape((100, 20, 5), steps=3, batch=2, density=0.1, hidden=0.5)
+    assert counts(shape) == {
+        "call": 1,
+        "layer_step": 3 * 2,
+        "sample_step": 3 * 2 * 2,
+        "input": 3 * 2 * (100 + 20),
+        "event": 3 * 2 * (100 * 0.1 * 32 + 20 * 0.5 * 16),  # neurons in sixteens
+        "far_event": 0,
+        "mac": 3 * 2 * (100 * 20 + 20 * 5),
+        "product": 3 * 2 * (100 * 20 + 20 * 5),
+        "weight": 3 * (100 * 20 + 20 * 5),
+        "far_weight": 0,
+        "neuron": 3 * 2 * (20 + 5),
+        "trace": 3 * 2 * 5 * 8,
+        "page": 0,
+    }
+
+
+def test_constant_inputs_are_multiplied_once_except_by_the_emulator() -> None:
+    changing = Shape((100, 20, 5), steps=3, batch=2, density=0.1)
+    saved = {
+        name: count - counts(replace(changing, constant=True))[name]
+        for name, count in counts(changing).items()
+    }
+    assert {name: count for name, count in saved.items() if count} == {
+        "event": 2 * 2 * 100 * 0.1 * 32,
+        "mac": 2 * 2 * 100 * 20,
+    }
+
+
+def test_all_signals_and_many_weights_cost_more() -> None:
+    small = Shape((8, 20), steps=50, batch=1000, density=0.1, traces=True)
+    assert counts(small)["trace"] == 50 * 1000 * 5 * 20 * 8
+    assert counts(small)["page"] == 0
+    assert counts(replace(small, batch=2000))["page"] == 50 * 2000 * 5 * 20 * 8
+    wide = counts(Shape((4096, 2048, 16), steps=2, batch=3, density=0.5))
+    assert wide["far_weight"] == 2 * 4096 * 2048
+    assert wide["far_event"] == 2 * 3 * 2048 * 2048
+
+
+@pytest.mark.parametrize("executor", TERMS)
+def test_the_calibration_finds_the_costs_that_its_runs_were_made_with(executor: str) -> None:
+    measured_costs = json.loads((DOCS / "cost_model.json").read_text(encoding="utf-8"))["costs"]
+    costs = {term: max(cost, 1e-12) for term, cost in measured_costs[executor].items()}
+    assert tuple(costs) == TERMS[executor]
+    times = {term: seconds(cost_run.CALIBRATION[term], costs) for term in TERMS[executor]}
+    assert cost_model.fit(cost_run.CALIBRATION, times) == pytest.approx(costs, rel=1e-3)
+
+
+def test_a_cost_is_never_negative() -> None:
+    runs = {"call": Shape((1, 1), 1, 1, 1.0), "neuron": Shape((1, 1000), 1, 1, 1.0)}
+    assert cost_model.fit(runs, {"call": 1.0, "neuron": 0.5}) == {"call": 1.0, "neuron": 0.0}
+
+
+def test_no_predicted_run_is_one_that_costs_are_taken_from() -> None:
+    assert len(set(cost_run.GRID)) == len(cost_run.GRID) >= 12
+    assert not set(cost_run.GRID) & set(cost_run.CALIBRATION.values())
+
+
+def test_memory_is_what_is_returned_the_input_and_what_an_executor_holds_beside() -> None:
+    shape = Shape((100, 20, 5), steps=3, batch=2, density=0.1)
+    returned, inputs, state = 3 * 2 * 5 * 8, 3 * 2 * 100, 2 * 25 * 8
+    assert cost_model.memory(shape, "native") == returned + inputs + 4 * state
+    assert cost_model.memory(shape, "jax") == returned + 2 * inputs + 4 * state
+    assert cost_model.memory(shape, "emulator") == returned + inputs + 8 * state + 8 * 2000
+    many = replace(shape, batch=50_000)
+    assert cost_model.memory(many, "jax") == 25_000 * (returned + inputs + 4 * state) + (4 << 20)
+    assert cost_model.memory(many, "emulator") == 25_000 * (returned + inputs + 16 * state)
+
+
+def test_the_page_is_that_of_the_numbers_and_counts_what_it_misses() -> None:
+    document = json.loads((DOCS / "cost_model.json").read_text(encoding="utf-8"))
+    text = cost_page.page(document)
+    assert text == (DOCS / "cost_model.md").read_text(encoding="utf-8")
+    assert "all are predicted within 2x" in text
+    document["rows"][0]["executors"]["jax"]["measured_s"] *= 3
+    total = 3 * len(document["rows"])
+    assert f"{total - 1} of {total} are predicted within 2x" in cost_page.page(document)
+
+
+# The speed benchmarks -------------------------------------------------------------------------------------
+
+
+def test_every_case_can_be_called_and_every_goal_names_cases() -> None:
+    names = {(case.group, case.name) for case in cases.CASES}
+    assert len(names) == len(cases.CASES)
+    for goal in cases.GOALS:
+        assert (goal.group, goal.case) in names
+        assert not isinstance(goal, cases.Goal) or (goal.group, goal.other) in names
+    for case in cases.CASES:
+        module, _, function = case.call.rpartition(".")
+        source = (Path(cases.__file__).parent / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        assert f"\ndef {function}(" in source
+        assert case.peer is None or case.peer in install.PEERS
+
+
+def test_a_peer_without_its_python_is_listed_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "_FOLDER", tmp_path)
+    monkeypatch.setattr(install, "PEERS", {"old": install.Peer(("x",), "3.1"), "new": install.Peer(("x",))})
+    assert install.find_python("3.1") is None
+    reason = "old needs Python 3.1, which is not here: install it, then `make bench-peers`"
+    assert install.why_missing("old") == reason
+    assert install.why_missing("new") == "new is not installed: `make bench-peers`"
+    (tmp_path / "new" / "bin").mkdir(parents=True)
+    install.peer_python("new").touch()
+    assert install.why_missing("new") is None
+    running = process.Running(cases.Case("W2", "old", "peers.old.w2", "old"), tmp_path, tmp_path)
+    running.time()
+    running.end()
+    running.stop()
+    assert running.result.not_run == reason
+    assert running.result.rounds == []
+
+
+def test_a_python_is_found_on_the_path_and_a_stand_in_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / f"python{version}").symlink_to(sys.executable)
+    (tmp_path / "python3.1").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "python3.1").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert install.find_python(version) == str(tmp_path / f"python{version}")
+    assert install.find_python("3.1") is None
+
+
+def test_the_cpu_time_of_processes_that_live_on_is_counted() -> None:
+    elsewhere = iter([5.0, 12.5])
+    prepared = Prepared(run=lambda: None, elsewhere=lambda: next(elsewhere))
+    cpu, wall = child._timed(prepared)
+    assert 7.5 <= cpu < 8.5
+    assert wall < 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["CASES", "GOALS", "GROUPS", "NOT_HERE", "Case", "Goal", "Group", "Limit"]
+__all__ = ["CASES", "GOALS", "GROUPS", "Case", "Goal", "Group", "Limit"]
 
 Clock = Literal["cpu", "wall"]
 
@@ -94,6 +94,8 @@ CASES = (
     Case("W2", "snnTorch, Leaky", "peers.torch_.w2_snntorch", "torch"),
     Case("W2", "sinabs, LIF", "peers.torch_.w2_sinabs", "torch"),
     Case("W2", "XyloSim", "peers.xylosim_.w2", "xylosim", repeats=4 / 64),
+    Case("W2", "Lava, fixed point", "peers.lava_.w2", "lava", repeats=8 / 64),
+    Case("W2", "nengo-loihi, emulator", "peers.nengo_loihi_.w2", "nengo_loihi", repeats=4 / 64),
     Case("Training", "expifref", "float_models.training_ours"),
     Case("Training", "brainpy.state", "float_models.training_brainpy"),
     Case("Training", "brainpy.state, layer by layer", "float_models.training_brainpy_layers"),
@@ -109,12 +111,9 @@ CASES = (
     Case("Start-up", "python -c pass", "ours.start_python"),
     Case("Start-up", "expifref --help", "ours.start_help"),
     Case("Start-up", "expifref profiles list", "ours.start_profiles"),
+    Case("Start-up", "expifref quantize, 64-128-10", "ours.start_quantize"),
+    Case("Start-up", "expifref export, its deployment file", "ours.start_export"),
 )
-
-NOT_HERE = {
-    "Lava, nengo-loihi": "not run: needs Python 3.10",
-}
-"""Simulators without a case, and why."""
 
 GOALS: tuple[Goal | Limit, ...] = (
     Goal("W1", "expifref native", "brainpy.state", 1.5),
@@ -125,6 +124,8 @@ GOALS: tuple[Goal | Limit, ...] = (
     Goal("W2", "expifref native", "ONNX Runtime, sequence model", 3),
     Goal("W2", "expifref native", "ONNX Runtime, step model", 3),
     Goal("W2", "expifref native", "XyloSim", 100),
+    Goal("W2", "expifref native", "Lava, fixed point", 300),
+    Goal("W2", "expifref native", "nengo-loihi, emulator", 300),
     Goal("Training", "expifref", "brainpy.state", 1),
     Goal("Training", "expifref", "brainpy.state, layer by layer", 1),
     Goal("GPU", "expifref training step on the GPU", "brainpy.state training step on the GPU", 1),

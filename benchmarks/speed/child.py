@@ -13,7 +13,6 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import IO, Any
@@ -43,25 +42,27 @@ def main(module: str, function: str, folder: Path) -> None:
     for line in sys.stdin:
         if line.strip() == "end":
             break
-        times = [_timed(prepared.run) for _ in range(repetitions)]
+        times = [_timed(prepared) for _ in range(repetitions)]
         wall = sum(seconds for _, seconds in times)
         _answer(
             answers, {"cpu": median(cpu for cpu, _ in times), "wall": median(seconds for _, seconds in times)}
         )
         repetitions = max(1, min(_MOST_REPETITIONS, round(_LEAST_ROUND_S * repetitions / max(wall, 1e-9))))
-    _answer(answers, {"found": prepared.found(), "peak_mb": _peak_mb()})
+    last = {"found": prepared.found(), "peak_mb": _peak_mb()}
+    prepared.close()
+    _answer(answers, last)
 
 
-def _timed(run: Callable[[], object]) -> tuple[float, float]:
+def _timed(prepared: Prepared) -> tuple[float, float]:
     """CPU seconds, those of child processes included, and wall seconds of one repetition."""
-    wall, cpu = time.perf_counter(), _cpu()
-    run()
-    return _cpu() - cpu, time.perf_counter() - wall
+    wall, cpu = time.perf_counter(), _cpu(prepared)
+    prepared.run()
+    return _cpu(prepared) - cpu, time.perf_counter() - wall
 
 
-def _cpu() -> float:
+def _cpu(prepared: Prepared) -> float:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
+    return time.process_time() + children.ru_utime + children.ru_stime + prepared.elsewhere()
 
 
 def _peak_mb() -> float:

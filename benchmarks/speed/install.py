@@ -2,31 +2,71 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PEERS", "peer_python"]
+__all__ = ["PEERS", "Peer", "find_python", "peer_python", "why_missing"]
 
 _FOLDER = Path(__file__).parents[2] / ".venv" / "peers"
 _MOST_SECONDS = 600
 
+
+@dataclass(frozen=True)
+class Peer:
+    """What `pip` installs, and into which Python: None is the one that runs this."""
+
+    packages: tuple[str, ...]
+    python: str | None = None
+
+
 PEERS = {
-    "brian2": (
-        "brian2==2.9.0",
-        "cython",
-        "numpy<2.3",
-        "setuptools",
-    ),  # its C code uses what NumPy 2.3 dropped
-    "nest": ("nest-simulator==3.10.0",),
-    "torch": ("snntorch==1.0.0", "sinabs==3.1.3", "torch==2.13.0"),
-    "xylosim": ("xylosim==0.1.3", "numpy"),
+    # Its C code uses what NumPy 2.3 dropped.
+    "brian2": Peer(("brian2==2.9.0", "cython", "numpy<2.3", "setuptools")),
+    "nest": Peer(("nest-simulator==3.10.0",)),
+    "torch": Peer(("snntorch==1.0.0", "sinabs==3.1.3", "torch==2.13.0")),
+    "xylosim": Peer(("xylosim==0.1.3", "numpy")),
+    "lava": Peer(("lava-nc==0.10.0", "numpy==1.26.4"), "3.10"),
+    "nengo_loihi": Peer(("nengo-loihi==1.1.0", "nengo==3.2.0", "numpy==1.23.5"), "3.10"),
 }
 
 
 def peer_python(name: str) -> Path:
     """The interpreter of one environment, installed or not."""
     return _FOLDER / name / "bin" / "python"
+
+
+def why_missing(name: str) -> str | None:
+    """Why there is no environment `name`; None where there is one."""
+    if peer_python(name).exists():
+        return None
+    wanted = PEERS[name].python
+    if wanted is not None and find_python(wanted) is None:
+        return f"{name} needs Python {wanted}, which is not here: install it, then `make bench-peers`"
+    return f"{name} is not installed: `make bench-peers`"
+
+
+def find_python(version: str) -> str | None:
+    """An interpreter of `version` ("3.10") on PATH, or one that uv or pyenv knows."""
+    uv = Path(sys.executable).with_name("uv")
+    places = (
+        shutil.which(f"python{version}"),
+        _said(str(uv if uv.exists() else "uv"), "python", "find", "--no-python-downloads", version),
+        f"{_said('pyenv', 'prefix', version)}/bin/python",
+    )
+    # A name on PATH can be a stand-in that runs nothing.
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return next((place for place in places if place and _said(place, "-c", code) == version), None)
+
+
+def _said(*command: str) -> str | None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def main() -> None:
@@ -42,18 +82,13 @@ def _installed(name: str) -> bool:
 
 def _install(name: str) -> bool:
     print(f"installing {name}", file=sys.stderr)
-    commands = (
-        [sys.executable, "-m", "venv", "--clear", str(_FOLDER / name)],
-        [
-            str(peer_python(name)),
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            *PEERS[name],
-        ],
-    )
+    peer = PEERS[name]
+    python = sys.executable if peer.python is None else find_python(peer.python)
+    if python is None:
+        print(f"{name}: needs Python {peer.python}, which is not here", file=sys.stderr)
+        return False
+    pip = (str(peer_python(name)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    commands = ((python, "-m", "venv", "--clear", str(_FOLDER / name)), (*pip, *peer.packages))
     try:
         for command in commands:
             subprocess.run(command, check=True, timeout=_MOST_SECONDS)

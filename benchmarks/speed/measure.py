@@ -24,6 +24,8 @@ class Prepared:
     found: Callable[[], dict[str, int]] = dict  # what the last run gave, to be compared between cases
     versions: dict[str, str] = field(default_factory=dict)
     warm_ups: int = _WARM_UPS
+    elsewhere: Callable[[], float] = float  # CPU seconds so far of processes that outlive a run
+    close: Callable[[], object] = dict  # ends what would outlive the case
 
 
 def weighted(values: Any) -> int:

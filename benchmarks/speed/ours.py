@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
@@ -223,6 +224,30 @@ def start_help(_folder: Path) -> Prepared:
 def start_profiles(_folder: Path) -> Prepared:
     """`expifref profiles list`."""
     return _command("-m", "cli", "profiles", "list")
+
+
+def start_quantize(folder: Path) -> Prepared:
+    """`expifref quantize` of 64-128-10 on the digits."""
+    model = _small_model(folder)
+    return _command("-m", "cli", "quantize", str(model), "--out", str(model.with_suffix(".json")))
+
+
+def start_export(folder: Path) -> Prepared:
+    """`expifref export` of its program as a deployment file."""
+    model = _small_model(folder)
+    program, out = model.with_suffix(".json"), model.with_suffix(".deployment.json")
+    _command("-m", "cli", "quantize", str(model), "--out", str(program)).run()
+    return _command("-m", "cli", "export", str(program), "--to", "json", "--out", str(out))
+
+
+def _small_model(folder: Path) -> Path:
+    from expifref.architecture import Architecture, initial_description
+    from expifref.checkpoint import save_description
+
+    # Its own folder: the cases of a group live side by side.
+    model = Path(mkdtemp(dir=folder)) / "model.safetensors"
+    save_description(model, initial_description(Architecture(64, 10)))
+    return model
 
 
 def _command(*arguments: str) -> Prepared:

@@ -16,7 +16,8 @@ and then timed in turn, {rounds} rounds of up to 7 repetitions; a round's figure
 repetitions. Unless a table says otherwise a process is bound to one core with one thread, and times are CPU
 seconds, those of child processes included. A ratio is formed within each round, so that what else the
 machine does falls on both; it is given as median [smallest..largest]. *First* is the wall time of
-preparing, compiling and warming up. No time is tested anywhere."""
+preparing, compiling and warming up, *peak MB* the memory of the case's own process. No time is tested
+anywhere."""
 
 _LIMITS = """\
 ## What limits whom
@@ -36,8 +37,13 @@ bounds our JAX executor as it does the float model: at this batch **the JAX exec
 than the float model**; the native code is. Its advantage shrinks with denser inputs. Asking for all signals
 as int64 costs about as much again, for the memory written. ONNX Runtime spends its time in many small
 operators. The C99 row includes a process, its input file and its trace file: it is made for
-microcontrollers. Other libraries compute their own leaky neurons, simpler than ours; XyloSim walks over
-synapse objects, one sample at a time, and its time is scaled from 4 samples to 64.
+microcontrollers. Other libraries compute their own leaky neurons, simpler than ours. XyloSim, Lava and
+nengo-loihi run one sample at a time; their times are those of 4 or 8 samples, scaled to 64. XyloSim walks
+over synapse objects. Lava sends messages between processes, whose CPU time is included, at every step, and
+is set back to the initial state between samples by messages, too. nengo-loihi models cores, axons and
+synapses of the chip in NumPy.
+
+W3: the time includes both executors and the comparison, not the training.
 
 Training: half of our step are the two products with the hidden weights, which are the same for all. Ours
 has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
@@ -58,7 +64,8 @@ def page(document: Mapping[str, Any]) -> str:
         f"(load {document['load']} at the end), {document['system']}.",
         *document["notes"],
         "Other simulators are there after `make bench-peers`.",
-        "All numbers: [benchmarks.json](benchmarks.json).",
+        "All numbers: [benchmarks.json](benchmarks.json). What our executors spend their time on, and how it",
+        "grows: [cost model](cost_model.md).",
         "",
         _METHOD.format(rounds=document["rounds"]),
         "",
@@ -71,14 +78,13 @@ def page(document: Mapping[str, Any]) -> str:
     for name, cases in results.items():
         if any(case["rounds"] for case in cases.values()):
             lines += ["", *_table(name, cases)]
-    lines += ["", "## Not run", ""]
-    lines += [f"- {name}: {reason}" for name, reason in document["not_here"].items()]
-    lines += [
+    not_run = [
         f"- {group}, {name}: {case['not_run']}"
         for group, cases in results.items()
         for name, case in cases.items()
         if case["not_run"]
     ]
+    lines += ["", "## Not run", "", *not_run] if not_run else []
     lines += ["", _LIMITS, "", "## Versions", "", ", ".join(_versions(results)) + "."]
     return "\n".join(lines) + "\n"
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .cases import GROUPS, Case
-from .install import peer_python
+from .install import peer_python, why_missing
 
 __all__ = ["Result", "Running"]
 
@@ -40,10 +42,11 @@ class Running:
         self.case = case
         self.result = Result()
         group = GROUPS[case.group]
-        python = sys.executable if case.peer is None else str(peer_python(case.peer))
-        if not Path(python).exists():
-            self.result.not_run = f"{case.peer} is not installed: `make bench-peers`"
+        missing = None if case.peer is None else why_missing(case.peer)
+        if missing is not None:
+            self.result.not_run = missing
             return
+        python = sys.executable if case.peer is None else str(peer_python(case.peer))
         module, _, function = case.call.rpartition(".")
         self._log = logs / f"{case.call}.log"
         cores = sorted(os.sched_getaffinity(0))[-group.cores :]
@@ -57,7 +60,7 @@ class Running:
                 stderr=log,
                 text=True,
                 env=_environment(case, group.cores),
-                start_new_session=True,  # Ctrl-C is for the driver
+                start_new_session=True,  # Ctrl-C is for the driver, which ends all of it
             )
         ready = self._answer()
         self.result.first_s = ready.get("first_s", 0.0)
@@ -81,9 +84,10 @@ class Running:
             self.result.peak_mb, self.result.found = last.get("peak_mb", 0.0), last.get("found", {})
 
     def stop(self) -> None:
-        """End the process, whatever it does."""
+        """End the process and those that it started, whatever they do."""
         if hasattr(self, "_process"):
-            self._process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.communicate()
 
     def _ask(self, word: str) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from expifref.exceptions import DataError
 from expifref.files import write_text
 
-from .cases import CASES, GROUPS, NOT_HERE, Case
+from .cases import CASES, GROUPS, Case
 from .page import page
 from .process import Result, Running
 from .workloads import make_w1, make_w2, make_w3
@@ -33,7 +34,9 @@ def main() -> None:
     parser.add_argument(
         "--group", action="append", choices=sorted(GROUPS), help="only this one; may be repeated"
     )
-    parser.add_argument("--program", type=Path, help="a program for Fashion-MNIST, for W3")
+    parser.add_argument(
+        "--program", type=Path, help="a program for Fashion-MNIST, for W3, instead of a network trained here"
+    )
     parser.add_argument("--out", type=Path, default=_DOCS, help="folder of the two files")
     chosen = parser.parse_args()
     groups = [name for name in GROUPS if not chosen.group or name in chosen.group]
@@ -47,13 +50,12 @@ def main() -> None:
     document = {
         "schema": "expifref/benchmarks/1",
         "date": datetime.now(UTC).date().isoformat(),
-        "cpu": _cpu_model(),
+        "cpu": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.machine()}",
         "rounds": chosen.rounds,
         "notes": notes,
-        "not_here": NOT_HERE,
         "results": {name: {case: asdict(r) for case, r in cases.items()} for name, cases in results.items()},
     }
     write_text(chosen.out / "benchmarks.json", json.dumps(document, indent=1) + "\n")
@@ -67,14 +69,22 @@ def _all_groups(
     makers: dict[str, Callable[[Path], object]] = {
         "w1": make_w1,
         "w2": make_w2,
-        "w3": lambda data: notes.append(f"W3 runs {make_w3(data, program)}."),
+        "w3": lambda data: notes.append(f"The network of W3: {make_w3(data, program)}."),
     }
+    missing: dict[str, str] = {}
     for name in sorted({GROUPS[group].folder for group in results}):
         _say(f"making {name}")
         (folder / name).mkdir()
-        makers[name](folder / name)
+        try:
+            makers[name](folder / name)
+        except DataError as error:
+            missing[name] = str(error)
     for group, found in results.items():
         cases = [case for case in CASES if case.group == group]
+        reason = missing.get(GROUPS[group].folder)
+        if reason is not None:
+            found.update({case.name: Result(not_run=reason) for case in cases})
+            continue
         _one_group(cases, found, folder, rounds)
 
 
@@ -96,7 +106,7 @@ def _one_group(cases: list[Case], found: dict[str, Result], folder: Path, rounds
             one.stop()
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
