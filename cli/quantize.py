@@ -22,7 +22,7 @@ from .options import (
     Strict,
     WeightBits,
 )
-from .output import print_json, print_table
+from .output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
@@ -147,12 +147,16 @@ def calibrated(
     check_arithmetic(profile, options)
     feed = Feed(description.encoder, description.steps, seed)
     batches = list(calibration_batches(data, description.inputs, feed, samples))
-    calibration = calibrate(description, batches, coverage)
+    steps = sum(batch.shape[0] * batch.shape[1] for batch in batches)
+    with progress_bar("calibrate", steps, "steps of samples") as bar:
+        calibration = calibrate(description, batches, coverage, bar)
     if ranges is Ranges.AUTO:
         options = choose(description, calibration, batches, profile, options, bias_correction)
     else:
         options = replace(options, ranges=PRESETS[ranges], bias_correction=bool(bias_correction))
-    return options, lower(description, calibration, profile, options)
+    weights = sum(layer.weight.size for layer in description.layers)
+    with progress_bar("lower", weights, "weights") as bar:
+        return options, lower(description, calibration, profile, options, bar)
 
 
 def _chosen(options: LoweringOptions) -> dict[str, object]:

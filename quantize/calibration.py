@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -107,13 +107,17 @@ def normalized_drive(current: Floats, n: NeuronParameters) -> Floats:
 
 
 def calibrate(
-    description: Description, batches: Iterable[NDArray[np.uint8]], coverage: float = _COVERAGE
+    description: Description,
+    batches: Iterable[NDArray[np.uint8]],
+    coverage: float = _COVERAGE,
+    on_step: Callable[[int], None] = lambda _samples: None,
 ) -> Calibration:
     """Run the float network over `batches`, each uint8 `[steps, batch, inputs]`, and collect what it does.
 
     Args:
         coverage: share of the values a range by percentile must hold, 1 for all; the rest saturates, and is
             counted.
+        on_step: called after every step with the number of samples that took it.
 
     Raises:
         ParameterError: `coverage` is not in (0, 1], or there is no batch.
@@ -130,6 +134,7 @@ def calibrate(
             for layer, step, collector in zip(description.layers, steps, collectors, strict=True):
                 collector.add(layer, signal, step)
                 signal = step.spikes.astype(np.float64)
+            on_step(spikes.shape[1])
     if not samples:
         raise ParameterError("calibration needs at least one sample, and got none")
     return Calibration(tuple(c.statistics() for c in collectors), samples, coverage)

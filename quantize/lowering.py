@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -63,8 +64,12 @@ def lower(
     calibration: Calibration,
     profile: Profile,
     options: LoweringOptions | None = None,
+    on_layer: Callable[[int], None] = lambda _weights: None,
 ) -> Program:
     """Lower `description` for `profile`, with formats that hold the ranges in `calibration`.
+
+    Args:
+        on_layer: called after every layer with the number of its weights.
 
     Raises:
         ParameterError: a weight is not finite, a parameter breaks its rule, an option is out of range.
@@ -92,6 +97,7 @@ def lower(
         lowered = _layer(layer, ranges, fit, description.dt, arithmetic, hi, scale, chosen.table_error)
         layers.append(lowered)
         notes += _notes(layer, lowered)
+        on_layer(layer.weight.size)
         hi, scale = 1, 1.0
     evidence = Evidence(version("expifref"), description_digest(description), profile.document, tuple(notes))
     program = Program(description.dt, port, tuple(layers), evidence)
