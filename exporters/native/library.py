@@ -52,11 +52,13 @@ class Library:
         inputs: NDArray[np.uint8],
         states: Sequence[NDArray[np.int64]],
         signals: Sequence[NDArray[np.int64] | None],
+        sums: Sequence[NDArray[np.int64] | None],
     ) -> None:
         """Run samples `samples[0]` to `samples[1] - 1` of `inputs` `[steps, batch, inputs]`.
 
         `states` `[batch, neurons]` are read and replaced, `signals` `[steps, batch, neurons]` written where
-        they are not None. Releases the interpreter lock, so that ranges of samples can run at once.
+        they are not None, and the output of each layer is added to its `sums` `[batch, neurons]`. Releases
+        the interpreter lock, so that ranges of samples can run at once.
 
         Raises:
             ToolError: there is no memory for the state of one sample.
@@ -64,7 +66,7 @@ class Library:
         steps, batch = inputs.shape[:2]
         numbers = [ctypes.c_int64(number) for number in (steps, batch, *samples)]
         failed = self._functions.expifref_run(
-            *numbers, _pointer(inputs), self._constants, pointers(states), pointers(signals)
+            *numbers, _pointer(inputs), self._constants, *map(pointers, (states, signals, sums))
         )
         if failed:
             raise ToolError("the native executor must get memory for one sample, but got none")
