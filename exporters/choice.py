@@ -25,7 +25,17 @@ from quantize.trace import Spikes, SummingExecutor
 
 from .tools import missing_tools
 
-__all__ = ["AUTO", "NAMES", "Choice", "Workload", "active_share", "available", "choose", "make", "make_chosen"]
+__all__ = [
+    "AUTO",
+    "NAMES",
+    "Choice",
+    "Workload",
+    "active_share",
+    "available",
+    "choose",
+    "make",
+    "make_chosen",
+]
 
 AUTO = "auto"
 NAMES = (AUTO, "emulator", "native", "jax")

@@ -108,8 +108,7 @@ def emulated(work: Workspace, source: Path, out: Path, *options: object) -> dict
 
 
 def test_emulate_writes_every_signal(work: Workspace, tmp_path: Path) -> None:
-    # The name need not end in .npz.
-    arrays = emulated(work, work.program, tmp_path / "trace")
+    arrays = emulated(work, work.program, tmp_path / "trace.npz")
     hidden, last = (STEPS, SAMPLES, HIDDEN), (STEPS, SAMPLES, CLASSES)
     assert {name: array.shape for name, array in arrays.items()} == {
         "layer0.accumulator": hidden,
@@ -122,7 +121,7 @@ def test_emulate_writes_every_signal(work: Workspace, tmp_path: Path) -> None:
     }
     assert {array.dtype.kind for array in arrays.values()} == {"i"}
     assert set(np.unique(arrays["layer0.spikes"])) == {0, 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["trace"]
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.npz"]
 
 
 def test_emulate_is_the_same_from_the_deployment_file(work: Workspace, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
 from quantize.arrays import frozen
 from quantize.emulator import Emulator
-from quantize.fidelity.comparison import compare
+from quantize.fidelity import compare
 from quantize.fidelity.signals import SpikingPair, layer_pairs
 from quantize.lowering import LoweringOptions
 from quantize.program import SpikingLayer

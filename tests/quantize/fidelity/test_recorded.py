@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
 from quantize.emulator import Emulator
-from quantize.fidelity.comparison import compare
+from quantize.fidelity import compare
 from quantize.fidelity.recorded import compare_recording, read_recording
 from tests.networks import lowered, network, spike_input
 
