@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +14,6 @@ from .options import DataDir, Json, Limit, Processes, Seed
 from .output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from exporters.choice import Choice
-
     from .emulation import Job, Loaded, RangeResult, Setup
 
 _NOT_COUNTED = "not counted; `--executor emulator` counts them"
@@ -81,54 +77,33 @@ def emulate(
 
 def _emulate(job: Job, loaded: Loaded, out: Path, processes: int) -> dict[str, Any]:
     """Write `out` and say what was done."""
-    from expifref.files import write_folder_with, write_with
-    from quantize.stored import (
-        MANIFEST,
-        create_arrays,
-        file_names,
-        manifest,
-        pack,
-        totals_layout,
-        trace_layout,
-    )
+    from quantize.stored import file_names, manifest, totals_layout, trace_layout, write_arrays
 
     from .emulation import set_up
 
-    steps, samples = loaded.inputs.steps, loaded.inputs.samples
-    layout = (
-        totals_layout(loaded.program, steps, samples)
-        if job.totals
-        else trace_layout(loaded.program, loaded.signals, steps, samples)
-    )
-    done: list[tuple[Choice, list[RangeResult]]] = []
+    program, steps, samples = loaded.program, loaded.inputs.steps, loaded.inputs.samples
+    if job.totals:
+        layout = totals_layout(program, steps, samples)
+    else:
+        layout = trace_layout(program, loaded.signals, steps, samples)
+    setup = set_up(job, loaded)
+    results: list[RangeResult] = []
 
     def fill(folder: Path) -> None:
-        setup = set_up(job, loaded)
-        create_arrays(folder, layout)
-        done.append((setup.choice, _run(job, setup, folder, processes)))
+        results.extend(_run(job, setup, folder, processes))
 
-    def write_archive(beside: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-            fill(Path(folder))
-            pack(Path(folder), layout, beside)
-
-    def write_folder(new: Path) -> None:
-        fill(new)
-        document = manifest(loaded.digest, layout, steps, samples)
-        (new / MANIFEST).write_text(dumps(document, indent=1) + "\n", encoding="utf-8")
-
-    if out.suffix == ".npz":
-        write_with(out, write_archive)
-    else:
-        write_folder_with(out, file_names(loaded.program), write_folder)
-    ((choice, results),) = done
+    write_arrays(out, layout, manifest(loaded.digest, layout, steps, samples), file_names(program), fill)
     summary: dict[str, Any] = {"out": str(out), "steps": steps, "samples": samples}
     summary["totals" if job.totals else "signals"] = list(layout)
     if job.totals and loaded.inputs.labels is not None:
         summary["accuracy"] = sum(result.correct for result in results) / samples
     saturations = sum((result.saturations for result in results), Counter())
-    counted = dict(sorted(saturations.items())) if choice.name == "emulator" else None
-    return summary | {"executor": choice.name, "because": choice.reason, "saturations": counted}
+    counted = dict(sorted(saturations.items())) if setup.choice.name == "emulator" else None
+    return summary | {
+        "executor": setup.choice.name,
+        "because": setup.choice.reason,
+        "saturations": counted,
+    }
 
 
 def _run(job: Job, setup: Setup, folder: Path, processes: int) -> list[RangeResult]:

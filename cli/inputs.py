@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,13 +74,23 @@ def recorded_inputs(path: Path, port: InputPort, limit: int | None) -> Inputs:
         read: NDArray[Any] = read_npz(path, [("spikes",)])["spikes"]
         spikes = check_input(port, read)[:, :limit]
         return Inputs(spikes.shape[0], spikes.shape[1], lambda rows: lambda times: spikes[times, rows])
-    mapped: NDArray[Any] = map_npy(path)
+    mapped = map_npy(path)
     # The first value stands for all: the others are checked when they are run.
     check_input(port, mapped[:1, :1] if mapped.ndim == 3 and mapped.size else mapped)
     steps, samples = mapped.shape[:2]
+    read_part = partial(_read_part, path, mapped.offset, mapped.shape)
+    if not mapped.flags.c_contiguous:
+        return Inputs(steps, min(samples, limit or samples), lambda rows: lambda times: mapped[times, rows])
+    return Inputs(steps, min(samples, limit or samples), lambda rows: lambda times: read_part(times, rows))
 
-    def frames(rows: slice) -> Frames:
-        # Mapped for each part anew, so that its pages do not stay with the process.
-        return lambda times: np.array(map_npy(path)[times, rows], np.uint8)
 
-    return Inputs(steps, min(samples, limit or samples), frames)
+def _read_part(path: Path, offset: int, shape: tuple[int, ...], times: slice, rows: slice) -> Spikes:
+    """Read and not mapped: of a map, pages around those of each step come along and count as memory."""
+    steps, samples, channels = shape
+    chosen = range(*times.indices(steps))
+    part = np.empty((len(chosen), rows.stop - rows.start, channels), np.uint8)
+    with path.open("rb") as file:
+        for frame, step in zip(part, chosen, strict=True):
+            file.seek(offset + (step * samples + rows.start) * channels)
+            file.readinto(memoryview(frame))
+    return part

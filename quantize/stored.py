@@ -5,16 +5,20 @@ A type taken from the values would depend on how an input is cut into pieces, an
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
+
+from expifref.files import write_folder_with, write_with
 
 from .arrays import Integers, narrowest
 from .formats import Format
@@ -24,14 +28,13 @@ from .trace import Totals
 __all__ = [
     "MANIFEST",
     "StoredArray",
-    "create_arrays",
     "file_names",
     "manifest",
-    "pack",
     "put",
     "totals_arrays",
     "totals_layout",
     "trace_layout",
+    "write_arrays",
 ]
 
 MANIFEST = "manifest.json"
@@ -81,30 +84,44 @@ def totals_arrays(totals: Totals) -> dict[str, Integers]:
     }
 
 
-def create_arrays(folder: Path, layout: Layout) -> None:
-    """Make the files of `layout` in `folder`, full of zeros; raises OSError where the disk has no room."""
-    for name, array in layout.items():
-        path = _path(folder, name)
-        open_memmap(path, "w+", array.dtype, array.shape)
-        if hasattr(os, "posix_fallocate"):  # else a full disk would kill the process that writes to the map
-            with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+def write_arrays(
+    path: Path,
+    layout: Layout,
+    document: Mapping[str, Any],
+    replaceable: Collection[str],
+    fill: Callable[[Path], None],
+) -> None:
+    """Write the arrays of `layout`, whole or not at all: an .npz file or, without that suffix, a folder.
+
+    Args:
+        document: see `manifest`; a folder holds it.
+        replaceable: names of files that a folder which is already there may lose.
+        fill: puts the values into a folder of .npy files full of zeros, see `put`.
+
+    Raises:
+        FileFormatError: `path` cannot be written, or holds something else.
+    """
+
+    def write_file(beside: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            _create(Path(folder), layout)
+            fill(Path(folder))
+            _pack(Path(folder), layout, beside)
+
+    def write_folder(new: Path) -> None:
+        _create(new, layout)
+        fill(new)
+        (new / MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    if path.suffix == ".npz":
+        write_with(path, write_file)
+    else:
+        write_folder_with(path, replaceable, write_folder)
 
 
 def put(folder: Path, name: str, where: tuple[slice, ...], values: Integers) -> None:
     """Write a part of an array; mapped for that long only, so that its pages do not stay with the process."""
     open_memmap(_path(folder, name), "r+")[where] = values
-
-
-def pack(folder: Path, layout: Layout, path: Path) -> None:
-    """Put the arrays in `folder` together as an .npz file: the same bytes for the same arrays."""
-    with zipfile.ZipFile(path, "w") as archive:
-        for name in layout:
-            member = zipfile.ZipInfo(f"{name}.npy")  # of 1980, not of today
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            with _path(folder, name).open("rb") as array, archive.open(member, "w", force_zip64=True) as out:
-                shutil.copyfileobj(array, out)
 
 
 def manifest(digest: str, layout: Layout, steps: int, samples: int) -> dict[str, Any]:
@@ -117,6 +134,27 @@ def file_names(program: Program) -> frozenset[str]:
     """Every file that a folder of `program` may hold."""
     arrays = {**trace_layout(program, program.signal_names, 1, 1), **totals_layout(program, 1, 1)}
     return frozenset({MANIFEST, *(f"{name}.npy" for name in arrays)})
+
+
+def _create(folder: Path, layout: Layout) -> None:
+    """Make the files of `layout` in `folder`, full of zeros."""
+    for name, array in layout.items():
+        path = _path(folder, name)
+        open_memmap(path, "w+", array.dtype, array.shape)
+        if hasattr(os, "posix_fallocate"):  # else a full disk would kill the process that writes to the map
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _pack(folder: Path, layout: Layout, path: Path) -> None:
+    """Put the arrays in `folder` together as an .npz file: the same bytes for the same arrays."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in layout:
+            member = zipfile.ZipInfo(f"{name}.npy")  # of 1980, not of today
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            with _path(folder, name).open("rb") as array, archive.open(member, "w", force_zip64=True) as out:
+                shutil.copyfileobj(array, out)
 
 
 def _path(folder: Path, name: str) -> Path:

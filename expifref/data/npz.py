@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,7 +85,7 @@ def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArra
         raise DataError(f"{path} must be a complete .npz file; it is truncated or of another kind") from error
 
 
-def map_npy(path: Path) -> NDArray[np.generic]:
+def map_npy(path: Path) -> np.memmap[Any, Any]:
     """The array of an .npy file, read-only, whose values stay on disk until they are used.
 
     Raises:
