@@ -5,9 +5,9 @@ without a trace; docs/emulation.md has them all.
 
 - The emulator takes 0.1 us for each neuron, and 150 us for each step of a layer whatever its width.
 - Native code takes 0.6 s to compile and JAX 0.5 s to import and as long for every shape of input.
-- Native code takes time with the active inputs, JAX does not. 784-512-10 with weights of 8 bits: 1.1 us at
-  2 % active inputs, 9.3 us at 99 %; JAX 10.6 us. So native code is first at any density, until the weights
-  of a layer outgrow the cache: with 3.2 MB of them JAX overtakes it between 50 % (16 bits) and 85 % (8 bits).
+- Native code takes time with the active inputs, JAX does not. 784-512-10 with weights of 8 bits: 1.2 us at
+  2 % active inputs, 9.2 us at 95 %; JAX 11 us. So native code is first at any density, until the weights of
+  a layer outgrow the cache: with 3.2 MB of them JAX overtakes it at 70 % (8 bits) or 37 % (16 bits).
 """
 
 from __future__ import annotations
