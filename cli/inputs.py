@@ -87,10 +87,10 @@ def recorded_inputs(path: Path, port: InputPort, limit: int | None) -> Inputs:
 def _read_part(path: Path, offset: int, shape: tuple[int, ...], times: slice, rows: slice) -> Spikes:
     """Read and not mapped: of a map, pages around those of each step come along and count as memory."""
     steps, samples, channels = shape
-    chosen = range(*times.indices(steps))
-    part = np.empty((len(chosen), rows.stop - rows.start, channels), np.uint8)
+    chosen, of = range(*times.indices(steps)), range(*rows.indices(samples))
+    part = np.empty((len(chosen), len(of), channels), np.uint8)
     with path.open("rb") as file:
         for frame, step in zip(part, chosen, strict=True):
-            file.seek(offset + (step * samples + rows.start) * channels)
+            file.seek(offset + (step * samples + of.start) * channels)
             file.readinto(memoryview(frame))
     return part
