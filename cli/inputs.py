@@ -92,5 +92,5 @@ def _read_part(path: Path, offset: int, shape: tuple[int, ...], times: slice, ro
     with path.open("rb") as file:
         for frame, step in zip(part, chosen, strict=True):
             file.seek(offset + (step * samples + of.start) * channels)
-            file.readinto(memoryview(frame))
+            file.readinto(frame.data)
     return part
