@@ -1,99 +1,124 @@
-"""`expifref emulate`: run a program or a deployment file on recorded inputs."""
+"""`expifref emulate`: run a program or a deployment file and keep its signals, or their totals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Json
+from .options import DataDir, Json, Limit, Processes, Seed
 from .output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from .emulation import Job, Loaded, RangeResult, Setup
 
-    from quantize.program import Program
-
-_CHUNK = 100  # steps
+_NOT_COUNTED = "not counted; `--executor emulator` counts them"
 
 
 def emulate(
     source: Annotated[Path, typer.Argument(help="A program or a deployment file (.json).")],
-    input_file: Annotated[
-        Path, typer.Option("--input", help="An .npz with `spikes` [steps, batch, inputs].")
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="An .npz to write, or a folder with one .npy per signal: for long traces."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The .npz to write, one integer array per signal.")],
+    input_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", help="Inputs [steps, samples, inputs]: an .npy, mapped, or `spikes` of an .npz."
+        ),
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Test samples to run instead of --input.")
+    ] = None,
+    samples: Limit = None,
     signal: Annotated[
         list[str] | None, typer.Option("--signal", help="Keep only this signal; may be given again.")
     ] = None,
+    totals: Annotated[
+        bool,
+        typer.Option("--totals", help="Keep no signal but predictions, sums, spike counts and last states."),
+    ] = False,
+    executor: Annotated[
+        str,
+        typer.Option(
+            "--executor",
+            help="auto, emulator, native or jax: the same bits; only emulator counts saturations.",
+        ),
+    ] = "auto",
+    processes: Processes = 1,
+    seed: Seed = 0,
+    data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Run the bit-accurate emulator and write its signals, integers [steps, batch, neurons] each."""
-    import numpy as np
+    """Run a program bit by bit and write its signals, integers [steps, samples, neurons] each."""
+    from expifref.exceptions import ParameterError
 
-    from expifref.files import require_writable
-    from quantize.arrays import narrowest
-    from quantize.emulator import Emulator, check_input
+    from .emulation import Job, load
 
-    program = read_runnable(source)
-    spikes = check_input(program.input, read_spikes(input_file))
-    require_writable(out)
-    emulator = Emulator(program)
-    chunks = [spikes[first : first + _CHUNK] for first in range(0, len(spikes), _CHUNK)]
-    parts: dict[str, list[NDArray[np.signedinteger]]] = {}
-    with progress_bar("emulate", len(spikes), "steps") as bar:
-        for execution in emulator.stream(chunks, signals=signal):
-            for name, trace in execution.signals.items():
-                parts.setdefault(name, []).append(trace.astype(narrowest(trace)))
-            bar(len(next(iter(execution.signals.values()))))
-    arrays = {name: np.concatenate(pieces) for name, pieces in parts.items()}
-    write_npz(out, arrays)
-    summary = {
-        "out": str(out),
-        "steps": spikes.shape[0],
-        "samples": spikes.shape[1],
-        "signals": list(arrays),
-        "saturations": dict(sorted(emulator.saturations.items())),
-    }
+    if (input_file is None) == (dataset is None):
+        raise ParameterError("the inputs must come from one of `--input` and `--dataset`: give exactly one")
+    if totals and signal:
+        raise ParameterError("`--totals` keeps no signal: leave out `--signal`")
+    signals = None if signal is None else tuple(signal)
+    job = Job(source, input_file, dataset, data_dir, seed, samples, signals, totals, executor)
+    summary = _emulate(job, load(job), out, processes)
     if json:
         print_json(summary)
         return
-    print_table("Emulation", [[key, str(value)] for key, value in summary.items()])
+    rows = [[key, _NOT_COUNTED if value is None else str(value)] for key, value in summary.items()]
+    print_table("Emulation", rows)
 
 
-def read_runnable(path: Path) -> Program:
-    """The program in `path`, which may be a program or a deployment file."""
-    from expifref.files import read_json
-    from exporters.deploy import program_of
-    from exporters.deployment import SCHEMA, load_deployment
-    from quantize.program_io import program_from_json
+def _emulate(job: Job, loaded: Loaded, out: Path, processes: int) -> dict[str, Any]:
+    """Write `out` and say what was done."""
+    from quantize.stored import file_names, manifest, totals_layout, trace_layout, write_arrays
 
-    document = read_json(path)
-    if str(document.get("schema")).startswith(SCHEMA.rstrip("0123456789")):
-        return program_of(load_deployment(path))
-    return program_from_json(document, f"`{path}`")
+    from .emulation import set_up
+
+    program, steps, samples = loaded.program, loaded.inputs.steps, loaded.inputs.samples
+    if job.totals:
+        layout = totals_layout(program, steps, samples)
+    else:
+        layout = trace_layout(program, loaded.signals, steps, samples)
+    setup = set_up(job, loaded)
+    results: list[RangeResult] = []
+
+    def fill(folder: Path) -> None:
+        results.extend(_run(job, setup, folder, processes))
+
+    write_arrays(out, layout, manifest(loaded.digest, layout, steps, samples), file_names(program), fill)
+    summary: dict[str, Any] = {"out": str(out), "steps": steps, "samples": samples}
+    summary["totals" if job.totals else "signals"] = list(layout)
+    if job.totals and loaded.inputs.labels is not None:
+        summary["accuracy"] = sum(result.correct for result in results) / samples
+    saturations = sum((result.saturations for result in results), Counter())
+    counted = dict(sorted(saturations.items())) if setup.choice.name == "emulator" else None
+    return summary | {
+        "executor": setup.choice.name,
+        "because": setup.choice.reason,
+        "saturations": counted,
+    }
 
 
-def write_npz(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write `arrays` to `path`, whole or not at all."""
-    import numpy as np
+def _run(job: Job, setup: Setup, folder: Path, processes: int) -> list[RangeResult]:
+    """All samples, in this process or in others, with a progress bar."""
+    from .emulation import emulate_range, emulate_range_of
+    from .parallel import map_ranges
 
-    from expifref.files import write_with
-
-    def write(beside: Path) -> None:
-        # Given a name instead of a file, NumPy appends `.npz` to one that has another ending.
-        with beside.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-
-    write_with(path, write)
-
-
-def read_spikes(path: Path) -> NDArray[Any]:
-    """The array `spikes` of an .npz file; what it must look like is `check_input`'s to say."""
-    from expifref.data.npz import read_npz
-
-    spikes: NDArray[Any] = read_npz(path, [("spikes",)])["spikes"]
-    return spikes
+    inputs = setup.loaded.inputs
+    results = []
+    with progress_bar("emulate", inputs.steps * inputs.samples, "steps") as bar:
+        if processes == 1:
+            worker = partial(emulate_range, setup, folder, bar)
+            return list(map_ranges(worker, inputs.samples, processes))
+        worker = partial(emulate_range_of, replace(job, executor=setup.choice.name), folder)
+        for result in map_ranges(worker, inputs.samples, processes):
+            results.append(result)
+            bar(result.samples * inputs.steps)
+    return results

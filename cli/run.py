@@ -13,7 +13,6 @@ from typing import Annotated, Any
 
 import typer
 
-from .compare import compare_networks
 from .fidelity import describe_first
 from .fidelity import summarize as summarize_comparison
 from .guard import guard_network, print_warnings
@@ -59,6 +58,7 @@ def run(
     from quantize.lowering import LoweringOptions, check_arithmetic
     from quantize.program_io import digest, save_program
 
+    from .comparison import compare_networks
     from .figure import draw
     from .samples import load_dataset
 

@@ -20,6 +20,7 @@ __all__ = [
     "BATCH",
     "Feed",
     "calibration_batches",
+    "check_width",
     "encoded_samples",
     "load_dataset",
     "random_batches",
@@ -62,7 +63,7 @@ def encoded_samples(
     Raises:
         DataError: the data set does not have the network's inputs.
     """
-    _check_width(dataset, inputs)
+    check_width(dataset, inputs)
     images, labels = dataset.test_images[:limit], dataset.test_labels[:limit]
     for first in range(start, len(images), BATCH):
         part = slice(first, first + BATCH)
@@ -73,7 +74,7 @@ def calibration_batches(
     dataset: LoadedDataset, inputs: int, feed: Feed, samples: int = CALIBRATION_SAMPLES
 ) -> Iterator[Spikes]:
     """Encoded training samples to calibrate with: the first ones, so that a program is reproducible."""
-    _check_width(dataset, inputs)
+    check_width(dataset, inputs)
     images = dataset.train_images[:samples]
     for first in range(0, len(images), BATCH):
         yield feed.encode(images[first : first + BATCH], first)
@@ -90,7 +91,8 @@ def random_batches(
         yield np.where(active, rng.integers(1, hi + 1, shape), 0).astype(np.uint8)
 
 
-def _check_width(dataset: LoadedDataset, inputs: int) -> None:
+def check_width(dataset: LoadedDataset, inputs: int) -> None:
+    """Raise DataError unless the samples of `dataset` have `inputs` values."""
     if dataset.inputs != inputs:
         raise DataError(
             f"the data set `{dataset.name}` must have {inputs} inputs per sample, not {dataset.inputs}: "

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ __all__ = [
     "require_writable",
     "write_bytes",
     "write_folder",
+    "write_folder_with",
     "write_text",
     "write_with",
 ]
@@ -104,7 +105,23 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
     Raises:
         FileFormatError: `path` holds something else, or cannot be written.
     """
-    _require_replaceable(path, files)
+
+    def write(new: Path) -> None:
+        for name, text in files.items():
+            (new / name).write_text(text, encoding="utf-8")
+
+    write_folder_with(path, files, write)
+
+
+def write_folder_with(path: Path, names: Collection[str], write: Callable[[Path], None]) -> None:
+    """Let `write` fill a folder beside `path`, then put it in place; on failure nothing is left behind.
+
+    A folder that is there already is replaced when it holds files called as in `names` only.
+
+    Raises:
+        FileFormatError: `path` holds something else, or cannot be written.
+    """
+    _require_replaceable(path, names)
     make_folder(path.parent)
     place = path.resolve()  # behind a link the folder is replaced, not the link
     try:
@@ -114,8 +131,7 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
     new, old = beside / "new", beside / "old"
     try:
         new.mkdir()
-        for name, text in files.items():
-            (new / name).write_text(text, encoding="utf-8")
+        write(new)
         if place.exists():
             place.replace(old)
         new.replace(place)
@@ -127,12 +143,12 @@ def write_folder(path: Path, files: Mapping[str, str]) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _require_replaceable(path: Path, files: Mapping[str, str]) -> None:
+def _require_replaceable(path: Path, names: Collection[str]) -> None:
     if not path.exists():
         return
     if not path.is_dir():
         raise FileFormatError(f"`{path}` cannot be written: it is a file, and must be the name of a folder")
-    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in files or entry.is_dir())
+    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in names or entry.is_dir())
     if foreign:
         raise FileFormatError(
             f"`{path}` cannot be written: it holds `{foreign[0]}`, which would be lost; "

@@ -98,7 +98,7 @@ def verify(
     result = Verification({name: ExecutorResult() for name in executors})
     report = progress or (lambda _what, _samples: None)
     reference = reference or Emulator(program)
-    for spikes in (piece for batch in batches for piece in pieces(batch, trace_values(program))):
+    for spikes in (batch[:, rows] for batch in batches for rows in pieces(batch, trace_values(program))):
         expected = reference.run(spikes)
         for name, executor in executors.items():
             entry = result.executors[name]

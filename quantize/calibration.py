@@ -127,7 +127,7 @@ def calibrate(
     collectors = [_Collector(np.zeros(len(layer.weight))) for layer in description.layers]
     samples = 0
     count = samples_within(_ARRAYS * max(layer.weight.shape[1] for layer in description.layers), _BATCH)
-    for spikes in (piece for batch in batches for piece in cut(batch, count)):
+    for spikes in (batch[:, rows] for batch in batches for rows in cut(batch, count)):
         samples += spikes.shape[1]
         for inputs, steps in zip(spikes, simulate(description, spikes), strict=True):
             signal: Floats = inputs.astype(np.float64)

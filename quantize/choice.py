@@ -14,7 +14,8 @@ from expifref.exceptions import CapacityError, RangeError
 from hw_profiles import Profile
 
 from .calibration import PRESETS, Calibration, RangeChoices
-from .fidelity.comparison import Comparison, compare
+from .fidelity.comparison import Comparison
+from .fidelity.side_by_side import compare
 from .lowering import LoweringOptions, lower
 from .program_io import digest
 

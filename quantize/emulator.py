@@ -7,7 +7,7 @@ fast: one function per subsection, int64 throughout.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,7 +30,7 @@ from .program import (
     TableDomain,
     layer_prefix,
 )
-from .trace import Execution, Spikes, State
+from .trace import Execution, Spikes, State, Totals
 
 __all__ = ["Emulator", "check_input", "initial_state"]
 
@@ -117,14 +117,22 @@ class Emulator:
                 trace[n] = values[name]
         return Execution(traces, now)
 
-    def stream(
-        self, chunks: Iterable[Spikes], state: State | None = None, signals: Sequence[str] | None = None
-    ) -> Iterator[Execution]:
-        """Run a long input chunk by chunk along time; only one chunk's traces exist at once."""
-        for chunk in chunks:
-            execution = self.run(chunk, state, signals)
-            state = execution.state
-            yield execution
+    def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
+        """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
+        spikes = check_input(self.program.input, spikes)
+        batch = spikes.shape[1]
+        names = [name for name in self.program.signal_names if name.endswith(".spikes")]
+        now = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
+        sums = {
+            name: np.zeros(_shape(self.program, name, batch), np.int64)
+            for name in {*names, self.program.output_name}
+        }
+        for frame in spikes:
+            values = self.step(frame.astype(np.int64), now)
+            now = {name: values[name] for name in self.program.state_names}
+            for name, total in sums.items():
+                total += values[name]
+        return Totals(sums[self.program.output_name], {name: sums[name] for name in names}, now)
 
     def step(self, inputs: Integers, state: State) -> dict[str, Integers]:
         """All signals of one step for `inputs`, int64 `[batch, inputs]` (spec 4 and 5)."""

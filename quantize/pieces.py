@@ -23,14 +23,14 @@ def samples_within(values: int, most: int, room: int = _ROOM) -> int:
     return max(1, min(most, room // (8 * max(values, 1))))
 
 
-def pieces(spikes: Spikes, values: int, room: int = _ROOM) -> Iterator[Spikes]:
-    """Cut `spikes` `[steps, batch, inputs]` along the batch; `values` are kept of each step and sample."""
-    yield from cut(spikes, samples_within(values * spikes.shape[0], spikes.shape[1], room))
+def pieces(spikes: Spikes, values: int, room: int = _ROOM) -> Iterator[slice]:
+    """Samples of `spikes` `[steps, batch, inputs]` to run at once; `values` are kept of each step of each."""
+    return cut(spikes, samples_within(values * spikes.shape[0], spikes.shape[1], room))
 
 
-def cut(spikes: Spikes, count: int) -> Iterator[Spikes]:
+def cut(spikes: Spikes, count: int) -> Iterator[slice]:
     """At most `count` samples at a time, in about equal pieces: every new size is compiled anew by XLA."""
     batch = spikes.shape[1]
     even = -(-batch // -(-batch // count))
     for first in range(0, batch, even):
-        yield spikes[:, first : first + even]
+        yield slice(first, first + even)

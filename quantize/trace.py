@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .arrays import Integers
 
-__all__ = ["Execution", "Executor", "Spikes", "State"]
+__all__ = ["Execution", "Executor", "Spikes", "State", "SummingExecutor", "Totals"]
 
 Spikes = NDArray[np.uint8]
 State = Mapping[str, Integers]
@@ -26,6 +26,26 @@ class Execution:
     state: dict[str, Integers]  # each [batch, neurons]
 
 
+@dataclass(frozen=True)
+class Totals:
+    """What is left of a run when no trace is kept."""
+
+    output: Integers  # sum over the steps of the last layer's output, [batch, neurons]
+    spikes: dict[str, Integers]  # spikes of every spiking layer, summed over the steps, [batch, neurons]
+    state: dict[str, Integers]  # after the last step, [batch, neurons]
+
+    @property
+    def predictions(self) -> Integers:
+        """The class of each sample (spec 4)."""
+        predicted: Integers = self.output.argmax(axis=-1)
+        return predicted
+
+    def then(self, later: Totals) -> Totals:
+        """Of this run and of one that went on from its state."""
+        spikes = {name: counts + later.spikes[name] for name, counts in self.spikes.items()}
+        return Totals(self.output + later.output, spikes, later.state)
+
+
 class Executor(Protocol):
     """Anything that runs a program."""
 
@@ -36,4 +56,12 @@ class Executor(Protocol):
 
         `signals` names what to keep (None: every signal of the program).
         """
+        ...
+
+
+class SummingExecutor(Executor, Protocol):
+    """An executor that can also run without keeping a trace: its memory does not grow with the steps."""
+
+    def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
+        """Run `spikes`, uint8 `[steps, batch, inputs]`, from `state` (None: the initial state)."""
         ...

@@ -1,4 +1,4 @@
-"""A user's own data set from an `.npz` file."""
+"""A user's own arrays: a data set in an `.npz` file, and single arrays in `.npy` files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from expifref.exceptions import DataError
 
 from .dataset import Dataset, stratified_split
 
-__all__ = ["load_npz", "read_npz"]
+__all__ = ["load_npz", "map_npy", "read_npz"]
 
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
@@ -62,9 +63,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
 
 def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.generic]]:
     """The arrays of an .npz file named by the first of `choices` that it holds; raises DataError."""
-    if not path.is_file():
-        found = "is no regular file" if path.exists() else "does not exist"
-        raise DataError(f"the data file {path} {found}")
+    _require_file(path)
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -84,6 +83,27 @@ def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArra
         ValueError,
     ) as error:
         raise DataError(f"{path} must be a complete .npz file; it is truncated or of another kind") from error
+
+
+def map_npy(path: Path) -> np.memmap[Any, Any]:
+    """The array of an .npy file, read-only, whose values stay on disk until they are used.
+
+    Raises:
+        DataError: the file is missing, damaged, or holds Python objects.
+    """
+    _require_file(path)
+    try:
+        return np.lib.format.open_memmap(path, "r")
+    except (EOFError, OSError, OverflowError, SyntaxError, ValueError, tokenize.TokenError) as error:
+        raise DataError(
+            f"{path} must be a complete .npy file of numbers; it is truncated or of another kind"
+        ) from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        found = "is no regular file" if path.exists() else "does not exist"
+        raise DataError(f"the data file {path} {found}")
 
 
 def _choose_keys(path: Path, names: set[str], choices: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

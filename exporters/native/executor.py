@@ -15,7 +15,7 @@ from expifref.exceptions import DataError, ParameterError
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, SpikingLayer, layer_prefix, layer_signals
-from quantize.trace import Execution, Spikes, State
+from quantize.trace import Execution, Spikes, State, Totals
 
 from .library import Library
 from .source import drive_type, native_layers, native_source
@@ -71,25 +71,45 @@ class NativeExecutor:
         """
         spikes = np.ascontiguousarray(check_input(self.program.input, spikes))
         kept = check_signals(self.program, signals)
-        steps, batch = spikes.shape[:2]
-        now = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
-        states = [np.array(now[name], order="C") for name in self.program.state_names]
         widths = {
             name: layer.width
             for index, layer in enumerate(self.program.layers)
             for name in layer_signals(index, layer)
         }
-        traces = {name: np.empty((steps, batch, widths[name]), np.int64) for name in kept}
+        traces = {name: np.empty((*spikes.shape[:2], widths[name]), np.int64) for name in kept}
         wanted = [traces.get(name) for name in self.program.signal_names]
+        return Execution(traces, self._run(spikes, state, wanted, [None] * len(self.program.layers)))
+
+    def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
+        """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
+        spikes = np.ascontiguousarray(check_input(self.program.input, spikes))
+        layers = self.program.layers
+        sums = [np.zeros((spikes.shape[1], layer.width), np.int64) for layer in layers]
+        last = self._run(spikes, state, [None] * len(self.program.signal_names), sums)
+        counts = {
+            f"{layer_prefix(index, layer)}.spikes": total
+            for index, (layer, total) in enumerate(zip(layers, sums, strict=True))
+            if isinstance(layer, SpikingLayer)
+        }
+        return Totals(sums[-1], counts, last)
+
+    def _run(
+        self,
+        spikes: Spikes,
+        state: State | None,
+        traces: Sequence[Integers | None],
+        sums: Sequence[Integers | None],
+    ) -> dict[str, Integers]:
+        """Fill `traces` and add to `sums`, where there are any; returns the state after the last step."""
+        batch = spikes.shape[1]
+        now = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
+        states = [np.array(now[name], order="C") for name in self.program.state_names]
 
         def part(samples: tuple[int, int]) -> None:
-            self._library.run(samples, spikes, states, wanted)
+            self._library.run(samples, spikes, states, traces, sums)
 
         self._share(batch, part)
-        return Execution(
-            {name: traces[name] for name in kept},
-            dict(zip(self.program.state_names, states, strict=True)),
-        )
+        return dict(zip(self.program.state_names, states, strict=True))
 
     def drive(self, drives: NDArray[np.integer]) -> DriveResult:
         """Run the neurons of the first layer alone on `drives`, codes `[steps, neurons]`, and count spikes.

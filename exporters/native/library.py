@@ -21,7 +21,10 @@ from .source import CONSTANTS, NativeLayer
 
 __all__ = ["Library", "pointers"]
 
-_OPTIONS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
+_WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-type-limits")
+"""The last one, because a site of 32 bits may clip what comes from a product of 32, and so never does."""
+
+_OPTIONS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared", *_WARNINGS)
 _HEADERS = ("network.h", "layer.h")
 
 
@@ -52,11 +55,13 @@ class Library:
         inputs: NDArray[np.uint8],
         states: Sequence[NDArray[np.int64]],
         signals: Sequence[NDArray[np.int64] | None],
+        sums: Sequence[NDArray[np.int64] | None],
     ) -> None:
         """Run samples `samples[0]` to `samples[1] - 1` of `inputs` `[steps, batch, inputs]`.
 
         `states` `[batch, neurons]` are read and replaced, `signals` `[steps, batch, neurons]` written where
-        they are not None. Releases the interpreter lock, so that ranges of samples can run at once.
+        they are not None, and the output of each layer is added to its `sums` `[batch, neurons]`. Releases
+        the interpreter lock, so that ranges of samples can run at once.
 
         Raises:
             ToolError: there is no memory for the state of one sample.
@@ -64,7 +69,7 @@ class Library:
         steps, batch = inputs.shape[:2]
         numbers = [ctypes.c_int64(number) for number in (steps, batch, *samples)]
         failed = self._functions.expifref_run(
-            *numbers, _pointer(inputs), self._constants, pointers(states), pointers(signals)
+            *numbers, _pointer(inputs), self._constants, *map(pointers, (states, signals, sums))
         )
         if failed:
             raise ToolError("the native executor must get memory for one sample, but got none")

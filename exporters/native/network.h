@@ -68,3 +68,5 @@ typedef int16_t lanes_of_16 __attribute__((vector_size(32)));
 #define LOAD(own, given, count) for (int64_t j = 0; j < (count); ++j) { (own)[j] = (__typeof__((own)[0]))(given)[j]; }
 #define KEEP(given, own, count) for (int64_t j = 0; j < (count); ++j) { (given)[j] = (int64_t)(own)[j]; }
 #define SHOW(signal, from, own, count) if ((signal) != NULL) { KEEP((signal) + (from), own, count) }
+#define ADD(sums, from, own, count) \
+    if ((sums) != NULL) { for (int64_t j = 0; j < (count); ++j) { ((sums) + (from))[j] += (int64_t)(own)[j]; } }

@@ -267,7 +267,8 @@ def _run(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) -> No
     text("};")
     text()
     text("int expifref_run(int64_t steps, int64_t batch, int64_t first, int64_t last, const uint8_t *inputs,")
-    text("    const void *const *constants, int64_t *const *states, int64_t *const *signals)")
+    text("    const void *const *constants, int64_t *const *states, int64_t *const *signals,")
+    text("    int64_t *const *sums)")
     text("{")
     with text.indent():
         _bind_constants(text, layers)
@@ -306,6 +307,8 @@ def _one_step(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) 
         for array in _signal_arrays(index, layer):
             text(f"SHOW(signals[{slot}], row * {layer.width}, n->{array}, {layer.width})")
             slot += 1
+        # `array` is now the layer's output: its spikes, or the value of a readout.
+        text(f"ADD(sums[{index}], b * {layer.width}, n->{array}, {layer.width})")
 
 
 def _drive(text: Emitter, program: Program, layers: tuple[NativeLayer, ...]) -> None:

@@ -2,12 +2,13 @@
 
 from .budget import Budget, Share, error_budget
 from .causes import Cause
-from .comparison import Comparison, compare
+from .comparison import Comparison
 from .divergence import Divergence
 from .guard import Limits, guard
 from .hybrid import Hybrid
 from .one_step import SiteError, one_step_errors
-from .recorded import Recording, compare_recording, read_recording
+from .recorded import Recording, compare_recorded_part, compare_recording, read_recording
+from .side_by_side import Part, compare, compare_part, merge
 
 __all__ = [
     "Budget",
@@ -16,13 +17,17 @@ __all__ = [
     "Divergence",
     "Hybrid",
     "Limits",
+    "Part",
     "Recording",
     "Share",
     "SiteError",
     "compare",
+    "compare_part",
+    "compare_recorded_part",
     "compare_recording",
     "error_budget",
     "guard",
+    "merge",
     "one_step_errors",
     "read_recording",
 ]

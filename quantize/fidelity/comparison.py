@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -11,16 +12,21 @@ from numpy.typing import NDArray
 from expifref.description import Description, SpikingDescription
 from expifref.exceptions import DataError
 from expifref.simulate import constants
-from quantize.emulator import Emulator
 from quantize.program import Program, layer_prefix
 from quantize.trace import Spikes
 
-from .divergence import Divergence, FirstDivergence
-from .signals import LayerTrace, compared_signals, float_traces, integer_traces, layer_pairs
+from .divergence import Divergence
+from .signals import LayerTrace, layer_pairs
 from .spike_distances import MOST_TRAINS, TrainDistances, train_distances
 from .spike_trains import SpikeComparison, compare_rasters
 
-__all__ = ["Batches", "Comparison", "LayerComparison", "NeuronCounts", "compare", "empty_comparison"]
+__all__ = [
+    "Batches",
+    "Comparison",
+    "LayerComparison",
+    "NeuronCounts",
+    "empty_comparison",
+]
 
 Batches = Iterable[tuple[Spikes, NDArray[np.int64] | None]]
 """Inputs `[steps, batch, inputs]` with labels `[batch]`, or None."""
@@ -109,6 +115,17 @@ class LayerComparison:
         self.neurons = counts if self.neurons is None else self.neurons + counts
         self._add_values(real, other, ~_around(real.spikes | other.spikes))
 
+    def join(self, later: LayerComparison) -> None:
+        """Add the sums over the samples that come after these."""
+        if later.spikes is not None:
+            self.spikes = later.spikes if self.spikes is None else self.spikes + later.spikes
+        if later.neurons is not None:
+            self.neurons = later.neurons if self.neurons is None else self.neurons + later.neurons
+        self.distances += later.distances
+        self.squared_error += later.squared_error
+        self.compared += later.compared
+        self.low, self.high = min(self.low, later.low), max(self.high, later.high)
+
     def _count(self, real: NDArray[np.bool_], integer: NDArray[np.bool_]) -> NeuronCounts:
         steps, batch, width = real.shape
         refractory = np.zeros(width, np.int64) if self.refractory_steps is None else self.refractory_steps
@@ -135,6 +152,7 @@ class Comparison:
 
     layers: list[LayerComparison]
     dt: float
+    first_sample: int = 0  # number of the first sample in the data set
     samples: int = 0
     float_correct: int = 0
     integer_correct: int = 0
@@ -182,13 +200,25 @@ class Comparison:
             DataError: a label is not one of the network's classes.
         """
         for entry, ours, theirs in zip(self.layers, real, other, strict=True):
-            entry.add(ours, theirs, self.dt, most_trains)
+            entry.add(ours, theirs, self.dt, most_trains - self.first_sample * entry.width)
         output = real[-1].output
         if output is None:
             raise DataError("the first of two compared networks must have its output recorded")
         self.samples += output.shape[1]
         self.values_per_neuron += output.shape[0] * output.shape[1]
         self._add_predictions(output, other[-1].output, labels)
+
+    def join(self, later: Comparison) -> None:
+        """Add the sums over the samples that come after these; `first` stays."""
+        for entry, other in zip(self.layers, later.layers, strict=True):
+            entry.join(other)
+        for name in ("samples", "float_correct", "integer_correct", "agreeing", "values_per_neuron"):
+            setattr(self, name, getattr(self, name) + getattr(later, name))
+        self.labelled |= later.labelled
+        self.predicted &= later.predicted
+        self.saturations = dict(sorted((Counter(self.saturations) + Counter(later.saturations)).items()))
+        if self.differing_values is not None and later.differing_values is not None:
+            self.differing_values += later.differing_values
 
     def _add_predictions(
         self, real: NDArray[np.float64], other: NDArray[np.float64] | None, labels: NDArray[np.int64] | None
@@ -211,27 +241,7 @@ class Comparison:
             self.integer_correct += int((theirs == labels).sum())
 
 
-def compare(description: Description, program: Program, batches: Batches) -> Comparison:
-    """Run both over `batches`; what is kept does not grow with the number of samples.
-
-    Raises:
-        ParameterError: `program` does not have the layers of `description`.
-        DataError: a label is not one of the network's classes.
-    """
-    result = empty_comparison(description, program)
-    first = FirstDivergence(description, program)
-    emulator = Emulator(program)
-    for spikes, labels in batches:
-        signals = emulator.run(spikes, signals=compared_signals(program)).signals
-        real, other = float_traces(description, spikes), integer_traces(description, program, signals)
-        first.add(spikes, real, other)
-        result.add(real, other, labels)
-    result.first = first.explained()
-    result.saturations = dict(sorted(emulator.saturations.items()))
-    return result
-
-
-def empty_comparison(description: Description, program: Program) -> Comparison:
+def empty_comparison(description: Description, program: Program, first_sample: int = 0) -> Comparison:
     """A comparison of no samples; raises ParameterError for a program of another network."""
     layers: list[LayerComparison] = []
     for index, pair in enumerate(layer_pairs(description, program)):
@@ -239,7 +249,7 @@ def empty_comparison(description: Description, program: Program) -> Comparison:
         if isinstance(pair.real, SpikingDescription):
             steps = np.asarray(constants(pair.real.neuron, description.dt).refractory_steps, np.int64)
         layers.append(LayerComparison(layer_prefix(index, pair.lowered), pair.lowered.width, steps))
-    return Comparison(layers, description.dt)
+    return Comparison(layers, description.dt, first_sample)
 
 
 def _around(spikes: NDArray[np.bool_]) -> NDArray[np.bool_]:

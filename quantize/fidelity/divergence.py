@@ -16,7 +16,7 @@ from .causes import ALL_CAUSES, Cause
 from .hybrid import Hybrid, HybridStep, tells_causes_apart
 from .signals import LayerTrace
 
-__all__ = ["Attribution", "Departure", "Divergence", "FirstDivergence"]
+__all__ = ["Attribution", "Departure", "Divergence", "FirstDivergence", "Located"]
 
 Floats = NDArray[np.float64]
 Run = list[HybridStep]
@@ -64,39 +64,51 @@ class Divergence:
     attribution: Attribution | None = None  # None for a record that is not the program's
 
 
+@dataclass(frozen=True)
+class Located:
+    """A divergence, where it is in its batch, and the one sample it is in."""
+
+    found: Divergence
+    place: tuple[int, int, int, int]  # step, layer, sample of the batch, neuron
+    spikes: Spikes  # [step + 1, 1, inputs]
+
+
 @dataclass
 class FirstDivergence:
-    """Keeps the earliest divergence of all batches, and the one sample it is in."""
+    """Keeps the earliest divergence of all batches."""
 
     description: Description
     program: Program
-    samples: int = 0
-    _found: Divergence | None = None
-    _where: tuple[int, int, int, int] = (0, 0, 0, 0)
-    _input: Spikes | None = None
+    samples: int = 0  # before the next batch
+    earliest: Located | None = None
 
     def add(self, spikes: Spikes, real: Sequence[LayerTrace], other: Sequence[LayerTrace]) -> None:
         """Look through a batch."""
-        where = _earliest(real, other)
-        if where is not None and (self._found is None or where[:2] < self._where[:2]):
-            self._where = where
-            self._found = self._describe(where, real, other)
-            self._input = spikes[: where[0] + 1, where[2] : where[2] + 1].copy()
+        place = _earliest(real, other)
+        if place is not None:
+            step, _, sample, _ = place
+            own = spikes[: step + 1, sample : sample + 1].copy()
+            self.join(Located(self._describe(place, real, other), place, own))
         self.samples += spikes.shape[1]
+
+    def join(self, later: Located | None) -> None:
+        """Look at the earliest divergence of samples that come after these."""
+        if later is not None and (self.earliest is None or later.place[:2] < self.earliest.place[:2]):
+            self.earliest = later
 
     def found(self) -> Divergence | None:
         """The earliest divergence, without its cause."""
-        return self._found
+        return None if self.earliest is None else self.earliest.found
 
     def explained(self) -> Divergence | None:
         """The earliest divergence with its cause, where float64 can tell causes apart."""
-        if self._found is None or self._input is None:
+        if self.earliest is None:
             return None
         if not tells_causes_apart(self.program):
-            return self._found
-        step, layer, _, neuron = self._where
-        found = attribute(self.description, self.program, self._input, step, layer, neuron)
-        return replace(self._found, attribution=found)
+            return self.earliest.found
+        step, layer, _, neuron = self.earliest.place
+        attribution = attribute(self.description, self.program, self.earliest.spikes, step, layer, neuron)
+        return replace(self.earliest.found, attribution=attribution)
 
     def _describe(
         self, where: tuple[int, int, int, int], real: Sequence[LayerTrace], other: Sequence[LayerTrace]

@@ -14,8 +14,9 @@ from quantize.trace import Spikes
 
 from .budget import error_budget
 from .causes import KNOBS, Cause
-from .comparison import Comparison, LayerComparison, compare
+from .comparison import Comparison, LayerComparison
 from .hybrid import tells_causes_apart
+from .side_by_side import compare
 
 __all__ = ["Limits", "guard"]
 

@@ -12,25 +12,25 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from expifref.data.npz import read_npz
+from expifref.data.npz import map_npy, read_npz
 from expifref.description import Description
 from expifref.exceptions import DataError
-from quantize.arrays import Integers
 from quantize.emulator import Emulator
 from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
 
 from .comparison import Batches, Comparison, empty_comparison
 from .divergence import FirstDivergence
+from .side_by_side import Part, merge
 from .signals import float_traces, integer_traces
 
-__all__ = ["Recording", "compare_recording", "read_recording"]
+__all__ = ["Recording", "compare_recorded_part", "compare_recording", "read_recording"]
 
 
 @dataclass(frozen=True)
 class Recording:
-    """Signals by their names in the program (docs/spec.md section 6), integers `[steps, batch, neurons]`."""
+    """Signals by their names in the program (docs/spec.md section 6), `[steps, batch, neurons]`."""
 
-    signals: Mapping[str, Integers]
+    signals: Mapping[str, NDArray[Any]]  # integers of any width, those of a folder mapped
 
     @property
     def steps(self) -> int:
@@ -42,9 +42,18 @@ class Recording:
         """Samples."""
         return int(next(iter(self.signals.values())).shape[1])
 
+    def check_samples(self, samples: int) -> None:
+        """Raise DataError unless inputs of so many samples can be those of the recording."""
+        if samples != self.samples:
+            raise DataError(
+                f"the inputs must be those of the recording's {self.samples} samples, not {samples}"
+            )
+
 
 def read_recording(path: Path, program: Program) -> Recording:
-    """Read an .npz or .safetensors file with at least the spikes of every spiking layer of `program`.
+    """Read an .npz or .safetensors file, or a folder of .npy files.
+
+    It must hold at least the spikes of every spiking layer of `program`.
 
     Membranes (of all layers or of none) and the readout are compared if they are there; the rest is not read.
 
@@ -52,7 +61,10 @@ def read_recording(path: Path, program: Program) -> Recording:
         DataError: the file is missing or damaged, or an array is not what the program's signal looks like.
     """
     wanted = _choices(program)
-    arrays = _read_safetensors(path, wanted) if path.suffix == ".safetensors" else read_npz(path, wanted)
+    if path.is_dir():
+        arrays = _map_folder(path, wanted)
+    else:
+        arrays = _read_safetensors(path, wanted) if path.suffix == ".safetensors" else read_npz(path, wanted)
     widths = {layer_prefix(i, layer): layer.width for i, layer in enumerate(program.layers)}
     first = next(iter(arrays.values()))
     for name, array in arrays.items():
@@ -62,7 +74,7 @@ def read_recording(path: Path, program: Program) -> Recording:
                 f"{path}: `{name}` must be integers of the shape [steps, batch, {shape[-1]}], as all of the "
                 f"file, not {array.dtype} of the shape {list(array.shape)}"
             )
-    return Recording({name: array.astype(np.int64) for name, array in arrays.items()})
+    return Recording(arrays)
 
 
 def compare_recording(
@@ -76,29 +88,31 @@ def compare_recording(
         ParameterError: `program` does not have the layers of `description`.
         DataError: `batches` have other steps or samples than the recording, or a label is no class.
     """
-    result = empty_comparison(description, program)
-    first = FirstDivergence(description, program)
+    part = compare_recorded_part(description, program, recording, batches)
+    recording.check_samples(part.sums.samples)
+    return merge(description, program, [part])
+
+
+def compare_recorded_part(
+    description: Description, program: Program, recording: Recording, batches: Batches, first_sample: int = 0
+) -> Part:
+    """`compare_recording` on samples `first_sample`, ... only, to be merged; errors likewise."""
+    result = empty_comparison(description, program, first_sample)
+    first = FirstDivergence(description, program, first_sample)
     emulator = Emulator(program)
     result.differing_values = 0
     for spikes, labels in batches:
-        part = slice(result.samples, result.samples + spikes.shape[1])
-        signals = {name: values[:, part] for name, values in recording.signals.items()}
+        start = first_sample + result.samples
+        part = slice(start, start + spikes.shape[1])
         _check_input(recording, spikes.shape[0], part.stop)
+        signals = {name: values[:, part].astype(np.int64) for name, values in recording.signals.items()}
         own = emulator.run(spikes, signals=tuple(signals)).signals
         result.differing_values += sum(int((own[name] != signals[name]).sum()) for name in signals)
         real, other = float_traces(description, spikes), integer_traces(description, program, signals)
         first.add(spikes, real, other)
         result.add(real, other, labels)
-    if result.samples != recording.samples:
-        raise DataError(
-            f"the inputs must be those of the recording's {recording.samples} samples, not {result.samples}"
-        )
-    if result.differing_values:
-        result.first = first.found()
-        return result
-    result.first = first.explained()
     result.saturations = dict(sorted(emulator.saturations.items()))
-    return result
+    return Part(result, first.earliest)
 
 
 def _check_input(recording: Recording, steps: int, samples: int) -> None:
@@ -126,8 +140,17 @@ def _read_safetensors(path: Path, choices: list[tuple[str, ...]]) -> dict[str, N
         arrays = safetensors.numpy.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
         raise DataError(f"{path} must be a complete safetensors file; it is missing or damaged") from error
+    return {name: arrays[name] for name in _choose(path, set(arrays), choices)}
+
+
+def _map_folder(path: Path, choices: list[tuple[str, ...]]) -> dict[str, NDArray[Any]]:
+    there = {file.name.removesuffix(".npy") for file in path.glob("*.npy")}
+    return {name: map_npy(path / f"{name}.npy") for name in _choose(path, there, choices)}
+
+
+def _choose(path: Path, there: set[str], choices: list[tuple[str, ...]]) -> tuple[str, ...]:
     for names in choices:
-        if arrays.keys() >= set(names):
-            return {name: arrays[name] for name in names}
-    found = ", ".join(sorted(arrays)) or "none"
+        if there >= set(names):
+            return names
+    found = ", ".join(sorted(there)) or "none"
     raise DataError(f"{path} must hold the arrays {', '.join(choices[-1])}; it holds {found}")

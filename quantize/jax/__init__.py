@@ -3,6 +3,6 @@
 Importing this package imports JAX; nothing imports it at module level.
 """
 
-from .executor import JaxExecutor, Totals
+from .executor import JaxExecutor
 
-__all__ = ["JaxExecutor", "Totals"]
+__all__ = ["JaxExecutor"]

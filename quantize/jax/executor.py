@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -14,12 +13,12 @@ from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
 from quantize.program import Program, ReadoutLayer, layer_prefix
-from quantize.trace import Execution, Spikes, State
+from quantize.trace import Execution, Spikes, State, Totals
 
 from .constants import LayerArrays, LayerWords, layer_arrays, program_words
 from .layers import LayerState, run_layer
 
-__all__ = ["JaxExecutor", "Totals"]
+__all__ = ["JaxExecutor"]
 
 _SPEC: Any = PartitionSpec  # which JAX ships without types
 
@@ -30,21 +29,6 @@ _LEAST_BATCH = 64
 """Samples that a piece keeps together, where there are so many, before steps are kept together."""
 
 States = tuple[LayerState, ...]
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What is left of a run when no trace is kept."""
-
-    output: Integers  # sum over the steps of the last layer's output, [batch, neurons]
-    spikes: dict[str, Integers]  # spikes of every spiking layer, summed over the steps, [batch, neurons]
-    state: dict[str, Integers]  # after the last step, [batch, neurons]
-
-    @property
-    def predictions(self) -> Integers:
-        """The class of each sample (spec 4)."""
-        predicted: Integers = self.output.argmax(axis=-1)
-        return predicted
 
 
 class _Piece(NamedTuple):

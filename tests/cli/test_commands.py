@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pytest
 
@@ -15,7 +14,7 @@ from exporters.measurements import missing_measurements
 from hw_profiles import profile_path
 from quantize.program_io import digest, load_program
 
-from .conftest import CLASSES, HIDDEN, INPUTS, SAMPLES, STEPS, Workspace
+from .conftest import CLASSES, HIDDEN, INPUTS, Workspace
 from .shell import expifref, succeeds
 
 SHORT = ("--epochs", 1, "--steps", 4)
@@ -99,53 +98,6 @@ def test_the_same_program_gives_the_same_files(work: Workspace, tmp_path: Path) 
     for target, path in (("json", work.deployment), ("onnx", work.onnx), ("onnx-step", work.step)):
         succeeds("export", again, "--to", target, "--out", tmp_path / path.name)
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
-
-
-def emulated(work: Workspace, source: Path, out: Path, *options: object) -> dict[str, np.ndarray]:
-    succeeds("emulate", source, "--input", work.spikes, "--out", out, *options)
-    with np.load(out, allow_pickle=False) as arrays:
-        return dict(arrays)
-
-
-def test_emulate_writes_every_signal(work: Workspace, tmp_path: Path) -> None:
-    # The name need not end in .npz.
-    arrays = emulated(work, work.program, tmp_path / "trace")
-    hidden, last = (STEPS, SAMPLES, HIDDEN), (STEPS, SAMPLES, CLASSES)
-    assert {name: array.shape for name, array in arrays.items()} == {
-        "layer0.accumulator": hidden,
-        "layer0.drive": hidden,
-        "layer0.membrane": hidden,
-        "layer0.refractory": hidden,
-        "layer0.spikes": hidden,
-        "readout.accumulator": last,
-        "readout": last,
-    }
-    assert {array.dtype.kind for array in arrays.values()} == {"i"}
-    assert set(np.unique(arrays["layer0.spikes"])) == {0, 1}
-    assert [path.name for path in tmp_path.iterdir()] == ["trace"]
-
-
-def test_emulate_is_the_same_from_the_deployment_file(work: Workspace, tmp_path: Path) -> None:
-    ours = emulated(work, work.program, tmp_path / "a.npz")
-    theirs = emulated(work, work.deployment, tmp_path / "b.npz")
-    assert list(ours) == list(theirs)
-    for name, array in ours.items():
-        assert array.dtype == theirs[name].dtype
-        np.testing.assert_array_equal(array, theirs[name])
-    one = emulated(work, work.deployment, tmp_path / "c.npz", "--signal", "readout")
-    np.testing.assert_array_equal(one.pop("readout"), ours["readout"])
-    assert one == {}
-
-
-def test_emulate_streams_long_inputs(work: Workspace, tmp_path: Path) -> None:
-    with np.load(work.spikes) as arrays:
-        spikes = np.tile(arrays["spikes"][:, :1], (25, 1, 1))
-    np.savez(tmp_path / "long.npz", spikes=spikes)
-    out = tmp_path / "long-trace.npz"
-    command = ("emulate", work.program, "--input", tmp_path / "long.npz", "--out", out, "--json")
-    assert succeeds(*command).json["steps"] == 25 * STEPS
-    with np.load(out) as found:
-        assert found["readout"].shape == (25 * STEPS, 1, CLASSES)
 
 
 def test_compare(work: Workspace) -> None:

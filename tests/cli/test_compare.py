@@ -12,7 +12,8 @@ from cli.fidelity import describe_first
 from quantize.fidelity import Cause, Comparison
 from quantize.fidelity.divergence import Attribution, Departure, Divergence
 
-from .conftest import SAMPLES, STEPS, Workspace
+from .conftest import INPUTS, SAMPLES, STEPS, Workspace
+from .edits import edit_json
 from .shell import expifref, refused, succeeds
 
 COSTS = {"spike_difference", "prediction_agreement", "membrane_rmse_mv"}
@@ -95,6 +96,48 @@ def test_recorded_signals_of_a_data_set(work: Workspace, tmp_path: Path) -> None
     command = ("compare", work.model, work.program, "--dataset", work.data, "--trace", trace)
     # The recording has four samples, so the first four of the data set are taken.
     assert succeeds(*command, "--json").json["samples"] == SAMPLES
+
+
+def test_recorded_signals_in_a_folder(work: Workspace, tmp_path: Path) -> None:
+    emulate = ("emulate", work.program, "--input", work.spikes, "--out")
+    succeeds(*emulate, tmp_path / "trace")
+    succeeds(*emulate, tmp_path / "trace.npz")
+    command = ("compare", work.model, work.program, "--input", work.spikes, "--json", "--trace")
+    assert succeeds(*command, tmp_path / "trace") == succeeds(*command, tmp_path / "trace.npz")
+    (tmp_path / "trace" / "layer0.spikes.npy").unlink()
+    assert refused(tmp_path, *command, tmp_path / "trace") == (
+        f"{tmp_path}/trace must hold the arrays layer0.spikes; it holds layer0.accumulator, layer0.drive, "
+        "layer0.membrane, layer0.refractory, readout, readout.accumulator"
+    )
+
+
+def many_spikes(folder: Path) -> Path:
+    """More samples than a range has, in a file that is mapped."""
+    spikes = np.random.default_rng(2).integers(0, 256, (STEPS, 1100, INPUTS)).astype(np.uint8)
+    np.save(folder / "many.npy", spikes)
+    return folder / "many.npy"
+
+
+@pytest.mark.parametrize("record", [False, True])
+def test_samples_shared_among_processes(work: Workspace, tmp_path: Path, record: bool) -> None:
+    program, spikes = coarse(work, tmp_path / "p.json"), many_spikes(tmp_path)
+    command: tuple[object, ...] = ("compare", work.model, program, "--input", spikes, "--json")
+    if record:
+        succeeds("emulate", work.program, "--input", spikes, "--out", tmp_path / "trace")
+        command = (*command, "--trace", tmp_path / "trace")
+    alone = succeeds(*command)
+    assert alone.json["samples"] == 1100
+    assert alone.json["first_divergence"] is not None
+    assert succeeds(*command, "--processes", 2) == alone
+
+
+def test_an_error_in_another_process_is_a_sentence(work: Workspace, tmp_path: Path) -> None:
+    narrow = edit_json(work.program, tmp_path / "p.json", "input.bits", 1)
+    spikes = np.zeros((STEPS, 1100, INPUTS), np.uint8)
+    spikes[-1, -1, -1] = 2
+    np.save(tmp_path / "in.npy", spikes)
+    command = ("compare", work.model, narrow, "--input", tmp_path / "in.npy", "--processes", 2)
+    assert refused(tmp_path, *command) == "`spikes` must lie in 0..1, not reach 2"
 
 
 def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> None:

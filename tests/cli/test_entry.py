@@ -158,7 +158,7 @@ def writers(work: Workspace, out: Path) -> list[tuple[object, ...]]:
 
 
 def test_places_that_cannot_be_written(work: Workspace, tmp_path: Path) -> None:
-    file, folder, pipe = tmp_path / "file", tmp_path / "folder", tmp_path / "pipe"
+    file, folder, pipe = tmp_path / "file", tmp_path / "folder.npz", tmp_path / "pipe.npz"
     file.write_text("precious")
     folder.mkdir()
     os.mkfifo(pipe)

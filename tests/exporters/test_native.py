@@ -55,6 +55,14 @@ def test_every_width_of_a_layer(width: int) -> None:
     assert result.passed, result.executors["native"].first
 
 
+def test_a_site_as_wide_as_what_it_clips() -> None:
+    """32 bits, which no value of a 32-bit product leaves: the compiler must not refuse the comparison."""
+    need("gcc")
+    program = lowered(network((6, 5, 3)), "spinnaker1")
+    result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
+    assert result.passed, result.executors["native"].first
+
+
 def test_partial_sums_are_moved_before_they_overflow() -> None:
     """700 events of the largest weight: 88,900, which a 16-bit partial sum cannot hold."""
     need("gcc")

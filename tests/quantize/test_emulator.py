@@ -100,22 +100,15 @@ def test_counts_add_up_over_runs() -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("cuts", [[5], [1, 2, 3], [11]])
-def test_a_streamed_input_gives_what_one_run_gives(seed: int, cuts: list[int]) -> None:
+def test_an_input_in_parts_gives_what_one_run_gives(seed: int, cuts: list[int]) -> None:
     program = random_program(seed)
     spikes = random_input(program, 12, 3, seed)
     whole = Emulator(program).run(spikes)
-    parts = list(Emulator(program).stream(np.split(spikes, cuts)))
-    assert [len(part.signals[program.output_name]) for part in parts] == np.diff([0, *cuts, 12]).tolist()
+    parts: list[Execution] = []
+    for part in np.split(spikes, cuts):
+        parts.append(Emulator(program).run(part, parts[-1].state if parts else None))
     joined = {name: np.concatenate([part.signals[name] for part in parts]) for name in whole.signals}
     equal(whole, Execution(joined, parts[-1].state))
-
-
-def test_a_stream_starts_from_the_state_it_is_given() -> None:
-    program = random_program(4, layers=2)
-    spikes = random_input(program, 6, 2, 4)
-    state = random_state(program, 2, 4)
-    (part,) = Emulator(program).stream([spikes], state)
-    equal(part, Emulator(program).run(spikes, state))
 
 
 def test_samples_do_not_touch_each_other() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from quantize.fidelity import compare
 from quantize.fidelity.budget import error_budget
 from quantize.fidelity.causes import Cause
-from quantize.fidelity.comparison import compare
 from tests.networks import network, spike_input
 
 from .broken import CASES, Case, wide_program

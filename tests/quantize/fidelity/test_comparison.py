@@ -11,7 +11,7 @@ from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
 from quantize.arrays import frozen
 from quantize.emulator import Emulator
-from quantize.fidelity.comparison import compare
+from quantize.fidelity import compare, compare_part, merge
 from quantize.fidelity.signals import SpikingPair, layer_pairs
 from quantize.lowering import LoweringOptions
 from quantize.program import SpikingLayer
@@ -40,6 +40,35 @@ def test_fewer_bits_cost_more() -> None:
     ]
     assert errors == sorted(errors)
     assert errors[0] < errors[2] / 4
+
+
+def test_parts_are_merged_to_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = lowered(NETWORK, "generic-8bit")
+    labels = np.arange(12) % 3
+    batches = [(SPIKES[:, part], labels[part]) for part in (slice(5), slice(5, 8), slice(8, 12))]
+    # The spike trains run out within the second part.
+    monkeypatch.setattr("quantize.fidelity.comparison.Comparison.add.__defaults__", (100,))
+    whole = compare(NETWORK, program, batches)
+    starts = (0, 5, 8)
+    parts = [
+        compare_part(NETWORK, program, [batch], start) for batch, start in zip(batches, starts, strict=True)
+    ]
+    merged = merge(NETWORK, program, parts)
+    assert [layer.distances.trains for layer in merged.layers] == [100, 100, 0]
+    assert merged.first is not None
+    for one, other in zip(merged.layers, whole.layers, strict=True):
+        np.testing.assert_equal(
+            vars(one.neurons) if one.neurons else None, vars(other.neurons) if other.neurons else None
+        )
+        assert replace(one, neurons=None, refractory_steps=None) == replace(
+            other, neurons=None, refractory_steps=None
+        )
+    assert replace(merged, layers=[]) == replace(whole, layers=[])
+
+
+def test_nothing_is_a_comparison_too() -> None:
+    program = lowered(NETWORK, "generic-8bit")
+    assert merge(NETWORK, program, []).samples == 0
 
 
 def test_batches_add_up() -> None:

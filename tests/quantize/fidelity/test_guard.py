@@ -69,7 +69,7 @@ def test_neurons_that_fall_silent() -> None:
 
 
 def _float_spikes() -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    from quantize.fidelity.comparison import compare
+    from quantize.fidelity import compare
 
     neurons = compare(NETWORK, lowered(NETWORK), [(SPIKES, None)]).layers[0].neurons
     assert neurons is not None

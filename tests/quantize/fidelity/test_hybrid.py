@@ -14,8 +14,8 @@ from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.simulate import simulate
 from quantize.arrays import frozen
 from quantize.emulator import Emulator
+from quantize.fidelity import compare
 from quantize.fidelity.causes import ALL_CAUSES, Cause
-from quantize.fidelity.comparison import compare
 from quantize.fidelity.hybrid import Hybrid, HybridStep
 from quantize.fidelity.parts import channel_scale, overflowed, rounded
 from quantize.fidelity.signals import float_traces, hybrid_traces

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
 from quantize.emulator import Emulator
-from quantize.fidelity.comparison import compare
+from quantize.fidelity import compare
 from quantize.fidelity.recorded import compare_recording, read_recording
 from tests.networks import lowered, network, spike_input
 
@@ -27,14 +27,18 @@ LABELS = np.arange(12) % 3
 def write(path: Path, arrays: Mapping[str, NDArray[np.int64]]) -> Path:
     """Arrays as they would come from a device: in a narrow type."""
     narrow = {name: array.astype(np.int32) for name, array in arrays.items()}
-    if path.suffix == ".safetensors":
+    if not path.suffix:
+        path.mkdir()
+        for name, array in narrow.items():
+            np.save(path / f"{name}.npy", array)
+    elif path.suffix == ".safetensors":
         safetensors.numpy.save_file(narrow, path)
     else:
         np.savez(path, allow_pickle=False, **narrow)
     return path
 
 
-@pytest.mark.parametrize("name", ["trace.npz", "trace.safetensors"])
+@pytest.mark.parametrize("name", ["trace.npz", "trace.safetensors", "trace"])
 def test_the_programs_own_signals_compare_like_the_program(name: str, tmp_path: Path) -> None:
     recording = read_recording(write(tmp_path / name, SIGNALS), PROGRAM)
     assert (recording.steps, recording.samples) == (40, 12)
@@ -105,14 +109,14 @@ def test_floats_are_refused(tmp_path: Path) -> None:
         read_recording(path, PROGRAM)
 
 
-@pytest.mark.parametrize("name", ["trace.npz", "trace.safetensors"])
+@pytest.mark.parametrize("name", ["trace.npz", "trace.safetensors", "trace"])
 def test_a_file_without_spikes_is_refused(name: str, tmp_path: Path) -> None:
     path = write(tmp_path / name, {"readout": SIGNALS["readout"]})
     with pytest.raises(DataError, match=r"must hold the arrays .*layer0\.spikes.*; it holds readout$"):
         read_recording(path, PROGRAM)
 
 
-@pytest.mark.parametrize("name", ["trace.npz", "trace.safetensors"])
+@pytest.mark.parametrize("name", ["trace.npz", "trace.safetensors", "trace"])
 def test_a_damaged_file_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with pytest.raises(DataError, match=re.escape(name)):

@@ -1,0 +1,218 @@
+"""The work of `expifref emulate`: ranges of samples, each in pieces that fit a fixed room."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from exporters.choice import AUTO, Choice, Workload, active_share, make, make_chosen
+from quantize.emulator import Emulator, check_signals
+from quantize.program import Program
+from quantize.stored import put, totals_arrays, trace_layout
+from quantize.trace import Spikes, State, SummingExecutor, Totals
+
+from .inputs import Frames, Inputs, dataset_inputs, recorded_inputs
+from .samples import BATCH, Feed, load_dataset
+
+__all__ = [
+    "Job",
+    "Loaded",
+    "RangeResult",
+    "Setup",
+    "emulate_range",
+    "emulate_range_of",
+    "load",
+    "read_runnable",
+    "set_up",
+]
+
+_ROOM = 8 << 20
+"""Bytes of inputs and traces that run at once."""
+
+_STEPS_TOGETHER = 8
+"""Steps that a piece keeps together, where there are so many, before samples are kept together."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to emulate, in words that another process can be told."""
+
+    source: Path
+    input_file: Path | None
+    dataset: str | None
+    data_dir: Path | None
+    seed: int
+    samples: int | None
+    signals: tuple[str, ...] | None  # None: all
+    totals: bool
+    executor: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What to emulate."""
+
+    program: Program
+    digest: str
+    inputs: Inputs
+    signals: tuple[str, ...]  # none for totals
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What to emulate, and what runs it."""
+
+    loaded: Loaded
+    executor: SummingExecutor
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class RangeResult:
+    """What is told of a range of samples; the values are in the files."""
+
+    samples: int
+    saturations: Counter[str]  # of the emulator
+    correct: int  # predictions that are the label, of totals with labels
+
+
+def load(job: Job) -> Loaded:
+    """The program and its inputs.
+
+    Raises:
+        FileFormatError, DataError, ParameterError: a file or an option cannot be used.
+    """
+    program, digest = read_runnable(job.source)
+    signals = () if job.totals else tuple(dict.fromkeys(check_signals(program, job.signals)))
+    port = program.input
+    if job.input_file is not None:
+        inputs = recorded_inputs(job.input_file, port, job.samples)
+    else:
+        feed = Feed(port.encoder, port.steps, job.seed)
+        data = load_dataset(str(job.dataset), job.data_dir, job.seed)
+        inputs = dataset_inputs(data, port.channels, feed, job.samples)
+    return Loaded(program, digest, inputs, signals)
+
+
+def set_up(job: Job, loaded: Loaded, threads: int | None = None) -> Setup:
+    """Make the executor of `job`; raises what `exporters.choice.make` does."""
+    if job.executor != AUTO:
+        executor = make(job.executor, loaded.program, threads)
+        return Setup(loaded, executor, Choice(job.executor, "it was asked for"))
+    rows, length = _piece(loaded)
+    inputs = loaded.inputs
+    share = active_share(inputs.frames(slice(0, rows))(slice(0, length)))
+    work = Workload(inputs.steps, inputs.samples, share)
+    executor, choice = make_chosen(loaded.program, work, threads)
+    return Setup(loaded, executor, choice)
+
+
+def emulate_range(
+    setup: Setup, folder: Path, report: Callable[[int], None], start: int, stop: int
+) -> RangeResult:
+    """Run samples `start` to `stop` - 1 and write what is kept of them to the arrays in `folder`.
+
+    Args:
+        report: called after each piece with its steps, of all its samples.
+
+    Raises:
+        DataError: an input value is not one of the program's port.
+        OSError: the files cannot be written.
+    """
+    loaded, inputs = setup.loaded, setup.loaded.inputs
+    samples, length = _piece(loaded)
+    correct = 0
+    for first in range(start, stop, samples):
+        rows = slice(first, min(first + samples, stop))
+        pieces = _pieces(inputs, rows, length)
+        if loaded.signals:
+            _write_traces(setup, folder, rows, pieces, report)
+            continue
+        totals = _totals(setup.executor, pieces, report)
+        for name, values in totals_arrays(totals).items():
+            put(folder, name, (rows,), values)
+        if inputs.labels is not None:
+            correct += int((totals.predictions == inputs.labels[rows]).sum())
+    return RangeResult(stop - start, _take_saturations(setup.executor), correct)
+
+
+def emulate_range_of(job: Job, folder: Path, start: int, stop: int) -> RangeResult:
+    """`emulate_range` in another process, on one core."""
+    return emulate_range(_set_up_once(job), folder, lambda _steps: None, start, stop)
+
+
+@cache
+def _set_up_once(job: Job) -> Setup:
+    return set_up(job, load(job), threads=1)
+
+
+def _write_traces(
+    setup: Setup,
+    folder: Path,
+    rows: slice,
+    pieces: Iterator[tuple[slice, Spikes]],
+    report: Callable[[int], None],
+) -> None:
+    state: State | None = None
+    for times, spikes in pieces:
+        execution = setup.executor.run(spikes, state, setup.loaded.signals)
+        for name, values in execution.signals.items():
+            put(folder, name, (times, rows), values)
+        state = execution.state
+        report(spikes.shape[0] * spikes.shape[1])
+
+
+def _totals(
+    executor: SummingExecutor, pieces: Iterator[tuple[slice, Spikes]], report: Callable[[int], None]
+) -> Totals:
+    _times, spikes = next(pieces)
+    totals = executor.totals(spikes)
+    report(spikes.shape[0] * spikes.shape[1])
+    for _times, spikes in pieces:
+        totals = totals.then(executor.totals(spikes, totals.state))
+        report(spikes.shape[0] * spikes.shape[1])
+    return totals
+
+
+def _pieces(inputs: Inputs, rows: slice, length: int) -> Iterator[tuple[slice, Spikes]]:
+    frames: Frames = inputs.frames(rows)
+    for start in range(0, inputs.steps, length):
+        times = slice(start, min(start + length, inputs.steps))
+        yield times, frames(times)
+
+
+def _piece(loaded: Loaded) -> tuple[int, int]:
+    """Samples and steps that run at once within `_ROOM`."""
+    channels, steps = loaded.program.input.channels, loaded.inputs.steps
+    kept = trace_layout(loaded.program, loaded.signals, 1, 1)
+    each = channels + 8 * sum(array.shape[-1] for array in kept.values())
+    samples = _ROOM // (each * min(steps, _STEPS_TOGETHER))
+    if loaded.inputs.encoded:
+        samples = min(samples, _ROOM // (channels * steps))
+    samples = min(max(samples, 1), BATCH)
+    return samples, min(max(_ROOM // (each * samples), 1), steps)
+
+
+def _take_saturations(executor: SummingExecutor) -> Counter[str]:
+    if not isinstance(executor, Emulator):
+        return Counter()
+    found, executor.saturations = executor.saturations, Counter()
+    return found
+
+
+def read_runnable(path: Path) -> tuple[Program, str]:
+    """The program in `path`, which may be a program or a deployment file, and the program's digest."""
+    from exporters.deploy import program_of
+    from exporters.deployment import SCHEMA, load_deployment
+    from quantize.program_io import digest, program_from_json
+    from quantize.sealed import read_document
+
+    document, matrices = read_document(path)
+    if str(document.get("schema")).startswith(SCHEMA.rstrip("0123456789")):
+        deployment = load_deployment(path)
+        return program_of(deployment), deployment.program
+    program = program_from_json(document, f"`{path}`", matrices)
+    return program, digest(program)

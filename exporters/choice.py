@@ -1,0 +1,154 @@
+"""Which executor runs an input soonest: all give the same bits, so only time decides.
+
+The numbers below are medians on one core (AVX2, 1 MiB of second-level cache), in CPU time of a sample's step
+without a trace; docs/emulation.md has them all.
+
+- The emulator takes 0.1 us for each neuron, and 150 us for each step of a layer whatever its width.
+- Native code takes 0.6 s to compile and JAX 0.5 s to import and as long for every shape of input.
+- Native code takes time with the active inputs, JAX does not. 784-512-10 with weights of 8 bits: 1.2 us at
+  2 % active inputs, 9.2 us at 95 %; JAX 11 us. So native code is first at any density, until the weights of
+  a layer outgrow the cache: with 3.2 MB of them JAX overtakes it at 70 % (8 bits) or 37 % (16 bits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from expifref.exceptions import MissingToolError, ParameterError, ToolError, UnsupportedError
+from quantize.emulator import Emulator
+from quantize.program import Program
+from quantize.trace import Spikes, SummingExecutor
+
+from .tools import missing_tools
+
+__all__ = [
+    "AUTO",
+    "NAMES",
+    "Choice",
+    "Workload",
+    "active_share",
+    "available",
+    "choose",
+    "make",
+    "make_chosen",
+]
+
+AUTO = "auto"
+NAMES = (AUTO, "emulator", "native", "jax")
+"""What can be asked for."""
+
+_BATCH = 256
+_SECONDS_PER_STEP = 150e-6  # of the emulator, for each layer and batch, whatever its width
+_SECONDS_PER_NEURON = 0.1e-6  # of the emulator, for each step and sample
+_START_SECONDS = 1.0  # which native code and JAX take to compile
+_CACHE = 1 << 20  # bytes
+_DENSE = 0.5  # share of active inputs
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is to be run."""
+
+    steps: int
+    samples: int
+    active: float  # share of the inputs, see `active_share`
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An executor and why it was taken, as the end of a sentence."""
+
+    name: str
+    reason: str
+
+
+def active_share(spikes: Spikes) -> float:
+    """Share of the inputs `[steps, batch, inputs]` that make work: not 0, in a frame unlike the one before.
+
+    Native code and JAX both keep the first layer's sums where the frame stays the same.
+    """
+    changed = np.ones(spikes.shape[:2], np.bool_)
+    changed[1:] = (spikes[1:] != spikes[:-1]).any(axis=2)
+    return float(np.count_nonzero(spikes, axis=2)[changed].sum() / spikes.size)
+
+
+def available() -> frozenset[str]:
+    """The fast executors that can run here."""
+    native = () if missing_tools(("gcc",)) else ("native",)
+    jax = () if find_spec("jax") is None else ("jax",)
+    return frozenset((*native, *jax))
+
+
+def choose(program: Program, work: Workload, there: Collection[str]) -> Choice:
+    """The executor that should need the least time, of the emulator and those in `there`."""
+    if _emulator_seconds(program, work) < _START_SECONDS:
+        return Choice("emulator", "it is done before a faster one has started")
+    if not there:
+        return Choice("emulator", "no faster one can run here")
+    if "native" not in there:
+        return Choice("jax", "native code cannot be built here")
+    share = f"{work.active:.0%} of the inputs are active"
+    largest = _largest_weights(program)
+    if "jax" in there and work.active > _DENSE and largest > _CACHE:
+        return Choice("jax", f"{share}, and a layer has {largest / 1e6:.1f} MB of weights")
+    return Choice("native", share)
+
+
+def make_chosen(
+    program: Program, work: Workload, threads: int | None = None
+) -> tuple[SummingExecutor, Choice]:
+    """The executor that `choose` takes of those that are there or, when it refuses the program, of the rest.
+
+    Raises:
+        RangeError, ParameterError: the program is not proven.
+    """
+    there = available()
+    while True:
+        choice = choose(program, work, there)
+        try:
+            return make(choice.name, program, threads), choice
+        except (MissingToolError, ToolError, UnsupportedError):
+            there -= {choice.name}
+
+
+def make(name: str, program: Program, threads: int | None = None) -> SummingExecutor:
+    """The executor called `name`.
+
+    Args:
+        threads: of native code; all cores by default.
+
+    Raises:
+        ParameterError: the name is not known, or the program breaks a rule of the specification.
+        RangeError: a width of the program is not proven.
+        MissingToolError, ToolError, UnsupportedError: see `exporters.native.executor.NativeExecutor`.
+    """
+    if name == "emulator":
+        return Emulator(program)
+    if name == "native":
+        from .native.executor import NativeExecutor
+
+        return NativeExecutor(program, threads)
+    if name == "jax":
+        from quantize.jax import JaxExecutor
+
+        return JaxExecutor(program)
+    raise ParameterError(f"the executor must be one of {', '.join(NAMES)}, not `{name}`")
+
+
+def _emulator_seconds(program: Program, work: Workload) -> float:
+    batches = -(-work.samples // _BATCH)
+    neurons = sum(layer.width for layer in program.layers)
+    per_step = batches * len(program.layers) * _SECONDS_PER_STEP
+    return work.steps * (per_step + work.samples * neurons * _SECONDS_PER_NEURON)
+
+
+def _largest_weights(program: Program) -> int:
+    """Bytes of the largest weight matrix in native code."""
+    return max(
+        layer.dense.weight.size * (1 if layer.dense.weight_format.bits <= 8 else 2)
+        for layer in program.layers
+    )

@@ -1,0 +1,77 @@
+"""A program and its float network side by side, all at once or part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from expifref.description import Description
+from quantize.emulator import Emulator
+from quantize.pieces import pieces, trace_values
+from quantize.program import Program
+
+from .comparison import Batches, Comparison, empty_comparison
+from .divergence import FirstDivergence, Located
+from .signals import compared_signals, float_traces, integer_traces
+
+__all__ = ["Part", "compare", "compare_part", "merge"]
+
+
+_ROOM = 96 << 20
+"""Bytes that the signals of what is compared at once may take; those of the float network come on top."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A comparison of some of the samples, one after the other."""
+
+    sums: Comparison
+    first: Located | None  # the earliest divergence among them
+
+
+def compare(description: Description, program: Program, batches: Batches) -> Comparison:
+    """Run both over `batches`; what is kept does not grow with the number of samples.
+
+    Raises:
+        ParameterError: `program` does not have the layers of `description`.
+        DataError: a label is not one of the network's classes.
+    """
+    return merge(description, program, [compare_part(description, program, batches)])
+
+
+def compare_part(description: Description, program: Program, batches: Batches, first_sample: int = 0) -> Part:
+    """`compare` on samples `first_sample`, ... only, to be merged with the rest; errors as `compare`."""
+    result = empty_comparison(description, program, first_sample)
+    first = FirstDivergence(description, program, first_sample)
+    emulator = Emulator(program)
+    for spikes, labels in _pieces(program, batches):
+        signals = emulator.run(spikes, signals=compared_signals(program)).signals
+        real, other = float_traces(description, spikes), integer_traces(description, program, signals)
+        first.add(spikes, real, other)
+        result.add(real, other, labels)
+    result.saturations = dict(sorted(emulator.saturations.items()))
+    return Part(result, first.earliest)
+
+
+def _pieces(program: Program, batches: Batches) -> Batches:
+    for spikes, labels in batches:
+        for rows in pieces(spikes, trace_values(program), _ROOM):
+            yield spikes[:, rows], None if labels is None else labels[rows]
+
+
+def merge(description: Description, program: Program, parts: Iterable[Part]) -> Comparison:
+    """The comparison of all samples; `parts` in their order, because sums of floats depend on it."""
+    result: Comparison | None = None
+    first = FirstDivergence(description, program)
+    for part in parts:
+        first.join(part.first)
+        if result is None:
+            result = part.sums
+        else:
+            result.join(part.sums)
+    result = result or empty_comparison(description, program)
+    # A record of another program is not explained by this one's causes.
+    result.first = first.found() if result.differing_values else first.explained()
+    if result.differing_values:
+        result.saturations = {}
+    return result

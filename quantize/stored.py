@@ -1,0 +1,197 @@
+"""How traces and totals are stored: which arrays, and each in a type that follows from the program alone.
+
+A type taken from the values would depend on how an input is cut into pieces, and on the input itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from expifref.files import write_folder_with, write_with
+
+from .arrays import Integers, narrowest
+from .formats import Format
+from .program import Program, ReadoutLayer, layer_prefix
+from .trace import Totals
+
+__all__ = [
+    "MANIFEST",
+    "StoredArray",
+    "file_names",
+    "manifest",
+    "put",
+    "totals_arrays",
+    "totals_layout",
+    "trace_layout",
+    "write_arrays",
+]
+
+MANIFEST = "manifest.json"
+SCHEMA = "expifref/trace/1"
+
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
+
+
+@dataclass(frozen=True)
+class StoredArray:
+    """One array of a folder or of an .npz file."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
+Layout = Mapping[str, StoredArray]
+"""Arrays by name; the file is `NAME.npy`."""
+
+
+def trace_layout(program: Program, signals: Sequence[str], steps: int, samples: int) -> Layout:
+    """The arrays of `signals`, each `[steps, samples, neurons]`."""
+    ranges = _ranges(program)
+    return {name: _stored((steps, samples), *ranges[name]) for name in signals}
+
+
+def totals_layout(program: Program, steps: int, samples: int) -> Layout:
+    """The arrays of `totals_arrays`."""
+    ranges = _ranges(program)
+    width, lo, hi = ranges[program.output_name]
+    counted = {f"counts.{name}": ranges[name][0] for name in ranges if name.endswith(".spikes")}
+    return {
+        "predictions": StoredArray((samples,), _type(0, width - 1)),
+        "output": _stored((samples,), width, max(steps * lo, _LEAST), min(steps * hi, _MOST)),
+        **{name: _stored((samples,), neurons, 0, steps) for name, neurons in counted.items()},
+        **{f"state.{name}": _stored((samples,), *ranges[name]) for name in program.state_names},
+    }
+
+
+def totals_arrays(totals: Totals) -> dict[str, Integers]:
+    """What is stored of `totals`: predictions `[samples]`; sums, counts and states `[samples, neurons]`."""
+    return {
+        "predictions": totals.predictions,
+        "output": totals.output,
+        **{f"counts.{name}": values for name, values in totals.spikes.items()},
+        **{f"state.{name}": values for name, values in totals.state.items()},
+    }
+
+
+def write_arrays(
+    path: Path,
+    layout: Layout,
+    document: Mapping[str, Any],
+    replaceable: Collection[str],
+    fill: Callable[[Path], None],
+) -> None:
+    """Write the arrays of `layout`, whole or not at all: an .npz file or, without that suffix, a folder.
+
+    Args:
+        document: see `manifest`; a folder holds it.
+        replaceable: names of files that a folder which is already there may lose.
+        fill: puts the values into a folder of .npy files full of zeros, see `put`.
+
+    Raises:
+        FileFormatError: `path` cannot be written, or holds something else.
+    """
+
+    def write_file(beside: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            _create(Path(folder), layout)
+            fill(Path(folder))
+            _pack(Path(folder), layout, beside)
+
+    def write_folder(new: Path) -> None:
+        _create(new, layout)
+        fill(new)
+        (new / MANIFEST).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+    if path.suffix == ".npz":
+        write_with(path, write_file)
+    else:
+        write_folder_with(path, replaceable, write_folder)
+
+
+def put(folder: Path, name: str, where: tuple[slice, ...], values: Integers) -> None:
+    """Write a part of an array; mapped for that long only, so that its pages do not stay with the process."""
+    open_memmap(_path(folder, name), "r+")[where] = values
+
+
+def manifest(digest: str, layout: Layout, steps: int, samples: int) -> dict[str, Any]:
+    """What a folder says of itself: nothing that depends on who computed it, and how."""
+    arrays = {name: {"shape": list(a.shape), "dtype": a.dtype.str[1:]} for name, a in layout.items()}
+    return {"schema": SCHEMA, "program": digest, "steps": steps, "samples": samples, "arrays": arrays}
+
+
+def file_names(program: Program) -> frozenset[str]:
+    """Every file that a folder of `program` may hold."""
+    arrays = {**trace_layout(program, program.signal_names, 1, 1), **totals_layout(program, 1, 1)}
+    return frozenset({MANIFEST, *(f"{name}.npy" for name in arrays)})
+
+
+def _create(folder: Path, layout: Layout) -> None:
+    """Make the files of `layout` in `folder`, full of zeros."""
+    for name, array in layout.items():
+        path = _path(folder, name)
+        open_memmap(path, "w+", array.dtype, array.shape)
+        if hasattr(os, "posix_fallocate"):  # else a full disk would kill the process that writes to the map
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+def _pack(folder: Path, layout: Layout, path: Path) -> None:
+    """Put the arrays in `folder` together as an .npz file: the same bytes for the same arrays."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in layout:
+            member = zipfile.ZipInfo(f"{name}.npy")  # of 1980, not of today
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            with _path(folder, name).open("rb") as array, archive.open(member, "w", force_zip64=True) as out:
+                shutil.copyfileobj(array, out)
+
+
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.npy"
+
+
+def _ranges(program: Program) -> dict[str, tuple[int, int, int]]:
+    """Neurons, lowest and highest value of every signal."""
+    return {
+        name: (layer_width, lo, hi)
+        for index in range(len(program.layers))
+        for name, layer_width, lo, hi in _layer_ranges(program, index)
+    }
+
+
+def _layer_ranges(program: Program, index: int) -> Iterator[tuple[str, int, int, int]]:
+    layer = program.layers[index]
+    prefix, width = layer_prefix(index, layer), layer.width
+
+    def of(name: str, fmt: Format) -> tuple[str, int, int, int]:
+        return name, width, fmt.lo, fmt.hi
+
+    yield of(f"{prefix}.accumulator", layer.dense.accumulator)
+    if isinstance(layer, ReadoutLayer):
+        yield of(prefix, layer.filter.site.format)
+        return
+    if layer.synapse is not None:
+        yield of(f"{prefix}.filter", layer.synapse.filter.site.format)
+    yield of(f"{prefix}.drive", layer.drive.format)
+    yield of(f"{prefix}.membrane", layer.neuron.membrane.format)
+    yield f"{prefix}.refractory", width, 0, int(layer.neuron.refractory_steps.max())
+    yield f"{prefix}.spikes", width, 0, 1
+
+
+def _stored(leading: tuple[int, ...], width: int, lo: int, hi: int) -> StoredArray:
+    return StoredArray((*leading, width), _type(lo, hi))
+
+
+def _type(lo: int, hi: int) -> np.dtype[Any]:
+    return narrowest(np.array([lo, hi], np.int64))

@@ -1,0 +1,120 @@
+"""Which executor is taken, and what happens when it cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import exporters.choice
+from expifref.exceptions import ParameterError, ToolError
+from exporters.choice import Choice, Workload, active_share, available, choose, make, make_chosen
+from exporters.native.executor import NativeExecutor
+from exporters.tools import TOOLS, override_name
+from quantize.emulator import Emulator
+from quantize.formats import Format
+from quantize.jax import JaxExecutor
+from quantize.program import Program
+from tests.networks import lowered, network
+from tests.tools import need
+
+BOTH = ("native", "jax")
+
+
+@pytest.fixture(scope="module")
+def small() -> Program:
+    return lowered(network((6, 5, 3)))
+
+
+@pytest.fixture(scope="module")
+def large() -> Program:
+    """Its first layer has more weights than a core's cache has bytes."""
+    return lowered(network((784, 1400, 3), tau_synapse=None))
+
+
+@pytest.mark.parametrize(
+    ("work", "there", "name", "reason"),
+    [
+        (Workload(100, 10, 0.1), BOTH, "emulator", "it is done before a faster one has started"),
+        (Workload(100_000, 1, 0.1), BOTH, "native", "10% of the inputs are active"),
+        (Workload(100, 200_000, 0.9), BOTH, "native", "90% of the inputs are active"),
+        (Workload(100, 200_000, 0.1), ("jax",), "jax", "native code cannot be built here"),
+        (Workload(100, 200_000, 0.1), ("native",), "native", "10% of the inputs are active"),
+        (Workload(100, 200_000, 0.1), (), "emulator", "no faster one can run here"),
+    ],
+)
+def test_small_layers(small: Program, work: Workload, there: Collection[str], name: str, reason: str) -> None:
+    assert choose(small, work, there) == Choice(name, reason)
+
+
+@pytest.mark.parametrize(
+    ("active", "there", "name", "reason"),
+    [
+        (0.5, BOTH, "native", "50% of the inputs are active"),
+        (0.51, BOTH, "jax", "51% of the inputs are active, and a layer has 1.1 MB of weights"),
+        (0.51, ("native",), "native", "51% of the inputs are active"),
+    ],
+)
+def test_dense_inputs_of_large_layers(
+    large: Program, active: float, there: Collection[str], name: str, reason: str
+) -> None:
+    assert choose(large, Workload(100, 1000, active), there) == Choice(name, reason)
+
+
+def test_wide_weights_take_twice_the_room(small: Program) -> None:
+    layer = small.layers[0]
+    shape = np.broadcast_to(np.int64(0), (1000, 600))
+    narrow = replace(layer.dense, weight=shape, weight_format=Format(True, 8, 0))
+    wide = replace(narrow, weight_format=Format(True, 9, 0))
+    work = Workload(100, 100_000, 0.9)
+    chosen = [
+        choose(replace(small, layers=(replace(layer, dense=dense), *small.layers[1:])), work, BOTH).name
+        for dense in (narrow, wide)
+    ]
+    assert chosen == ["native", "jax"]
+
+
+def test_the_active_share() -> None:
+    spikes = np.zeros((4, 2, 5), np.uint8)
+    assert active_share(spikes) == 0
+    spikes[:, 0, :3] = 7  # one frame that stays makes work once
+    spikes[1, 1, 4] = 1  # the frame after it is another one, of zeros
+    assert active_share(spikes) == 4 / spikes.size
+    assert active_share(np.ones((1, 2, 5), np.uint8)) == 1
+
+
+def test_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("gcc")
+    assert available() == {"native", "jax"}
+    for name in TOOLS:
+        monkeypatch.setenv(override_name(name), "/nowhere")
+    assert available() == {"jax"}
+    monkeypatch.setattr(exporters.choice, "find_spec", lambda _name: None)
+    assert available() == set()
+
+
+def test_one_that_refuses_is_replaced(small: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("gcc")
+    work = Workload(100, 200_000, 0.1)
+    executor, choice = make_chosen(small, work)
+    assert isinstance(executor, NativeExecutor)
+    assert choice.name == "native"
+
+    def refuse(*_: object) -> None:
+        raise ToolError("the compiler is broken")
+
+    monkeypatch.setattr(NativeExecutor, "__init__", refuse)
+    executor, choice = make_chosen(small, work)
+    assert isinstance(executor, JaxExecutor)
+    assert choice == Choice("jax", "native code cannot be built here")
+
+
+def test_by_name(small: Program) -> None:
+    assert isinstance(make("emulator", small), Emulator)
+    assert isinstance(make("jax", small), JaxExecutor)
+    with pytest.raises(
+        ParameterError, match=r"^the executor must be one of auto, emulator, native, jax, not `gpu`$"
+    ):
+        make("gpu", small)
