@@ -7,7 +7,7 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help demo test check evidence results bench bench-peers cost-model lock clean
+.PHONY: help demo test check evidence results bench bench-peers cost-model large lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its o
 
 cost-model: $(RUNTIME) ## Measure what operations cost here and predict other runs; writes docs/cost_model.md (4 minutes)
 	$(BIN)/python benchmarks/cost_run.py
+
+large: $(RUNTIME) ## Lower, export and verify 100 million weights; writes docs/large_networks.md (10 minutes; 2 GB in out/)
+	$(BIN)/python benchmarks/large_network.py
 
 lock: $(DEV) ## Resolve the locks anew from pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

@@ -1,7 +1,7 @@
 """A network of 100 million weights, from model file to verified exports: memory and time of every command.
 
 The network is random (4096-10240-5680-10, 10 steps); what is measured does not depend on what it has learned.
-Run as a script it writes large_network.json into docs/.
+Run as a script (`make large`) it writes large_network.json and large_networks.md into docs/.
 """
 
 from __future__ import annotations
@@ -19,31 +19,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from large_page import page
+from speed.run import cpu_model
+from speed.workloads import neurons
 
 from expifref.checkpoint import save_description
-from expifref.description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
+from expifref.description import Description, ReadoutDescription, SpikingDescription
 from expifref.files import write_text
 
 __all__ = ["Measured", "bound_mb", "commands", "measure"]
 
+_DOCS = Path(__file__).parents[1] / "docs"
 _SIZES = (4096, 10240, 5680, 10)
 _STEPS = 10
 _SAMPLES = 64
 _CALIBRATION = 16
+_VERIFIED = 16
 _SEED = 0
 _MB = 1e6
-
-_NEURON = {
-    "resistance": 1.0,
-    "tau": 10e-3,
-    "tau_ref": 1.7e-3,
-    "v_th": -30e-3,
-    "v_reset": -68e-3,
-    "v_rest": -65e-3,
-    "v_t": -59.9e-3,
-    "delta_t": 3.48e-3,
-    "v_initial": -65e-3,
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +64,7 @@ def commands(folder: Path, weight_bits: int) -> dict[str, list[str]]:
     program = str(folder / f"program{weight_bits}.json")
     data = ["--dataset", str(folder / "samples.npz")]
     calibration = ["--calibration-samples", str(_CALIBRATION)]
-    verify = ["verify", program, *data, "--samples", "16", "--json", "--executor"]
+    verify = ["verify", program, *data, "--samples", str(_VERIFIED), "--json", "--executor"]
     return {
         "quantize": [
             *("quantize", str(folder / "model.safetensors"), "--out", program, *data, *calibration),
@@ -117,8 +110,8 @@ def write_network(folder: Path) -> None:
             layers.append(ReadoutDescription("readout", weight, np.zeros(width), np.full(width, 20e-3)))
             continue
         weight *= 40e-3 / np.sqrt(inputs)
-        neuron = NeuronParameters(**{name: np.full(width, value) for name, value in _NEURON.items()})
-        layers.append(SpikingDescription(f"hidden{index}", weight, np.full(width, 5e-3), None, neuron))
+        bias = np.full(width, 5e-3)
+        layers.append(SpikingDescription(f"hidden{index}", weight, bias, None, neurons(width)))
     description = Description(1e-3, _SIZES[0], tuple(layers), "rate", _STEPS)
     save_description(folder / "model.safetensors", description)
     images = rng.random((2 * _SAMPLES, _SIZES[0]), np.float32) * 0.4
@@ -133,12 +126,16 @@ def write_network(folder: Path) -> None:
     )
 
 
-def disk_seconds(folder: Path) -> float:
-    """To read the model file and write a program's bytes: what no lowering can be faster than."""
+def disk_seconds(folder: Path, *, cold: bool) -> float:
+    """To read the model file, cold not from the page cache, and write a program's bytes: the least there is."""
     started = time.perf_counter()
     with (folder / "model.safetensors").open("rb") as model, (folder / "copy").open("wb") as copy:
+        if cold:
+            os.posix_fadvise(model.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         while block := model.read(8 << 20):
             copy.write(block[: len(block) // 8])
+        copy.flush()
+        os.fsync(copy.fileno())
     spent = time.perf_counter() - started
     (folder / "copy").unlink()
     return spent
@@ -160,10 +157,16 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, "--folder", given.folder, "--make"], check=True)
     found: dict[str, Any] = {
         "date": datetime.now(UTC).date().isoformat(),
+        "cpu": cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
         "sizes": list(_SIZES),
+        "steps": _STEPS,
+        "calibration": _CALIBRATION,
+        "verified": _VERIFIED,
         "weights": weights(),
         "model_mb": (given.folder / "model.safetensors").stat().st_size / _MB,
-        "disk_s": disk_seconds(given.folder),
+        "disk_s": disk_seconds(given.folder, cold=False),
+        "cold_s": disk_seconds(given.folder, cold=True),
         "programs": [],
     }
     for bits in given.weight_bits:
@@ -180,10 +183,10 @@ def main() -> None:
         found["programs"].append(
             {"weight_bits": bits, "bound_mb": bound_mb(bits), "json_bytes": json_bytes, "commands": rows}
         )
+    found["load"] = os.getloadavg()[0]
     if not given.only:
-        write_text(
-            Path(__file__).parents[1] / "docs" / "large_network.json", json.dumps(found, indent=1) + "\n"
-        )
+        write_text(_DOCS / "large_network.json", json.dumps(found, indent=1) + "\n")
+        write_text(_DOCS / "large_networks.md", page(found))
 
 
 def _compared(printed: str) -> dict[str, int]:
