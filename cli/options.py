@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["DataDir", "Dataset", "Json", "Limit", "Processes", "ProfileName", "Seed", "Strict", "WeightBits"]
+__all__ = [
+    "DataDir",
+    "Dataset",
+    "Distributed",
+    "Json",
+    "Limit",
+    "MembraneBits",
+    "Processes",
+    "ProfileName",
+    "Rank",
+    "Ranks",
+    "Seed",
+    "Strict",
+    "WeightBits",
+]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
 Dataset = Annotated[str, typer.Option("--dataset", help="digits, fashion-mnist, or an .npz file.")]
@@ -18,6 +32,21 @@ ProfileName = Annotated[
 ]
 Processes = Annotated[
     int, typer.Option("--processes", min=1, help="Share the samples among so many; the result is the same.")
+]
+Distributed = Annotated[
+    str | None,
+    typer.Option(
+        "--distributed",
+        envvar="EXPIFREF_DISTRIBUTED",
+        metavar="HOST:PORT",
+        help="Share the samples among ranks that meet here; auto: as Slurm or MPI says. See docs/scale.md.",
+    ),
+]
+Rank = Annotated[
+    int | None, typer.Option("--rank", envvar="EXPIFREF_RANK", min=0, help="Which of the ranks this is.")
+]
+Ranks = Annotated[
+    int | None, typer.Option("--ranks", envvar="EXPIFREF_RANKS", min=1, help="How many ranks there are.")
 ]
 Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
 WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]
