@@ -215,7 +215,8 @@ class JaxExecutor:
         signal = frames
         runs = []
         for index, layer in enumerate(self.program.layers):
-            feeds = index + 1 < len(self.program.layers)
+            later = self._words[index + 1 : index + 2]
+            feeds = later[0].product.spikes if later else None
             run = run_layer(
                 layer, arrays[index], self._words[index], signal, states[index], steps, keep[index], feeds
             )
