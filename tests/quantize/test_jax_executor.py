@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -173,6 +174,19 @@ def test_weights_of_eight_bits_are_not_copied() -> None:
     weight = np.zeros((5, 3), np.int8)
     plan = plan_product(weight, 1)
     assert np.shares_memory(limbs(weight, plan, np.int32), weight)
+
+
+@pytest.mark.parametrize(("dtype", "made"), [(np.int8, 0), (np.int16, 8)])
+def test_no_wide_copy_of_a_matrix_is_made(
+    dtype: type[np.signedinteger], made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize.jax.arithmetic, "_BLOCK", 1 << 12)
+    weight = np.full((1000, 500), np.iinfo(dtype).min, dtype)
+    tracemalloc.start()
+    limbs(weight, plan_product(weight, 1), np.int64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (made + 0.5) * weight.size  # bytes: the two float32 parts of 16 bits, and blocks
 
 
 def product(values: Integers, weight: Any, plan: Product) -> Integers:
