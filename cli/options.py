@@ -12,10 +12,14 @@ __all__ = [
     "CalibrationSamples",
     "DataDir",
     "Dataset",
+    "Distributed",
     "Json",
     "Limit",
+    "MembraneBits",
     "Processes",
     "ProfileName",
+    "Rank",
+    "Ranks",
     "Seed",
     "Strict",
     "WeightBits",
@@ -34,6 +38,21 @@ Processes = Annotated[
 CALIBRATION_SAMPLES = 512
 CalibrationSamples = Annotated[
     int, typer.Option("--calibration-samples", min=1, help="Training samples to calibrate on, at most.")
+]
+Distributed = Annotated[
+    str | None,
+    typer.Option(
+        "--distributed",
+        envvar="EXPIFREF_DISTRIBUTED",
+        metavar="HOST:PORT",
+        help="Share the samples among ranks that meet here; auto: as Slurm or MPI says. See docs/scale.md.",
+    ),
+]
+Rank = Annotated[
+    int | None, typer.Option("--rank", envvar="EXPIFREF_RANK", min=0, help="Which of the ranks this is.")
+]
+Ranks = Annotated[
+    int | None, typer.Option("--ranks", envvar="EXPIFREF_RANKS", min=1, help="How many ranks there are.")
 ]
 Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
 WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]

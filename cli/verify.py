@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DataDir, Json, Limit, Processes, Seed
+from .options import DataDir, Distributed, Json, Limit, Processes, Rank, Ranks, Seed
 from .output import print_json, print_table, print_text, progress_bar
+from .ranks import Group, joined
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,28 +43,39 @@ def verify(
     ] = None,
     samples: Limit = None,
     processes: Processes = 1,
+    distributed: Distributed = None,
+    rank: Rank = None,
+    ranks: Ranks = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
     """Compare every signal of every step of all executors with the emulator; exit 1 when a bit differs."""
+    names = None if executor is None else tuple(executor)
+    job = _Job(program, dataset, data_dir, seed, names, reference)
+    with joined(distributed, rank, ranks) as group:
+        _run(job, samples, processes, group, json)
+
+
+def _run(job: _Job, samples: int | None, processes: int, group: Group, json: bool) -> None:
     from exporters.executors import missing_executors
     from exporters.tools import tools_are_required
     from quantize.golden import differing_signals
 
-    names = None if executor is None else tuple(executor)
-    job = _Job(program, dataset, data_dir, seed, names, reference)
     loaded, data = _load(job)
     total = _count(data, samples)
-    result = _in_this_process(_set_up(job), total) if processes == 1 else _in_others(job, total, processes)
-    result.not_run = {} if executor else missing_executors()
+    if processes == group.ranks == 1:
+        result = _in_this_process(_set_up(job), total)
+    else:
+        result = _shared(job, total, processes, group)
+    result.not_run = {} if job.executors else missing_executors()
     result.all_required = tools_are_required()
     golden = differing_signals(loaded)
     if json:
         passed = result.passed and not golden
         print_json({**summarize(result), "passed": passed, "golden_differences": list(golden)})
     else:
-        print_result(result, reference)
+        print_result(result, job.reference)
         if golden:
             print_text(f"The emulator does not give the golden trace of the program: {', '.join(golden)}")
     if golden or not result.passed:
@@ -180,14 +192,18 @@ def _in_this_process(setup: _Setup, total: int) -> Verification:
         return _verify(setup, 0, total, report)
 
 
-def _in_others(job: _Job, total: int, processes: int) -> Verification:
+def _shared(job: _Job, total: int, processes: int, group: Group) -> Verification:
+    from exporters.executors import EXECUTORS, missing_executors
     from exporters.verification import merge
 
     from .parallel import map_ranges
 
+    if job.executors is None:  # those of rank 0, or what is compared would depend on the machines
+        here = tuple(name for name in EXECUTORS if name not in missing_executors())
+        job = replace(job, executors=group.exchange("the executors", here)[0])
     parts = []
     with progress_bar("verify", total) as bar:
-        for part in map_ranges(partial(_range, job), total, processes):
+        for part in map_ranges(partial(_range, job), total, processes, group):
             parts.append(part)
             bar(max(entry.samples for entry in part.executors.values()))
     return merge(parts)

@@ -6,61 +6,102 @@ are explicit, so nothing else becomes wider by it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
+from enum import Enum
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import NDArray
 
-from quantize.arrays import Integers
 from quantize.formats import Format, Overflow, Quantizer, round_shift
 
-__all__ = ["Product", "limbs", "matmul", "overflow", "plan_product", "requantize"]
+__all__ = ["Form", "Product", "limbs", "matmul", "overflow", "plan_product", "requantize"]
 
 Array = Any  # a JAX array or tracer
 
-_EXACT_BITS = 24
+_FLOAT_BITS = 24
 """float32 holds every integer of this many bits, so a sum that stays below is exact in any order."""
+
+_INT32_BITS = 31
+"""A sum of magnitudes below this cannot leave int32."""
+
+_INT8_OFFSET = 128
+"""Taken from inputs of 8 bits, so that they fit int8."""
+
+_BLOCK = 1 << 20
+"""Weights that are looked at or cut at once, so that no wide copy of a large matrix is made."""
+
+
+class Form(Enum):
+    """What a product is formed in."""
+
+    INT8 = "int8"  # int8 by int8, added in int32
+    FLOAT32 = "float32"
+    WORD = "word"  # integers of the layer's word: slow, and always exact
 
 
 @dataclass(frozen=True)
 class Product:
-    """How a product of integers is formed: as `count` float32 products of weight parts of `bits` bits.
+    """How a product of integers is formed."""
 
-    `count` 0 is a product in integers, slow and always exact.
+    form: Form
+    bits: int = 0  # FLOAT32: of each part that weights are cut into
+    count: int = 1  # FLOAT32: parts, each with a product of its own
+    offset: int = 0  # INT8: taken from the inputs; the product with it is added again
+
+    @property
+    def spikes(self) -> Any:
+        """The dtype in which spikes are best handed over."""
+        return np.float32 if self.form is Form.FLOAT32 else np.int8
+
+
+def plan_product(weight: NDArray[np.signedinteger], hi: int) -> Product:
+    """The cheapest product of inputs `0 .. hi` with `weight` `[inputs, neurons]` that is proven exact.
+
+    int8 takes 0.6 of the time of float32 on a CPU (784 x 512, a batch of 3200, and 4096 x 4096, batches of
+    64 and 1024, XLA of jaxlib 0.10) and a quarter of the memory.
+
+    Args:
+        weight: of any signed integer dtype.
     """
-
-    bits: int
-    count: int
-
-
-def plan_product(weight: Integers, hi: int) -> Product:
-    """The cheapest product of inputs `0 .. hi` with `weight` `[inputs, neurons]` that is proven exact."""
-    width = max(int(weight.max()).bit_length(), (-int(weight.min())).bit_length()) + 1
+    lowest, highest = int(weight.min()), int(weight.max())
+    word = np.iinfo(np.int8)
+    if word.min <= lowest and highest <= word.max and hi <= np.iinfo(np.uint8).max:
+        offset = _INT8_OFFSET if hi > word.max else 0
+        if _largest_sum(weight, None) * max(hi, offset) < 1 << _INT32_BITS:
+            return Product(Form.INT8, offset=offset)
+    width = max(highest.bit_length(), (-lowest).bit_length()) + 1
     for count in range(1, width + 1):
-        bits = -(-width // count)
-        plan = Product(bits, count)
-        if all(int(np.abs(part).sum(axis=0).max()) * hi < 1 << _EXACT_BITS for part in _parts(weight, plan)):
+        plan = Product(Form.FLOAT32, -(-width // count), count)
+        if _largest_sum(weight, plan) * hi < 1 << _FLOAT_BITS:
             return plan
-    return Product(width, 0)
+    return Product(Form.WORD)
 
 
-def limbs(weight: Array, plan: Product, dtype: Any, xp: ModuleType) -> Array:
-    """`weight` in the form that `matmul` takes: float32 `[count, inputs, neurons]`, or integers of `dtype`.
+def limbs(weight: Any, plan: Product, dtype: Any) -> Any:
+    """`weight`, of any signed integer dtype, in the form that `matmul` takes, `[count, inputs, neurons]`.
 
-    `xp` is `numpy` or `jax.numpy`.
+    Returns a NumPy array for a NumPy array, which is `weight` itself where it has that form, else a JAX one.
     """
-    if plan.count == 0:
-        return weight.astype(dtype)[None]
-    return xp.stack([part.astype(xp.float32) for part in _parts(weight, plan)])
+    if plan.form is not Form.FLOAT32:
+        return weight.astype(np.int8 if plan.form is Form.INT8 else dtype, copy=False)[np.newaxis]
+    if not isinstance(weight, np.ndarray):
+        return jnp.stack([part.astype(jnp.float32) for part in _parts(weight, plan)])
+    cut = np.empty((plan.count, *weight.shape), np.float32)
+    for rows in _blocks(weight):
+        cut[:, rows] = _parts(weight[rows].astype(np.int64), plan)
+    return cut
 
 
 def matmul(inputs: Array, parts: Array, plan: Product, dtype: Any) -> Array:
     """`inputs @ weight` as integers of `dtype`; `inputs` `[..., inputs]` are whole numbers `0 .. hi`."""
-    if plan.count == 0:
+    if plan.form is Form.WORD:
         return jnp.matmul(inputs.astype(dtype), parts[0])
+    if plan.form is Form.INT8:
+        return _int8_product(inputs, parts[0], plan.offset).astype(dtype)
     real = inputs.astype(jnp.float32)
     total: Array = 0
     for k in range(plan.count):
@@ -82,6 +123,31 @@ def overflow(value: Array, fmt: Format, mode: Overflow) -> Array:
 def requantize(value: Array, shift: int, site: Quantizer, dtype: Any) -> Array:
     """Spec 3, `value` in any word, the result in `dtype`."""
     return overflow(round_shift(value, shift, site.rounding), site.format, site.overflow).astype(dtype)
+
+
+def _int8_product(inputs: Array, weight: Array, offset: int) -> Array:
+    if not offset:
+        return jnp.matmul(inputs.astype(jnp.int8), weight, preferred_element_type=jnp.int32)
+    shifted = (inputs.astype(jnp.int32) - offset).astype(jnp.int8)
+    product = jnp.matmul(shifted, weight, preferred_element_type=jnp.int32)
+    return product + offset * weight.sum(axis=0, dtype=jnp.int32)
+
+
+def _largest_sum(weight: NDArray[np.signedinteger], plan: Product | None) -> int:
+    """The largest sum of magnitudes in a column of `weight`, or of any part that `plan` cuts it into."""
+    sums = np.zeros((1 if plan is None else plan.count, weight.shape[1]), np.int64)
+    for rows in _blocks(weight):
+        # A magnitude may not fit the dtype of the weights: that of -128 is 128.
+        block = weight[rows].astype(np.int64)
+        parts = [block] if plan is None else _parts(block, plan)
+        sums += [np.abs(part).sum(axis=0) for part in parts]
+    return int(sums.max())
+
+
+def _blocks(weight: NDArray[np.signedinteger]) -> Iterator[slice]:
+    rows = max(_BLOCK // weight.shape[1], 1)
+    for first in range(0, weight.shape[0], rows):
+        yield slice(first, first + rows)
 
 
 def _parts(weight: Any, plan: Product) -> list[Any]:

@@ -104,7 +104,7 @@ def layer_arrays(layer: Layer, words: LayerWords) -> LayerArrays:
     )
     neuron = neuron_arrays(layer.neuron, words) if isinstance(layer, SpikingLayer) else None
     return LayerArrays(
-        limbs(layer.dense.weight, words.product, word, np), rescale, filter_arrays(layer, words), neuron
+        limbs(layer.dense.weight, words.product, word), rescale, filter_arrays(layer, words), neuron
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import jax
@@ -133,13 +134,29 @@ class JaxExecutor:
     def _pieces(
         self, frames: Spikes, steps: int, now: dict[str, Integers], keep: tuple[frozenset[str], ...]
     ) -> Iterator[tuple[slice, slice, _Piece]]:
-        """Run piece by piece and leave the last states in `now`; the rows of a piece may be padded."""
+        """Run piece by piece and leave the last states in `now`; the rows of a piece may be padded.
+
+        The devices are given the next piece before one is handed out, so that they need not wait.
+        """
+        started = self._started(frames, steps, now, keep)
+        for one, following in pairwise(chain(started, [None])):
+            if one is None:
+                return
+            rows, _times, piece = one
+            yield one
+            if following is None or following[0] != rows:
+                self._from_device(piece.states, now, rows)
+
+    def _started(
+        self, frames: Spikes, steps: int, now: dict[str, Integers], keep: tuple[frozenset[str], ...]
+    ) -> Iterator[tuple[slice, slice, _Piece]]:
         batch = frames.shape[1]
         samples, length = self._piece_shape(batch, steps, keep)
         for first in range(0, batch, samples):
             rows = slice(first, min(first + samples, batch))
             # A short last piece would be compiled a second time, so its last sample is repeated.
-            index = np.minimum(np.arange(first, first + samples), batch - 1)
+            short = first + samples > batch
+            index = np.minimum(np.arange(first, first + samples), batch - 1) if short else rows
             states = self._to_device(now, index)
             for start in range(0, steps, length):
                 times = slice(start, min(start + length, steps))
@@ -149,7 +166,6 @@ class JaxExecutor:
                     piece = self._call(self._arrays, states, given, steps=times.stop - start, keep=keep)
                 yield rows, times, piece
                 states = piece.states
-            self._from_device(states, now, rows)
 
     def _piece_shape(self, batch: int, steps: int, keep: tuple[frozenset[str], ...]) -> tuple[int, int]:
         """Samples and steps of a piece within `_MEMORY`, about equal ones."""
@@ -162,7 +178,7 @@ class JaxExecutor:
         even = -(-batch // -(-batch // samples))
         return -(-even // self._devices) * self._devices, -(-steps // -(-steps // length))
 
-    def _to_device(self, now: dict[str, Integers], index: Integers) -> States:
+    def _to_device(self, now: dict[str, Integers], index: Integers | slice) -> States:
         def of(name: str, words: LayerWords) -> Any:
             if name not in now:
                 return None
@@ -199,7 +215,8 @@ class JaxExecutor:
         signal = frames
         runs = []
         for index, layer in enumerate(self.program.layers):
-            feeds = index + 1 < len(self.program.layers)
+            later = self._words[index + 1 : index + 2]
+            feeds = later[0].product.spikes if later else None
             run = run_layer(
                 layer, arrays[index], self._words[index], signal, states[index], steps, keep[index], feeds
             )

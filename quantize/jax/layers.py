@@ -40,7 +40,7 @@ class LayerRun(NamedTuple):
     """What a layer did over all steps."""
 
     state: LayerState
-    output: Array | None  # what the next layer is fed with, float32 `[steps, batch, neurons]`
+    output: Array | None  # what the next layer is fed with, `[steps, batch, neurons]`
     total: Array  # sum of the output over the steps, `[batch, neurons]`
     traces: dict[str, Array]  # by the last part of the signal's name, `[steps or 1, batch, neurons]`
 
@@ -53,13 +53,13 @@ def run_layer(
     state: LayerState,
     steps: int,
     keep: frozenset[str],
-    feeds: bool,
+    feeds: Any,
 ) -> LayerRun:
     """Run `inputs` `[steps, batch, inputs]`, or `[1, ...]` where all steps are the same.
 
     Args:
         keep: last parts of the names of the signals to trace ("" for the readout itself).
-        feeds: whether the output of every step is wanted.
+        feeds: the dtype in which the output of every step is wanted; None: not at all.
     """
     accumulator = matmul(inputs, arrays.weight, words.product, words.word)
     constant = accumulator.shape[0] == 1
@@ -81,7 +81,7 @@ def run_layer(
             "spikes": spikes,
         }
         kept = {name: signals[name] for name in keep & signals.keys()}
-        return (after, total + spikes), (kept, spikes.astype(jnp.float32) if feeds else None)
+        return (after, total + spikes), (kept, None if feeds is None else spikes.astype(feeds))
 
     total = jnp.zeros(accumulator.shape[1:], jnp.int64 if isinstance(layer, ReadoutLayer) else jnp.int32)
     (state, total), (traces, output) = jax.lax.scan(

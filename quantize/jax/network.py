@@ -77,7 +77,7 @@ class QuantizedNetwork:
             prefix = layer_prefix(index, layer.layer)
             names = layer_signals(index, layer.layer)
             parts = {name: name.removeprefix(prefix).removeprefix(".") for name in names}
-            run = layer.forward(codes, signal, steps, frozenset(parts.values()), feeds=True)
+            run = layer.forward(codes, signal, steps, frozenset(parts.values()), feeds=jnp.float32)
             found |= {name: run.traces[part] for name, part in parts.items()}
             signal = run.output
         return found

@@ -52,12 +52,12 @@ class DifferentiableLayer:
     surrogate: Surrogate
 
     def forward(
-        self, codes: Codes, inputs: Array, steps: int, keep: frozenset[str], feeds: bool = False
+        self, codes: Codes, inputs: Array, steps: int, keep: frozenset[str], feeds: Any = None
     ) -> LayerRun:
         """`steps` steps from the initial state; see `run_layer`."""
         word, product = self.words.word, self.words.of("product")
         arrays = LayerArrays(
-            limbs(codes.weight.astype(word), self.words.product, word, jnp),
+            limbs(codes.weight.astype(word), self.words.product, word),
             RescaleArrays(codes.multiplier.astype(product), codes.bias.astype(product)),
             self.filter,
             self.neuron,
@@ -89,7 +89,7 @@ class DifferentiableLayer:
             return output, _Saved(codes, inputs, run.traces)
         drive = ("drive",) if self.rules.phi == "full" else ()
         keep = frozenset({"accumulator", "membrane", "refractory", *drive})
-        run = self.forward(codes, inputs, steps, keep, feeds=True)
+        run = self.forward(codes, inputs, steps, keep, feeds=jnp.float32)
         return run.output, _Saved(codes, inputs, run.traces)
 
     def _backward(self, saved: _Saved, gradient: Array) -> tuple[Codes, Array]:

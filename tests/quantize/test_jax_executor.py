@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import quantize.jax.arithmetic
 import quantize.jax.executor
 from expifref.exceptions import DataError, RangeError
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator
 from quantize.formats import Format
 from quantize.jax import JaxExecutor
-from quantize.jax.arithmetic import Product, limbs, matmul, plan_product
+from quantize.jax.arithmetic import Form, Product, limbs, matmul, plan_product
 from quantize.jax.constants import neuron_arrays, program_words
 from quantize.program import Program, SpikingLayer
 from quantize.trace import Execution, Spikes
@@ -122,24 +125,73 @@ def test_only_the_signals_that_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bits", "inputs", "hi", "count"),
-    [(8, 784, 1, 1), (16, 784, 1, 2), (16, 784, 255, 3), (2, 70000, 255, 0)],
+    ("bits", "inputs", "hi", "form", "count"),
+    [
+        (8, 784, 1, Form.INT8, 1),
+        (8, 784, 127, Form.INT8, 1),
+        (8, 784, 128, Form.INT8, 1),
+        (8, 784, 255, Form.INT8, 1),
+        (2, 70000, 255, Form.INT8, 1),
+        (8, 1 << 17, 255, Form.WORD, 1),  # one input less would fit int32
+        (9, 784, 1, Form.FLOAT32, 1),
+        (16, 784, 1, Form.FLOAT32, 2),
+        (16, 784, 255, Form.FLOAT32, 3),
+        (9, 70000, 255, Form.WORD, 1),
+    ],
 )
-def test_products_are_exact(bits: int, inputs: int, hi: int, count: int) -> None:
+def test_products_are_exact(bits: int, inputs: int, hi: int, form: Form, count: int) -> None:
     rng = np.random.default_rng(bits)
     fmt = Format(True, bits, 0)
     weight = rng.integers(fmt.lo, fmt.hi, (inputs, 3), endpoint=True)
     weight[:, 0], weight[:, 1] = fmt.lo, -1  # the largest sums of a single part and of the low parts
     plan = plan_product(weight, hi)
-    assert plan.count == count
+    assert (plan.form, plan.count) == (form, count)
     values = rng.integers(0, hi, (4, inputs), endpoint=True)
     values[0] = hi
     np.testing.assert_array_equal(product(values, weight, plan), values @ weight)
 
 
-def product(values: Integers, weight: Integers, plan: Product) -> Integers:
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32])
+@pytest.mark.parametrize("hi", [1, 255])
+def test_the_word_that_weights_are_stored_in_changes_nothing(
+    dtype: type[np.signedinteger], hi: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize.jax.arithmetic, "_BLOCK", 30)
+    rng = np.random.default_rng(0)
+    word = np.iinfo(dtype)
+    wide = rng.integers(word.min, word.max, (40, 3), endpoint=True)
+    wide[:, 0], wide[:, 1] = word.min, word.max
+    weight = wide.astype(dtype)
+    weight.flags.writeable = False
+    plan = plan_product(weight, hi)
+    assert plan == plan_product(wide, hi)
+    np.testing.assert_array_equal(limbs(weight, plan, np.int64), limbs(wide, plan, np.int64))
+    values = rng.integers(0, hi, (4, 40), endpoint=True)
+    np.testing.assert_array_equal(product(values, weight, plan), values @ wide)
+
+
+def test_weights_of_eight_bits_are_not_copied() -> None:
+    weight = np.zeros((5, 3), np.int8)
+    plan = plan_product(weight, 1)
+    assert np.shares_memory(limbs(weight, plan, np.int32), weight)
+
+
+@pytest.mark.parametrize(("dtype", "made"), [(np.int8, 0), (np.int16, 8)])
+def test_no_wide_copy_of_a_matrix_is_made(
+    dtype: type[np.signedinteger], made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantize.jax.arithmetic, "_BLOCK", 1 << 12)
+    weight = np.full((1000, 500), np.iinfo(dtype).min, dtype)
+    tracemalloc.start()
+    limbs(weight, plan_product(weight, 1), np.int64)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (made + 0.5) * weight.size  # bytes: the two float32 parts of 16 bits, and blocks
+
+
+def product(values: Integers, weight: Any, plan: Product) -> Integers:
     with jax.enable_x64(True):
-        parts = jnp.asarray(limbs(weight, plan, np.int64, np))
+        parts = jnp.asarray(limbs(weight, plan, np.int64))
         return np.asarray(matmul(jnp.asarray(values), parts, plan, jnp.int64))
 
 
@@ -147,7 +199,15 @@ def test_an_unproven_float_product_is_wrong() -> None:
     weight = np.full((784, 1), 32767)
     weight[0] = 32766
     values = np.full((1, 784), 255)
-    assert int(product(values, weight, Product(17, 1))[0, 0]) != int((values @ weight)[0, 0])
+    found = product(values, weight, Product(Form.FLOAT32, 17))
+    assert int(found[0, 0]) != int((values @ weight)[0, 0])
+
+
+def test_an_unproven_int8_product_is_wrong() -> None:
+    weight = np.full((1 << 17, 1), -128)
+    values = np.full((1, 1 << 17), 255)
+    found = product(values, weight, Product(Form.INT8, offset=128))
+    assert int(found[0, 0]) != int((values @ weight)[0, 0])
 
 
 def test_refuses_what_the_emulator_refuses() -> None:
