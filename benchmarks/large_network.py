@@ -127,7 +127,7 @@ def write_network(folder: Path) -> None:
 
 
 def disk_seconds(folder: Path, *, cold: bool) -> float:
-    """To read the model file, cold not from the page cache, and write a program's bytes: the least there is."""
+    """To read the model file, `cold` not from the page cache, and to write the bytes of a program."""
     started = time.perf_counter()
     with (folder / "model.safetensors").open("rb") as model, (folder / "copy").open("wb") as copy:
         if cold:

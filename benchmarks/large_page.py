@@ -39,11 +39,11 @@ three times the packed weights and 500 MB.
 
 {tables}
 
-Lowering takes {lower_ratio:.1f} times as long as the disk; most of it is {samples} samples of the float network,
-twice: for the ranges, and beside the program for the guard. Exports are near the disk's speed. Verification
-runs {steps} steps of {verified} samples and the probes, which read every weight alone, enter every table
-segment and start from random states: {values:,} values for each executor, so it is bound by computing and
-comparing them, not by the weights. All numbers: [large_network.json](large_network.json).
+Lowering takes {lower_ratio:.1f} times as long as the disk; most of it is {samples} samples of the float
+network, twice: for the ranges, and beside the program for the guard. Exports are near the disk's speed.
+Verification runs {steps} steps of {verified} samples and the probes, which read every weight alone, enter
+every table segment and start from random states: {values:,} values for each executor, so it is bound by
+computing and comparing them, not by the weights. All numbers: [large_network.json](large_network.json).
 """
 
 
@@ -65,7 +65,8 @@ def page(found: Mapping[str, Any]) -> str:
 
 def _table(program: Mapping[str, Any]) -> Iterator[str]:
     bits, bound = program["weight_bits"], program["bound_mb"]
-    yield f"{bits}-bit weights, bound {bound:.0f} MB; `program.json` has {program['json_bytes'] / 1e6:.1f} MB:"
+    json_mb = program["json_bytes"] / 1e6
+    yield f"{bits}-bit weights, bound {bound:.0f} MB; `program.json` has {json_mb:.1f} MB:"
     yield ""
     yield "| command | wall s | CPU s | peak MB | of the bound | differing bits |"
     yield "|---|---|---|---|---|---|"

@@ -15,13 +15,14 @@ from .fidelity import (
     summarize_budget,
     summarize_one_step,
 )
-from .options import DataDir, Dataset, Json, Limit, Seed
+from .options import DataDir, Dataset, Distributed, Json, Limit, Rank, Ranks, Seed
 from .output import print_json, progress_bar
 
 if TYPE_CHECKING:
     from quantize.fidelity import Budget, SiteError
 
-    from .comparison import Loaded
+    from .comparison import Job, Loaded
+    from .ranks import Group
 
 
 def compare(
@@ -54,6 +55,9 @@ def compare(
             help="Share the comparison (not --budget and --one-step) among so many; the result is the same.",
         ),
     ] = 1,
+    distributed: Distributed = None,
+    rank: Rank = None,
+    ranks: Ranks = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
     json: Json = False,
@@ -62,7 +66,7 @@ def compare(
     from expifref.exceptions import ParameterError
     from expifref.files import require_writable
 
-    from .comparison import Job, compare_loaded, load
+    from .ranks import joined
 
     if plot is not None:
         if not budget:
@@ -70,9 +74,22 @@ def compare(
         require_writable(plot)
     if trace is not None and samples is not None:
         raise ParameterError("`--samples` must be left out with `--trace`, which is compared as a whole")
-    job = Job(model, program, dataset, data_dir, seed, samples, input_file, trace)
+    with joined(distributed, rank, ranks) as group:
+        from .comparison import Job
+
+        job = Job(model, program, dataset, data_dir, seed, samples, input_file, trace)
+        _compare(job, processes, group, budget, plot, one_step, json)
+
+
+def _compare(
+    job: Job, processes: int, group: Group, budget: bool, plot: Path | None, one_step: bool, json: bool
+) -> None:
+    from .comparison import compare_loaded, load
+
     loaded = load(job)
-    result = compare_loaded(loaded, job, processes)
+    result = compare_loaded(loaded, job, processes, group)
+    if not group.leads:
+        return
     shares = _budget(loaded) if budget else None
     errors = _one_step(loaded) if one_step else None
     if shares is not None and plot is not None:

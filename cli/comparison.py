@@ -26,6 +26,7 @@ from quantize.program_io import load_program
 from .inputs import Batch, Inputs, dataset_inputs, recorded_inputs
 from .output import progress_bar
 from .parallel import map_ranges
+from .ranks import ALONE, Group
 from .samples import Feed, load_dataset
 
 if TYPE_CHECKING:
@@ -90,21 +91,26 @@ def compare_networks(
     return compare_loaded(Loaded(description, program, _dataset_inputs(data, description, samples, seed)))
 
 
-def compare_loaded(loaded: Loaded, job: Job | None = None, processes: int = 1) -> Comparison:
+def compare_loaded(
+    loaded: Loaded, job: Job | None = None, processes: int = 1, group: Group = ALONE
+) -> Comparison:
     """Compare with a progress bar.
 
     Args:
         job: what `loaded` was loaded from, for other processes.
         processes: how many share the samples; the result is the same.
+        group: the ranks that share them, too; every rank is given the result.
     """
     inputs = loaded.inputs
     parts: list[Part] = []
     with progress_bar("compare", inputs.samples) as bar:
-        if job is None or processes == 1:
-            parts.extend(map_ranges(partial(_compare_range, loaded, bar), inputs.samples, 1))
-        else:
-            for part in map_ranges(partial(_compare_range_of, job), inputs.samples, processes):
-                parts.append(part)
+        alone = processes == group.ranks == 1
+        worker = partial(_compare_range, loaded, bar if alone else lambda _samples: None)
+        if job is not None and processes > 1:
+            worker = partial(_compare_range_of, job)
+        for part in map_ranges(worker, inputs.samples, processes, group):
+            parts.append(part)
+            if not alone:
                 bar(part.sums.samples)
     return merge(loaded.description, loaded.program, parts)
 

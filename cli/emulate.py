@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import DataDir, Json, Limit, Processes, Seed
+from .options import DataDir, Distributed, Json, Limit, Processes, Rank, Ranks, Seed
 from .output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
     from .emulation import Job, Loaded, RangeResult, Setup
+    from .ranks import Group
 
 _NOT_COUNTED = "not counted; `--executor emulator` counts them"
 
@@ -52,6 +53,9 @@ def emulate(
         ),
     ] = "auto",
     processes: Processes = 1,
+    distributed: Distributed = None,
+    rank: Rank = None,
+    ranks: Ranks = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
     json: Json = False,
@@ -59,15 +63,26 @@ def emulate(
     """Run a program bit by bit and write its signals, integers [steps, samples, neurons] each."""
     from expifref.exceptions import ParameterError
 
-    from .emulation import Job, load
+    from .ranks import joined
 
     if (input_file is None) == (dataset is None):
         raise ParameterError("the inputs must come from one of `--input` and `--dataset`: give exactly one")
     if totals and signal:
         raise ParameterError("`--totals` keeps no signal: leave out `--signal`")
-    signals = None if signal is None else tuple(signal)
-    job = Job(source, input_file, dataset, data_dir, seed, samples, signals, totals, executor)
-    summary = _emulate(job, load(job), out, processes)
+    if distributed is not None and not totals:
+        raise ParameterError(
+            "`--distributed` shares totals only, because all that is kept goes through rank 0: "
+            "give `--totals` too, or share the signals among `--processes`"
+        )
+    with joined(distributed, rank, ranks) as group:
+        from .emulation import Job, load
+
+        signals = None if signal is None else tuple(signal)
+        job = Job(source, input_file, dataset, data_dir, seed, samples, signals, totals, executor)
+        _print(_emulate(job, load(job), out, processes, group), json)
+
+
+def _print(summary: dict[str, Any], json: bool) -> None:
     if json:
         print_json(summary)
         return
@@ -75,9 +90,16 @@ def emulate(
     print_table("Emulation", rows)
 
 
-def _emulate(job: Job, loaded: Loaded, out: Path, processes: int) -> dict[str, Any]:
-    """Write `out` and say what was done."""
-    from quantize.stored import file_names, manifest, totals_layout, trace_layout, write_arrays
+def _emulate(job: Job, loaded: Loaded, out: Path, processes: int, group: Group) -> dict[str, Any]:
+    """Write `out`, which rank 0 does alone, and say what was done."""
+    from quantize.stored import (
+        file_names,
+        manifest,
+        scratch_arrays,
+        totals_layout,
+        trace_layout,
+        write_arrays,
+    )
 
     from .emulation import set_up
 
@@ -90,9 +112,13 @@ def _emulate(job: Job, loaded: Loaded, out: Path, processes: int) -> dict[str, A
     results: list[RangeResult] = []
 
     def fill(folder: Path) -> None:
-        results.extend(_run(job, setup, folder, processes))
+        results.extend(_run(job, setup, folder, processes, group))
 
-    write_arrays(out, layout, manifest(loaded.digest, layout, steps, samples), file_names(program), fill)
+    if group.leads:
+        write_arrays(out, layout, manifest(loaded.digest, layout, steps, samples), file_names(program), fill)
+    else:
+        with scratch_arrays(layout) as folder:
+            fill(folder)
     summary: dict[str, Any] = {"out": str(out), "steps": steps, "samples": samples}
     summary["totals" if job.totals else "signals"] = list(layout)
     if job.totals and loaded.inputs.labels is not None:
@@ -106,19 +132,20 @@ def _emulate(job: Job, loaded: Loaded, out: Path, processes: int) -> dict[str, A
     }
 
 
-def _run(job: Job, setup: Setup, folder: Path, processes: int) -> list[RangeResult]:
+def _run(job: Job, setup: Setup, folder: Path, processes: int, group: Group) -> list[RangeResult]:
     """All samples, in this process or in others, with a progress bar."""
-    from .emulation import emulate_range, emulate_range_of
-    from .parallel import map_ranges
+    from .emulation import emulate_range, emulate_range_of, shared_ranges
 
     inputs = setup.loaded.inputs
     results = []
     with progress_bar("emulate", inputs.steps * inputs.samples, "steps") as bar:
-        if processes == 1:
-            worker = partial(emulate_range, setup, folder, bar)
-            return list(map_ranges(worker, inputs.samples, processes))
-        worker = partial(emulate_range_of, replace(job, executor=setup.choice.name), folder)
-        for result in map_ranges(worker, inputs.samples, processes):
+        alone = processes == group.ranks == 1
+        report = bar if alone else lambda _steps: None
+        worker = partial(emulate_range, setup, folder, report)
+        if processes > 1:
+            worker = partial(emulate_range_of, replace(job, executor=setup.choice.name), folder)
+        for result in shared_ranges(worker, folder, inputs.samples, processes, group):
             results.append(result)
-            bar(result.samples * inputs.steps)
+            if not alone:
+                bar(result.samples * inputs.steps)
     return results

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from exporters.choice import AUTO, Choice, Workload, active_share, make, make_chosen
 from quantize.emulator import Emulator, check_signals
 from quantize.program import Program
-from quantize.stored import put, totals_arrays, trace_layout
+from quantize.stored import put, take, totals_arrays, trace_layout
 from quantize.trace import Spikes, State, SummingExecutor, Totals
 
 from .inputs import Frames, Inputs, dataset_inputs, recorded_inputs
+from .parallel import map_ranges
+from .ranks import Group
 from .samples import BATCH, Feed, load_dataset
 
 __all__ = [
@@ -27,6 +32,7 @@ __all__ = [
     "load",
     "read_runnable",
     "set_up",
+    "shared_ranges",
 ]
 
 _ROOM = 8 << 20
@@ -74,6 +80,7 @@ class Setup:
 class RangeResult:
     """What is told of a range of samples; the values are in the files."""
 
+    start: int
     samples: int
     saturations: Counter[str]  # of the emulator
     correct: int  # predictions that are the label, of totals with labels
@@ -136,12 +143,33 @@ def emulate_range(
             put(folder, name, (rows,), values)
         if inputs.labels is not None:
             correct += int((totals.predictions == inputs.labels[rows]).sum())
-    return RangeResult(stop - start, _take_saturations(setup.executor), correct)
+    return RangeResult(start, stop - start, _take_saturations(setup.executor), correct)
 
 
 def emulate_range_of(job: Job, folder: Path, start: int, stop: int) -> RangeResult:
     """`emulate_range` in another process, on one core."""
     return emulate_range(_set_up_once(job), folder, lambda _steps: None, start, stop)
+
+
+def shared_ranges(
+    worker: Callable[[int, int], RangeResult], folder: Path, total: int, processes: int, group: Group
+) -> Iterator[RangeResult]:
+    """What `worker` tells of each range of samples; in the end rank 0 has all values in its `folder`."""
+    if group.ranks == 1:
+        yield from map_ranges(worker, total, processes)
+        return
+    for result, values in map_ranges(partial(_with_values, worker, folder), total, processes, group):
+        if group.leads:
+            for name, part in values.items():
+                put(folder, name, (slice(result.start, result.start + result.samples),), part)
+        yield result
+
+
+def _with_values(
+    worker: Callable[[int, int], RangeResult], folder: Path, start: int, stop: int
+) -> tuple[RangeResult, dict[str, NDArray[Any]]]:
+    result = worker(start, stop)
+    return result, take(folder, slice(start, stop))
 
 
 @cache

@@ -11,7 +11,7 @@ from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
 from quantize.emulator import Emulator
 from quantize.pieces import pieces, trace_values
-from quantize.probes import probes
+from quantize.probes import Probe, probes
 from quantize.program import Program, SpikingLayer
 from quantize.trace import Execution, Executor, Spikes
 
@@ -99,23 +99,10 @@ def verify(
     report = progress or (lambda _what, _samples: None)
     reference = reference or Emulator(program)
     for spikes in (batch[:, rows] for batch in batches for rows in pieces(batch, trace_values(program))):
-        expected = reference.run(spikes)
-        for name, executor in executors.items():
-            entry = result.executors[name]
-            left = (limits or {}).get(name, spikes.shape[1] + entry.samples) - entry.samples
-            count = min(left, spikes.shape[1])
-            if count <= 0:
-                continue
-            found = executor.run(spikes[:, :count])
-            wanted = _first_samples(expected, count)
-            _compare(program, entry, "data set", wanted, found, first_sample + entry.samples)
-            entry.samples += count
+        _check_samples(program, result, reference, executors, spikes, limits or {}, first_sample)
         report("data set", spikes.shape[1])
     for item in probes(program) if probe else ():
-        expected = reference.run(item.spikes, item.state)
-        for name, executor in executors.items():
-            found = executor.run(item.spikes, item.state)
-            _compare(program, result.executors[name], item.purpose, expected, found, 0)
+        _check_probe(program, result, reference, executors, item)
         report(item.purpose, item.spikes.shape[1])
     return result
 
@@ -134,6 +121,41 @@ def differing_bits(expected: Integers, found: Integers) -> int:
     if np.array_equal(expected, found):  # most often so, and many times faster
         return 0
     return int(np.bitwise_count((expected ^ found).view(np.uint64)).sum(dtype=np.int64))
+
+
+def _check_samples(
+    program: Program,
+    result: Verification,
+    reference: Executor,
+    executors: Mapping[str, Executor],
+    spikes: Spikes,
+    limits: Mapping[str, int],
+    first_sample: int,
+) -> None:
+    """A function of its own, like the next, so that no trace is kept while the next ones are made."""
+    expected = reference.run(spikes)
+    for name, executor in executors.items():
+        entry = result.executors[name]
+        left = limits.get(name, spikes.shape[1] + entry.samples) - entry.samples
+        count = min(left, spikes.shape[1])
+        if count <= 0:
+            continue
+        wanted, place = _first_samples(expected, count), first_sample + entry.samples
+        _compare(program, entry, "data set", wanted, executor.run(spikes[:, :count]), place)
+        entry.samples += count
+
+
+def _check_probe(
+    program: Program,
+    result: Verification,
+    reference: Executor,
+    executors: Mapping[str, Executor],
+    probe: Probe,
+) -> None:
+    expected = reference.run(probe.spikes, probe.state)
+    for name, executor in executors.items():
+        entry = result.executors[name]
+        _compare(program, entry, probe.purpose, expected, executor.run(probe.spikes, probe.state), 0)
 
 
 def _first_samples(execution: Execution, count: int) -> Execution:

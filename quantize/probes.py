@@ -42,8 +42,7 @@ def probes(program: Program) -> Iterator[Probe]:
     batch = samples_within(trace_values(program), _BATCH)
     for index, layer in enumerate(program.layers):
         fan_in = layer.dense.weight.shape[0]
-        for first in range(0, fan_in, batch):
-            rows = range(first, min(first + batch, fan_in))
+        for rows in _cut(fan_in, batch):
             alone = np.zeros((len(rows), fan_in), np.bool_)
             alone[np.arange(len(rows)), rows] = True
             spikes, state = _force(program, index, alone)
@@ -52,6 +51,13 @@ def probes(program: Program) -> Iterator[Probe]:
         if isinstance(layer, SpikingLayer):
             yield from _segments(program, index, layer, rng, batch)
     yield _random(program, rng)
+
+
+def _cut(total: int, most: int) -> Iterator[range]:
+    """Ranges that cover 0 to `total` - 1, equal ones where that can be: each size is compiled anew by XLA."""
+    size = next((n for n in range(most, most // 2, -1) if total % n == 0), most)
+    for first in range(0, total, size):
+        yield range(first, min(first + size, total))
 
 
 def _force(
@@ -96,8 +102,8 @@ def _segments(
     within = np.concatenate([[0, width - 1, 0], rng.integers(0, width, looks - 3)])
     codes = np.repeat(starts, looks) + np.tile(within, len(starts))
     codes = np.maximum(codes, n.membrane.format.lo)
-    for first in range(0, len(codes), batch):
-        chosen = codes[first : first + batch]
+    for places in _cut(len(codes), batch):
+        chosen = codes[places]
         target = rng.integers(0, layer.width, len(chosen))
         inhibiting = layer.dense.weight[:, target].T < 0
         random = rng.random(inhibiting.shape) < rng.random((len(chosen), 1))

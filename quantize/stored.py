@@ -11,12 +11,14 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 
 from expifref.files import write_folder_with, write_with
 
@@ -31,6 +33,8 @@ __all__ = [
     "file_names",
     "manifest",
     "put",
+    "scratch_arrays",
+    "take",
     "totals_arrays",
     "totals_layout",
     "trace_layout",
@@ -122,6 +126,19 @@ def write_arrays(
 def put(folder: Path, name: str, where: tuple[slice, ...], values: Integers) -> None:
     """Write a part of an array; mapped for that long only, so that its pages do not stay with the process."""
     open_memmap(_path(folder, name), "r+")[where] = values
+
+
+def take(folder: Path, rows: slice) -> dict[str, NDArray[Any]]:
+    """The rows of every array of `folder` by name."""
+    return {path.stem: np.array(np.load(path, mmap_mode="r")[rows]) for path in sorted(folder.glob("*.npy"))}
+
+
+@contextmanager
+def scratch_arrays(layout: Layout) -> Iterator[Path]:
+    """A folder of the arrays of `layout`, full of zeros, for as long as it is needed."""
+    with tempfile.TemporaryDirectory(prefix="expifref-") as folder:
+        _create(Path(folder), layout)
+        yield Path(folder)
 
 
 def manifest(digest: str, layout: Layout, steps: int, samples: int) -> dict[str, Any]:

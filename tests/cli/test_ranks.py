@@ -12,7 +12,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+
+from quantize.program_io import load_program
 
 from .conftest import Workspace
 from .shell import Outcome, expifref, refused
@@ -79,6 +82,45 @@ def test_ranks_with_processes_of_their_own_find_the_same_difference(work: Worksp
     first, second = run_ranks((*command, "--processes", 2), command)
     assert first == wanted
     assert second == Outcome(1, "", "")
+
+
+def recorded(work: Workspace, path: Path) -> Path:
+    """Inputs of three ranges of samples."""
+    port = load_program(work.program).input
+    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, (4, 2500, port.channels), np.uint8))
+    return path
+
+
+def test_ranks_compare_to_the_same_bytes(work: Workspace, tmp_path: Path) -> None:
+    inputs = recorded(work, tmp_path / "spikes.npy")
+    command = ("compare", work.model, work.program, "--input", inputs, "--json")
+    first, second = run_ranks(command, command)
+    assert first == expifref(*command)
+    assert second == Outcome(0, "", "")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_ranks_keep_the_same_totals(work: Workspace, processes: int, tmp_path: Path) -> None:
+    inputs = recorded(work, tmp_path / "spikes.npy")
+    command = ("emulate", work.program, "--input", inputs, "--totals", "--out")
+    assert expifref(*command, tmp_path / "alone").code == 0
+    shared = (*command, tmp_path / "ranks", "--processes", processes)
+    first, second = run_ranks(shared, shared)
+    assert (first.code, first.err) == (0, "")
+    assert second == Outcome(0, "", "")
+    alone, ranks = (
+        {file.name: file.read_bytes() for file in (tmp_path / name).iterdir()} for name in ("alone", "ranks")
+    )
+    assert ranks == alone
+    assert len(alone) > 3
+
+
+def test_ranks_keep_totals_only(work: Workspace) -> None:
+    command = ("emulate", work.program, "--dataset", work.data, "--out", "trace")
+    assert refused(work.folder, *command, "--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2) == (
+        "`--distributed` shares totals only, because all that is kept goes through rank 0: "
+        "give `--totals` too, or share the signals among `--processes`"
+    )
 
 
 def test_a_rank_more_than_there_are_samples_for(work: Workspace) -> None:
