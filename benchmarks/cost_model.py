@@ -57,6 +57,9 @@ _KEPT = 60 << 20
 _FAR = 8 << 20
 """Weights of a layer from which on caches and address translation (2048 pages of 4 KiB) do not reach all."""
 
+_BLOCK = 2 << 20
+"""Weights that the emulator converts at once, to float32."""
+
 _PIECE = 4 << 20
 """Most bytes of input that JAX takes at once."""
 
@@ -133,7 +136,7 @@ def memory(shape: Shape, executor: str) -> float:
     beside = {
         "native": 4 * state,
         "jax": 4 * state + min(inputs, _PIECE),
-        "emulator": max(8 * state + _WORD * largest, 16 * state),  # in a product, in an update
+        "emulator": max(8 * state + 4 * min(largest, _BLOCK), 16 * state),  # in a product, in an update
     }
     return _returned(shape) + inputs + beside[executor]
 

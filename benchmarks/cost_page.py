@@ -70,10 +70,11 @@ _MEMORY = """\
 
 Beside the program and its input, a run holds what it returns, 8 T B m bytes for each signal of a layer,
 four states of 8 B m bytes, and a copy of its input, T B n bytes. JAX runs in pieces of at most 4 MiB of
-input and about 16 MiB of arrays; its weights lie in memory once more, as float32. The native executor
-holds a copy of the weights in the narrowest of 8, 16, 32 and 64 bits. The emulator holds 8 bytes for
-each weight of its largest layer, and up to 16 states. Nothing else grows with T: a run in chunks of T,
-each from the state that the one before left, needs no more memory for more steps.
+input and about 16 MiB of arrays; weights of up to 8 bits lie in memory once more as they are, wider ones
+as float32. The native executor holds a copy of the weights where a layer's neurons are no multiple of 16.
+The emulator holds 4 bytes for each of at most 2 Mi weights at once, and up to 16 states. Nothing else
+grows with T: a run in chunks of T, each from the state that the one before left, needs no more memory for
+more steps.
 The peak of NumPy's arrays in the runs above that take more than 1 MB,
 predicted / measured, median [smallest..largest]: {memory}.
 """

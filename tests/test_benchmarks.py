@@ -151,7 +151,7 @@ def test_memory_is_what_is_returned_the_input_and_what_an_executor_holds_beside(
     returned, inputs, state = 3 * 2 * 5 * 8, 3 * 2 * 100, 2 * 25 * 8
     assert cost_model.memory(shape, "native") == returned + inputs + 4 * state
     assert cost_model.memory(shape, "jax") == returned + 2 * inputs + 4 * state
-    assert cost_model.memory(shape, "emulator") == returned + inputs + 8 * state + 8 * 2000
+    assert cost_model.memory(shape, "emulator") == returned + inputs + 8 * state + 4 * 2000
     many = replace(shape, batch=50_000)
     assert cost_model.memory(many, "jax") == 25_000 * (returned + inputs + 4 * state) + (4 << 20)
     assert cost_model.memory(many, "emulator") == 25_000 * (returned + inputs + 16 * state)
