@@ -6,8 +6,9 @@ without a trace; docs/emulation.md has them all.
 - The emulator takes 0.1 us for each neuron, and 150 us for each step of a layer whatever its width.
 - Native code takes 0.6 s to compile and JAX 0.5 s to import and as long for every shape of input.
 - Native code takes time with the active inputs, JAX does not. 784-512-10 with weights of 8 bits: 1.2 us at
-  2 % active inputs, 9.2 us at 95 %; JAX 11 us. So native code is first at any density, until the weights of
-  a layer outgrow the cache: with 3.2 MB of them JAX overtakes it at 70 % (8 bits) or 37 % (16 bits).
+  2 % active inputs, 9.2 us at 95 %; JAX 6.8 us, which overtakes it at 67 % (smaller layers are all overhead
+  in JAX). Where the weights of a layer outgrow the cache, with 3.2 MB of them, it does so at 50 % (8 bits)
+  or 37 % (16 bits).
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ _BATCH = 256
 _SECONDS_PER_STEP = 150e-6  # of the emulator, for each layer and batch, whatever its width
 _SECONDS_PER_NEURON = 0.1e-6  # of the emulator, for each step and sample
 _START_SECONDS = 1.0  # which native code and JAX take to compile
-_CACHE = 1 << 20  # bytes
-_DENSE = 0.5  # share of active inputs
+_DENSE = ((1 << 20, 0.45), (1 << 18, 0.65))
+"""Bytes of a layer's weights, and the share of active inputs beyond which JAX is first with that many."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def choose(program: Program, work: Workload, there: Collection[str]) -> Choice:
         return Choice("jax", "native code cannot be built here")
     share = f"{work.active:.0%} of the inputs are active"
     largest = _largest_weights(program)
-    if "jax" in there and work.active > _DENSE and largest > _CACHE:
+    most = next((active for size, active in _DENSE if largest > size), 1.0)
+    if "jax" in there and work.active > most:
         return Choice("jax", f"{share}, and a layer has {largest / 1e6:.1f} MB of weights")
     return Choice("native", share)
 
