@@ -39,7 +39,7 @@ bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its o
 cost-model: $(RUNTIME) ## Measure what operations cost here and predict other runs; writes docs/cost_model.md (4 minutes)
 	$(BIN)/python benchmarks/cost_run.py
 
-large: $(RUNTIME) ## Lower, export and verify 100 million weights; writes docs/large_networks.md (10 minutes; 2 GB in out/)
+large: $(RUNTIME) ## Lower, export and verify 100 million weights; writes docs/large_networks.md (10 minutes; 2 GB in out/large)
 	$(BIN)/python benchmarks/large_network.py
 
 lock: $(DEV) ## Resolve the locks anew from pyproject.toml

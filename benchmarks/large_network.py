@@ -63,13 +63,12 @@ def commands(folder: Path, weight_bits: int) -> dict[str, list[str]]:
     """What is measured, by name: arguments of `expifref`, in order."""
     program = str(folder / f"program{weight_bits}.json")
     data = ["--dataset", str(folder / "samples.npz")]
-    calibration = ["--calibration-samples", str(_CALIBRATION)]
+    bits = ["--weight-bits", str(weight_bits), "--calibration-samples"]
+    quantize = ["quantize", str(folder / "model.safetensors"), "--out", program, *data, *bits]
     verify = ["verify", program, *data, "--samples", str(_VERIFIED), "--json", "--executor"]
     return {
-        "quantize": [
-            *("quantize", str(folder / "model.safetensors"), "--out", program, *data, *calibration),
-            *("--weight-bits", str(weight_bits)),
-        ],
+        "quantize, 1 sample": [*quantize, "1"],
+        f"quantize, {_CALIBRATION} samples": [*quantize, str(_CALIBRATION)],
         "export --to json": ["export", program, "--to", "json", "--out", str(folder / "deployment.json")],
         "export --to onnx": ["export", program, "--to", "onnx", "--out", str(folder / "network.onnx")],
         "export --to onnx-step": ["export", program, "--to", "onnx-step", "--out", str(folder / "step.onnx")],
@@ -144,7 +143,7 @@ def disk_seconds(folder: Path, *, cold: bool) -> float:
 def main() -> None:
     """Measure, or only make the network in a process of its own, so that its memory is not counted."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("out/large"), help="where the files go (3 GB)")
+    parser.add_argument("--folder", type=Path, default=Path("out/large"), help="where the files go (2 GB)")
     parser.add_argument("--weight-bits", type=int, nargs="+", default=[8, 4])
     parser.add_argument("--only", help="commands whose name holds this")
     parser.add_argument("--make", action="store_true", help=argparse.SUPPRESS)

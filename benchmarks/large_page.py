@@ -39,11 +39,12 @@ three times the packed weights and 500 MB.
 
 {tables}
 
-Lowering takes {lower_ratio:.1f} times as long as the disk; most of it is {samples} samples of the float
-network, twice: for the ranges, and beside the program for the guard. Exports are near the disk's speed.
-Verification runs {steps} steps of {verified} samples and the probes, which read every weight alone, enter
-every table segment and start from random states: {values:,} values for each executor, so it is bound by
-computing and comparing them, not by the weights. All numbers: [large_network.json](large_network.json).
+What lowering does beside the samples of the float network (they run twice: for the ranges, and beside the
+program for the guard) takes {lower_ratio:.1f} times as long as the disk: checking, digesting and rounding the
+weights, the proof, and the golden trace. Exports are near the disk's speed. Verification runs {steps} steps
+of {verified} samples and the probes, which read every weight alone, enter every table segment and start from
+random states: {values:,} values for each executor, so it is bound by computing and comparing them, not by
+the weights. All numbers: [large_network.json](large_network.json).
 """
 
 
@@ -56,7 +57,6 @@ def page(found: Mapping[str, Any]) -> str:
         **{key: found[key] for key in ("date", "cpu", "cores", "load", "weights", "steps", "model_mb")},
         **{key: found[key] for key in ("disk_s", "cold_s", "calibration", "verified")},
         sizes="-".join(map(str, found["sizes"])),
-        samples=found["calibration"],
         lower_ratio=lowering["wall_s"] / found["cold_s"],
         values=values,
         tables="\n\n".join("\n".join(_table(program)) for program in found["programs"]),
