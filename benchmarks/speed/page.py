@@ -32,10 +32,10 @@ compares times instead of counting steps. The emulator makes some 25 passes over
 Brian2 integrates by forward Euler, the cheaper rule. NEST integrates adaptively in float64 at a constant
 current, far more accurately than all others.
 
-W2: adding the rows of active inputs in registers beats the dense float32 product of 3200 x 784 x 512, which
-bounds our JAX executor as it does the float model: at this batch **the JAX executor alone is not faster
-than the float model**; the native code is. Its advantage shrinks with denser inputs. Asking for all signals
-as int64 costs about as much again, for the memory written. ONNX Runtime spends its time in many small
+W2: adding the rows of active inputs in registers beats the dense product of 3200 x 784 x 512, of int8 in our
+JAX executor and of float32 in the float model. The advantage of the native code shrinks with denser inputs,
+to nothing at about 67 % ([emulation](emulation.md)). Asking for all signals as int64 costs about as much
+again, for the memory written. ONNX Runtime spends its time in many small
 operators. The C99 row includes a process, its input file and its trace file: it is made for
 microcontrollers. Other libraries compute their own leaky neurons, simpler than ours. XyloSim, Lava and
 nengo-loihi run one sample at a time; their times are those of 4 or 8 samples, scaled to 64. XyloSim walks
@@ -49,6 +49,9 @@ Training: half of our step are the two products with the hidden weights, which a
 has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
 `vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
 by layer is how ours runs.
+
+Devices: the work of one core against that of two. XLA lets a single device use both cores as well, which is
+the row between: what two devices gain over that is the smaller number ([scale](scale.md)).
 
 Devices and W3 are wall times on two cores: they mean something only where nothing else runs (see the
 load)."""
