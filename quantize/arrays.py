@@ -216,6 +216,8 @@ class _CodeCodec(_ArrayCodec):
 
     @staticmethod
     def held(array: NDArray[Any]) -> NDArray[Any]:
+        if array.ndim != 2:
+            raise ValueError(f"a matrix must have two dimensions, not {array.ndim}")
         return codes(array)
 
 

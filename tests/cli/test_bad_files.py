@@ -178,6 +178,18 @@ PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
         "!",
         "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: base64 must hold base64 text",
     ),
+    "no dimension": (
+        "layers.0.dense.weight",
+        {"shape": [], "dtype": "i1", "base64": "AA=="},
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
+        "a matrix must have two dimensions, not 0",
+    ),
+    "vector": (
+        "layers.0.dense.weight",
+        [1, 2],
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
+        "a matrix must have two dimensions, not 1",
+    ),
     "profile": (
         "evidence.profile.schema",
         "expifref/profile/9",
@@ -239,6 +251,18 @@ DEPLOYMENT_EDITS: dict[str, tuple[str, object, str]] = {
         "cores.0.slices.0.weight_rows.0",
         "",
         "a weight row of 8 neurons must have 16 hex digits, not 0",
+    ),
+    "no dimension": (
+        "cores.0.slices.0.weight_rows",
+        {"shape": [], "dtype": "u1", "base64": "AA=="},
+        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
+        "a matrix must have two dimensions, not 0",
+    ),
+    "one dimension": (
+        "cores.0.slices.0.weight_rows",
+        {"shape": [6], "dtype": "u1", "base64": "AAAAAAAB"},
+        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
+        "a matrix must have two dimensions, not 1",
     ),
 }
 
