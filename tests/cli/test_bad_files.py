@@ -182,7 +182,7 @@ PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
         "layers.0.dense.weight",
         {"shape": [], "dtype": "i1", "base64": "AA=="},
         "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
-        "a matrix must have two dimensions, not 0",
+        "a matrix must have at least two dimensions, not 0",
     ),
     "vector": (
         "layers.0.dense.weight",
@@ -256,13 +256,13 @@ DEPLOYMENT_EDITS: dict[str, tuple[str, object, str]] = {
         "cores.0.slices.0.weight_rows",
         {"shape": [], "dtype": "u1", "base64": "AA=="},
         "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
-        "a matrix must have two dimensions, not 0",
+        "a matrix must have at least two dimensions, not 0",
     ),
     "one dimension": (
         "cores.0.slices.0.weight_rows",
         {"shape": [6], "dtype": "u1", "base64": "AAAAAAAB"},
         "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
-        "a matrix must have two dimensions, not 1",
+        "a matrix must have at least two dimensions, not 1",
     ),
 }
 
