@@ -200,17 +200,36 @@ EDITS = {
     "location": ("../n.bin", "must name a file in its own folder, not '../n.bin'"),
     "length": ("5", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
     "offset": ("-1", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
+    "endless offset": (
+        "9" * 5000,
+        "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where",
+    ),
 }
 
 
-@pytest.mark.parametrize("key", EDITS)
-def test_an_onnx_model_leads_nowhere_else(key: str, copy: Path) -> None:
+@pytest.mark.parametrize("case", EDITS)
+def test_an_onnx_model_leads_nowhere_else(case: str, copy: Path) -> None:
     path = copy / "n.onnx"
-    value, message = EDITS[key]
-    edit_external(path, key, value)
+    value, message = EDITS[case]
+    edit_external(path, case.partition(" ")[2] or case, value)
     with pytest.raises(FileFormatError) as caught:
         load_model(path)
     assert str(caught.value) == f"`{path}` {message.format(side=beside(path).name)}"
+
+
+@pytest.mark.parametrize("kind", [0, 1, 8, 999])
+def test_a_type_that_no_integer_model_has(kind: int, copy: Path) -> None:
+    path = copy / "n.onnx"
+    model = onnx.load(path, load_external_data=False)
+    for tensor in tensors_of(model):
+        tensor.data_type = kind if tensor.external_data else tensor.data_type
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(FileFormatError) as caught:
+        load_model(path)
+    assert str(caught.value) == (
+        f"`{path}` must have whole numbers of 8 to 64 bits beside it, "
+        f"but `layer0.weight` is of the ONNX type {kind}"
+    )
 
 
 def test_an_onnx_side_file_that_was_cut_is_refused(copy: Path) -> None:
