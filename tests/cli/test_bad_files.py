@@ -70,6 +70,41 @@ def test_no_regular_file(work: Workspace, tmp_path: Path, out: Path, slot: str, 
     refused(tmp_path, *SLOTS[slot](work, Path(bad), out))
 
 
+READ = "`{bad}` cannot be read: File name too long"
+USED = "`{bad}` cannot be used: File name too long"
+PROFILE = "profile file `{bad}` must be readable, but opening it gave 'File name too long'; check the path"
+LONG = {"program": READ, "runnable": READ, "executor": READ, "profile": PROFILE, "checked": PROFILE}
+"""What is said of a name that no file can have, where a command does not look for the file first."""
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_a_name_that_no_file_can_have(work: Workspace, tmp_path: Path, out: Path, slot: str) -> None:
+    bad = tmp_path / ("x" * 300 + SUFFIX.get(slot, ".json"))
+    assert refused(tmp_path, *SLOTS[slot](work, bad, out)) == LONG.get(slot, USED).format(bad=bad)
+
+
+def test_a_result_of_a_name_that_no_file_can_have(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / ("x" * 300)
+    for command in (
+        ("emulate", work.program, "--input", work.spikes, "--out", out),
+        ("emulate", work.program, "--input", work.spikes, "--totals", "--out", out),
+    ):
+        assert refused(tmp_path, *command) == f"`{out}` cannot be used: File name too long"
+    npy = tmp_path / ("x" * 300 + ".npy")
+    command = ("emulate", work.program, "--input", npy, "--out", tmp_path / "x")
+    assert refused(tmp_path, *command) == f"`{npy}` cannot be used: File name too long"
+
+
+@pytest.mark.parametrize("name", ["program", "deployment"])
+def test_a_side_file_of_a_name_that_no_file_can_have(
+    work: Workspace, tmp_path: Path, out: Path, name: str
+) -> None:
+    bad = edit_json(getattr(work, name), tmp_path / "x.json", "side_file", "x" * 5000)
+    assert refused(tmp_path, *SLOTS["runnable"](work, bad, out)) == (
+        f"`{bad}` must name a file by at most 255 bytes, not by 5000 characters"
+    )
+
+
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])
 @pytest.mark.parametrize("slot", SLOTS)
 def test_truncated(work: Workspace, tmp_path: Path, out: Path, slot: str, share: float) -> None:

@@ -128,7 +128,9 @@ def linked(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["p.json", "d.json", "n.onnx", "s.onnx"])
-@pytest.mark.parametrize(("spoil", "found"), [(Path.unlink, "does not exist"), (linked, "is a link")])
+@pytest.mark.parametrize(
+    ("spoil", "found"), [(Path.unlink, "does not exist"), (linked, "is a symbolic link")]
+)
 def test_a_side_file_that_is_not_there_is_named(
     name: str, spoil: Callable[[Path], None], found: str, copy: Path
 ) -> None:
@@ -169,6 +171,15 @@ def test_only_a_bare_name_is_followed(location: object, tmp_path: Path) -> None:
         file_beside(tmp_path / "p.json", location)
     assert (
         str(caught.value) == f"`{tmp_path / 'p.json'}` must name a file in its own folder, not {location!r}"
+    )
+
+
+@pytest.mark.parametrize("location", ["x" * 256, "x" * 5000, "ä" * 128])
+def test_a_name_that_no_file_can_have(location: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError) as caught:
+        file_beside(tmp_path / "p.json", location)
+    assert str(caught.value) == (
+        f"`{tmp_path / 'p.json'}` must name a file by at most 255 bytes, not by {len(location)} characters"
     )
 
 
