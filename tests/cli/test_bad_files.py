@@ -219,6 +219,12 @@ PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
         "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
         "a matrix must have at least two dimensions, not 0",
     ),
+    "wide matrix": (
+        "layers.0.dense.weight",
+        {"shape": [1, 1], "dtype": "i2", "base64": "fwA="},
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: a matrix must be of the narrowest "
+        "dtype that holds it, in base64 up to 1048576 bytes and in a side file above: write it anew",
+    ),
     "vector": (
         "layers.0.dense.weight",
         [1, 2],
