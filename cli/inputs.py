@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.data.npz import map_npy, read_npz
+from expifref.exceptions import DataError
 from quantize.emulator import check_input
 from quantize.program import InputPort
 from quantize.trace import Spikes
@@ -85,12 +86,17 @@ def recorded_inputs(path: Path, port: InputPort, limit: int | None) -> Inputs:
 
 
 def _read_part(path: Path, offset: int, shape: tuple[int, ...], times: slice, rows: slice) -> Spikes:
-    """Read and not mapped: of a map, pages around those of each step come along and count as memory."""
+    """Read and not mapped: of a map, pages around those of each step come along and count as memory.
+
+    Raises:
+        DataError: the file became shorter.
+    """
     steps, samples, channels = shape
     chosen, of = range(*times.indices(steps)), range(*rows.indices(samples))
     part = np.empty((len(chosen), len(of), channels), np.uint8)
     with path.open("rb") as file:
         for frame, step in zip(part, chosen, strict=True):
             file.seek(offset + (step * samples + of.start) * channels)
-            file.readinto(frame.data)
+            if file.readinto(frame.data) != frame.nbytes:
+                raise DataError(f"`{path}` must stay as it is while it is read, but became shorter")
     return part

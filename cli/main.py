@@ -89,6 +89,9 @@ def _run() -> int:
         return _fail(_usage(error), _BAD_INPUT)
     except MemoryError as error:
         return _fail(f"there is not enough memory: {error}", _BAD_INPUT)
+    except OSError as error:  # such as a name that is too long, wherever a command looks for it first
+        place = "a file" if error.filename is None else f"`{error.filename}`"
+        return _fail(f"{place} cannot be used: {error.strerror or error}", _BAD_INPUT)
     except SystemExit:  # how typer and rich end when nobody reads stdout any more
         return _BROKEN_PIPE
     except (KeyboardInterrupt, typer.Abort):

@@ -35,12 +35,17 @@ def map_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...], offset: int)
 
 
 def release(matrix: Matrix) -> None:
-    """Let go of the pages of a mapped matrix, or of the matrix that it is a part of; else do nothing."""
+    """Let go of the pages of a mapped matrix, or of the matrix that it is a part of; else do nothing.
+
+    Of a map that may be written to, nothing is let go: if it is a private one, its changes would be lost.
+    """
+    if not hasattr(mmap, "MADV_DONTNEED"):  # a system without it lets pages go when it needs the room
+        return
     base: Any = matrix
     while isinstance(base, np.ndarray):
         base = base.base
     pages = base.obj if isinstance(base, memoryview) else base
-    if isinstance(pages, mmap.mmap):
+    if isinstance(pages, mmap.mmap) and memoryview(pages).readonly:
         pages.madvise(mmap.MADV_DONTNEED)
 
 

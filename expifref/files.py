@@ -25,6 +25,9 @@ __all__ = [
     "write_with",
 ]
 
+_NAME_BYTES = 255
+"""Of a file's name on the common systems."""
+
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in `path`; raises FileFormatError when there is none."""
@@ -58,9 +61,20 @@ def file_beside(path: Path, name: object) -> Path:
     """
     if not isinstance(name, str) or name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
         raise FileFormatError(f"`{path}` must name a file in its own folder, not {name!r}")
+    # A lone surrogate, which JSON can spell, has no bytes.
+    if len(name.encode("utf-8", "replace")) > _NAME_BYTES:
+        raise FileFormatError(
+            f"`{path}` must name a file by at most {_NAME_BYTES} bytes, not by {len(name)} characters"
+        )
     place = path.parent / name
     if not place.is_file() or place.is_symlink():
-        found = "is a link" if place.is_symlink() else "is no file" if place.exists() else "does not exist"
+        found = (
+            "is a symbolic link"
+            if place.is_symlink()
+            else "is no file"
+            if place.exists()
+            else "does not exist"
+        )
         raise FileFormatError(
             f"`{path}` must have `{name}` beside it, which {found}: copy both files together"
         )

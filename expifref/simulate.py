@@ -2,6 +2,9 @@
 
 JAX-free, so that lowering and comparing need no training stack. The step itself is
 `expifref.dynamics.canonical_step`, the same function that the trained network runs.
+
+Of a matrix of several blocks, the last bits of a sum depend on which samples run together: rows that all of
+them have 0 for are left out (`expifref.blocks.product`), and sums of floats depend on how they are grouped.
 """
 
 from __future__ import annotations

@@ -24,7 +24,16 @@ __all__ = ["load_tensors", "read_tensors", "save_tensors", "write_tensors"]
 _MAPPED_BYTES = 1 << 20
 """Tensors of this size or more are mapped."""
 
-_DTYPES = {"F64": "<f8", "F32": "<f4", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8"}
+_DTYPES = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "BOOL": "?",
+    "I8": "<i1",
+    "I16": "<i2",
+    "I32": "<i4",
+    "I64": "<i8",
+}
 _DTYPES |= {"U8": "<u1", "U16": "<u2", "U32": "<u4", "U64": "<u8"}
 
 
@@ -66,7 +75,7 @@ def load_tensors(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
     """The tensors and the metadata in `path`; large tensors are read-only maps of the file.
 
     Raises:
-        FileFormatError: no safetensors file, or a truncated one.
+        FileFormatError: no safetensors file, a truncated one, or a tensor of a type that NumPy lacks.
     """
     try:
         with safetensors.safe_open(str(path), framework="numpy") as file:
@@ -87,8 +96,13 @@ def _mapped(path: Path) -> dict[str, NDArray[Any]]:
         header = json.loads(file.read(size))
     mapped = {}
     for name, entry in header.items():
-        if name == "__metadata__" or entry["dtype"] not in _DTYPES:
+        if name == "__metadata__":
             continue
+        if entry["dtype"] not in _DTYPES:
+            raise FileFormatError(
+                f"`{path}` must hold tensors of one of the types {', '.join(_DTYPES)}, "
+                f"but `{name}` is {entry['dtype']}"
+            )
         start, stop = entry["data_offsets"]
         if stop - start >= _MAPPED_BYTES and math.prod(entry["shape"]):
             shape = tuple(entry["shape"])

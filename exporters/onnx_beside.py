@@ -1,14 +1,14 @@
 """Large tensors of an ONNX model in a file beside it: ONNX's external data, written and followed safely.
 
 A model file may come from anywhere, so a location in it is followed only if it is a bare name of a regular
-file, no link, in the model's own folder, and long enough for what the model says lies in it.
+file, no symbolic link, in the model's own folder, and long enough for what the model says lies in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,16 @@ __all__ = ["Beside", "check_beside", "save_model", "tensors_of"]
 
 _ALIGNED = 1 << 16
 """Tensors begin at multiples of this, which every system can map."""
+
+_WIDTHS: dict[int, int] = {
+    helper.np_dtype_to_tensor_dtype(np.dtype(f"{kind}{width}")): width
+    for kind in "iu"
+    for width in (1, 2, 4, 8)
+}
+"""Bytes of an element by the type of a tensor that may lie beside."""
+
+_DIGITS = 19
+"""Of a number that fits 64 bits; Python refuses to read one of thousands."""
 
 
 class Beside:
@@ -93,13 +103,17 @@ def check_beside(model: onnx.ModelProto, path: Path) -> None:
     """Whether the files that the model at `path` refers to may be followed.
 
     Raises:
-        FileFormatError: a location is no bare name of a regular file, or the file is too short.
+        FileFormatError: a location is no bare name of a regular file, or the file does not hold the tensor.
     """
     for tensor in _external(model):
         said = {entry.key: entry.value for entry in tensor.external_data}
         place = file_beside(path, said.get("location"))
-        kind = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-        size = math.prod(tensor.dims) * kind.itemsize
+        if tensor.data_type not in _WIDTHS:
+            raise FileFormatError(
+                f"`{path}` must have whole numbers of 8 to 64 bits beside it, "
+                f"but `{tensor.name}` is of the ONNX type {tensor.data_type}"
+            )
+        size = math.prod(tensor.dims) * _WIDTHS[tensor.data_type]
         start = _number(said.get("offset", "0"))
         if start is None or _number(said.get("length", str(size))) != size:
             raise FileFormatError(
@@ -113,17 +127,30 @@ def check_beside(model: onnx.ModelProto, path: Path) -> None:
 
 
 def tensors_of(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of the model, in subgraphs and functions too."""
-    yield from model.graph.initializer
-    nodes = list(model.graph.node)
-    for function in model.functions:
-        nodes += function.node
-    while nodes:
-        for entry in nodes.pop().attribute:
-            yield from [entry.t, *entry.tensors]
-            for graph in [entry.g, *entry.graphs]:
-                yield from graph.initializer
-                nodes += graph.node
+    """Every tensor of the model, in subgraphs and functions too, and the two parts of sparse ones.
+
+    Not those of `training_info`, with which no model is taken.
+    """
+    graphs = [model.graph]
+    attributes = _attributes(model.functions)
+    attributes += [entry for function in model.functions for entry in function.attribute_proto]
+    while graphs or attributes:
+        if graphs:
+            graph = graphs.pop()
+            yield from [*graph.initializer, *_parts(graph.sparse_initializer)]
+            attributes += _attributes([graph])
+            continue
+        entry = attributes.pop()
+        yield from [entry.t, *entry.tensors, *_parts([entry.sparse_tensor, *entry.sparse_tensors])]
+        graphs += [entry.g, *entry.graphs]
+
+
+def _attributes(owners: Iterable[onnx.GraphProto | onnx.FunctionProto]) -> list[onnx.AttributeProto]:
+    return [entry for owner in owners for node in owner.node for entry in node.attribute]
+
+
+def _parts(sparse: Iterable[onnx.SparseTensorProto]) -> list[TensorProto]:
+    return [part for tensor in sparse for part in (tensor.values, tensor.indices)]
 
 
 def _external(model: onnx.ModelProto) -> Iterator[TensorProto]:
@@ -131,4 +158,4 @@ def _external(model: onnx.ModelProto) -> Iterator[TensorProto]:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS else None

@@ -29,6 +29,7 @@ Backend = Literal["onnxruntime", "reference"]
 
 _ERRORS_ONLY = 3
 _REQUIRED = {"expifref.form", "expifref.spec", "expifref.digest", "expifref.input_bits", "expifref.encoder"}
+_INPUT_BITS = {str(bits) for bits in range(1, 9)}
 _SUFFIXES = {"sequence": ".initial", "step": ".previous"}
 
 
@@ -56,6 +57,8 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
         raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
     if any(not isinstance(entry.name, str) for entry in [*model.graph.input, *model.graph.output]):
         raise FileFormatError(f"{place} must be a valid ONNX model, but is not: a name is not text")
+    if model.training_info:
+        raise FileFormatError(f"{place} must be a model for inference, but holds training information")
     if isinstance(source, Path):
         check_beside(model, source)
     elif any(tensor.data_location == TensorProto.EXTERNAL for tensor in tensors_of(model)):
@@ -118,6 +121,11 @@ class OnnxExecutor:
             raise FileFormatError(
                 f"the ONNX model must follow version {SPEC_VERSION} of the specification, not {spec}"
             )
+        bits = metadata["expifref.input_bits"]
+        if bits not in _INPUT_BITS:
+            raise FileFormatError(
+                f"the ONNX model must state an `expifref.input_bits` of 1 to 8, not {bits[:20]!r}"
+            )
         self.form = form
         self.digest = metadata["expifref.digest"]
         self._suffix = _SUFFIXES[form]
@@ -127,7 +135,7 @@ class OnnxExecutor:
         self.signals = tuple(entry.name for entry in graph.output if not entry.name.endswith(".final"))
         self._port = InputPort(
             channels=self._inputs["spikes"].shape.dim[-1].dim_value,
-            bits=int(metadata["expifref.input_bits"]),
+            bits=int(bits),
             encoder=metadata["expifref.encoder"],
         )
         # From its path, where it has one: only so its weights beside it are found.

@@ -53,6 +53,11 @@ _BESIDE = {"shape", "dtype", "sha256"}
 LARGE = 1 << 20
 """Matrices of more bytes than this lie in a file of their own."""
 
+_FORM = (
+    f"a matrix must be of the narrowest dtype that holds it, in base64 up to {LARGE} bytes and in a side "
+    "file above: write it anew"
+)
+
 
 @dataclass(frozen=True)
 class Matrices:
@@ -124,7 +129,7 @@ def encode(array: NDArray[Any], matrices: Matrices | None) -> object:
     dtype = narrowest(array)
     form = {"shape": list(array.shape), "dtype": dtype.str[1:]}
     if array.size * dtype.itemsize <= LARGE:
-        return form | {"base64": base64.b64encode(array.astype(dtype).tobytes()).decode("ascii")}
+        return form | {"base64": _base64(array.astype(dtype).tobytes())}
     content = _hash(array, dtype)
     if matrices is not None and content not in matrices.by_hash:
         matrices.by_hash[content] = array.astype(dtype, copy=False)
@@ -150,6 +155,8 @@ def decode(value: object, matrices: Matrices | None = None, kinds: tuple[str, ..
         raise ValueError(f"dtype must be one of {', '.join(kinds)}, not {dtype!r}")
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"shape must be a list of sizes, not {shape!r}")
+    if len(shape) < 2:
+        raise ValueError(f"a matrix must have at least two dimensions, not {len(shape)}")
     if set(value) == _BESIDE:
         return _from_beside(value["sha256"], dtype, shape, matrices)
     text = value["base64"]
@@ -160,7 +167,11 @@ def decode(value: object, matrices: Matrices | None = None, kinds: tuple[str, ..
     width = np.dtype(dtype).itemsize
     if len(data) != width * int(np.prod(shape, dtype=object)):
         raise ValueError(f"base64 must hold {shape} elements of {width} bytes, not {len(data)} bytes")
-    return np.frombuffer(data, dtype=f"<{dtype}").reshape(shape)
+    array = np.frombuffer(data, dtype=f"<{dtype}").reshape(shape)
+    # Of another form of the same matrix the program that was read would have another digest than the file.
+    if array.nbytes > LARGE or array.dtype != narrowest(array) or _base64(data) != text:
+        raise ValueError(_FORM)
+    return array
 
 
 def _from_beside(content: object, dtype: str, shape: list[int], matrices: Matrices | None) -> NDArray[Any]:
@@ -175,7 +186,13 @@ def _from_beside(content: object, dtype: str, shape: list[int], matrices: Matric
         )
     if _hash(array, array.dtype) != content:
         raise ValueError("the side file must hold the matrix that was written, but it was edited or damaged")
+    if array.nbytes <= LARGE or array.dtype != narrowest(array):
+        raise ValueError(_FORM)
     return array
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _hash(array: NDArray[Any], dtype: np.dtype[Any]) -> str:
@@ -216,6 +233,8 @@ class _CodeCodec(_ArrayCodec):
 
     @staticmethod
     def held(array: NDArray[Any]) -> NDArray[Any]:
+        if array.ndim != 2:
+            raise ValueError(f"a matrix must have two dimensions, not {array.ndim}")
         return codes(array)
 
 

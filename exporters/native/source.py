@@ -66,7 +66,7 @@ def native_layers(program: Program) -> tuple[NativeLayer, ...]:
     bits = {site.site: site.interval.bits for site in prove(program).sites}
     his = [program.input.hi] + [1] * (len(program.layers) - 1)
     return tuple(
-        _layer(layer_prefix(index, layer), layer, hi, _words(bits, layer_prefix(index, layer)))
+        _layer(layer_prefix(index, layer), layer, hi, _words(bits, layer_prefix(index, layer), layer))
         for index, (layer, hi) in enumerate(zip(program.layers, his, strict=True))
     )
 
@@ -97,15 +97,28 @@ class _Words:
     rest: np.dtype[Any]
 
 
-def _words(bits: Mapping[str, int], prefix: str) -> _Words:
-    """From the proven width of each site."""
+def _words(bits: Mapping[str, int], prefix: str, layer: Layer) -> _Words:
+    """From the proven width of each site before overflow, and from what a negative value may wrap to."""
     own = {site: width for site, width in bits.items() if site.partition(".")[0] == prefix}
     groups: dict[str, list[int]] = {"product": [0], "leak": [0], "gain_product": [0], "rest": [0]}
     for site, width in own.items():
         kind = site.rpartition(".")[2]
         groups[kind if kind in groups else "rest"].append(width)
+    groups["rest"] += [
+        site.format.bits + 1
+        for site in _sites(layer)
+        if site.overflow is Overflow.WRAP and not site.format.signed
+    ]
     types = [np.dtype(np.int32 if max(group) <= _WORD_BITS else np.int64) for group in groups.values()]
     return _Words(*types)
+
+
+def _sites(layer: Layer) -> list[Quantizer]:
+    sites = [layer.rescale.site] + ([] if layer.filter is None else [layer.filter.site])
+    if isinstance(layer, SpikingLayer):
+        sites += [layer.neuron.sum, layer.neuron.membrane]
+        sites += [] if layer.synapse is None else [layer.synapse.drive]
+    return sites
 
 
 def _layer(prefix: str, layer: Layer, hi: int, words: _Words) -> NativeLayer:
@@ -231,11 +244,11 @@ def _rounded(x: str, shift: int, rounding: Rounding, word: np.dtype[Any]) -> str
 
 
 def _overflowed(x: str, site: Quantizer, word: np.dtype[Any]) -> str:
-    fmt = site.format
-    if fmt.bits >= 8 * word.itemsize:
+    fmt, info = site.format, np.iinfo(word)
+    if fmt.lo <= info.min and info.max <= fmt.hi:
         return x  # the proof says that no value leaves the word
     if site.overflow is Overflow.SAT:
-        return f"SAT({x}, ((WORD){fmt.lo}LL), ((WORD){fmt.hi}LL))"
+        return f"SAT({x}, ((WORD){max(fmt.lo, info.min)}LL), ((WORD){min(fmt.hi, info.max)}LL))"
     low = f"({x} & ((WORD){(1 << fmt.bits) - 1}LL))"
     if not fmt.signed:
         return low

@@ -20,6 +20,7 @@ from expifref.exceptions import RangeError
 from expifref.gradient import graft
 from expifref.networks import Parameters
 from hw_profiles import Arithmetic
+from quantize.arrays import codes as narrowed
 from quantize.arrays import frozen
 from quantize.formats import MAX_BITS, Format
 from quantize.lower_neuron import normalized_offset
@@ -77,7 +78,7 @@ class LayerMasters:
 
     def lowered(self, codes: Codes) -> Layer:
         """The program's layer with the integers of `codes`."""
-        dense = replace(self.layer.dense, weight=frozen(np.asarray(codes.weight, np.float64)))
+        dense = replace(self.layer.dense, weight=narrowed(frozen(np.asarray(codes.weight, np.float64))))
         multiplier, bias = (frozen(np.asarray(x, np.float64)) for x in (codes.multiplier, codes.bias))
         rescale = replace(self.layer.rescale, multiplier=multiplier, bias=bias)
         return replace(self.layer, dense=dense, rescale=rescale)

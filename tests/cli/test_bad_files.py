@@ -70,6 +70,41 @@ def test_no_regular_file(work: Workspace, tmp_path: Path, out: Path, slot: str, 
     refused(tmp_path, *SLOTS[slot](work, Path(bad), out))
 
 
+READ = "`{bad}` cannot be read: File name too long"
+USED = "`{bad}` cannot be used: File name too long"
+PROFILE = "profile file `{bad}` must be readable, but opening it gave 'File name too long'; check the path"
+LONG = {"program": READ, "runnable": READ, "executor": READ, "profile": PROFILE, "checked": PROFILE}
+"""What is said of a name that no file can have, where a command does not look for the file first."""
+
+
+@pytest.mark.parametrize("slot", SLOTS)
+def test_a_name_that_no_file_can_have(work: Workspace, tmp_path: Path, out: Path, slot: str) -> None:
+    bad = tmp_path / ("x" * 300 + SUFFIX.get(slot, ".json"))
+    assert refused(tmp_path, *SLOTS[slot](work, bad, out)) == LONG.get(slot, USED).format(bad=bad)
+
+
+def test_a_result_of_a_name_that_no_file_can_have(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / ("x" * 300)
+    for command in (
+        ("emulate", work.program, "--input", work.spikes, "--out", out),
+        ("emulate", work.program, "--input", work.spikes, "--totals", "--out", out),
+    ):
+        assert refused(tmp_path, *command) == f"`{out}` cannot be used: File name too long"
+    npy = tmp_path / ("x" * 300 + ".npy")
+    command = ("emulate", work.program, "--input", npy, "--out", tmp_path / "x")
+    assert refused(tmp_path, *command) == f"`{npy}` cannot be used: File name too long"
+
+
+@pytest.mark.parametrize("name", ["program", "deployment"])
+def test_a_side_file_of_a_name_that_no_file_can_have(
+    work: Workspace, tmp_path: Path, out: Path, name: str
+) -> None:
+    bad = edit_json(getattr(work, name), tmp_path / "x.json", "side_file", "x" * 5000)
+    assert refused(tmp_path, *SLOTS["runnable"](work, bad, out)) == (
+        f"`{bad}` must name a file by at most 255 bytes, not by 5000 characters"
+    )
+
+
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])
 @pytest.mark.parametrize("slot", SLOTS)
 def test_truncated(work: Workspace, tmp_path: Path, out: Path, slot: str, share: float) -> None:
@@ -178,6 +213,24 @@ PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
         "!",
         "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: base64 must hold base64 text",
     ),
+    "no dimension": (
+        "layers.0.dense.weight",
+        {"shape": [], "dtype": "i1", "base64": "AA=="},
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
+        "a matrix must have at least two dimensions, not 0",
+    ),
+    "wide matrix": (
+        "layers.0.dense.weight",
+        {"shape": [1, 1], "dtype": "i2", "base64": "fwA="},
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: a matrix must be of the narrowest "
+        "dtype that holds it, in base64 up to 1048576 bytes and in a side file above: write it anew",
+    ),
+    "vector": (
+        "layers.0.dense.weight",
+        [1, 2],
+        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
+        "a matrix must have two dimensions, not 1",
+    ),
     "profile": (
         "evidence.profile.schema",
         "expifref/profile/9",
@@ -239,6 +292,18 @@ DEPLOYMENT_EDITS: dict[str, tuple[str, object, str]] = {
         "cores.0.slices.0.weight_rows.0",
         "",
         "a weight row of 8 neurons must have 16 hex digits, not 0",
+    ),
+    "no dimension": (
+        "cores.0.slices.0.weight_rows",
+        {"shape": [], "dtype": "u1", "base64": "AA=="},
+        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
+        "a matrix must have at least two dimensions, not 0",
+    ),
+    "one dimension": (
+        "cores.0.slices.0.weight_rows",
+        {"shape": [6], "dtype": "u1", "base64": "AAAAAAAB"},
+        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
+        "a matrix must have at least two dimensions, not 1",
     ),
 }
 

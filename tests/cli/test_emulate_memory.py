@@ -13,7 +13,6 @@ from quantize.program_io import save_program
 from tests.networks import lowered, network
 from tests.tools import need
 
-TOTALS, SIGNALS = ("--totals",), ("--signal", "layer0.spikes", "--signal", "layer0.membrane")
 INPUTS, NEURONS = 100, 64
 MOST_MORE = 12 << 20
 """Bytes that 20 times the input may take more; the input has 40 MB, the signals kept have 77 MB."""

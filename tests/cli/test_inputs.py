@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cli.inputs import recorded_inputs
+from expifref.exceptions import DataError
 from quantize.program import InputPort
 
 SPIKES = np.random.default_rng(0).integers(0, 256, (7, 5, 3)).astype(np.uint8)
@@ -41,3 +42,14 @@ def test_the_first_samples(tmp_path: Path, form: str) -> None:
     path = write(tmp_path, form)
     assert recorded_inputs(path, PORT, 2).samples == 2
     assert recorded_inputs(path, PORT, 9).samples == 5
+
+
+@pytest.mark.parametrize("kept", [0, 128, 128 + SPIKES.size - 1])
+def test_a_file_that_becomes_shorter(tmp_path: Path, kept: int) -> None:
+    path = write(tmp_path, "npy")
+    frames = recorded_inputs(path, PORT, None).frames(slice(0, 5))
+    with path.open("r+b") as file:
+        file.truncate(kept)
+    with pytest.raises(DataError) as caught:
+        frames(slice(None))
+    assert str(caught.value) == f"`{path}` must stay as it is while it is read, but became shorter"

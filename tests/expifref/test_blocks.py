@@ -59,6 +59,28 @@ def test_a_map_lets_its_pages_go(tmp_path: Path) -> None:
     blocks.release(MATRIX)  # nothing to let go
 
 
+@pytest.mark.parametrize("sealed", [False, True])
+def test_changes_of_a_private_map_are_kept(tmp_path: Path, sealed: bool) -> None:
+    np.save(tmp_path / "matrix.npy", MATRIX)
+    matrix = np.lib.format.open_memmap(tmp_path / "matrix.npy", "c")
+    matrix[3, 5] = wanted = 77 if MATRIX[3, 5] != 77 else 78
+    matrix.flags.writeable = not sealed
+    for _ in blocks.row_blocks(matrix):
+        pass
+    assert matrix[3, 5] == wanted
+
+
+def test_a_system_that_cannot_be_told_to_let_pages_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "matrix"
+    path.write_bytes(MATRIX.tobytes())
+    matrix = blocks.map_array(path, np.int8, MATRIX.shape, 0)
+    monkeypatch.delattr("mmap.MADV_DONTNEED")
+    for rows, block in blocks.row_blocks(matrix):
+        np.testing.assert_array_equal(block, MATRIX[rows])
+
+
 def test_a_map_that_is_too_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "matrix"
     path.write_bytes(bytes(10))

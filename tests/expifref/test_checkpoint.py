@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -43,6 +44,22 @@ def test_round_trip_is_exact(model_path: Path) -> None:
     assert model.architecture == SMALL
     assert model.metrics == {"test_accuracy": 0.5}
     assert [path.name for path in model_path.parent.iterdir()] == ["model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "width"), [("BF16", 2), ("F8_E4M3", 1), ("F8_E5M2", 1), ("F8_E8M0", 1), ("C64", 8)]
+)
+def test_a_tensor_of_a_type_that_numpy_lacks(tmp_path: Path, kind: str, width: int) -> None:
+    header = {"x": {"dtype": kind, "shape": [3], "data_offsets": [0, 3 * width]}}
+    text = json.dumps(header | {"__metadata__": {KIND: '{"version": 1}'}}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + bytes(3 * width))
+    with pytest.raises(FileFormatError) as caught:
+        read_tensors(path, KIND, 1)
+    assert str(caught.value) == (
+        f"`{path}` must hold tensors of one of the types F64, F32, F16, BOOL, I8, I16, I32, I64, "
+        f"U8, U16, U32, U64, but `x` is {kind}"
+    )
 
 
 def test_a_network_built_elsewhere(tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def linked(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["p.json", "d.json", "n.onnx", "s.onnx"])
-@pytest.mark.parametrize(("spoil", "found"), [(Path.unlink, "does not exist"), (linked, "is a link")])
+@pytest.mark.parametrize(
+    ("spoil", "found"), [(Path.unlink, "does not exist"), (linked, "is a symbolic link")]
+)
 def test_a_side_file_that_is_not_there_is_named(
     name: str, spoil: Callable[[Path], None], found: str, copy: Path
 ) -> None:
@@ -172,6 +174,15 @@ def test_only_a_bare_name_is_followed(location: object, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("location", ["x" * 256, "x" * 5000, "ä" * 128])
+def test_a_name_that_no_file_can_have(location: str, tmp_path: Path) -> None:
+    with pytest.raises(FileFormatError) as caught:
+        file_beside(tmp_path / "p.json", location)
+    assert str(caught.value) == (
+        f"`{tmp_path / 'p.json'}` must name a file by at most 255 bytes, not by {len(location)} characters"
+    )
+
+
 @pytest.mark.parametrize("name", ["p.json", "d.json"])
 def test_a_document_leads_nowhere_else(name: str, copy: Path) -> None:
     path = copy / name
@@ -200,17 +211,36 @@ EDITS = {
     "location": ("../n.bin", "must name a file in its own folder, not '../n.bin'"),
     "length": ("5", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
     "offset": ("-1", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
+    "endless offset": (
+        "9" * 5000,
+        "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where",
+    ),
 }
 
 
-@pytest.mark.parametrize("key", EDITS)
-def test_an_onnx_model_leads_nowhere_else(key: str, copy: Path) -> None:
+@pytest.mark.parametrize("case", EDITS)
+def test_an_onnx_model_leads_nowhere_else(case: str, copy: Path) -> None:
     path = copy / "n.onnx"
-    value, message = EDITS[key]
-    edit_external(path, key, value)
+    value, message = EDITS[case]
+    edit_external(path, case.partition(" ")[2] or case, value)
     with pytest.raises(FileFormatError) as caught:
         load_model(path)
     assert str(caught.value) == f"`{path}` {message.format(side=beside(path).name)}"
+
+
+@pytest.mark.parametrize("kind", [0, 1, 8, 999])
+def test_a_type_that_no_integer_model_has(kind: int, copy: Path) -> None:
+    path = copy / "n.onnx"
+    model = onnx.load(path, load_external_data=False)
+    for tensor in tensors_of(model):
+        tensor.data_type = kind if tensor.external_data else tensor.data_type
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(FileFormatError) as caught:
+        load_model(path)
+    assert str(caught.value) == (
+        f"`{path}` must have whole numbers of 8 to 64 bits beside it, "
+        f"but `layer0.weight` is of the ONNX type {kind}"
+    )
 
 
 def test_an_onnx_side_file_that_was_cut_is_refused(copy: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -14,11 +15,14 @@ from exporters.native.source import native_layers, native_source
 from exporters.verification import verify
 from quantize.arrays import frozen
 from quantize.emulator import Emulator, initial_state
-from quantize.formats import Format
-from quantize.program import Program, SpikingLayer
+from quantize.formats import Format, Overflow, Quantizer
+from quantize.program import Program, ReadoutLayer, SpikingLayer
+from quantize.ranges import prove
 from tests.networks import lowered, network
 from tests.programs import random_program
 from tests.tools import need
+
+L = TypeVar("L", SpikingLayer, ReadoutLayer)
 
 
 def inputs_for(program: Program, seed: int, steps: int = 8, samples: int = 5) -> NDArray[np.uint8]:
@@ -59,6 +63,70 @@ def test_a_site_as_wide_as_what_it_clips() -> None:
     """32 bits, which no value of a 32-bit product leaves: the compiler must not refuse the comparison."""
     need("gcc")
     program = lowered(network((6, 5, 3)), "spinnaker1")
+    result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
+    assert result.passed, result.executors["native"].first
+
+
+WIDE = [
+    (site, bits, overflow)
+    for site in ("rescale", "filter", "drive", "sum", "readout.rescale", "readout")
+    for bits in (31, 32, 40)
+    for overflow in Overflow
+    if overflow is Overflow.SAT or site not in ("filter", "readout")  # which no proof lets wrap at 0
+]
+
+
+def with_site(program: Program, site: str, fmt: Format, overflow: Overflow) -> Program:
+    """`program` with another format of the same fraction bits and another overflow at `site`."""
+    hidden, readout = program.layers
+    assert isinstance(hidden, SpikingLayer)
+    assert isinstance(readout, ReadoutLayer)
+    assert hidden.synapse is not None
+
+    def wide(old: Quantizer) -> Quantizer:
+        return replace(old, format=replace(fmt, frac=old.format.frac), overflow=overflow)
+
+    def rescaled(layer: L) -> L:
+        return replace(layer, rescale=replace(layer.rescale, site=wide(layer.rescale.site)))
+
+    synapse, neuron = hidden.synapse, hidden.neuron
+    if site == "rescale":
+        hidden = rescaled(hidden)
+    elif site == "filter":
+        part = replace(synapse.filter, site=wide(synapse.filter.site))
+        hidden = replace(hidden, synapse=replace(synapse, filter=part))
+    elif site == "drive":
+        hidden = replace(hidden, synapse=replace(synapse, drive=wide(synapse.drive)))
+    elif site == "sum":
+        hidden = replace(hidden, neuron=replace(neuron, sum=wide(neuron.sum)))
+    elif site == "readout.rescale":
+        readout = rescaled(readout)
+    else:
+        readout = replace(readout, filter=replace(readout.filter, site=wide(readout.filter.site)))
+    return replace(program, layers=(hidden, readout))
+
+
+@pytest.mark.parametrize(("site", "bits", "overflow"), WIDE)
+def test_an_unsigned_site_as_wide_as_a_word(site: str, bits: int, overflow: Overflow) -> None:
+    """It holds what no 32-bit word does, and not the negative half of one."""
+    need("gcc")
+    narrow = random_program(6, layers=2, readout=True, widths=(6, 5, 3))
+    program = with_site(narrow, site, Format(False, bits, 0), overflow)
+    result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
+    assert result.passed, result.executors["native"].first
+
+
+def test_a_wide_sum_that_is_scaled_down_takes_words_that_hold_it() -> None:
+    """Small gains: the proof of all that comes after the sum would do with 32 bits."""
+    need("gcc")
+    narrow = random_program(6, layers=2, readout=True, widths=(6, 5, 3))
+    program = with_site(narrow, "sum", Format(False, 32, 0), Overflow.WRAP)
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    gain = tuple(replace(table, values=frozen(table.values >> 4)) for table in layer.neuron.gain)
+    program = with_first(program, replace(layer, neuron=replace(layer.neuron, gain=gain)))
+    assert max(site.interval.bits for site in prove(program).sites if site.site == "layer0.membrane") <= 31
+    assert native_layers(program)[0].macros["WORD"] == "int64_t"
     result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
     assert result.passed, result.executors["native"].first
 

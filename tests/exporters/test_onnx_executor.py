@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,65 @@ def test_constants_in_other_files_are_refused_inside_functions_too(model: onnx.M
     hidden.attribute.add(name="value", type=onnx.AttributeProto.TENSOR).t.data_location = TensorProto.EXTERNAL
     with pytest.raises(FileFormatError, match=r"refers to other files$"):
         OnnxExecutor(other.SerializeToString())
+
+
+PLACES: dict[str, Callable[[onnx.ModelProto], TensorProto]] = {
+    "values of a sparse constant": lambda m: m.graph.sparse_initializer.add().values,
+    "indices of a sparse constant": lambda m: m.graph.sparse_initializer.add().indices,
+    "sparse attribute": lambda m: attribute(m, "SPARSE_TENSOR").sparse_tensor.values,
+    "sparse attributes": lambda m: attribute(m, "SPARSE_TENSORS").sparse_tensors.add().indices,
+    "constant of a subgraph": lambda m: attribute(m, "GRAPH").g.initializer.add(),
+    "sparse constant of subgraphs": lambda m: (
+        attribute(m, "GRAPHS").graphs.add().sparse_initializer.add().values
+    ),
+    "default of a function": lambda m: m.functions[0].attribute_proto.add(name="a").t,
+}
+
+
+def attribute(model: onnx.ModelProto, kind: str) -> onnx.AttributeProto:
+    node = model.functions[0].node.add(op_type="Constant", output=["hidden"])
+    made: onnx.AttributeProto = node.attribute.add(
+        name="value", type=onnx.AttributeProto.AttributeType.Value(kind)
+    )
+    return made
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_file_is_followed_from_nowhere_in_a_model(
+    model: onnx.ModelProto, place: str, tmp_path: Path
+) -> None:
+    other = copy(model)
+    tensor = PLACES[place](other)
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="../secret")
+    with pytest.raises(
+        FileFormatError, match=r"^the model must hold its own weights, but refers to other files$"
+    ):
+        load_model(other.SerializeToString())
+    path = tmp_path / "n.onnx"
+    path.write_bytes(other.SerializeToString())
+    with pytest.raises(FileFormatError, match=r" must name a file in its own folder, not '../secret'$"):
+        load_model(path)
+
+
+def test_training_information_is_refused(model: onnx.ModelProto) -> None:
+    other = copy(model)
+    other.training_info.add().algorithm.initializer.add().data_location = TensorProto.EXTERNAL
+    with pytest.raises(
+        FileFormatError, match=r"^the model must be a model for inference, but holds training information$"
+    ):
+        load_model(other.SerializeToString())
+
+
+@pytest.mark.parametrize("bits", ["abc", "", "0", "9", "٣", "9" * 5000])
+def test_an_input_of_no_width_is_refused(model: onnx.ModelProto, bits: str) -> None:
+    other = copy(model)
+    next(entry for entry in other.metadata_props if entry.key == "expifref.input_bits").value = bits
+    with pytest.raises(FileFormatError) as caught:
+        OnnxExecutor(other)
+    assert str(caught.value) == (
+        f"the ONNX model must state an `expifref.input_bits` of 1 to 8, not {bits[:20]!r}"
+    )
 
 
 def test_unknown_backend_is_refused(model: onnx.ModelProto) -> None:

@@ -96,6 +96,7 @@ def test_every_batch_of_an_epoch_is_the_emulator(
         frames, spikes = frames_of(model.description, first, size)
         labels = digits().train_labels[first : first + size]
         program, _ = network.lowered(carry.natural)
+        assert all(layer.dense.weight.dtype == np.int8 for layer in program.layers)
         wanted = Emulator(program).run(spikes).signals
         with jax.enable_x64(True):
             found, run = traces(carry.natural, frames)

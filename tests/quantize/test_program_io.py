@@ -1,6 +1,8 @@
 """Program files: they come back as they were, and every cut or edit is refused."""
 
+import base64
 import copy
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError, ParameterError
-from quantize.arrays import decode
+from quantize.arrays import LARGE, Matrices, decode, encode
 from quantize.emulator import Emulator
 from quantize.program_io import digest, load_program, program_from_json, program_to_json, save_program
 from quantize.sealed import canonical_digest
@@ -231,6 +234,62 @@ def test_an_interrupted_write_keeps_the_old_file(tmp_path: Path, monkeypatch: py
     monkeypatch.undo()
     assert path.read_bytes() == before
     assert [found.name for found in tmp_path.iterdir()] == ["p.json"]
+
+
+FORM = (
+    "a matrix must be of the narrowest dtype that holds it, in base64 up to 1048576 bytes and in a side file "
+    "above: write it anew"
+)
+
+
+def inline(array: NDArray[Any]) -> Document:
+    text = base64.b64encode(array.tobytes()).decode()
+    return {"shape": list(array.shape), "dtype": array.dtype.str[1:], "base64": text}
+
+
+FORMS: list[tuple[Document, bool]] = [
+    (inline(np.array([[127]], "<i1")), True),
+    (inline(np.array([[127]], "<i2")), False),
+    (inline(np.array([[128]], "<i2")), True),
+    (inline(np.array([[-(1 << 31)]], "<i8")), False),
+    (inline(np.zeros((0, 3), "<i1")), True),
+    (inline(np.zeros((0, 3), "<i4")), False),
+    (inline(np.zeros((1, LARGE), "<i1")), True),
+    (inline(np.zeros((1, LARGE + 1), "<i1")), False),
+    ({"shape": [1, 1], "dtype": "i1", "base64": "AB=="}, False),  # bits beyond the last byte
+]
+
+
+@pytest.mark.parametrize(("form", "good"), FORMS, ids=range(len(FORMS)))
+def test_a_matrix_is_taken_in_the_one_form_that_is_written(form: Document, good: bool) -> None:
+    """So that what is read has the digest that the file states."""
+    if good:
+        assert encode(decode(form), None) == form
+        return
+    with pytest.raises(ValueError, match="write it anew") as caught:
+        decode(form)
+    assert str(caught.value) == FORM
+
+
+@pytest.mark.parametrize(
+    ("count", "dtype", "good"), [(LARGE, "i1", 0), (LARGE + 1, "i1", 1), (LARGE, "i2", 0)]
+)
+def test_a_matrix_beside_is_large_and_narrow(count: int, dtype: str, good: int) -> None:
+    array = np.ones((1, count), f"<{dtype}")
+    content = hashlib.sha256(array.tobytes()).hexdigest()
+    form = {"shape": [1, count], "dtype": dtype, "sha256": content}
+    beside = Matrices({content: array})
+    if good:
+        assert encode(decode(form, beside), None) == form
+        return
+    with pytest.raises(ValueError, match="write it anew") as caught:
+        decode(form, beside)
+    assert str(caught.value) == FORM
+
+
+def test_a_vector_is_no_matrix() -> None:
+    with pytest.raises(ValueError, match=r"^a matrix must have at least two dimensions, not 1$"):
+        decode(inline(np.ones(3, "<i1")))
 
 
 def test_arrays_are_read_only() -> None:
