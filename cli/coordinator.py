@@ -23,7 +23,7 @@ _PATIENCE_MS = 500
 """A wait in C++ does not see Ctrl-C, so it is cut into pieces of this length."""
 
 _PART = 16 << 20
-"""Bytes of a value that are sent at once: beside 300 MB no heartbeat would come through, and all ranks die."""
+"""Bytes of a value that are sent at once: beside 300 MB no heartbeat comes through, and all ranks die."""
 
 
 class Coordinator:
