@@ -84,9 +84,10 @@ def compare(
 def _compare(
     job: Job, processes: int, group: Group, budget: bool, plot: Path | None, one_step: bool, json: bool
 ) -> None:
-    from .comparison import compare_loaded, load
+    from .comparison import about, compare_loaded, load
 
     loaded = load(job)
+    group.agree("compare", lambda: about(job, loaded))
     result = compare_loaded(loaded, job, processes, group)
     if not group.leads:
         return

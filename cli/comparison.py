@@ -21,8 +21,9 @@ from quantize.fidelity import (
     read_recording,
 )
 from quantize.program import Program
-from quantize.program_io import load_program
+from quantize.program_io import digest, load_program
 
+from .agreement import Facts, about_inputs, digest_of_arrays
 from .inputs import Batch, Inputs, dataset_inputs, recorded_inputs
 from .output import progress_bar
 from .parallel import map_ranges
@@ -32,7 +33,7 @@ from .samples import Feed, load_dataset
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
 
-__all__ = ["Job", "Loaded", "compare_loaded", "compare_networks", "load"]
+__all__ = ["Job", "Loaded", "about", "compare_loaded", "compare_networks", "load"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,20 @@ def load(job: Job) -> Loaded:
     if recording is not None:
         recording.check_samples(inputs.samples)
     return Loaded(description, program, inputs, recording)
+
+
+def about(job: Job, loaded: Loaded) -> Facts:
+    """What must be the same in all ranks."""
+    recording = loaded.recording
+    signals = {} if recording is None else recording.signals
+    return {
+        "the model": loaded.program.evidence.model_sha256,
+        "the program": digest(loaded.program),
+        "the seed": job.seed,
+        **about_inputs(loaded.inputs),
+        "the recorded signals": ", ".join(signals) or "none",
+        "the digest of the recorded signals": digest_of_arrays(signals.values()),
+    }
 
 
 def compare_networks(

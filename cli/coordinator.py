@@ -22,6 +22,9 @@ _ALWAYS_SECONDS = 10**6
 _PATIENCE_MS = 500
 """A wait in C++ does not see Ctrl-C, so it is cut into pieces of this length."""
 
+_PART = 16 << 20
+"""Bytes of a value that are sent at once: beside 300 MB no heartbeat comes through, and all ranks die."""
+
 
 class Coordinator:
     """The connection of this process to the coordination service."""
@@ -62,10 +65,27 @@ class Coordinator:
 
     def publish(self, key: str, value: bytes) -> None:
         """Let the others read `value` under `key`."""
-        self._client().key_value_set_bytes(key, value)
+        starts = range(0, len(value), _PART)
+        self._client().key_value_set_bytes(key, str(len(starts)).encode())
+        for number, start in enumerate(starts):
+            self._client().key_value_set_bytes(f"{key}/{number}", value[start : start + _PART])
 
     def read(self, key: str) -> bytes:
         """What was published under `key`, as soon as it is."""
+        return b"".join(self._read(f"{key}/{number}") for number in range(int(self._read(key))))
+
+    def remove(self, key: str) -> None:
+        """Free the memory of a value that all have read."""
+        self._client().key_value_delete(key)  # and its parts, for which it is a folder
+
+    def leave(self) -> None:
+        """Wait until all others leave too, and disconnect."""
+        from jax import distributed
+
+        shutdown: Any = distributed.shutdown
+        shutdown()
+
+    def _read(self, key: str) -> bytes:
         from jax.errors import JaxRuntimeError
 
         while True:
@@ -77,17 +97,6 @@ class Coordinator:
                     raise ToolError(
                         f"a rank must be able to read what others publish, but: {error}"
                     ) from error
-
-    def remove(self, key: str) -> None:
-        """Free the memory of a value that all have read."""
-        self._client().key_value_delete(key)
-
-    def leave(self) -> None:
-        """Wait until all others leave too, and disconnect."""
-        from jax import distributed
-
-        shutdown: Any = distributed.shutdown
-        shutdown()
 
     def _client(self) -> Any:
         # JAX has no public name for it; Orbax and others use this one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,9 @@ from .options import DataDir, Distributed, Json, Limit, Processes, Rank, Ranks, 
 from .output import print_json, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from .emulation import Job, Loaded, RangeResult, Setup
+    from exporters.choice import Choice
+
+    from .emulation import Job, Loaded, RangeResult
     from .ranks import Group
 
 _NOT_COUNTED = "not counted; `--executor emulator` counts them"
@@ -75,11 +78,13 @@ def emulate(
             "give `--totals` too, or share the signals among `--processes`"
         )
     with joined(distributed, rank, ranks) as group:
-        from .emulation import Job, load
+        from .emulation import Job, about, load
 
         signals = None if signal is None else tuple(signal)
         job = Job(source, input_file, dataset, data_dir, seed, samples, signals, totals, executor)
-        _print(_emulate(job, load(job), out, processes, group), json)
+        loaded = load(job)
+        group.agree("emulate", lambda: about(job, loaded))
+        _print(_emulate(job, loaded, out, processes, group), json)
 
 
 def _print(summary: dict[str, Any], json: bool) -> None:
@@ -101,51 +106,68 @@ def _emulate(job: Job, loaded: Loaded, out: Path, processes: int, group: Group) 
         write_arrays,
     )
 
-    from .emulation import set_up
-
     program, steps, samples = loaded.program, loaded.inputs.steps, loaded.inputs.samples
     if job.totals:
         layout = totals_layout(program, steps, samples)
     else:
         layout = trace_layout(program, loaded.signals, steps, samples)
-    setup = set_up(job, loaded)
-    results: list[RangeResult] = []
+    done: list[tuple[Choice, list[RangeResult]]] = []
 
     def fill(folder: Path) -> None:
-        results.extend(_run(job, setup, folder, processes, group))
+        done.append(_run(job, loaded, folder, processes, group))
 
     if group.leads:
         write_arrays(out, layout, manifest(loaded.digest, layout, steps, samples), file_names(program), fill)
     else:
         with scratch_arrays(layout) as folder:
             fill(folder)
+    ((choice, results),) = done
     summary: dict[str, Any] = {"out": str(out), "steps": steps, "samples": samples}
     summary["totals" if job.totals else "signals"] = list(layout)
     if job.totals and loaded.inputs.labels is not None:
         summary["accuracy"] = sum(result.correct for result in results) / samples
     saturations = sum((result.saturations for result in results), Counter())
-    counted = dict(sorted(saturations.items())) if setup.choice.name == "emulator" else None
-    return summary | {
-        "executor": setup.choice.name,
-        "because": setup.choice.reason,
-        "saturations": counted,
-    }
+    counted = dict(sorted(saturations.items())) if choice.name == "emulator" else None
+    return summary | {"executor": choice.name, "because": choice.reason, "saturations": counted}
 
 
-def _run(job: Job, setup: Setup, folder: Path, processes: int, group: Group) -> list[RangeResult]:
-    """All samples, in this process or in others, with a progress bar."""
-    from .emulation import emulate_range, emulate_range_of, shared_ranges
+def _run(
+    job: Job, loaded: Loaded, folder: Path, processes: int, group: Group
+) -> tuple[Choice, list[RangeResult]]:
+    """All samples, by the executor that rank 0 chooses or, where it refuses the program, by the next one."""
+    from exporters.choice import AUTO, available
 
-    inputs = setup.loaded.inputs
+    from .emulation import chosen
+
+    there = available()
+    while True:
+        choice = group.exchange("the executor", chosen(job, loaded, there))[0]
+        results = _run_on(replace(job, executor=choice.name), loaded, folder, processes, group)
+        refusal = results[-1].refusal
+        if refusal is None:
+            return choice, results
+        if job.executor != AUTO:
+            raise refusal
+        there -= {choice.name}
+
+
+def _run_on(job: Job, loaded: Loaded, folder: Path, processes: int, group: Group) -> list[RangeResult]:
+    """All samples up to a refusal, in this process or in others, with a progress bar."""
+    from .emulation import Setup, emulate_range, emulate_range_of, shared_ranges
+
+    steps, samples = loaded.inputs.steps, loaded.inputs.samples
     results = []
-    with progress_bar("emulate", inputs.steps * inputs.samples, "steps") as bar:
+    with progress_bar("emulate", steps * samples, "steps") as bar:
         alone = processes == group.ranks == 1
         report = bar if alone else lambda _steps: None
-        worker = partial(emulate_range, setup, folder, report)
+        worker = partial(emulate_range, Setup(loaded, job.executor), folder, report)
         if processes > 1:
-            worker = partial(emulate_range_of, replace(job, executor=setup.choice.name), folder)
-        for result in shared_ranges(worker, folder, inputs.samples, processes, group):
-            results.append(result)
-            if not alone:
-                bar(result.samples * inputs.steps)
+            worker = partial(emulate_range_of, job, folder)
+        with closing(shared_ranges(worker, folder, samples, processes, group)) as ranges:
+            for result in ranges:
+                results.append(result)
+                if result.refusal is not None:
+                    break
+                if not alone:
+                    bar(result.samples * steps)
     return results

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from exporters.choice import AUTO, Choice, Workload, active_share, make, make_chosen
+from expifref.exceptions import ExpifrefError, MissingToolError, ToolError, UnsupportedError
+from exporters.choice import AUTO, Choice, Workload, active_share, choose, make
 from quantize.emulator import Emulator, check_signals
 from quantize.program import Program
 from quantize.stored import put, take, totals_arrays, trace_layout
 from quantize.trace import Spikes, State, SummingExecutor, Totals
 
+from .agreement import Facts, about_inputs
 from .inputs import Frames, Inputs, dataset_inputs, recorded_inputs
 from .parallel import map_ranges
 from .ranks import Group
+from .runnable import read_runnable
 from .samples import BATCH, Feed, load_dataset
 
 __all__ = [
@@ -27,11 +30,11 @@ __all__ = [
     "Loaded",
     "RangeResult",
     "Setup",
+    "about",
+    "chosen",
     "emulate_range",
     "emulate_range_of",
     "load",
-    "read_runnable",
-    "set_up",
     "shared_ranges",
 ]
 
@@ -69,11 +72,16 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Setup:
-    """What to emulate, and what runs it."""
+    """What to emulate, and what is to run it."""
 
     loaded: Loaded
-    executor: SummingExecutor
-    choice: Choice
+    name: str  # of the executor
+    threads: int | None = None
+
+    @cached_property
+    def executor(self) -> SummingExecutor:
+        """Made when it is first needed, which takes a second; raises what `exporters.choice.make` does."""
+        return make(self.name, self.loaded.program, self.threads)
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,7 @@ class RangeResult:
     samples: int
     saturations: Counter[str]  # of the emulator
     correct: int  # predictions that are the label, of totals with labels
+    refusal: ExpifrefError | None = None  # why there is no such executor here; no sample was run then
 
 
 def load(job: Job) -> Loaded:
@@ -104,17 +113,20 @@ def load(job: Job) -> Loaded:
     return Loaded(program, digest, inputs, signals)
 
 
-def set_up(job: Job, loaded: Loaded, threads: int | None = None) -> Setup:
-    """Make the executor of `job`; raises what `exporters.choice.make` does."""
+def about(job: Job, loaded: Loaded) -> Facts:
+    """What must be the same in all ranks."""
+    own = {"the program": loaded.digest, "the executor": job.executor, "the seed": job.seed}
+    return own | about_inputs(loaded.inputs)
+
+
+def chosen(job: Job, loaded: Loaded, there: Collection[str]) -> Choice:
+    """The executor that `job` asks for, for `auto` the emulator or one of those in `there`."""
     if job.executor != AUTO:
-        executor = make(job.executor, loaded.program, threads)
-        return Setup(loaded, executor, Choice(job.executor, "it was asked for"))
+        return Choice(job.executor, "it was asked for")
     rows, length = _piece(loaded)
     inputs = loaded.inputs
     share = active_share(inputs.frames(slice(0, rows))(slice(0, length)))
-    work = Workload(inputs.steps, inputs.samples, share)
-    executor, choice = make_chosen(loaded.program, work, threads)
-    return Setup(loaded, executor, choice)
+    return choose(loaded.program, Workload(inputs.steps, inputs.samples, share), there)
 
 
 def emulate_range(
@@ -126,9 +138,14 @@ def emulate_range(
         report: called after each piece with its steps, of all its samples.
 
     Raises:
+        ParameterError, RangeError: see `exporters.choice.make`; what else it raises is the result.
         DataError: an input value is not one of the program's port.
         OSError: the files cannot be written.
     """
+    try:
+        executor = setup.executor
+    except (MissingToolError, ToolError, UnsupportedError) as refusal:
+        return RangeResult(start, 0, Counter(), 0, refusal)
     loaded, inputs = setup.loaded, setup.loaded.inputs
     samples, length = _piece(loaded)
     correct = 0
@@ -138,23 +155,23 @@ def emulate_range(
         if loaded.signals:
             _write_traces(setup, folder, rows, pieces, report)
             continue
-        totals = _totals(setup.executor, pieces, report)
+        totals = _totals(executor, pieces, report)
         for name, values in totals_arrays(totals).items():
             put(folder, name, (rows,), values)
         if inputs.labels is not None:
             correct += int((totals.predictions == inputs.labels[rows]).sum())
-    return RangeResult(start, stop - start, _take_saturations(setup.executor), correct)
+    return RangeResult(start, stop - start, _take_saturations(executor), correct)
 
 
 def emulate_range_of(job: Job, folder: Path, start: int, stop: int) -> RangeResult:
-    """`emulate_range` in another process, on one core."""
-    return emulate_range(_set_up_once(job), folder, lambda _steps: None, start, stop)
+    """`emulate_range` in another process; native code has one thread there."""
+    return emulate_range(_load_once(job), folder, lambda _steps: None, start, stop)
 
 
 def shared_ranges(
     worker: Callable[[int, int], RangeResult], folder: Path, total: int, processes: int, group: Group
-) -> Iterator[RangeResult]:
-    """What `worker` tells of each range of samples; in the end rank 0 has all values in its `folder`."""
+) -> Generator[RangeResult, None, None]:
+    """What `worker` tells of each range, see `map_ranges`; in the end rank 0 has all values in `folder`."""
     if group.ranks == 1:
         yield from map_ranges(worker, total, processes)
         return
@@ -169,12 +186,12 @@ def _with_values(
     worker: Callable[[int, int], RangeResult], folder: Path, start: int, stop: int
 ) -> tuple[RangeResult, dict[str, NDArray[Any]]]:
     result = worker(start, stop)
-    return result, take(folder, slice(start, stop))
+    return result, take(folder, slice(start, start + result.samples))
 
 
 @cache
-def _set_up_once(job: Job) -> Setup:
-    return set_up(job, load(job), threads=1)
+def _load_once(job: Job) -> Setup:
+    return Setup(load(job), job.executor, threads=1)
 
 
 def _write_traces(
@@ -229,18 +246,3 @@ def _take_saturations(executor: SummingExecutor) -> Counter[str]:
         return Counter()
     found, executor.saturations = executor.saturations, Counter()
     return found
-
-
-def read_runnable(path: Path) -> tuple[Program, str]:
-    """The program in `path`, which may be a program or a deployment file, and the program's digest."""
-    from exporters.deploy import program_of
-    from exporters.deployment import SCHEMA, load_deployment
-    from quantize.program_io import digest, program_from_json
-    from quantize.sealed import read_document
-
-    document, matrices = read_document(path)
-    if str(document.get("schema")).startswith(SCHEMA.rstrip("0123456789")):
-        deployment = load_deployment(path)
-        return program_of(deployment), deployment.program
-    program = program_from_json(document, f"`{path}`", matrices)
-    return program, digest(program)

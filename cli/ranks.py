@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -74,6 +75,30 @@ class Group:
             return [value]
         found = self._swap(self._coordinator, _Message(about, value))
         return [cast("Value", message.value) for message in found]
+
+    def agree(self, command: str, facts: Callable[[], Mapping[str, object]]) -> None:
+        """Refuse to share the samples of commands that are not the same one.
+
+        Args:
+            command: its name.
+            facts: what else must be equal in all ranks, see `agreement.Facts`; not asked for without others.
+
+        Raises:
+            ExpifrefError: what another rank raised instead.
+            ParameterError: something is not equal.
+        """
+        if self.ranks == 1:
+            return
+        own = {"the command": command, "the version": version("expifref"), **facts()}
+        first, *others = self.exchange("its start", own)
+        for rank, other in enumerate(others, 1):
+            for what, value in first.items():
+                if other.get(what) != value:
+                    self._broken = True
+                    raise ParameterError(
+                        f"every rank must run the same command on equal files, but {what} is {value} "
+                        f"in rank 0 and {other.get(what)} in rank {rank}: give all the same"
+                    )
 
     def end(self, outcome: BaseException | None) -> int | None:
         """Tell the others how the command ended here; returns the code of rank 0, None while it is ours.

@@ -20,7 +20,8 @@ from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, St
 from .output import print_json, print_table, print_text
 from .quantize import lower_network
 from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
-from .verify import print_result, summarize, verify_program
+from .verification_report import print_result, summarize
+from .verify import verify_program
 
 _FILES = {
     "onnx": "network.onnx",

@@ -155,7 +155,7 @@ def _verify(setup: Setup, program: Any) -> dict[str, Any]:
     from exporters.executors import make_executors, missing_executors
     from exporters.verification import verify
 
-    from .verify import summarize
+    from .verification_report import summarize
 
     missing = missing_executors()
     names = [name for name in _FAST if name not in missing]

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .options import DataDir, Distributed, Json, Limit, Processes, Rank, Ranks, Seed
-from .output import print_json, print_table, print_text, progress_bar
-from .ranks import Group, joined
+from .output import print_json, print_text, progress_bar
+from .verification_report import EMULATOR, print_result, summarize
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from quantize.program import Program
     from quantize.trace import Executor
 
+    from .agreement import Facts
+    from .ranks import Group
+
 _RANDOM_SAMPLES = 256
-_EMULATOR = "emulator"
 
 
 def verify(
@@ -37,7 +39,7 @@ def verify(
     ] = None,
     reference: Annotated[
         str, typer.Option("--reference", help="What the others must equal; native and jax are fast.")
-    ] = _EMULATOR,
+    ] = EMULATOR,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Test samples to run; random inputs without it.")
     ] = None,
@@ -51,6 +53,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Compare every signal of every step of all executors with the emulator; exit 1 when a bit differs."""
+    from .ranks import joined
+
     names = None if executor is None else tuple(executor)
     job = _Job(program, dataset, data_dir, seed, names, reference)
     with joined(distributed, rank, ranks) as group:
@@ -64,6 +68,7 @@ def _run(job: _Job, samples: int | None, processes: int, group: Group, json: boo
 
     loaded, data = _load(job)
     total = _count(data, samples)
+    group.agree("verify", lambda: _about(job, total))
     if processes == group.ranks == 1:
         result = _in_this_process(_set_up(job), total)
     else:
@@ -94,45 +99,6 @@ def verify_program(program: Program, data: LoadedDataset, seed: int) -> Verifica
     result.not_run = missing_executors()
     result.all_required = tools_are_required()
     return result
-
-
-def summarize(result: Verification) -> dict[str, Any]:
-    """The verification as plain JSON values."""
-    return {
-        "passed": result.passed,
-        "executors": {
-            name: {
-                "samples": entry.samples,
-                "neuron_steps": entry.neuron_steps,
-                "values": entry.values,
-                "differing_bits": entry.differing_bits,
-                "first_difference": None if entry.first is None else str(entry.first),
-            }
-            for name, entry in result.executors.items()
-        },
-        "not_run": result.not_run,
-    }
-
-
-def print_result(result: Verification, reference: str = _EMULATOR) -> None:
-    """The verification as a table, and the first difference of each executor that has one."""
-    rows = [
-        [name, entry.samples, entry.neuron_steps, entry.values, entry.differing_bits]
-        for name, entry in result.executors.items()
-    ]
-    headers = ["executor", "samples", "neuron steps", "values compared", "differing bits"]
-    print_table(f"Every signal of every step against {_named(reference)}", rows, headers)
-    for name, entry in result.executors.items():
-        if entry.first is not None:
-            print_text(f"{name}: {entry.first}")
-    for name, reason in result.not_run.items():
-        print_text(f"{name} was not run: {reason}")
-    if result.not_run and result.all_required:
-        print_text("Where CI is `true` every executor must run, so this verification fails.")
-
-
-def _named(reference: str) -> str:
-    return "the emulator" if reference == _EMULATOR else f"`{reference}`"
 
 
 @dataclass(frozen=True)
@@ -177,10 +143,34 @@ def _set_up(job: _Job) -> _Setup:
     profile = parse_profile(program.evidence.profile, "the profile in the program")
     names = None if job.executors is None else list(job.executors)
     executors = make_executors(names, program, profile)
-    if job.reference == _EMULATOR:
+    if job.reference == EMULATOR:
         return _Setup(program, data, job.seed, executors, None)
     (reference,) = make_executors([job.reference], program, profile).values()
     return _Setup(program, data, job.seed, executors, reference)
+
+
+def _about(job: _Job, total: int) -> Facts:
+    """What must be the same in all ranks."""
+    from exporters.executors import EXECUTORS
+    from quantize.program_io import digest
+
+    from .agreement import about_inputs, named_with_files
+    from .inputs import dataset_inputs
+    from .samples import Feed
+
+    program, data = _load(job)
+    port, known = program.input, (*EXECUTORS, EMULATOR)
+    facts: Facts = {
+        "the program": digest(program),
+        "the executor": "auto" if job.executors is None else named_with_files(job.executors, known),
+        "the reference": named_with_files((job.reference,), known),
+        "the seed": job.seed,
+    }
+    if data is None:
+        return facts | {"the data set": "none", "the number of samples": total}
+    feed = Feed(port.encoder, port.steps, job.seed)
+    inputs = dataset_inputs(data, port.channels, feed, total)
+    return facts | {"the data set": "given"} | about_inputs(inputs)
 
 
 def _in_this_process(setup: _Setup, total: int) -> Verification:

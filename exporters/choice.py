@@ -19,7 +19,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from expifref.exceptions import MissingToolError, ParameterError, ToolError, UnsupportedError
+from expifref.exceptions import ParameterError
 from quantize.emulator import Emulator
 from quantize.program import Program
 from quantize.trace import Spikes, SummingExecutor
@@ -35,7 +35,6 @@ __all__ = [
     "available",
     "choose",
     "make",
-    "make_chosen",
 ]
 
 AUTO = "auto"
@@ -98,23 +97,6 @@ def choose(program: Program, work: Workload, there: Collection[str]) -> Choice:
     if "jax" in there and work.active > most:
         return Choice("jax", f"{share}, and a layer has {largest / 1e6:.1f} MB of weights")
     return Choice("native", share)
-
-
-def make_chosen(
-    program: Program, work: Workload, threads: int | None = None
-) -> tuple[SummingExecutor, Choice]:
-    """The executor that `choose` takes of those that are there or, when it refuses the program, of the rest.
-
-    Raises:
-        RangeError, ParameterError: the program is not proven.
-    """
-    there = available()
-    while True:
-        choice = choose(program, work, there)
-        try:
-            return make(choice.name, program, threads), choice
-        except (MissingToolError, ToolError, UnsupportedError):
-            there -= {choice.name}
 
 
 def make(name: str, program: Program, threads: int | None = None) -> SummingExecutor:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import cli.emulation
 from expifref.data import load
 from expifref.encoders import encode
+from exporters.native.executor import NativeExecutor
 from exporters.tools import TOOLS, override_name
 from quantize.emulator import Emulator
 from quantize.program_io import digest, load_program, save_program
@@ -201,6 +202,36 @@ def test_without_a_compiler(work: Workspace, tmp_path: Path, monkeypatch: pytest
     assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
     message = refused(tmp_path, *command, "--out", tmp_path / "c", "--executor", "native")
     assert message.startswith("EXPIFREF_GCC must name a program that can be run as `gcc`, not `/nowhere`")
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_executor_that_refuses_is_passed_over(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: int
+) -> None:
+    broken = tmp_path / "gcc"
+    broken.write_text("#!/bin/sh\necho broken >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv(override_name("gcc"), str(broken))
+    monkeypatch.setattr("exporters.choice._START_SECONDS", 0)
+    command = ("emulate", work.program, "--input", work.spikes, "--processes", processes, "--json")
+    found = succeeds(*command, "--out", tmp_path / "a").json
+    assert (found["executor"], found["because"]) == ("jax", "native code cannot be built here")
+    assert found["saturations"] is None
+    succeeds(*command, "--out", tmp_path / "b", "--executor", "emulator")
+    assert bytes_of(tmp_path / "a") == bytes_of(tmp_path / "b")
+    assert "broken" in refused(tmp_path, *command, "--out", tmp_path / "c", "--executor", "native")
+
+
+def test_an_executor_is_made_only_where_it_runs(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("gcc")
+    monkeypatch.setattr("exporters.choice._START_SECONDS", 0)
+    monkeypatch.setattr(NativeExecutor, "__init__", mock.Mock(side_effect=AssertionError))
+    command = ("emulate", work.program, "--input", work.spikes, "--json", "--out", tmp_path / "a")
+    assert succeeds(*command, "--processes", 2).json["executor"] == "native"
+    with pytest.raises(AssertionError):
+        expifref(*command)
 
 
 def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> None:

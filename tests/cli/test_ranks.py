@@ -9,16 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from quantize.program_io import load_program
+from cli.agreement import about_inputs
+from cli.inputs import recorded_inputs
+from exporters.tools import override_name
+from quantize.program_io import digest, load_program
+from tests.tools import need
 
 from .conftest import Workspace
-from .shell import Outcome, expifref, refused
+from .shell import Outcome, expifref, refused, succeeds
 
 SECONDS = 300
 """More than any of this takes; a test that comes so far has found a hang."""
@@ -59,15 +65,30 @@ def run_ranks(*commands: tuple[object, ...], devices: int = 1) -> list[Outcome]:
     return ended([start(*c, *meet, "--rank", k, devices=devices) for k, c in enumerate(commands)])
 
 
-@pytest.mark.parametrize("devices", [1, 2, 4])
-def test_devices_and_ranks_change_no_byte(work: Workspace, devices: int) -> None:
+@dataclass(frozen=True)
+class Verification:
+    """A command of three ranges of samples, and what it says in one process with one device."""
+
+    command: tuple[object, ...]
+    wanted: Outcome
+
+
+@pytest.fixture(scope="module")
+def verification(work: Workspace) -> Verification:
     command = ("verify", work.program, "--executor", "jax", "--samples", 2100, "--json")
     wanted = expifref(*command)
     assert wanted.code == 0
     assert wanted.json["executors"]["jax"]["samples"] == 2100
-    (alone,) = ended([start(*command, devices=devices)])
+    return Verification(command, wanted)
+
+
+@pytest.mark.parametrize("devices", [1, 2, 4])
+def test_devices_and_ranks_change_no_byte(verification: Verification, devices: int) -> None:
+    command = verification.command
+    if devices > 1:
+        assert ended([start(*command, devices=devices)]) == [verification.wanted]
     first, second = run_ranks(command, command, devices=devices)
-    assert alone == first == wanted
+    assert first == verification.wanted
     assert second == Outcome(0, "", "")
 
 
@@ -84,10 +105,10 @@ def test_ranks_with_processes_of_their_own_find_the_same_difference(work: Worksp
     assert second == Outcome(1, "", "")
 
 
-def recorded(work: Workspace, path: Path) -> Path:
+def recorded(work: Workspace, path: Path, steps: int = 4) -> Path:
     """Inputs of three ranges of samples."""
     port = load_program(work.program).input
-    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, (4, 2500, port.channels), np.uint8))
+    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, (steps, 2500, port.channels), np.uint8))
     return path
 
 
@@ -136,37 +157,132 @@ def test_what_one_rank_cannot_do_ends_all(work: Workspace) -> None:
     assert run_ranks(command, ("verify", "nowhere.json")) == [Outcome(2, "", sentence)] * 2
 
 
-def test_ranks_must_run_the_same_command(work: Workspace) -> None:
-    command = ("verify", work.program, "--executor", "deployment", "--samples")
+def unequal(what: str, first: object, second: object) -> list[Outcome]:
+    """How two ranks end that differ in `what`."""
     sentence = (
-        "expifref: every rank must run the same command on equal files, but rank 0 came to sample 0 of 3000 "
-        "and rank 1 to sample 0 of 2500: give all the same options\n"
+        f"expifref: every rank must run the same command on equal files, but {what} is {first} in rank 0 "
+        f"and {second} in rank 1: give all the same\n"
     )
-    assert run_ranks((*command, 3000), (*command, 2500)) == [Outcome(2, "", sentence)] * 2
+    return [Outcome(2, "", sentence)] * 2
+
+
+@dataclass(frozen=True)
+class Unequal:
+    """Two commands, and what differs between them."""
+
+    first: tuple[object, ...]
+    second: tuple[object, ...]
+    what: str
+    values: tuple[object, object]
+
+
+UNEQUAL = ("command", "samples", "seed", "reference", "program", "executor", "file")
+
+
+@pytest.fixture(params=UNEQUAL)
+def pair(work: Workspace, tmp_path: Path, request: pytest.FixtureRequest) -> Unequal:
+    other: tuple[object, ...]
+    command = ("verify", work.program, "--executor", "deployment")
+    spikes = recorded(work, tmp_path / "spikes.npy")
+    emulation = ("emulate", work.program, "--input", spikes, "--totals", "--out", tmp_path / "out")
+    match request.param:
+        case "command":
+            return Unequal(emulation, command, "the command", ("emulate", "verify"))
+        case "samples":
+            sizes = (3000, 2500)
+            first, second = ((*command, "--samples", size) for size in sizes)
+            return Unequal(first, second, "the number of samples", sizes)
+        case "seed":
+            return Unequal(command, (*command, "--seed", 1), "the seed", (0, 1))
+        case "reference":
+            other = (*command, "--reference", "jax")
+            return Unequal(command, other, "the reference", ("emulator", "jax"))
+        case "program":
+            narrow = tmp_path / "narrow.json"
+            made = ("quantize", work.model, "--dataset", work.data, "--weight-bits", 5, "--out", narrow)
+            assert expifref(*made).code == 0
+            digests = [digest(load_program(path)) for path in (work.program, narrow)]
+            other = ("emulate", narrow, *emulation[2:])
+            return Unequal(emulation, other, "the program", (digests[0], digests[1]))
+        case "executor":
+            other = (*emulation, "--executor", "jax")
+            return Unequal(emulation, other, "the executor", ("auto", "jax"))
+        case _:
+            changed = np.load(spikes)
+            changed[-1, -1, -1] ^= 1
+            np.save(tmp_path / "changed.npy", changed)
+            what, port = "the digest of the inputs", load_program(work.program).input
+            files = [recorded_inputs(tmp_path / f"{name}.npy", port, None) for name in ("spikes", "changed")]
+            digests = [str(about_inputs(file)[what]) for file in files]
+            other = (*emulation[:3], tmp_path / "changed.npy", *emulation[4:])
+            return Unequal(emulation, other, what, (digests[0], digests[1]))
+
+
+def test_ranks_must_run_the_same_command_on_equal_files(pair: Unequal, tmp_path: Path) -> None:
+    assert run_ranks(pair.first, pair.second) == unequal(pair.what, *pair.values)
+    assert not (tmp_path / "out").exists()
+
+
+def test_ranks_verify_on_the_same_data_set(work: Workspace, tmp_path: Path) -> None:
+    with np.load(work.data) as arrays:
+        np.savez(tmp_path / "other.npz", x=arrays["x"][::-1], y=arrays["y"])
+    command = ("verify", work.program, "--executor", "deployment", "--dataset")
+    first, second = run_ranks((*command, work.data), (*command, tmp_path / "other.npz"))
+    assert first == second
+    assert "but the digest of the inputs is " in first.err
+
+
+def test_ranks_compare_the_same_recording(work: Workspace, tmp_path: Path) -> None:
+    inputs = recorded(work, tmp_path / "spikes.npy")
+    succeeds("emulate", work.program, "--input", inputs, "--out", tmp_path / "first.npz")
+    with np.load(tmp_path / "first.npz") as arrays:
+        signals = dict(arrays)
+    signals["readout"][0, 0, 0] += 1
+    np.savez(tmp_path / "second.npz", **signals)
+    command = ("compare", work.model, work.program, "--input", inputs, "--trace")
+    first, second = run_ranks((*command, tmp_path / "first.npz"), (*command, tmp_path / "second.npz"))
+    assert first == second
+    assert "but the digest of the recorded signals is " in first.err
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_all_ranks_run_one_executor(work: Workspace, tmp_path: Path, lacking: int) -> None:
+    """The one that the first chooses, unless a rank cannot have it."""
+    need("gcc")
+    inputs = recorded(work, tmp_path / "spikes.npy", steps=250)
+    command = ("emulate", work.program, "--input", inputs, "--totals", "--json", "--out", tmp_path / "out")
+    assert succeeds(*command).json["executor"] == "native"
+    meet = ("--distributed", free_address(), "--ranks", 2)
+    without: dict[str, Any] = {override_name("gcc"): "/nowhere"}
+    ranks = [start(*command, *meet, "--rank", k, **(without if k == lacking else {})) for k in (0, 1)]
+    first, second = ended(ranks)
+    assert (first.code, first.err) == (0, "")
+    assert (first.json["executor"], first.json["because"]) == ("jax", "native code cannot be built here")
+    assert second == Outcome(0, "", "")
 
 
 @pytest.mark.parametrize("dead", [0, 1])
 def test_a_rank_that_dies_ends_all(work: Workspace, dead: int) -> None:
-    command = ("verify", work.program, "--executor", "deployment", "--samples", 10**6)
-    address = free_address()
-    meet = ("--distributed", address, "--ranks", 2)
+    command = ("verify", work.program, "--executor", "onnxruntime", "--samples", 10**6)
+    meet = ("--distributed", free_address(), "--ranks", 2)
     ranks = [start(*command, *meet, "--rank", k) for k in (0, 1)]
-    workers = [joined_worker(rank) for rank in ranks]
+    workers = [worker_at_work(rank) for rank in ranks]
     os.kill(workers[dead], signal.SIGKILL)
     for rank, outcome in enumerate(ended(ranks)):
         assert outcome == Outcome(2, "", f"expifref: {lost(rank, 60)}\n")
 
 
-def joined_worker(rank: subprocess.Popen[str]) -> int:
-    """The process that works for `rank`, as soon as it reads the program, for which it must have joined."""
+def worker_at_work(rank: subprocess.Popen[str]) -> int:
+    """The process that works for `rank`, as soon as it makes its executor, for which it must have joined."""
     children = Path(f"/proc/{rank.pid}/task/{rank.pid}/children")
     until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        for child in children.read_text().split():
-            if "pydantic_core" in Path(f"/proc/{child}/maps").read_text():
-                return int(child)
+    while time.monotonic() < until and rank.poll() is None:
+        with suppress(OSError):  # of a process that has ended meanwhile
+            for child in children.read_text().split():
+                if "onnxruntime" in Path(f"/proc/{child}/maps").read_text():
+                    return int(child)
         time.sleep(0.1)
-    raise TimeoutError
+    raise TimeoutError(rank.communicate(timeout=SECONDS))
 
 
 def lost(rank: int, seconds: int) -> str:
@@ -241,8 +357,8 @@ def test_the_time_to_join_is_a_number(work: Workspace, monkeypatch: pytest.Monke
     )
 
 
-def test_ranks_that_a_scheduler_names(work: Workspace) -> None:
-    command = ("verify", work.program, "--executor", "jax", "--samples", 2100, "--json")
+def test_ranks_that_a_scheduler_names(verification: Verification) -> None:
+    command = verification.command
     named: dict[str, Any] = {"EXPIFREF_DISTRIBUTED": free_address(), "EXPIFREF_RANKS": "2"}
     slurm: dict[str, Any] = {"SLURM_JOB_ID": "7", "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
     by_name = ended([start(*command, **named, EXPIFREF_RANK=str(k)) for k in (0, 1)])
@@ -252,4 +368,4 @@ def test_ranks_that_a_scheduler_names(work: Workspace) -> None:
             for k in (0, 1)
         ]
     )
-    assert by_name == by_slurm == [expifref(*command), Outcome(0, "", "")]
+    assert by_name == by_slurm == [verification.wanted, Outcome(0, "", "")]

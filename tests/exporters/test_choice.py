@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import exporters.choice
-from expifref.exceptions import ParameterError, ToolError
-from exporters.choice import Choice, Workload, active_share, available, choose, make, make_chosen
-from exporters.native.executor import NativeExecutor
+from expifref.exceptions import ParameterError
+from exporters.choice import Choice, Workload, active_share, available, choose, make
 from exporters.tools import TOOLS, override_name
 from quantize.emulator import Emulator
 from quantize.formats import Format
@@ -99,22 +98,6 @@ def test_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert available() == {"jax"}
     monkeypatch.setattr(exporters.choice, "find_spec", lambda _name: None)
     assert available() == set()
-
-
-def test_one_that_refuses_is_replaced(small: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    need("gcc")
-    work = Workload(100, 200_000, 0.1)
-    executor, choice = make_chosen(small, work)
-    assert isinstance(executor, NativeExecutor)
-    assert choice.name == "native"
-
-    def refuse(*_: object) -> None:
-        raise ToolError("the compiler is broken")
-
-    monkeypatch.setattr(NativeExecutor, "__init__", refuse)
-    executor, choice = make_chosen(small, work)
-    assert isinstance(executor, JaxExecutor)
-    assert choice == Choice("jax", "native code cannot be built here")
 
 
 def test_by_name(small: Program) -> None:

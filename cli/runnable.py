@@ -1,0 +1,24 @@
+"""What `expifref emulate` runs: a program, or a deployment file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quantize.program import Program
+
+__all__ = ["read_runnable"]
+
+
+def read_runnable(path: Path) -> tuple[Program, str]:
+    """The program in `path`, which may be a program or a deployment file, and the program's digest."""
+    from exporters.deploy import program_of
+    from exporters.deployment import SCHEMA, load_deployment
+    from quantize.program_io import digest, program_from_json
+    from quantize.sealed import read_document
+
+    document, matrices = read_document(path)
+    if str(document.get("schema")).startswith(SCHEMA.rstrip("0123456789")):
+        deployment = load_deployment(path)
+        return program_of(deployment), deployment.program
+    program = program_from_json(document, f"`{path}`", matrices)
+    return program, digest(program)
