@@ -86,7 +86,10 @@ def product(left: Matrix, matrix: Matrix, dtype: DTypeLike) -> Matrix:
         if len(block) < len(matrix):
             used = factor.any(axis=0)
             factor, block = (factor, block) if used.all() else (factor[:, used], block[used])
-        part = factor.astype(dtype, copy=False) @ block.astype(dtype, copy=False)
+        factor, block = factor.astype(dtype, copy=False), block.astype(dtype, copy=False)
+        # Vector kernels of BLAS also compute on what lies behind small arrays, and NumPy reports its flags.
+        with np.errstate(all="ignore"):
+            part = factor @ block
         total = part if total is None else total + part
     return np.zeros((len(left), matrix.shape[1]), dtype) if total is None else total
 
