@@ -26,6 +26,9 @@ _SPEC: Any = PartitionSpec  # which JAX ships without types
 _MEMORY = 16 << 20
 """Bytes that the arrays of one compiled call may take; larger inputs run in pieces."""
 
+_SHARED_MEMORY = 64 << 20
+"""The same for each of several devices: they wait for each other at the end of a piece."""
+
 _LEAST_BATCH = 64
 """Samples that a piece keeps together, where there are so many, before steps are kept together."""
 
@@ -168,11 +171,12 @@ class JaxExecutor:
                 states = piece.states
 
     def _piece_shape(self, batch: int, steps: int, keep: tuple[frozenset[str], ...]) -> tuple[int, int]:
-        """Samples and steps of a piece within `_MEMORY`, about equal ones."""
+        """Samples and steps of a piece within its memory, about equal ones."""
         layers = self.program.layers
         width = max(layer.dense.weight.shape[0] + 2 * layer.width for layer in layers)
         width += sum(len(parts) * layer.width for parts, layer in zip(keep, layers, strict=True))
-        room = max(_MEMORY // (4 * width), 1)
+        memory = _MEMORY if self._devices == 1 else _SHARED_MEMORY
+        room = max(memory // (4 * width), 1)
         length = min(steps, max(room // min(batch, _LEAST_BATCH), 1))
         samples = min(batch, max(room // length, 1) * self._devices)
         even = -(-batch // -(-batch // samples))
