@@ -12,13 +12,13 @@ __all__ = ["read_runnable"]
 def read_runnable(path: Path) -> tuple[Program, str]:
     """The program in `path`, which may be a program or a deployment file, and the program's digest."""
     from exporters.deploy import program_of
-    from exporters.deployment import SCHEMA, load_deployment
+    from exporters.deployment import SCHEMA, Deployment
     from quantize.program_io import digest, program_from_json
-    from quantize.sealed import read_document
+    from quantize.sealed import from_document, read_document
 
     document, matrices = read_document(path)
     if str(document.get("schema")).startswith(SCHEMA.rstrip("0123456789")):
-        deployment = load_deployment(path)
+        deployment = from_document(Deployment, document, SCHEMA, f"`{path}`", matrices)
         return program_of(deployment), deployment.program
     program = program_from_json(document, f"`{path}`", matrices)
     return program, digest(program)

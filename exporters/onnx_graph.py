@@ -72,9 +72,10 @@ class GraphBuilder:
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant and return its name."""
-        large = self.beside is not None and array.nbytes > LARGE
-        tensor = self.beside.add(name, array) if self.beside and large else constant(name, array)
-        self.constants.append(tensor)
+        if self.beside is not None and array.nbytes > LARGE:
+            self.constants.append(self.beside.add(name, array))
+        else:
+            self.constants.append(constant(name, array))
         return name
 
     def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:

@@ -2,7 +2,7 @@
 
 A vector is a list of integers and in memory int64; a matrix is `{"shape", "dtype", "base64"}` with
 little-endian bytes of the narrowest type that holds it, and a large one `{"shape", "dtype", "sha256"}`, with
-its bytes in a file beside (`quantize.side_file`).
+its bytes in a file beside (`quantize.sealed`).
 """
 
 from __future__ import annotations

@@ -83,15 +83,9 @@ class NativeExecutor:
     def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
         """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
         spikes = np.ascontiguousarray(check_input(self.program.input, spikes))
-        layers = self.program.layers
-        sums = [np.zeros((spikes.shape[1], layer.width), np.int64) for layer in layers]
+        sums = [np.zeros((spikes.shape[1], layer.width), np.int64) for layer in self.program.layers]
         last = self._run(spikes, state, [None] * len(self.program.signal_names), sums)
-        counts = {
-            f"{layer_prefix(index, layer)}.spikes": total
-            for index, (layer, total) in enumerate(zip(layers, sums, strict=True))
-            if isinstance(layer, SpikingLayer)
-        }
-        return Totals(sums[-1], counts, last)
+        return Totals.of(self.program, sums, last)
 
     def _run(
         self,

@@ -6,7 +6,6 @@ are explicit, so nothing else becomes wider by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -16,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.blocks import row_blocks
+from quantize.arrays import column_sums, extremes
 from quantize.formats import Format, Overflow, Quantizer, round_shift
 
 __all__ = ["Form", "Product", "limbs", "matmul", "overflow", "plan_product", "requantize"]
@@ -30,9 +31,6 @@ _INT32_BITS = 31
 
 _INT8_OFFSET = 128
 """Taken from inputs of 8 bits, so that they fit int8."""
-
-_BLOCK = 1 << 20
-"""Weights that are looked at or cut at once, so that no wide copy of a large matrix is made."""
 
 
 class Form(Enum):
@@ -67,11 +65,12 @@ def plan_product(weight: NDArray[np.signedinteger], hi: int) -> Product:
     Args:
         weight: of any signed integer dtype.
     """
-    lowest, highest = int(weight.min()), int(weight.max())
+    lowest, highest = extremes(weight)
     word = np.iinfo(np.int8)
     if word.min <= lowest and highest <= word.max and hi <= np.iinfo(np.uint8).max:
         offset = _INT8_OFFSET if hi > word.max else 0
-        if _largest_sum(weight, None) * max(hi, offset) < 1 << _INT32_BITS:
+        largest = max(high - low for low, high in zip(*column_sums(weight), strict=True))
+        if largest * max(hi, offset) < 1 << _INT32_BITS:
             return Product(Form.INT8, offset=offset)
     width = max(highest.bit_length(), (-lowest).bit_length()) + 1
     for count in range(1, width + 1):
@@ -91,8 +90,8 @@ def limbs(weight: Any, plan: Product, dtype: Any) -> Any:
     if not isinstance(weight, np.ndarray):
         return jnp.stack([part.astype(jnp.float32) for part in _parts(weight, plan)])
     cut = np.empty((plan.count, *weight.shape), np.float32)
-    for rows in _blocks(weight):
-        cut[:, rows] = _parts(weight[rows].astype(np.int64), plan)
+    for rows, block in row_blocks(weight):
+        cut[:, rows] = _parts(block.astype(np.int64), plan)
     return cut
 
 
@@ -133,21 +132,12 @@ def _int8_product(inputs: Array, weight: Array, offset: int) -> Array:
     return product + offset * weight.sum(axis=0, dtype=jnp.int32)
 
 
-def _largest_sum(weight: NDArray[np.signedinteger], plan: Product | None) -> int:
-    """The largest sum of magnitudes in a column of `weight`, or of any part that `plan` cuts it into."""
-    sums = np.zeros((1 if plan is None else plan.count, weight.shape[1]), np.int64)
-    for rows in _blocks(weight):
-        # A magnitude may not fit the dtype of the weights: that of -128 is 128.
-        block = weight[rows].astype(np.int64)
-        parts = [block] if plan is None else _parts(block, plan)
-        sums += [np.abs(part).sum(axis=0) for part in parts]
+def _largest_sum(weight: NDArray[np.signedinteger], plan: Product) -> int:
+    """The largest sum of magnitudes in a column of any part that `plan` cuts `weight` into."""
+    sums = np.zeros((plan.count, weight.shape[1]), np.int64)
+    for _, block in row_blocks(weight):
+        sums += [np.abs(part).sum(axis=0) for part in _parts(block.astype(np.int64), plan)]
     return int(sums.max())
-
-
-def _blocks(weight: NDArray[np.signedinteger]) -> Iterator[slice]:
-    rows = max(_BLOCK // weight.shape[1], 1)
-    for first in range(0, weight.shape[0], rows):
-        yield slice(first, first + rows)
 
 
 def _parts(weight: Any, plan: Product) -> list[Any]:

@@ -111,12 +111,7 @@ class JaxExecutor:
         for rows, _times, piece in self._pieces(frames, steps, now, nothing):
             for total, found in zip(sums, piece.totals, strict=True):
                 total[rows] += np.asarray(found)[: rows.stop - rows.start]
-        spiking = {
-            f"{prefix}.spikes": total
-            for prefix, total, layer in zip(self._prefixes, sums, self.program.layers, strict=True)
-            if not isinstance(layer, ReadoutLayer)
-        }
-        return Totals(sums[-1], spiking, now)
+        return Totals.of(self.program, sums, now)
 
     def _frames(self, spikes: Spikes) -> tuple[Spikes, int]:
         """The input and its steps; `[1, batch, inputs]` where all steps are the same frame."""

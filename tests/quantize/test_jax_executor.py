@@ -13,6 +13,7 @@ import pytest
 
 import quantize.jax.arithmetic
 import quantize.jax.executor
+from expifref import blocks
 from expifref.exceptions import DataError, RangeError
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator
@@ -156,7 +157,7 @@ def test_products_are_exact(bits: int, inputs: int, hi: int, form: Form, count: 
 def test_the_word_that_weights_are_stored_in_changes_nothing(
     dtype: type[np.signedinteger], hi: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantize.jax.arithmetic, "_BLOCK", 30)
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 8 * 30)
     rng = np.random.default_rng(0)
     word = np.iinfo(dtype)
     wide = rng.integers(word.min, word.max, (40, 3), endpoint=True)
@@ -180,7 +181,7 @@ def test_weights_of_eight_bits_are_not_copied() -> None:
 def test_no_wide_copy_of_a_matrix_is_made(
     dtype: type[np.signedinteger], made: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quantize.jax.arithmetic, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(blocks, "_BLOCK_BYTES", 8 << 12)
     weight = np.full((1000, 500), np.iinfo(dtype).min, dtype)
     tracemalloc.start()
     limbs(weight, plan_product(weight, 1), np.int64)
