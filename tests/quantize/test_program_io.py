@@ -25,6 +25,8 @@ Document = dict[str, Any]
 PROGRAM = lowered(network((4, 3, 2)))
 DOCUMENT = program_to_json(PROGRAM)
 
+MEND = "restore or correct the file"
+
 
 def refusal(document: Document) -> str:
     with pytest.raises(FileFormatError) as caught:
@@ -69,7 +71,7 @@ def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:
     for cut in [0, 1, 2, *range(3, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:cut])
         with pytest.raises(
-            FileFormatError, match="must hold one complete JSON object, but is cut or damaged"
+            FileFormatError, match="must hold one whole JSON object, but reading stopped at line"
         ):
             load_program(path)
 
@@ -179,15 +181,24 @@ def test_numbers_that_are_none_are_refused(number: float, tmp_path: Path) -> Non
     path.write_text(json.dumps(document))
     with pytest.raises(FileFormatError) as caught:
         load_program(path)
-    assert str(caught.value) == f"`{path}` must hold finite numbers, but has a NaN or an infinity"
+    name = "NaN" if np.isnan(number) else "Infinity"
+    assert str(caught.value) == (
+        f"`{path}` must hold one whole JSON object, but `{name}` is not a JSON number; {MEND}"
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "rule"),
     [
-        (b"[1, 2]", "must hold a JSON object, not a list"),
-        (b"\xff\xfe\x00", "must be a JSON file in UTF-8, but is not text"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "must hold one complete JSON object, but is cut or damaged"),
+        (b"[1, 2]", "must hold a JSON object, not [1, 2]"),
+        (
+            b"\xff\xfe\x00",
+            f"must hold one whole JSON object, but byte 0 is not UTF-8; {MEND}",
+        ),
+        (
+            b'{"a": ' + b"9" * 5000 + b"}",
+            f"must hold one whole JSON object, but the number {'9' * 40}... is too large; {MEND}",
+        ),
     ],
 )
 def test_other_files_are_refused(content: bytes, rule: str, tmp_path: Path) -> None:
