@@ -91,6 +91,8 @@ def _finite_step(
     dt: float,
 ) -> LayerStep:
     try:
+        if not np.isfinite(increment).all():
+            raise FloatingPointError("its input is not finite")
         with np.errstate(invalid="raise", over="raise"):
             return layer_step(layer, fixed, state, increment, dt)
     except FloatingPointError as error:

@@ -94,7 +94,7 @@ def _open_storage(storage: str) -> Any:
     check_journal(Path(storage))
     # The lock is a link to the journal, which an absolute path alone makes sure to lead there.
     path = str(Path(storage).resolve())
-    return JournalStorage(JournalFileBackend(path, _MendingLock(path, _LOCK_SECONDS)))
+    return JournalStorage(_Journal(path, _MendingLock(path, _LOCK_SECONDS)))
 
 
 def _ask_once(study: Any, question: Question, storage: str) -> None:
@@ -112,6 +112,21 @@ def _ask_once(study: Any, question: Question, storage: str) -> None:
             f"{str(found.get(name))[:60]}, not {wanted[name]}: give the same options, or another --study "
             "or --out"
         )
+
+
+class _Journal(JournalFileBackend):
+    """A journal that says which file it cannot write."""
+
+    def __init__(self, path: str, lock: JournalFileSymlinkLock) -> None:
+        super().__init__(path, lock)
+        self._path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write lines at the end; raises FileFormatError when that cannot be."""
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            raise FileFormatError(f"`{self._path}` cannot be written: {error.strerror or error}") from None
 
 
 class _MendingLock(JournalFileSymlinkLock):

@@ -5,6 +5,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError, ParameterError
-from quantize.arrays import LARGE, Matrices, decode, encode
+from hw_profiles import load_profile
+from quantize.arrays import LARGE, Matrices, decode, encode, frozen
 from quantize.emulator import Emulator
+from quantize.program import SpikingLayer
 from quantize.program_io import digest, load_program, program_from_json, program_to_json, save_program
 from quantize.sealed import canonical_digest
 from tests.networks import lowered, network
@@ -309,3 +312,25 @@ def test_arrays_are_read_only() -> None:
         array[0] = 5
     with pytest.raises(ValueError, match="read-only"):
         PROGRAM.layers[0].dense.weight[0, 0] = 5
+
+
+def test_more_gain_tables_than_the_profile_has_are_refused() -> None:
+    profile = load_profile("cortex-m4")
+    assert profile.arithmetic is not None
+    most = profile.arithmetic.tau_tables
+    program = random_program(3, layers=1, readout=False, widths=[2, most + 1])
+    (layer,) = program.layers
+    assert isinstance(layer, SpikingLayer)
+    evidence = replace(program.evidence, profile=profile.document)
+    for count in (most, most + 1):
+        gains = layer.neuron.gain[:1] * count
+        neuron = replace(layer.neuron, gain=gains, gain_index=frozen([i % count for i in range(most + 1)]))
+        changed = replace(program, layers=(replace(layer, neuron=neuron),), evidence=evidence)
+        if count == most:
+            program_from_json(program_to_json(changed), "p")
+            continue
+        with pytest.raises(ParameterError) as caught:
+            program_from_json(program_to_json(changed), "p")
+        assert str(caught.value) == (
+            f"`hidden0` must have at most {most} gain tables, as the profile of the program says, not {count}"
+        )
