@@ -17,11 +17,11 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from .blocks import map_array
-from .documents import parse_document
 from .exceptions import ExpifrefError, FileFormatError
 from .files import write_with
 from .limits import Kind
 from .opening import open_file
+from .strict_json import parse_document
 
 __all__ = ["load_tensors", "read_tensors", "save_tensors", "write_tensors"]
 

@@ -10,11 +10,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from expifref.documents import read_document as read_object
 from expifref.exceptions import FileFormatError
 from expifref.files import write_text
 from expifref.limits import PROGRAM, WEIGHTS
 from expifref.opening import file_beside
+from expifref.strict_json import read_document as read_object
 from expifref.tensor_files import load_tensors, save_tensors
 
 from .arrays import Matrices

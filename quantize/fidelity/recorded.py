@@ -145,7 +145,8 @@ def _read_safetensors(path: Path, choices: list[tuple[str, ...]]) -> dict[str, N
 
 
 def _map_folder(path: Path, choices: list[tuple[str, ...]]) -> dict[str, NDArray[Any]]:
-    there = {file.name.removesuffix(".npy") for file in path.glob("*.npy")}
+    # A folder from elsewhere must not lead to other places.
+    there = {file.name.removesuffix(".npy") for file in path.glob("*.npy") if not file.is_symlink()}
     return {name: map_npy(path / f"{name}.npy", RECORDING) for name in _choose(path, there, choices)}
 
 

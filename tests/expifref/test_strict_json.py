@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expifref.documents import parse_document
 from expifref.exceptions import DataError, FileFormatError
+from expifref.strict_json import parse_document
 
 MEND = "; restore or correct the file"
 VALUES = st.recursive(
