@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -29,6 +30,8 @@ from .shell import Outcome, expifref, refused, succeeds
 SECONDS = 300
 """More than any of this takes; a test that comes so far has found a hang."""
 
+TOKEN = "t0" * 16
+
 
 def free_address() -> str:
     with socket.socket() as listener:
@@ -36,11 +39,14 @@ def free_address() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def start(*arguments: object, devices: int = 1, **environment: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: object, devices: int = 1, new_session: bool = False, **environment: str
+) -> subprocess.Popen[str]:
     settings = {
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "JAX_PLATFORMS": "cpu",
         "EXPIFREF_JOIN_SECONDS": "60",
+        "EXPIFREF_TOKEN": TOKEN,
     }
     return subprocess.Popen(
         [sys.executable, "-m", "cli", *map(str, arguments)],
@@ -48,6 +54,7 @@ def start(*arguments: object, devices: int = 1, **environment: str) -> subproces
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **settings, **environment},
+        start_new_session=new_session,
     )
 
 
@@ -138,10 +145,12 @@ def test_ranks_keep_the_same_totals(work: Workspace, processes: int, tmp_path: P
 
 def test_ranks_keep_totals_only(work: Workspace) -> None:
     command = ("emulate", work.program, "--dataset", work.data, "--out", "trace")
-    assert refused(work.folder, *command, "--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2) == (
-        "`--distributed` shares totals only, because all that is kept goes through rank 0: "
+    sentence = (
+        "ranks share totals only, because all that is kept goes through rank 0: "
         "give `--totals` too, or share the signals among `--processes`"
     )
+    for options in (("--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2), ("--ranks", 2)):
+        assert refused(work.folder, *command, *options) == sentence
 
 
 def test_a_rank_more_than_there_are_samples_for(work: Workspace) -> None:
@@ -266,30 +275,45 @@ def test_a_rank_that_dies_ends_all(work: Workspace, dead: int) -> None:
     command = ("verify", work.program, "--executor", "onnxruntime", "--samples", 10**6)
     meet = ("--distributed", free_address(), "--ranks", 2)
     ranks = [start(*command, *meet, "--rank", k) for k in (0, 1)]
-    workers = [worker_at_work(rank) for rank in ranks]
-    os.kill(workers[dead], signal.SIGKILL)
-    for rank, outcome in enumerate(ended(ranks)):
-        assert outcome == Outcome(2, "", f"expifref: {lost(rank, 60)}\n")
+    for rank in ranks:
+        wait_for_work(rank)
+    ranks[dead].kill()
+    outcomes = ended(ranks)
+    assert outcomes[dead] == Outcome(-signal.SIGKILL, "", "")
+    assert outcomes[1 - dead] == Outcome(
+        2,
+        "",
+        f"expifref: all ranks must stay until the end, but rank {dead} is gone: "
+        "see what it says, and start all again\n",
+    )
 
 
-def worker_at_work(rank: subprocess.Popen[str]) -> int:
-    """The process that works for `rank`, as soon as it makes its executor, for which it must have joined."""
-    children = Path(f"/proc/{rank.pid}/task/{rank.pid}/children")
+@pytest.mark.parametrize("interrupted", [0, 1])
+def test_ctrl_c_in_one_rank_ends_all(work: Workspace, interrupted: int) -> None:
+    command = ("verify", work.program, "--executor", "onnxruntime", "--samples", 10**6)
+    meet = ("--distributed", free_address(), "--ranks", 2)
+    ranks = [start(*command, *meet, "--rank", k) for k in (0, 1)]
+    for rank in ranks:
+        wait_for_work(rank)
+    ranks[interrupted].send_signal(signal.SIGINT)
+    outcomes = ended(ranks)
+    assert outcomes[interrupted] == Outcome(130, "", "expifref: interrupted\n")
+    assert outcomes[1 - interrupted] == Outcome(
+        2,
+        "",
+        f"expifref: all 2 ranks must run to the end, but rank {interrupted} ended with KeyboardInterrupt\n",
+    )
+
+
+def wait_for_work(rank: subprocess.Popen[str]) -> None:
+    """Until `rank` makes its executor, for which all must have joined."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until and rank.poll() is None:
         with suppress(OSError):  # of a process that has ended meanwhile
-            for child in children.read_text().split():
-                if "onnxruntime" in Path(f"/proc/{child}/maps").read_text():
-                    return int(child)
+            if "onnxruntime" in Path(f"/proc/{rank.pid}/maps").read_text():
+                return
         time.sleep(0.1)
     raise TimeoutError(rank.communicate(timeout=SECONDS))
-
-
-def lost(rank: int, seconds: int) -> str:
-    return (
-        f"all ranks must join within {seconds} s (EXPIFREF_JOIN_SECONDS) and stay until the end, "
-        f"but rank {rank} lost the others: see what they say, and start all of them again"
-    )
 
 
 @pytest.fixture
@@ -301,7 +325,8 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_address_is_a_sentence(work: Workspace) -> None:
     def said(address: str, rank: int) -> str:
         options = ("--distributed", address, "--rank", rank, "--ranks", 2)
-        return refused(work.folder, "verify", work.program, "--executor", "jax", *options)
+        with mock.patch.dict(os.environ, {"EXPIFREF_TOKEN": TOKEN}):
+            return refused(work.folder, "verify", work.program, "--executor", "jax", *options)
 
     address = free_address()
     assert said(address, 1) == (
@@ -315,13 +340,25 @@ def test_a_wrong_address_is_a_sentence(work: Workspace) -> None:
         "rank 0 must be able to listen at 192.0.2.7:4000, but: Cannot assign requested address; "
         "it runs on the machine that `--distributed` names, with a port that is free"
     )
-    assert said(address, 0) == lost(0, 1)
+    port = address.rpartition(":")[2]
+    assert said(address, 0) == (
+        "all ranks must join within 1 s (EXPIFREF_JOIN_SECONDS), but rank 1 did not come to 127.0.0.1, "
+        f"port {port}: see what they say, and start all again"
+    )
+    assert said("a..b:1", 0) == (
+        "`--distributed` must name the machine of rank 0, but `a..b` has no address: "
+        "it is no name of a machine"
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--rank", 0), "`--rank` and `--ranks` belong to `--distributed HOST:PORT`: give it too"),
+        (
+            ("--rank", 0),
+            "`--rank` belongs to `--distributed HOST:PORT`: give it too, or `--ranks N` alone, which starts "
+            "all ranks on this machine",
+        ),
         (
             ("--distributed", "a:1", "--rank", 0),
             "`--distributed HOST:PORT` needs `--rank K` and `--ranks N`: give both",
