@@ -18,7 +18,8 @@ class Bell:
 
     def __init__(self) -> None:
         self.reason: ExpifrefError | None = None
-        self._mute, self._called = False, False
+        self._mute = False
+        self.called = False  # whether the main thread has heard it
         self._lock = threading.Lock()
 
     def ring(self, reason: ExpifrefError) -> None:
@@ -39,8 +40,8 @@ class Bell:
 
     def answer(self, _number: int, _frame: FrameType | None) -> None:
         """What the main thread does when it is called, once."""
-        if self.reason is not None and not self._mute and not self._called:
-            self._called = True
+        if self.reason is not None and not self._mute and not self.called:
+            self.called = True
             raise KeyboardInterrupt
 
 
@@ -50,7 +51,7 @@ def heard() -> Iterator[Bell]:
 
     The signal is SIGURG: unlike SIGINT nobody has it ignored, and when it comes too late nothing happens.
     What is raised is KeyboardInterrupt, since no `except Exception` on the way may take it for an error of
-    its own.
+    its own. Compiled code sometimes makes another error of it, such as one of an import.
 
     Raises:
         ExpifrefError: the bell was rung.
@@ -59,9 +60,9 @@ def heard() -> Iterator[Bell]:
     before = signal.signal(signal.SIGURG, bell.answer)
     try:
         yield bell
-    except KeyboardInterrupt:
-        if bell.reason is None:
-            raise
-        raise bell.reason from None
+    except BaseException:
+        if bell.called and bell.reason is not None:
+            raise bell.reason from None
+        raise
     finally:
         signal.signal(signal.SIGURG, before)

@@ -51,7 +51,7 @@ def joined(distributed: str | None, rank: int | None, ranks: int | None) -> Iter
                 code = end.exit_code
             code = group.finish(code)
         except BaseException as error:
-            outcome = bell.reason or error if isinstance(error, KeyboardInterrupt) else error
+            outcome = bell.reason if bell.called else error
             raise
         finally:
             bell.mute()

@@ -7,7 +7,7 @@ import multiprocessing
 import sys
 import time
 from contextlib import redirect_stderr
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.process import BaseProcess
 
 from cli.child_process import obey_the_parent
@@ -43,22 +43,27 @@ class Crew:
     """The other ranks, for as long as this is entered."""
 
     def __init__(self, first: Place, token: bytes, arguments: list[str]) -> None:
-        """Start them.
+        """Make ready to start them.
 
         Args:
             first: where rank 0 listens.
             token: what they have to show.
             arguments: of `expifref`, in all of them.
         """
-        context = multiprocessing.get_context("spawn")
+        self._first, self._token, self._arguments = first, token, arguments
         self._processes: dict[int, BaseProcess] = {}
-        for rank in range(1, first.ranks):
-            place = Place(first.host, first.port, rank, first.ranks, first.seconds)
-            process = context.Process(target=_work, args=(Invitation(place, token), arguments))
-            process.start()
-            self._processes[rank] = process
 
     def __enter__(self) -> Crew:
+        context = multiprocessing.get_context("spawn")
+        try:
+            for rank in range(1, self._first.ranks):
+                invited = Invitation(replace(self._first, rank=rank), self._token)
+                process = context.Process(target=_work, args=(invited, self._arguments))
+                process.start()
+                self._processes[rank] = process
+        except BaseException:  # of those that have started
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -169,6 +169,8 @@ class Link:
             self._end(error)
         except OSError as error:
             self._end(self._lost(error))
+        except MemoryError:
+            self._end(ToolError(f"there must be memory for what {self._who} sends, but there is not enough"))
 
     def _take(self) -> tuple[int, bytearray]:
         start = self._exactly(_HEAD.size + _SEAL_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ from quantize.program_io import digest, load_program
 from tests.tools import need
 
 from .conftest import Workspace
+from .ranks.test_wire import Hostile
 from .shell import Outcome, expifref, refused, succeeds
 
 SECONDS = 300
@@ -112,10 +114,11 @@ def test_ranks_with_processes_of_their_own_find_the_same_difference(work: Worksp
     assert second == Outcome(1, "", "")
 
 
-def recorded(work: Workspace, path: Path, steps: int = 4) -> Path:
-    """Inputs of three ranges of samples."""
+def recorded(work: Workspace, path: Path, steps: int = 4, samples: int = 2500) -> Path:
+    """Inputs, of three ranges of samples by default."""
     port = load_program(work.program).input
-    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, (steps, 2500, port.channels), np.uint8))
+    shape = (steps, samples, port.channels)
+    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, shape, np.uint8))
     return path
 
 
@@ -289,12 +292,12 @@ def test_a_rank_that_dies_ends_all(work: Workspace, dead: int) -> None:
 
 
 @pytest.mark.parametrize("interrupted", [0, 1])
-def test_ctrl_c_in_one_rank_ends_all(work: Workspace, interrupted: int) -> None:
-    command = ("verify", work.program, "--executor", "onnxruntime", "--samples", 10**6)
+def test_ctrl_c_in_one_rank_ends_all(work: Workspace, interrupted: int, tmp_path: Path) -> None:
+    inputs = recorded(work, tmp_path / "spikes.npy", samples=10**6)
+    command = ("emulate", work.program, "--input", inputs, "--totals", "--executor", "emulator", "--out")
     meet = ("--distributed", free_address(), "--ranks", 2)
-    ranks = [start(*command, *meet, "--rank", k) for k in (0, 1)]
-    for rank in ranks:
-        wait_for_work(rank)
+    ranks = [start(*command, tmp_path / "out", *meet, "--rank", k) for k in (0, 1)]
+    wait_for_first_totals(tmp_path)
     ranks[interrupted].send_signal(signal.SIGINT)
     outcomes = ended(ranks)
     assert outcomes[interrupted] == Outcome(130, "", "expifref: interrupted\n")
@@ -303,6 +306,18 @@ def test_ctrl_c_in_one_rank_ends_all(work: Workspace, interrupted: int) -> None:
         "",
         f"expifref: all 2 ranks must run to the end, but rank {interrupted} ended with KeyboardInterrupt\n",
     )
+    assert list(tmp_path.iterdir()) == [inputs]
+
+
+def wait_for_first_totals(folder: Path) -> None:
+    """Until there are some beside `out`: both ranks have given the first ones then."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        with suppress(OSError, ValueError):  # of a file that is being made
+            if any(np.load(path, mmap_mode="r").any() for path in folder.glob(".out*/new/output.npy")):
+                return
+        time.sleep(0.1)
+    raise TimeoutError(folder)
 
 
 def wait_for_work(rank: subprocess.Popen[str]) -> None:
@@ -406,3 +421,32 @@ def test_ranks_that_a_scheduler_names(verification: Verification) -> None:
         ]
     )
     assert by_name == by_slurm == [verification.wanted, Outcome(0, "", "")]
+
+
+def test_a_third_one_with_a_wrong_token_is_turned_away(verification: Verification, tmp_path: Path) -> None:
+    """And what it says besides is not run; the two others give the bytes of one process."""
+    command, address = verification.command, free_address()
+    meet = (*command, "--distributed", address, "--ranks", 2, "--rank")
+    first = start(*meet, 0)
+    (stranger,) = ended([start(*meet, 1, EXPIFREF_TOKEN="t1" * 16)])
+    assert stranger == Outcome(
+        2,
+        "",
+        f"expifref: rank 0 at {address} must know the same token as rank 1, but does not: "
+        "give all ranks the same one\n",
+    )
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(pickle.dumps(Hostile(tmp_path / "executed")))
+        assert ended([first, start(*meet, 1)]) == [verification.wanted, Outcome(0, "", "")]
+    assert not (tmp_path / "executed").exists()
+
+
+def test_ranks_without_a_token_are_told_how_to_make_one(work: Workspace) -> None:
+    options = ("--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2)
+    assert refused(work.folder, "verify", work.program, *options) == (
+        "ranks must know a token, the same in all, from EXPIFREF_TOKEN or a private file that "
+        "EXPIFREF_TOKEN_FILE names, but neither is set: make one with "
+        "`python3 -c 'import secrets; print(secrets.token_hex())'`, "
+        "or let `--ranks N` alone start all ranks on this machine"
+    )

@@ -104,7 +104,7 @@ class Meeting:
 
 @contextmanager
 def meeting(ranks: int) -> Iterator[Meeting]:
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(32) as pool:
         found = Meeting(ranks, pool)
         try:
             yield found

@@ -81,6 +81,19 @@ def test_no_other_error_is_made_of_it() -> None:
     assert taken == []
 
 
+def test_an_error_that_is_made_of_it_is_none() -> None:
+    """As by extensions that are interrupted while they are loaded."""
+
+    def work(bell: Bell) -> None:
+        try:
+            bell.ring(REASON)
+            time.sleep(SECONDS)
+        except KeyboardInterrupt:
+            raise ImportError("initialization failed") from None
+
+    assert interrupted(work) is REASON
+
+
 def test_it_calls_once() -> None:
     cleaned = []
 

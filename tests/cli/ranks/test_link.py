@@ -196,6 +196,16 @@ def test_messages_have_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         assert str(reason(found)) == "rank 0 must say one thing at a time, but says too much"
 
 
+def test_messages_need_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("hmac.compare_digest", exhausted)
+    with heard() as (found, first, _):
+        first.sendall(ONE)
+        assert str(reason(found)) == "there must be memory for what rank 0 sends, but there is not enough"
+
+
 def test_unasked_messages_have_a_limit() -> None:
     with heard() as (found, first, _):
         first.sendall(b"".join(frame(number, LAST, b"") for number in range(3)))

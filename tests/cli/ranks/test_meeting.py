@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -127,6 +128,21 @@ def test_strangers_do_not_keep_ranks_from_meeting(said: bytes) -> None:
                 stranger.sendall(said)
         assert shared(met, met.come(1), met.come(2)) == [[0, 10, 20]] * 3
         assert met.told == []
+
+
+def test_a_flood_of_strangers_does_not_either() -> None:
+    over = Event()
+
+    def flood(met: Meeting) -> None:
+        while not over.is_set():
+            with suppress(OSError), met.connect() as stranger:
+                stranger.sendall(b"a")
+
+    with meeting(3) as met:
+        floods = [met.run(flood, met) for _ in range(4)]
+        assert shared(met, met.come(1), met.come(2)) == [[0, 10, 20]] * 3
+        over.set()
+        assert [flooding.result(SECONDS) for flooding in floods] == [None] * 4
 
 
 def test_the_oldest_stranger_goes_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
