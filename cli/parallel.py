@@ -12,6 +12,7 @@ from itertools import chain, islice, starmap
 from typing import TypeVar
 
 from expifref.exceptions import DataError
+from expifref.scratch import scratch_folder
 
 from .child_process import obey_the_parent
 from .ranks import Form, Group, list_of
@@ -77,8 +78,8 @@ def _map_here(
     context = multiprocessing.get_context("spawn")
     with (
         # They end by a signal, and remove nothing that they have made.
-        tempfile.TemporaryDirectory(prefix="expifref-", ignore_cleanup_errors=True) as folder,
-        context.Pool(min(processes, len(ranges)), _begin, (folder,)) as pool,
+        scratch_folder() as folder,
+        context.Pool(min(processes, len(ranges)), _begin, (str(folder),)) as pool,
     ):
         yield from pool.imap(partial(_call, worker), ranges)
 

@@ -16,7 +16,7 @@ from .exceptions import ExpifrefError, FileFormatError
 from .limits import Kind
 from .opening import read_file
 
-__all__ = ["parse_document", "read_document"]
+__all__ = ["loads", "parse_document", "read_document"]
 
 _LONGEST_INTEGER = 40  # digits; twice what any field can hold, so that its own rule is the one that is told
 _DEEPEST = 32
@@ -37,22 +37,30 @@ def parse_document(
         error: it is not UTF-8, not one whole JSON object, or not strict.
     """
     try:
-        document = json.loads(
-            data.decode("utf-8") if isinstance(data, bytes) else data,
+        document = loads(data)
+    except ValueError as found:
+        raise error(
+            f"{place} must hold one whole JSON object, but {found}; restore or correct the file"
+        ) from None
+    if not isinstance(document, dict):
+        raise error(f"{place} must hold a JSON object, not {_words(document)}")
+    return document
+
+
+def loads(data: bytes | bytearray | str) -> Any:
+    """The JSON value that is all of `data`; raises ValueError with the reason where it is not strict."""
+    try:
+        value = json.loads(
+            data if isinstance(data, str) else data.decode("utf-8"),
             object_pairs_hook=_unique_keys,
             parse_int=_integer,
             parse_float=_number,
             parse_constant=_no_constant,
         )
-        if isinstance(document, dict):
-            _check_depth(document)
-    except (ValueError, RecursionError) as found:
-        raise error(
-            f"{place} must hold one whole JSON object, but {_reason(found)}; restore or correct the file"
-        ) from None
-    if not isinstance(document, dict):
-        raise error(f"{place} must hold a JSON object, not {_words(document)}")
-    return document
+        _check_depth(value)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(_reason(error)) from None
+    return value
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -80,18 +88,19 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"`{name}` is not a JSON number")
 
 
-def _check_depth(document: dict[str, Any]) -> None:
-    level: list[Any] = [document]
+def _check_depth(value: object) -> None:
+    level = [value] if isinstance(value, dict | list) else []
     for _ in range(_DEEPEST):
+        if not level:
+            return
         level = [
             inner
             for outer in level
             for inner in (outer.values() if isinstance(outer, dict) else outer)
             if isinstance(inner, dict | list)
         ]
-        if not level:
-            return
-    raise RecursionError
+    if level:
+        raise RecursionError
 
 
 def _words(value: object) -> str:

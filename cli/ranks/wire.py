@@ -2,17 +2,15 @@
 
     document length (4 bytes) | document (UTF-8) | arrays, one after the other
 
-The document is `{"about": text, "arrays": [[dtype, shape], ...], "value": ...}`. Its numbers are integers, no
-key is there twice, and arrays lie in the order of `arrays`, little-endian and in C order. All integers before
-the document are little-endian too.
+The document is `{"about": text, "arrays": [[dtype, shape], ...], "value": ...}`. Its numbers are integers and
+arrays lie in the order of `arrays`, little-endian and in C order. All integers before the document are
+little-endian too.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
+from expifref.strict_json import loads
 
 __all__ = ["MOST_BYTES", "Array", "Envelope", "decode", "encode", "read_json"]
 
@@ -29,8 +28,6 @@ MOST_BYTES = 1 << 32
 """Of a message."""
 
 _MOST_DOCUMENT = 4 << 20
-_MOST_DEPTH = 64
-_MOST_DIGITS = 20  # of an integer: 64 bits and a sign
 _MOST_DIMENSIONS = 8
 _MOST_LENGTH = 1 << 40  # of one dimension
 
@@ -38,7 +35,6 @@ _LENGTH_BYTES = 4
 _DTYPES = frozenset(
     {"|b1", "|i1", "|u1", "<i2", "<u2", "<i4", "<u4", "<i8", "<u8", "<f4", "<f8"}  # no objects, no records
 )
-_STRINGS_AND_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -91,26 +87,22 @@ def decode(message: bytes | bytearray) -> Envelope:
 
 
 def read_json(data: bytes | bytearray) -> Any:
-    """Strict JSON: bounded depth, integers of 64 bits only, no key twice.
+    """Strict JSON without fractions.
 
     Raises:
         DataError: it is something else.
     """
     try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        _refuse("must be in UTF-8, but is not")
-    _check_depth(text)
-    try:
-        return json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_int=_integer,
-            parse_float=_no_number,
-            parse_constant=_no_number,
-        )
-    except json.JSONDecodeError:
-        _refuse("must be JSON, but is not")
+        value = loads(data)
+    except ValueError as error:
+        _refuse(f"must be strict JSON, but {error}")
+    left = [value]
+    while left:
+        found = left.pop()
+        if isinstance(found, float):
+            _refuse("must have whole numbers only, but has another one")
+        left += found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    return value
 
 
 def _arrays(declared: list[Any], data: memoryview) -> tuple[Array, ...]:
@@ -153,32 +145,6 @@ def _little_endian(array: Array) -> Array:
     if found.dtype.str not in _DTYPES:
         raise DataError(f"ranks must exchange arrays of integers and floats, not of {array.dtype}")
     return found
-
-
-def _check_depth(text: str) -> None:
-    depth = 0
-    for match in _STRINGS_AND_BRACKETS.finditer(text):
-        mark = match.group()[0]
-        depth += (mark in "[{") - (mark in "]}")
-        if depth > _MOST_DEPTH:
-            _refuse(f"must be at most {_MOST_DEPTH} deep, but is deeper")
-
-
-def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        _refuse("must have every key once, but has one twice")
-    return found
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
-        _refuse(f"must have integers of at most {_MOST_DIGITS} digits, but has longer ones")
-    return int(digits)
-
-
-def _no_number(_text: str) -> NoReturn:
-    _refuse("must have integers only, but has another number")
 
 
 def _refuse(what: str) -> NoReturn:
