@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from .blocks import map_array
 from .exceptions import FileFormatError
 from .files import write_with
+from .texts import short, shown
 
 __all__ = ["load_tensors", "read_tensors", "save_tensors", "write_tensors"]
 
@@ -101,7 +102,7 @@ def _mapped(path: Path) -> dict[str, NDArray[Any]]:
         if entry["dtype"] not in _DTYPES:
             raise FileFormatError(
                 f"`{path}` must hold tensors of one of the types {', '.join(_DTYPES)}, "
-                f"but `{name}` is {entry['dtype']}"
+                f"but `{short(name)}` is {entry['dtype']}"
             )
         start, stop = entry["data_offsets"]
         if stop - start >= _MAPPED_BYTES and math.prod(entry["shape"]):
@@ -120,7 +121,7 @@ def _document(path: Path, metadata: dict[str, str], kind: str, version: int) -> 
     found = document.get("version") if isinstance(document, dict) else None
     if not isinstance(document, dict) or type(found) is not int or found != version:
         raise FileFormatError(
-            f"`{path}` must have the {kind} version {version}, not {json.dumps(found)}; "
+            f"`{path}` must have the {kind} version {version}, not {shown(found)}; "
             "use the expifref release that wrote it"
         )
     return document

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
+from expifref.texts import as_line, listed
 
 from .dataset import Dataset, stratified_split
 
@@ -58,7 +59,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
             _labels(path, "y_test", arrays["y_test"]),
         )
     classes = 1 + max(int(parts[1].max(initial=0)), int(parts[3].max(initial=0)))
-    return Dataset(path.stem, *parts, classes=classes)
+    return Dataset(as_line(path.stem), *parts, classes=classes)
 
 
 def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.generic]]:
@@ -113,7 +114,7 @@ def _choose_keys(path: Path, names: set[str], choices: Sequence[tuple[str, ...]]
     raise DataError(
         f"{path} must hold the arrays {' (or '.join(', '.join(keys) for keys in choices)}"
         f"{')' * (len(choices) - 1)}; "
-        f"it holds {', '.join(sorted(names)) or 'none'}"
+        f"it holds {listed(names)}"
     )
 
 
