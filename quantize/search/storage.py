@@ -11,15 +11,17 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 
+from expifref.documents import parse, written
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
 from expifref.files import require_writable
+from expifref.texts import Digest, Line, Name, short
 
 from .sampler import PointSampler
 from .space import Space
@@ -32,6 +34,9 @@ OBJECTIVES = ("memory_bytes", "multiply_cost", "loss")
 _LOCK_SECONDS = 10
 """How long a lock of a killed process is waited for; one that is held in earnest takes milliseconds."""
 
+_REASON = 200
+"""Characters of what a library says that a message repeats."""
+
 _QUESTION = "question"
 
 
@@ -39,13 +44,15 @@ _QUESTION = "question"
 class Question:
     """What a study asks: everything that the numbers of its points depend on."""
 
-    model_sha256: str
-    profile: str
-    profile_sha256: str
-    dataset: str
-    samples_sha256: str  # of the inputs and labels that points are measured on
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
+    model_sha256: Digest
+    profile: Name
+    profile_sha256: Digest
+    dataset: Line
+    samples_sha256: Digest  # of the inputs and labels that points are measured on
     samples: int
-    keep: str
+    keep: Line
     seed: int
 
 
@@ -79,7 +86,7 @@ def open_study(storage: str, name: str, question: Question, space: Space) -> Any
     except (OSError, ValueError, KeyError, optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
         raise FileFormatError(
             f"`{storage}` must be a study that can be read and written, or the path of a new one: "
-            f"{' '.join(str(error).split())}"
+            f"{short(' '.join(str(error).split()), _REASON)}"
         ) from None
     _ask_once(study, question, storage)
     for point in space.starts:
@@ -97,15 +104,15 @@ def _open_storage(storage: str) -> Any:
 
 
 def _ask_once(study: Any, question: Question, storage: str) -> None:
-    wanted = asdict(question)
+    wanted = written(Question, question, "the study")
     if _QUESTION not in study.user_attrs:
         study.set_user_attr(_QUESTION, wanted)
-    found: dict[str, Any] = study.user_attrs[_QUESTION]
-    different = [name for name, value in wanted.items() if found.get(name) != value]
+    found = asdict(parse(Question, study.user_attrs[_QUESTION], f"the question of the study in `{storage}`"))
+    different = [name for name, value in wanted.items() if found[name] != value]
     if different:
         name = different[0]
         raise ParameterError(
-            f"the study `{study.study_name}` in `{storage}` was begun with {name} {found.get(name)}, not "
+            f"the study `{study.study_name}` in `{storage}` was begun with {name} {found[name]}, not "
             f"{wanted[name]}: give the same options, or another --study or --out"
         )
 
