@@ -27,7 +27,7 @@ from . import (
     train,
     verify,
 )
-from .output import INTERRUPTED
+from .output import INTERRUPTED, print_line
 
 __all__ = ["app", "main"]
 
@@ -103,7 +103,7 @@ def _run() -> int:
 
 def _fail(sentence: str, code: int) -> int:
     # A message from elsewhere may have lines of its own.
-    typer.echo(f"expifref: {' '.join(sentence.split())}", err=True)
+    print_line(f"expifref: {' '.join(sentence.split())}", err=True)
     return code
 
 
