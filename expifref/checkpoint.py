@@ -27,6 +27,7 @@ from .description import (
 )
 from .documents import parse, written
 from .exceptions import FileFormatError
+from .limits import MODEL
 from .tensor_files import read_tensors, write_tensors
 from .texts import Name
 
@@ -131,7 +132,7 @@ def read_model(path: Path) -> ModelFile:
         FileFormatError: the file is missing, truncated, foreign, or of another version.
         ParameterError: a weight or parameter is NaN, infinite or out of its range.
     """
-    tensors, values = read_tensors(path, _FORMAT, _VERSION)
+    tensors, values = read_tensors(path, _FORMAT, _VERSION, MODEL)
     document = parse(ModelDocument, values, f"`{path}`")
     description = _described(document, tensors)
     check_description(description)

@@ -29,7 +29,7 @@ _REASONS = {
 }
 """Pydantic speaks of arguments, a reader of the file of keys."""
 
-_LONGEST_PLACE = 120
+_LONGEST_PLACE, _LONGEST_REASON = 120, 300
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
@@ -64,18 +64,8 @@ def parse(cls: type[T], document: object, place: str, context: object = None) ->
 
 
 def plain(cls: type[T], value: T, context: object = None) -> dict[str, Any]:
-    """The JSON values of `value`, whatever its texts are.
-
-    Args:
-        context: what the fields' own writers are given.
-
-    Raises:
-        FileFormatError: a text is no Unicode.
-    """
-    try:
-        document: dict[str, Any] = _adapter(cls).dump_python(value, mode="json", context=context)
-    except UnicodeEncodeError:
-        raise FileFormatError("the document cannot be written: a text must be Unicode") from None
+    """The JSON values of `value`, whatever its texts are; the fields' own writers are given `context`."""
+    document: dict[str, Any] = _adapter(cls).dump_python(value, mode="json", context=context)
     return document
 
 
@@ -141,7 +131,7 @@ def _close(schema: object) -> None:
 
 def _breaks(place: str, where: str, reason: str) -> str:
     at = f" at `{short(where, _LONGEST_PLACE)}`" if where else ""
-    return f"{place} breaks its schema{at}: {reason}"
+    return f"{place} breaks its schema{at}: {short(reason, _LONGEST_REASON)}"
 
 
 def _undecodable(document: object) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .documents import parse, written
 from .exceptions import FileFormatError, ParameterError
+from .limits import RESUME
 from .progress import EpochReport
 from .tensor_files import read_tensors, write_tensors
 from .texts import TextTree, shown
@@ -65,7 +66,7 @@ def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
         FileFormatError: the file is missing, damaged, foreign or of another version.
         ParameterError: the run that wrote it had another data set, architecture or setting.
     """
-    tensors, values = read_tensors(path, _FORMAT, _VERSION)
+    tensors, values = read_tensors(path, _FORMAT, _VERSION, RESUME)
     document = parse(ResumeDocument, values, f"`{path}`")
     _check_identity(document.identity, identity)
     leaves, structure = jax.tree.flatten(start)

@@ -12,7 +12,10 @@ from typing import Any, TypeVar
 
 from expifref.documents import json_schema, parse, plain, written
 from expifref.exceptions import FileFormatError
-from expifref.files import file_beside, read_json, write_text
+from expifref.files import write_text
+from expifref.limits import PROGRAM, WEIGHTS
+from expifref.opening import file_beside
+from expifref.strict_json import read_document as read_object
 from expifref.tensor_files import load_tensors, save_tensors
 from expifref.texts import DIGEST, FILE, short, shown
 
@@ -78,10 +81,10 @@ def read_document(path: Path) -> tuple[dict[str, Any], Matrices]:
     Raises:
         FileFormatError: no JSON object, or a side file that is not there or must not be followed.
     """
-    document = read_json(path)
+    document = read_object(path, PROGRAM)
     if _SIDE_FILE not in document:
         return document, Matrices()
-    tensors, _ = load_tensors(file_beside(path, document[_SIDE_FILE]))
+    tensors, _ = load_tensors(file_beside(path, document[_SIDE_FILE]), WEIGHTS)
     return document, Matrices(tensors)
 
 

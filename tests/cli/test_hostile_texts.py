@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from expifref.limits import RESUME
 from expifref.tensor_files import read_tensors, write_tensors
 from exporters.registry import PROGRAM_TARGETS
 from hw_profiles import load_profile
@@ -104,8 +105,8 @@ def test_a_name_of_a_file_is_shown_as_it_is(tmp_path: Path) -> None:
     bad.write_text("")
     outcome = expifref("verify", bad)
     assert outcome.err == (
-        f"expifref: `{tmp_path}/\\u{{1b}}[2J\\u{{202e}}.json` must hold one complete JSON object, but is cut "
-        "or damaged (line 1, column 1)\n"
+        f"expifref: `{tmp_path}/\\u{{1b}}[2J\\u{{202e}}.json` must hold one whole JSON object, but reading "
+        "stopped at line 1, column 1 (Expecting value); restore or correct the file\n"
     )
 
 
@@ -115,10 +116,10 @@ def test_a_data_set_is_named_by_what_files_may_hold(work: Workspace, tmp_path: P
     options = ("--hidden", 4, "--steps", 4, "--epochs", 1)
     assert expifref("train", "--dataset", data, "--out", out, *options).code == 0
     resume = out.with_name(f"{out.name}.resume")
-    _, document = read_tensors(resume, "expifref-resume", 1)
+    _, document = read_tensors(resume, "expifref-resume", 1, RESUME)
     assert document["identity"]["dataset"] == "größe _1_ _x_"
     assert expifref("train", "--dataset", data, "--out", out, *options, "--resume").code == 0
-    tensors, document = read_tensors(resume, "expifref-resume", 1)
+    tensors, document = read_tensors(resume, "expifref-resume", 1, RESUME)
     document["identity"]["dataset"] = "$x"
     write_tensors(resume, tensors, "expifref-resume", document)
     message = refused(tmp_path, "train", "--dataset", data, "--out", out, *options, "--resume")

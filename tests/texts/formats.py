@@ -18,6 +18,7 @@ import onnx
 from expifref.architecture import Architecture, initial_description
 from expifref.checkpoint import ModelDocument, ModelFile, read_model, save_model
 from expifref.documents import json_schema, parse, plain
+from expifref.limits import MODEL, RESUME
 from expifref.progress import EpochReport
 from expifref.resume import ResumeDocument, TrainingState, load_state, save_state
 from expifref.tensor_files import read_tensors, write_tensors
@@ -57,9 +58,7 @@ def small_program() -> Program:
     """A program with all that one can have: several tables and layers, synapses, a trace, notes."""
     description = network((1, 2, 1), tau=np.array([10e-3, 20e-3]))
     program = lowered(description, "generic-8bit")
-    profile = {"name": "small", "facts": [{"what": "clock"}], "sources": {"manual": "page 3"}}
-    evidence = replace(program.evidence, profile=profile, notes=("a note", "another one"))
-    return replace(program, evidence=evidence)
+    return replace(program, evidence=replace(program.evidence, notes=("a note", "another one")))
 
 
 def formats(folder: Path) -> tuple[Format, ...]:
@@ -141,7 +140,7 @@ def _model(folder: Path) -> Format:
     architecture = Architecture(2, 2, hidden=(2,), tau_synapse=2.0)
     path = folder / "model.safetensors"
     save_model(path, ModelFile(initial_description(architecture), architecture, {"test_accuracy": 0.5}))
-    tensors, document = read_tensors(path, "expifref-model", 1)
+    tensors, document = read_tensors(path, "expifref-model", 1, MODEL)
 
     def read(changed: Document) -> object:
         write_tensors(path, tensors, "expifref-model", changed)
@@ -154,7 +153,7 @@ def _resume(folder: Path) -> Format:
     path, carry = folder / "model.safetensors.resume", Carry({"w": jnp.zeros(1)}, ())
     identity = {"dataset": "digits", "network": {"hidden": [3], "encoder": "rate"}}
     save_state(path, TrainingState(carry, (EpochReport(1, 0.5, 0.5, 9.0, None),)), identity)
-    tensors, document = read_tensors(path, "expifref-resume", 1)
+    tensors, document = read_tensors(path, "expifref-resume", 1, RESUME)
 
     def read(changed: Document) -> object:
         write_tensors(path, tensors, "expifref-resume", changed)

@@ -93,7 +93,7 @@ def test_every_class_that_is_read_or_written_is_of_a_format() -> None:
         "Question",
         "Finished",
     }
-    assert found == formats | {"cls", "data"}  # of the readers themselves
+    assert {name for name in found if name[:1].isupper()} == formats
 
 
 @pytest.mark.parametrize("kind", [BASE64, DIGEST, HEX, KEY, LINE, NAME], ids=lambda kind: kind.what)

@@ -130,7 +130,7 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
     "parameter": (
         r"\"mse\"",
         r"\"[bold]\"",
-        "trial {number} of the study breaks its schema at `params.ranges`: a name must be 1 to 64 letters, ",
+        "`{place}` must hold trials of this search, but trial {number} is none: ",
     ),
 }
 """What stands in a journal, what is put there, and with which sentence it is refused."""
