@@ -53,7 +53,7 @@ _LETTERS = "A-Z\u00c0-\u00d6\u00d8-\u00dea-z\u00df-\u00f6\u00f8-\u017e"
 """With those of the names of Europe: authors are cited."""
 
 _MARKS = "!%'()*+,./:;=@^_`-"
-"""What else a line may hold: nothing that quotes, escapes, substitutes or marks up."""
+"""What else a line may hold: as little as citations, formulas and sentences need."""
 
 _END = r"$(?!\n)"
 """The end of a text for JSON Schema and for Python, whose `$` also stands before a last line end."""
@@ -74,7 +74,7 @@ class Kind:
 
     def check(self, text: str) -> str:
         """`text` itself; raises ValueError with the rule where it breaks it."""
-        if re.search(self.pattern, text) is None:
+        if not isinstance(text, str) or re.search(self.pattern, text) is None:
             raise ValueError(f"{self.what} must {self.rule}, not {shown(text)}")
         return text
 
@@ -102,7 +102,7 @@ KEY = Kind(
 LINE = Kind(
     "a text",
     f"be one line of at most {_LONGEST_LINE} letters, digits, spaces and {_MARKS}, without /* and */",
-    rf"^(?!.*(/\*|\*/))[{_LETTERS}0-9 {_MARKS}]{{0,{_LONGEST_LINE}}}{_END}",
+    rf"^(?!.{{0,{_LONGEST_LINE}}}(/\*|\*/))[{_LETTERS}0-9 {_MARKS}]{{0,{_LONGEST_LINE}}}{_END}",
 )
 DIGEST = Kind(
     "a digest",
@@ -215,7 +215,7 @@ def shown(value: object) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """The same of `names` that were found, in order; `none` for none."""
-    return short(", ".join(islice(sorted(names), _LISTED)), _LISTED) or "none"
+    return short(", ".join(name[:_SHOWN] for name in islice(sorted(names), _LISTED)), _LISTED) or "none"
 
 
 def as_line(text: str) -> str:
