@@ -17,6 +17,7 @@ import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
 from expifref.files import require_writable
@@ -89,7 +90,8 @@ def open_study(storage: str, name: str, question: Question, space: Space) -> Any
 
 def _open_storage(storage: str) -> Any:
     if "://" in storage:
-        return RDBStorage(storage)
+        # No pool: a study is asked now and then, and nobody would close the connections that a pool keeps.
+        return RDBStorage(storage, engine_kwargs={"poolclass": NullPool})
     require_writable(Path(storage))
     # The lock is a link to the journal, which an absolute path alone makes sure to lead there.
     path = str(Path(storage).resolve())
