@@ -15,6 +15,7 @@ from quantize.fidelity import (
     Comparison,
     Part,
     Recording,
+    check_part,
     compare_part,
     compare_recorded_part,
     merge,
@@ -26,8 +27,8 @@ from quantize.program_io import digest, load_program
 from .agreement import Facts, about_inputs, digest_of_arrays
 from .inputs import Batch, Inputs, dataset_inputs, recorded_inputs
 from .output import progress_bar
-from .parallel import map_ranges
-from .ranks import ALONE, Group
+from .parallel import share_ranges
+from .ranks import ALONE, Group, form_of
 from .samples import Feed, load_dataset
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def compare_loaded(
         worker = partial(_compare_range, loaded, bar if alone else lambda _samples: None)
         if job is not None and processes > 1:
             worker = partial(_compare_range_of, job)
-        for part in map_ranges(worker, inputs.samples, processes, group):
+        for part in share_ranges(worker, inputs.samples, processes, group, form_of(Part)):
+            check_part(loaded.description, loaded.program, part)
             parts.append(part)
             if not alone:
                 bar(part.sums.samples)

@@ -72,9 +72,9 @@ def emulate(
         raise ParameterError("the inputs must come from one of `--input` and `--dataset`: give exactly one")
     if totals and signal:
         raise ParameterError("`--totals` keeps no signal: leave out `--signal`")
-    if distributed is not None and not totals:
+    if not totals and (distributed is not None or (ranks or 1) > 1):
         raise ParameterError(
-            "`--distributed` shares totals only, because all that is kept goes through rank 0: "
+            "ranks share totals only, because all that is kept goes through rank 0: "
             "give `--totals` too, or share the signals among `--processes`"
         )
     with joined(distributed, rank, ranks) as group:
@@ -135,13 +135,14 @@ def _run(
     job: Job, loaded: Loaded, folder: Path, processes: int, group: Group
 ) -> tuple[Choice, list[RangeResult]]:
     """All samples, by the executor that rank 0 chooses or, where it refuses the program, by the next one."""
-    from exporters.choice import AUTO, available
+    from exporters.choice import AUTO, Choice, available
 
     from .emulation import chosen
+    from .ranks import form_of
 
     there = available()
     while True:
-        choice = group.exchange("the executor", chosen(job, loaded, there))[0]
+        choice = group.exchange("the executor", chosen(job, loaded, there), form_of(Choice))[0]
         results = _run_on(replace(job, executor=choice.name), loaded, folder, processes, group)
         refusal = results[-1].refusal
         if refusal is None:

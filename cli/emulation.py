@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from expifref.exceptions import ExpifrefError, MissingToolError, ToolError, UnsupportedError
+from expifref.exceptions import DataError, ExpifrefError, MissingToolError, ToolError, UnsupportedError
 from exporters.choice import AUTO, Choice, Workload, active_share, choose, make
 from quantize.emulator import Emulator, check_signals
 from quantize.program import Program
@@ -20,8 +20,8 @@ from quantize.trace import Spikes, State, SummingExecutor, Totals
 
 from .agreement import Facts, about_inputs
 from .inputs import Frames, Inputs, dataset_inputs, recorded_inputs
-from .parallel import map_ranges
-from .ranks import Group
+from .parallel import map_ranges, share_ranges
+from .ranks import Group, form_of
 from .runnable import read_runnable
 from .samples import BATCH, Feed, load_dataset
 
@@ -171,22 +171,42 @@ def emulate_range_of(job: Job, folder: Path, start: int, stop: int) -> RangeResu
 def shared_ranges(
     worker: Callable[[int, int], RangeResult], folder: Path, total: int, processes: int, group: Group
 ) -> Generator[RangeResult, None, None]:
-    """What `worker` tells of each range, see `map_ranges`; in the end rank 0 has all values in `folder`."""
+    """What `worker` tells of each range, see `share_ranges`; in the end rank 0 has all values in `folder`."""
     if group.ranks == 1:
         yield from map_ranges(worker, total, processes)
         return
-    for result, values in map_ranges(partial(_with_values, worker, folder), total, processes, group):
+    with_values = partial(_with_values, worker, folder)
+    start = 0
+    for told in share_ranges(with_values, total, processes, group, form_of(_Told)):
+        result = told.result
+        _check(told, start, total, take(folder, slice(0, 0)))
         if group.leads:
-            for name, part in values.items():
-                put(folder, name, (slice(result.start, result.start + result.samples),), part)
+            for name, part in told.values.items():
+                put(folder, name, (slice(start, start + result.samples),), part)
+        start += result.samples
         yield result
 
 
-def _with_values(
-    worker: Callable[[int, int], RangeResult], folder: Path, start: int, stop: int
-) -> tuple[RangeResult, dict[str, NDArray[Any]]]:
+@dataclass(frozen=True)
+class _Told:
+    """What a rank tells of a range."""
+
+    result: RangeResult
+    values: dict[str, NDArray[Any]]  # rows of the arrays of totals
+
+
+def _with_values(worker: Callable[[int, int], RangeResult], folder: Path, start: int, stop: int) -> _Told:
     result = worker(start, stop)
-    return result, take(folder, slice(start, start + result.samples))
+    return _Told(result, take(folder, slice(start, start + result.samples)))
+
+
+def _check(told: _Told, start: int, total: int, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Raise DataError unless these are the next samples of all `arrays`: names become those of files."""
+    samples = told.result.samples
+    wanted = {name: ((samples, *array.shape[1:]), array.dtype) for name, array in arrays.items()}
+    found = {name: (part.shape, part.dtype) for name, part in told.values.items()}
+    if told.result.start != start or start + samples > total or found != wanted:
+        raise DataError("every rank must tell the totals of its samples, but one tells something else")
 
 
 @cache

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.data.npz import map_npy, read_npz
+from expifref.array_files import map_npy, read_npz
 from expifref.exceptions import DataError
+from expifref.limits import RECORDING
 from quantize.emulator import check_input
 from quantize.program import InputPort
 from quantize.trace import Spikes
@@ -72,10 +73,10 @@ def recorded_inputs(path: Path, port: InputPort, limit: int | None) -> Inputs:
         DataError: there is no such file, or it does not hold inputs of `port`.
     """
     if path.suffix != ".npy":
-        read: NDArray[Any] = read_npz(path, [("spikes",)])["spikes"]
+        read: NDArray[Any] = read_npz(path, [("spikes",)], RECORDING)["spikes"]
         spikes = check_input(port, read)[:, :limit]
         return Inputs(spikes.shape[0], spikes.shape[1], lambda rows: lambda times: spikes[times, rows])
-    mapped = map_npy(path)
+    mapped = map_npy(path, RECORDING)
     # The first value stands for all: the others are checked when they are run.
     check_input(port, mapped[:1, :1] if mapped.ndim == 3 and mapped.size else mapped)
     steps, samples = mapped.shape[:2]

@@ -45,14 +45,21 @@ Distributed = Annotated[
         "--distributed",
         envvar="EXPIFREF_DISTRIBUTED",
         metavar="HOST:PORT",
-        help="Share the samples among ranks that meet here; auto: as Slurm or MPI says. See docs/scale.md.",
+        help="Where the ranks meet; auto: where Slurm or Open MPI says. See docs/scale.md.",
     ),
 ]
 Rank = Annotated[
     int | None, typer.Option("--rank", envvar="EXPIFREF_RANK", min=0, help="Which of the ranks this is.")
 ]
 Ranks = Annotated[
-    int | None, typer.Option("--ranks", envvar="EXPIFREF_RANKS", min=1, help="How many ranks there are.")
+    int | None,
+    typer.Option(
+        "--ranks",
+        envvar="EXPIFREF_RANKS",
+        min=1,
+        max=512,
+        help="How many ranks share the samples; without --distributed they are started here.",
+    ),
 ]
 Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
 WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
+import shutil
 import tempfile
 from collections.abc import Callable, Generator
 from functools import partial
-from itertools import starmap
-from typing import TypeVar, cast
+from itertools import chain, islice, starmap
+from typing import TypeVar
 
-from .ranks import ALONE, Group
+from expifref.exceptions import DataError
+from expifref.scratch import scratch_folder
+
+from .child_process import obey_the_parent
+from .ranks import Form, Group, list_of
 from .samples import BATCH
 
-__all__ = ["leave_interrupts_to_the_parent", "map_ranges"]
+__all__ = ["map_ranges", "share_ranges"]
 
 Result = TypeVar("Result")
 
@@ -22,25 +26,46 @@ _BATCHES_PER_RANGE = 4
 
 
 def map_ranges(
-    worker: Callable[[int, int], Result], total: int, processes: int, group: Group = ALONE
+    worker: Callable[[int, int], Result], total: int, processes: int
 ) -> Generator[Result, None, None]:
     """What `worker` gives for samples `start` to `stop` - 1 of each range up to `total`, in their order.
 
     With more than one process `worker` is sent to others, which are fresh: it must be a function of a module
-    or a `functools.partial` of one, and may raise any error of `expifref.exceptions`. The ranks of `group`
-    take turns in the ranges, and every rank is given all results, which must be picklable then. Who does not
-    take all of them must close the generator, which ends the processes.
+    or a `functools.partial` of one, and may raise any error of `expifref.exceptions`. Who does not take all
+    results must close the generator, which ends the processes.
     """
-    size = BATCH * _BATCHES_PER_RANGE
-    ranges = [(start, min(start + size, total)) for start in range(0, total, size)]
+    return _map_here(worker, _ranges(total), processes)
+
+
+def share_ranges(
+    worker: Callable[[int, int], Result], total: int, processes: int, group: Group, form: Form[Result]
+) -> Generator[Result, None, None]:
+    """`map_ranges` whose ranges the ranks of `group` take in turns; every rank is given all results.
+
+    Args:
+        form: that of a result.
+
+    Raises:
+        ExpifrefError: what `worker` raises, here or in another rank; see `Group.exchange`.
+        DataError: a rank gave another number of results than it has ranges.
+    """
+    ranges, results = _ranges(total), list_of(form)
     own = _map_here(worker, ranges[group.rank :: group.ranks], processes)
     try:
         for first in range(0, len(ranges), group.ranks):
             turn = ranges[first : first + group.ranks]
-            found = group.exchange(f"sample {turn[0][0]} of {total}", next(own, None))
-            yield from cast("list[Result]", found[: len(turn)])
+            found = group.exchange(f"sample {turn[0][0]} of {total}", [*islice(own, 1)], results)
+            wanted = [1] * len(turn) + [0] * (group.ranks - len(turn))
+            if [len(part) for part in found] != wanted:
+                raise DataError("every rank must give a result for each of its ranges, but one does not")
+            yield from chain.from_iterable(found)
     finally:
         own.close()
+
+
+def _ranges(total: int) -> list[tuple[int, int]]:
+    size = BATCH * _BATCHES_PER_RANGE
+    return [(start, min(start + size, total)) for start in range(0, total, size)]
 
 
 def _map_here(
@@ -53,21 +78,16 @@ def _map_here(
     context = multiprocessing.get_context("spawn")
     with (
         # They end by a signal, and remove nothing that they have made.
-        tempfile.TemporaryDirectory(prefix="expifref-", ignore_cleanup_errors=True) as folder,
-        context.Pool(min(processes, len(ranges)), _begin, (folder,)) as pool,
+        scratch_folder() as folder,
+        context.Pool(min(processes, len(ranges)), _begin, (str(folder),)) as pool,
     ):
         yield from pool.imap(partial(_call, worker), ranges)
 
 
 def _begin(folder: str) -> None:
-    leave_interrupts_to_the_parent()
+    obey_the_parent(last=partial(shutil.rmtree, folder, ignore_errors=True))
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
 
 def _call(worker: Callable[[int, int], Result], samples: tuple[int, int]) -> Result:
     return worker(*samples)
-
-
-def leave_interrupts_to_the_parent() -> None:
-    """Called in a process of a pool: Ctrl-C reaches all of a terminal, and the parent ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

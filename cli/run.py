@@ -52,6 +52,7 @@ def run(
 
     Exit 1 when any executor differs from the emulator in any bit.
     """
+    from expifref.claims import claim
     from expifref.files import make_folder, write_text
     from exporters.measurements import measure, missing_measurements
     from exporters.registry import export_program
@@ -67,40 +68,41 @@ def run(
     check_arithmetic(chosen, LoweringOptions(weight_bits, membrane_bits))
     data = load_dataset(dataset, data_dir, seed)
     make_folder(out)
-    watch = Stopwatch()
-    with watch.stage("train"):
-        network = architecture(data, hidden, None, None, encoder, None)
-        trained = train_network(data, network, out / "model.safetensors", epochs, seed, False, {})
-    stop_if_interrupted(trained)
-    description = trained.description
-    with watch.stage("quantize"):
-        program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)
-        warnings = guard_network(description, program, data, seed, strict)
-        save_program(program, out / "program.json")
-    with watch.stage("export"):
-        for target, name in _FILES.items():
-            export_program(program, target, out / name)
-    with watch.stage("verify"):
-        verification = verify_program(program, data, seed)
-    with watch.stage("compare"):
-        comparison = compare_networks(description, program, data, None, seed)
-    with watch.stage("measure"):
-        not_measured = missing_measurements()
-        measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}
-    with watch.stage("figure"):
-        draw(description, program, data, seed, out / "result.png")
-    report: dict[str, Any] = {
-        "schema": "expifref/report/1",
-        "dataset": data.name,
-        "profile": chosen.name,
-        "program": digest(program),
-        **summarize_comparison(comparison),
-        "warnings": warnings,
-        **summarize(verification),
-        "measured": measured,
-        "seconds": watch.seconds,
-    }
-    write_text(out / "report.json", json_module.dumps(report, indent=2) + "\n")
+    with claim(out):
+        watch = Stopwatch()
+        with watch.stage("train"):
+            network = architecture(data, hidden, None, None, encoder, None)
+            trained = train_network(data, network, out / "model.safetensors", epochs, seed, False, {})
+        stop_if_interrupted(trained)
+        description = trained.description
+        with watch.stage("quantize"):
+            program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)
+            warnings = guard_network(description, program, data, seed, strict)
+            save_program(program, out / "program.json")
+        with watch.stage("export"):
+            for target, name in _FILES.items():
+                export_program(program, target, out / name)
+        with watch.stage("verify"):
+            verification = verify_program(program, data, seed)
+        with watch.stage("compare"):
+            comparison = compare_networks(description, program, data, None, seed)
+        with watch.stage("measure"):
+            not_measured = missing_measurements()
+            measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}
+        with watch.stage("figure"):
+            draw(description, program, data, seed, out / "result.png")
+        report: dict[str, Any] = {
+            "schema": "expifref/report/1",
+            "dataset": data.name,
+            "profile": chosen.name,
+            "program": digest(program),
+            **summarize_comparison(comparison),
+            "warnings": warnings,
+            **summarize(verification),
+            "measured": measured,
+            "seconds": watch.seconds,
+        }
+        write_text(out / "report.json", json_module.dumps(report, indent=2) + "\n")
     if json:
         print_json(report)
     else:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .search_job import Setup
     from .search_report import FrontPoint
 
+_REPORT_SECONDS = 60.0
+
 
 def search(
     model: Annotated[Path, typer.Argument(help="Model file (.safetensors).")],
@@ -46,6 +48,7 @@ def search(
     The same command joins a study that runs, here or on another machine, and resumes one that was stopped.
     Exit 1 when a program of the front is not bit-exact on every fast executor, or when no point keeps enough.
     """
+    from expifref.claims import claim
     from expifref.files import make_folder
     from quantize.search import finished_points, front
 
@@ -64,7 +67,9 @@ def search(
     best = front(points, setup.keep)
     with progress_bar("verify", len(best), "programs") as bar:
         checked = check_front(job, best, bar)
-    written = write_report(setup, out, points, checked)
+    # Who joined the same study ends when it does, and writes the same report.
+    with claim(out, wait_seconds=_REPORT_SECONDS):
+        written = write_report(setup, out, points, checked)
     if json:
         print_json({"out": str(out), **written})
     else:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .parallel import leave_interrupts_to_the_parent
+from .child_process import obey_the_parent
 from .search_job import Job, Setup, set_up
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def check_front(job: Job, front: list[Point], on_point: Callable[[int], None]) -
             on_point(1)
         return found
     context = multiprocessing.get_context("spawn")
-    with context.Pool(min(job.workers, len(front)), leave_interrupts_to_the_parent) as pool:
+    with context.Pool(min(job.workers, len(front)), obey_the_parent) as pool:
         for item in pool.imap(_check, tasks):
             found.append(item)
             on_point(1)

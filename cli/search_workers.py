@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 
 from expifref.exceptions import ExpifrefError, ToolError
 
-from .parallel import leave_interrupts_to_the_parent
+from .child_process import obey_the_parent
 from .search_job import Job, set_up
 
 __all__ = ["finish_study"]
@@ -92,7 +91,7 @@ class _Crew:
     def _start(self) -> _Worker:
         errors, sender = self._context.Pipe(duplex=False)
         # Fresh processes, since a fork of one with threads may never wake up.
-        process = self._context.Process(target=_work, args=(self._job, os.getpid(), sender), daemon=True)
+        process = self._context.Process(target=_work, args=(self._job, sender), daemon=True)
         process.start()
         sender.close()
         return _Worker(process, errors)
@@ -119,19 +118,14 @@ def _error_of(worker: _Worker) -> ExpifrefError:
     return error if isinstance(error, ExpifrefError) else ToolError(str(error))
 
 
-def _work(job: Job, parent: int, errors: Connection) -> None:
-    """What a worker process does."""
+def _work(job: Job, errors: Connection) -> None:
+    """What a worker process does; its point is queued again if it ends without its parent."""
     from quantize.search import work
 
-    leave_interrupts_to_the_parent()
-
-    def stop_without_parent() -> None:
-        if os.getppid() != parent:
-            raise SystemExit
-
+    obey_the_parent()
     try:
         setup = set_up(job)
-        work(setup.join(), setup.space, setup.keep, job.trials, setup.measure, stop_without_parent)
+        work(setup.join(), setup.space, setup.keep, job.trials, setup.measure)
     except ExpifrefError as error:
         errors.send(error)
         raise SystemExit(1) from None

@@ -69,6 +69,7 @@ def train(
 
     Ctrl-C keeps the last complete epoch; --resume goes on from there.
     """
+    from expifref.claims import claim
     from expifref.files import require_writable
 
     from .samples import load_dataset
@@ -93,15 +94,16 @@ def train(
     summary: dict[str, Any] = {"model": str(out)}
     result: TrainingResult | FinetuneResult
     extra: dict[str, float] = {}
-    if finetune is None:
-        chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
-        result = train_network(data, chosen, out, epochs, seed, resume, stops)
-    else:
-        beside = out.with_suffix(".json") if program is None else program
-        wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
-        tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
-        summary["program"] = str(beside)
-        result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
+    with claim(out):
+        if finetune is None:
+            chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
+            result = train_network(data, chosen, out, epochs, seed, resume, stops)
+        else:
+            beside = out.with_suffix(".json") if program is None else program
+            wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
+            tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
+            summary["program"] = str(beside)
+            result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
     summary |= {"stopped": result.stopped, **result.metrics, **extra}
     if json:
         print_json(summary)

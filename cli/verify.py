@@ -183,20 +183,38 @@ def _in_this_process(setup: _Setup, total: int) -> Verification:
 
 
 def _shared(job: _Job, total: int, processes: int, group: Group) -> Verification:
-    from exporters.executors import EXECUTORS, missing_executors
-    from exporters.verification import merge
+    from expifref.exceptions import DataError
+    from exporters.verification import Verification, merge
 
-    from .parallel import map_ranges
+    from .parallel import share_ranges
+    from .ranks import form_of
 
-    if job.executors is None:  # those of rank 0, or what is compared would depend on the machines
-        here = tuple(name for name in EXECUTORS if name not in missing_executors())
-        job = replace(job, executors=group.exchange("the executors", here)[0])
+    names = _executors(job, group)
+    worker = partial(_range, replace(job, executors=names))
     parts = []
     with progress_bar("verify", total) as bar:
-        for part in map_ranges(partial(_range, job), total, processes, group):
+        for part in share_ranges(worker, total, processes, group, form_of(Verification)):
+            if set(part.executors) != set(names):
+                raise DataError("every rank must run the same executors, but one tells of others")
             parts.append(part)
             bar(max(entry.samples for entry in part.executors.values()))
     return merge(parts)
+
+
+def _executors(job: _Job, group: Group) -> tuple[str, ...]:
+    """Those of rank 0, or what is compared would depend on the machines."""
+    from expifref.exceptions import DataError
+    from exporters.executors import EXECUTORS, missing_executors
+
+    from .ranks import form_of
+
+    if job.executors is not None:
+        return job.executors
+    here = tuple(name for name in EXECUTORS if name not in missing_executors())
+    chosen = group.exchange("the executors", here, form_of(tuple[str, ...]))[0]
+    if not chosen or not set(chosen) <= set(EXECUTORS):  # a name could be that of a file
+        raise DataError("rank 0 must choose executors that are known, but names others")
+    return chosen
 
 
 def _range(job: _Job, start: int, stop: int) -> Verification:

@@ -26,6 +26,7 @@ from .description import (
     SpikingDescription,
 )
 from .exceptions import FileFormatError
+from .limits import MODEL
 from .tensor_files import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def read_model(path: Path) -> ModelFile:
         FileFormatError: the file is missing, truncated, foreign, or of another version.
         ParameterError: a weight or parameter is NaN, infinite or out of its range.
     """
-    tensors, document = read_tensors(path, _FORMAT, _VERSION)
+    tensors, document = read_tensors(path, _FORMAT, _VERSION, MODEL)
     try:
         model = _parse(tensors, document)
     except (KeyError, TypeError, ValueError) as error:

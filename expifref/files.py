@@ -1,22 +1,21 @@
-"""Reading JSON with sentences for errors, and writing files whole or not at all."""
+"""Writing files and folders whole or not at all, by one run at a time, with the rights that a user wants."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Collection, Mapping
+import stat
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from expifref.exceptions import FileFormatError
+from .claims import claim, hidden_beside
+from .exceptions import FileFormatError
 
 __all__ = [
-    "file_beside",
     "make_folder",
-    "read_json",
+    "partial_folder",
     "require_writable",
     "write_bytes",
     "write_folder",
@@ -25,80 +24,31 @@ __all__ = [
     "write_with",
 ]
 
-_NAME_BYTES = 255
-"""Of a file's name on the common systems."""
+_PARTIAL = "partial"
+"""What a place is called while it is written: what a killed run leaves under it, the next one writes over."""
 
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in `path`; raises FileFormatError when there is none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise FileFormatError(f"`{path}` cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise FileFormatError(f"`{path}` must be a JSON file in UTF-8, but is not text") from None
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: also an integer of thousands of digits
-        where = (
-            f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
-        )
-        raise FileFormatError(
-            f"`{path}` must hold one complete JSON object, but is cut or damaged{where}"
-        ) from None
-    if not isinstance(document, dict):
-        raise FileFormatError(f"`{path}` must hold a JSON object, not a {type(document).__name__}")
-    return document
-
-
-def file_beside(path: Path, name: object) -> Path:
-    """The file `name` that the file at `path` says lies beside it.
-
-    A file from elsewhere must not lead to others: only a bare name of a regular file is followed.
-
-    Raises:
-        FileFormatError: `name` is no bare name, or there is no such regular file.
-    """
-    if not isinstance(name, str) or name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
-        raise FileFormatError(f"`{path}` must name a file in its own folder, not {name!r}")
-    # A lone surrogate, which JSON can spell, has no bytes.
-    if len(name.encode("utf-8", "replace")) > _NAME_BYTES:
-        raise FileFormatError(
-            f"`{path}` must name a file by at most {_NAME_BYTES} bytes, not by {len(name)} characters"
-        )
-    place = path.parent / name
-    if not place.is_file() or place.is_symlink():
-        found = (
-            "is a symbolic link"
-            if place.is_symlink()
-            else "is no file"
-            if place.exists()
-            else "does not exist"
-        )
-        raise FileFormatError(
-            f"`{path}` must have `{name}` beside it, which {found}: copy both files together"
-        )
-    return place
+_WRITING = "writing"
 
 
 def write_with(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` make a file beside `path`, then put it in place; on failure nothing is left behind."""
+    """Let `write` make a file beside `path`, then put it in place; on failure nothing is left behind.
+
+    Raises:
+        FileFormatError: `path` cannot be written, or another run is writing it.
+    """
     require_writable(path)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-        os.close(handle)
-    except OSError as error:
-        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
-    beside = Path(name)
-    try:
-        write(beside)
-        beside.chmod(0o644)
-        beside.replace(path)
-    except OSError as error:
-        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            beside.unlink()
+    place = path.resolve()  # behind a link the file is replaced, not the link
+    beside = hidden_beside(place, f"{_PARTIAL}{place.suffix}")
+    with claim(place, _WRITING):
+        try:
+            _begin(beside, place)
+            write(beside)
+            beside.replace(place)
+        except OSError as error:
+            raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -133,45 +83,45 @@ def write_folder_with(path: Path, names: Collection[str], write: Callable[[Path]
     A folder that is there already is replaced when it holds files called as in `names` only.
 
     Raises:
-        FileFormatError: `path` holds something else, or cannot be written.
+        FileFormatError: `path` holds something else, cannot be written, or another run is writing it.
     """
     _require_replaceable(path, names)
     make_folder(path.parent)
-    place = path.resolve()  # behind a link the folder is replaced, not the link
-    try:
-        beside = Path(tempfile.mkdtemp(dir=place.parent, prefix=f".{place.name}."))
-    except OSError as error:
-        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
-    new, old = beside / "new", beside / "old"
-    try:
-        new.mkdir()
-        write(new)
-        if place.exists():
-            place.replace(old)
-        new.replace(place)
-    except OSError as error:
-        if old.exists():
-            old.replace(place)
-        raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    place = path.resolve()
+    with partial_folder(path) as beside:
+        new, old = beside / "new", beside / "old"
+        try:
+            new.mkdir()
+            write(new)
+            if place.exists():
+                shutil.copymode(place, new)
+                place.replace(old)
+            new.replace(place)
+        except OSError as error:
+            if old.exists() and not place.exists():
+                old.replace(place)
+            raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
 
 
-def _require_replaceable(path: Path, names: Collection[str]) -> None:
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise FileFormatError(f"`{path}` cannot be written: it is a file, and must be the name of a folder")
-    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in names or entry.is_dir())
-    if foreign:
-        raise FileFormatError(
-            f"`{path}` cannot be written: it holds `{foreign[0]}`, which would be lost; "
-            "choose a new folder, or one that holds nothing but an earlier export"
-        )
+@contextmanager
+def partial_folder(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path` to make its content in, which is removed in the end.
 
-
-def _discard(_value: object) -> None:
-    """Turn a value into None, for callbacks that must not return one."""
+    Raises:
+        FileFormatError: it cannot be made, or another run is writing `path`.
+    """
+    place = path.resolve()
+    beside = hidden_beside(place, f"{_PARTIAL}.folder")
+    with claim(place, f"{_WRITING}.folder"):
+        try:
+            _recover(beside, place)
+            beside.mkdir(mode=0o777)
+        except OSError as error:
+            raise FileFormatError(f"`{path}` cannot be written: {error.strerror or error}") from None
+        try:
+            yield beside
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
 
 
 def require_writable(path: Path) -> None:
@@ -198,3 +148,40 @@ def make_folder(path: Path) -> None:
         raise FileFormatError(f"the folder `{path}` cannot be made: `{found}` is a file") from None
     except OSError as error:
         raise FileFormatError(f"the folder `{path}` cannot be made: {error.strerror or error}") from None
+
+
+def _begin(beside: Path, place: Path) -> None:
+    """Make an empty file of the rights that the one it replaces has, or a new one is to have."""
+    with contextlib.suppress(FileNotFoundError):
+        beside.unlink()
+    # The system takes the umask off; asking for it would set it for all threads.
+    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+    with contextlib.suppress(FileNotFoundError):
+        beside.chmod(stat.S_IMODE(place.stat().st_mode))
+
+
+def _recover(beside: Path, place: Path) -> None:
+    """Put back what a killed run had taken away, and remove what else it left."""
+    if not beside.is_dir() or beside.is_symlink():
+        return
+    old = beside / "old"
+    if old.exists() and not place.exists():
+        old.replace(place)
+    shutil.rmtree(beside)
+
+
+def _require_replaceable(path: Path, names: Collection[str]) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise FileFormatError(f"`{path}` cannot be written: it is a file, and must be the name of a folder")
+    foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in names or entry.is_dir())
+    if foreign:
+        raise FileFormatError(
+            f"`{path}` cannot be written: it holds `{foreign[0]}`, which would be lost; "
+            "choose a new folder, or one that holds nothing but an earlier export"
+        )
+
+
+def _discard(_value: object) -> None:
+    """Turn a value into None, for callbacks that must not return one."""

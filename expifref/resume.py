@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .exceptions import FileFormatError, ParameterError
+from .limits import RESUME
 from .progress import EpochReport
 from .tensor_files import read_tensors, write_tensors
 from .training_step import Carry
@@ -53,7 +54,7 @@ def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
         FileFormatError: the file is missing, damaged, foreign or of another version.
         ParameterError: the run that wrote it had another data set, architecture or setting.
     """
-    tensors, document = read_tensors(path, _FORMAT, _VERSION)
+    tensors, document = read_tensors(path, _FORMAT, _VERSION, RESUME)
     _check_identity(document["identity"], identity)
     leaves, structure = jax.tree.flatten(start)
     stored = [tensors.get(f"leaf{i:04d}") for i in range(len(leaves))]

@@ -19,6 +19,7 @@ from .blocks import product
 from .description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
 from .dynamics import NeuronConstants, canonical_step, refractory_steps
 from .encoders import get_encoder
+from .exceptions import ParameterError
 
 __all__ = ["LayerState", "LayerStep", "constants", "simulate"]
 
@@ -59,7 +60,11 @@ def initial(layer: SpikingDescription | ReadoutDescription, batch: int) -> Layer
 
 
 def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tuple[LayerStep, ...]]:
-    """Yield, step by step, what every layer did for `spikes`, uint8 `[steps, batch, inputs]`."""
+    """Yield, step by step, what every layer did for `spikes`, uint8 `[steps, batch, inputs]`.
+
+    Raises:
+        ParameterError: a layer leaves what float64 holds.
+    """
     states = [initial(layer, spikes.shape[1]) for layer in description.layers]
     fixed = [
         constants(layer.neuron, description.dt) if isinstance(layer, SpikingDescription) else None
@@ -71,11 +76,30 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
         steps: list[LayerStep] = []
         for index, layer in enumerate(description.layers):
             increment = product(signal, layer.weight, np.float64) + layer.bias
-            step = layer_step(layer, fixed[index], states[index], increment, description.dt)
+            step = _finite_step(layer, fixed[index], states[index], increment, description.dt)
             states[index] = step.state
             signal = step.spikes.astype(np.float64)
             steps.append(step)
         yield tuple(steps)
+
+
+def _finite_step(
+    layer: SpikingDescription | ReadoutDescription,
+    fixed: NeuronConstants | None,
+    state: LayerState,
+    increment: Floats,
+    dt: float,
+) -> LayerStep:
+    try:
+        if not np.isfinite(increment).all():
+            raise FloatingPointError("its input is not finite")
+        with np.errstate(invalid="raise", over="raise"):
+            return layer_step(layer, fixed, state, increment, dt)
+    except FloatingPointError as error:
+        raise ParameterError(
+            f"`{layer.name}` must stay finite on every input, but leaves what float64 holds ({error}): "
+            "check its weights and parameters"
+        ) from None
 
 
 def layer_step(

@@ -6,15 +6,14 @@ model of time, and FPGA numbers are those of placement and routing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from expifref.exceptions import ParameterError, ToolError
+from expifref.scratch import scratch_folder
 from quantize.program import Program, SpikingLayer, layer_prefix
 
 from .tools import TOOLS, lay_out, missing_tools
@@ -41,8 +40,7 @@ def _analyse(program: Program) -> dict[str, Any]:
     from .c.analysis import analyse_network, analyse_neuron
     from .c.network import c_files
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         lay_out(folder, c_files(program))
         alarms = {
             f"alarms of the neuron step of {layer_prefix(index, layer)}": analyse_neuron(

@@ -19,7 +19,8 @@ from onnx import TensorProto, helper
 
 from expifref.blocks import row_blocks
 from expifref.exceptions import FileFormatError
-from expifref.files import file_beside, write_bytes, write_with
+from expifref.files import write_bytes, write_with
+from expifref.opening import file_beside
 
 __all__ = ["Beside", "check_beside", "save_model", "tensors_of"]
 

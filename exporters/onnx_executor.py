@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,12 +14,16 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from expifref.exceptions import DataError, FileFormatError, ParameterError
+from expifref.limits import ONNX
+from expifref.opening import read_file
+from expifref.scratch import scratch_folder
 from quantize.arrays import Integers
 from quantize.emulator import check_input
 from quantize.program import SPEC_VERSION, InputPort, Program
 from quantize.trace import Execution, Spikes, State
 
 from .onnx_beside import check_beside, tensors_of
+from .onnx_guard import check_bounded
 from .onnx_program import Form, save_program
 
 __all__ = ["Backend", "OnnxExecutor", "load_model", "program_executor"]
@@ -28,8 +31,12 @@ __all__ = ["Backend", "OnnxExecutor", "load_model", "program_executor"]
 Backend = Literal["onnxruntime", "reference"]
 
 _ERRORS_ONLY = 3
+_LONGEST_REASON = 200
 _REQUIRED = {"expifref.form", "expifref.spec", "expifref.digest", "expifref.input_bits", "expifref.encoder"}
 _INPUT_BITS = {str(bits) for bits in range(1, 9)}
+_INTEGER_TYPES = {
+    helper.np_dtype_to_tensor_dtype(np.dtype(f"{kind}{width}")) for kind in "iu" for width in (1, 2, 4, 8)
+}
 _SUFFIXES = {"sequence": ".initial", "step": ".previous"}
 
 
@@ -47,14 +54,11 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
 
     place = f"`{source}`" if isinstance(source, Path) else "the model"
     try:
-        data = source.read_bytes() if isinstance(source, Path) else source
-        model = onnx.load_model_from_string(data)
+        model = onnx.load_model_from_string(read_file(source, ONNX) if isinstance(source, Path) else source)
     except DecodeError:
         raise FileFormatError(
             f"{place} must be an ONNX model, but cannot be parsed: export it anew"
         ) from None
-    except OSError as error:
-        raise FileFormatError(f"{place} cannot be read: {error.strerror}") from None
     if any(not isinstance(entry.name, str) for entry in [*model.graph.input, *model.graph.output]):
         raise FileFormatError(f"{place} must be a valid ONNX model, but is not: a name is not text")
     if model.training_info:
@@ -67,24 +71,20 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
         onnx.checker.check_model(str(source) if isinstance(source, Path) else model)
     # UnicodeDecodeError: a name or a message about one is not text.
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0][:_LONGEST_REASON]
         raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {reason}") from None
     return model
 
 
 def program_executor(program: Program, form: Form, backend: Backend) -> OnnxExecutor:
     """An executor of the model that `exporters.onnx_program.save_program` writes; errors as there."""
-    folder = Path(tempfile.mkdtemp(prefix="expifref-onnx-"))
-    model = folder / "network.onnx"
-    try:
+    with ExitStack() as stack:
+        model = stack.enter_context(scratch_folder()) / "network.onnx"
         save_program(program, form, model)
         executor = OnnxExecutor(model, backend)
-    except BaseException:
-        shutil.rmtree(folder)
-        raise
-    # The runtime maps the weights beside the model.
-    weakref.finalize(executor, shutil.rmtree, folder, ignore_errors=True)
-    return executor
+        # The runtime maps the weights beside the model.
+        weakref.finalize(executor, stack.pop_all().close)
+        return executor
 
 
 class OnnxExecutor:
@@ -126,6 +126,8 @@ class OnnxExecutor:
             raise FileFormatError(
                 f"the ONNX model must state an `expifref.input_bits` of 1 to 8, not {bits[:20]!r}"
             )
+        check_bounded(loaded, "the ONNX model")
+        _check_inputs(self._inputs, form)
         self.form = form
         self.digest = metadata["expifref.digest"]
         self._suffix = _SUFFIXES[form]
@@ -209,6 +211,17 @@ class OnnxExecutor:
         return feeds
 
 
+def _check_inputs(inputs: Mapping[str, Any], form: str) -> None:
+    """Raise FileFormatError unless all are tensors of whole numbers with the dimensions of their form."""
+    for name, kind in inputs.items():
+        wanted = 3 if name == "spikes" and form == "sequence" else 2
+        if kind.elem_type not in _INTEGER_TYPES or len(kind.shape.dim) != wanted:
+            raise FileFormatError(
+                f"the ONNX model must take whole numbers of {wanted} dimensions as `{name[:40]}`, but does "
+                "not: export it anew"
+            )
+
+
 def _session(model: onnx.ModelProto | Path, backend: str, threads: int) -> _Call:
     if backend == "reference":
         from onnx.reference import ReferenceEvaluator
@@ -222,8 +235,9 @@ def _session(model: onnx.ModelProto | Path, backend: str, threads: int) -> _Call
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
     options.intra_op_num_threads = threads
-    # ONNX Runtime's errors have no common base, and names that are not text break their translation.
-    failures: tuple[type[Exception], ...] = (*_runtime_errors(), UnicodeDecodeError)
+    # ONNX Runtime's errors have no common base, names that are not text break their translation, and of
+    # inputs that it misses it says so with a ValueError.
+    failures: tuple[type[Exception], ...] = (*_runtime_errors(), UnicodeDecodeError, ValueError)
     try:
         session = onnxruntime.InferenceSession(
             str(model) if isinstance(model, Path) else model.SerializeToString(),
@@ -252,5 +266,5 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
 
 
 def _unusable(error: Exception) -> FileFormatError:
-    reason = str(error).strip().splitlines()[0]
+    reason = str(error).strip().splitlines()[0][:_LONGEST_REASON]
     return FileFormatError(f"the ONNX model must run in ONNX Runtime, but does not: {reason}")

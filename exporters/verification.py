@@ -173,9 +173,8 @@ def _compare(
     found: Execution,
     first_sample: int,
 ) -> None:
-    missing = [name for name in expected.signals if name not in found.signals]
-    if missing:
-        raise ParameterError(f"an executor must give the program's signals, but has no `{missing[0]}`")
+    _require_same_form("signal", expected.signals, found.signals)
+    _require_same_form("state", expected.state, found.state)
     for name, trace in expected.signals.items():
         entry.values += trace.size
         entry.differing_bits += differing_bits(trace, found.signals[name])
@@ -187,6 +186,17 @@ def _compare(
     entry.neuron_steps += steps * batch * neurons
     if entry.first is None and entry.differing_bits:
         entry.first = _first_difference(program, stimulus, expected, found, first_sample)
+
+
+def _require_same_form(what: str, expected: Mapping[str, Integers], found: Mapping[str, Integers]) -> None:
+    for name, values in expected.items():
+        if name not in found:
+            raise ParameterError(f"an executor must give every {what} of the program, but has no `{name}`")
+        if found[name].shape != values.shape:
+            raise ParameterError(
+                f"an executor must give the {what} `{name}` in the shape {list(values.shape)}, "
+                f"not {list(found[name].shape)}"
+            )
 
 
 def _first_difference(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from expifref.exceptions import FileFormatError, ProfileError
+from expifref.limits import PROFILE
+from expifref.opening import read_file
+from expifref.strict_json import parse_document
 
 __all__ = ["canonical", "digest_of", "parse", "plain", "read"]
-
-_LONGEST_INTEGER = 30  # digits
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -21,34 +20,12 @@ def read(path: Path) -> dict[str, Any]:
 
     Raises `ProfileError` if the file cannot be opened, `FileFormatError` if it is not one strict JSON object.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ProfileError(
-            f"profile file `{path}` must be readable, but opening it gave {error.strerror!r}; check the path"
-        ) from error
-    return parse(data, str(path))
+    return parse(read_file(path, PROFILE), str(path))
 
 
 def parse(data: bytes, origin: str) -> dict[str, Any]:
     """Parse UTF-8 JSON without duplicate keys, NaN or infinities; `origin` names the file in errors."""
-    try:
-        document = json.loads(
-            data.decode("utf-8"),
-            object_pairs_hook=_unique_keys,
-            parse_int=_integer,
-            parse_float=_number,
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(
-            f"`{origin}` must be one whole JSON document, but {_reason(error)}; restore or correct the file"
-        ) from error
-    if not isinstance(document, dict):
-        raise FileFormatError(
-            f"`{origin}` must hold a JSON object, not {json.dumps(document)[:40]}; "
-            "give the file of a hardware profile"
-        )
+    document: dict[str, Any] = _integral(parse_document(data, f"`{origin}`"))
     return document
 
 
@@ -71,38 +48,10 @@ def digest_of(document: dict[str, Any]) -> str:
     return hashlib.sha256(canonical(document).encode("ascii")).hexdigest()
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key `{key}` appears twice in one object")
-        found[key] = value
-    return found
-
-
-def _number(text: str) -> int | float:
+def _integral(value: Any) -> Any:
     """JSON Schema calls 8.0 an integer; read as a float, a width would travel on as one."""
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"the number {text} is too large")
-    return int(value) if value.is_integer() else value
-
-
-def _integer(text: str) -> int:
-    if len(text) > _LONGEST_INTEGER:
-        raise ValueError(f"the number {text[:_LONGEST_INTEGER]}... is too large")
-    return int(text)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"`{name}` is not a JSON number")
-
-
-def _reason(error: ValueError | RecursionError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return f"reading stopped at line {error.lineno}, column {error.colno} ({error.msg})"
-    if isinstance(error, UnicodeDecodeError):
-        return f"byte {error.start} is not UTF-8"
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    return str(error)
+    if isinstance(value, dict):
+        return {key: _integral(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_integral(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

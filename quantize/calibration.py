@@ -15,6 +15,7 @@ from expifref.exceptions import ParameterError
 from expifref.simulate import LayerStep, simulate
 from hw_profiles import Arithmetic
 
+from .checks import check_lowerable
 from .histograms import Histogram, Magnitudes
 from .pieces import cut, samples_within
 
@@ -120,8 +121,10 @@ def calibrate(
         on_step: called after every step with the number of samples that took it.
 
     Raises:
-        ParameterError: `coverage` is not in (0, 1], or there is no batch.
+        ParameterError: a parameter breaks its rule, `coverage` is not in (0, 1], or there is no batch.
+        UnsupportedError: the network has a form without integer lowering.
     """
+    check_lowerable(description)
     if not 0 < coverage <= 1:
         raise ParameterError(f"`coverage` must be above 0 and at most 1, not {coverage}")
     collectors = [_Collector(np.zeros(len(layer.weight))) for layer in description.layers]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from expifref.exceptions import FileFormatError
+from expifref.exceptions import FileFormatError, ParameterError
+from hw_profiles import parse_profile
 
 from .arrays import Matrices
 from .program import Program, SpikingLayer
@@ -32,9 +33,24 @@ def program_from_json(document: dict[str, Any], place: str, matrices: Matrices |
         RangeError: its widths cannot be proven.
     """
     program = from_document(Program, document, SCHEMA, place, matrices)
+    _check_profile(program)
     _check_tables(program, place)
     prove(program)
     return program
+
+
+def _check_profile(program: Program) -> None:
+    """The profile that the program says it was lowered for, where it says so: a whole one, and kept to."""
+    if not program.evidence.profile:
+        return
+    arithmetic = parse_profile(program.evidence.profile, "the profile in the program").arithmetic
+    for layer in program.layers:
+        tables = len(layer.neuron.gain) if isinstance(layer, SpikingLayer) else 0
+        if arithmetic is not None and tables > arithmetic.tau_tables:
+            raise ParameterError(
+                f"`{layer.name}` must have at most {arithmetic.tau_tables} gain tables, as the profile of "
+                f"the program says, not {tables}"
+            )
 
 
 def _check_tables(program: Program, place: str) -> None:

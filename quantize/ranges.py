@@ -20,6 +20,11 @@ __all__ = ["Interval", "Proof", "SiteProof", "prove"]
 
 _MAX_MEMBRANE_BITS = 22
 
+_MOST_TRIED = 1 << 24
+"""Membrane codes times gain tables: a second's work."""
+
+_CODES_AT_ONCE = 1 << 16
+
 
 class Interval(NamedTuple):
     """A closed interval of integers."""
@@ -216,6 +221,12 @@ def _check_constants(prefix: str, n: NeuronUpdate) -> None:
             f"`{prefix}.membrane` must have at most {_MAX_MEMBRANE_BITS} bits, so that its update can be "
             f"checked code by code, not {fmt.bits}"
         )
+    most = _MOST_TRIED >> fmt.bits
+    if len(n.gain) > most:
+        raise RangeError(
+            f"`{prefix}.gain` must hold at most {most} tables for a membrane of {fmt.bits} bits, so that its "
+            f"update can be checked code by code, not {len(n.gain)}"
+        )
     for name in ("threshold", "reset", "initial"):
         values: Integers = getattr(n, name)
         if values.min() < fmt.lo or values.max() > fmt.hi:
@@ -234,16 +245,16 @@ def _lowest_candidate(n: NeuronUpdate, drive: int) -> int:
     each of them with each gain table.
     """
     fmt = n.membrane.format
-    codes = np.arange(fmt.lo, int(n.threshold.max()) + 1, dtype=np.int64)
     lowest = 0
-    for table in n.gain:
+    for first in range(fmt.lo, int(n.threshold.max()) + 1, _CODES_AT_ONCE):
+        codes = np.arange(first, min(first + _CODES_AT_ONCE, int(n.threshold.max()) + 1), dtype=np.int64)
         growth = lookup(n.growth.values, n.domain, n.growth, codes)
-        gain = lookup(table.values, n.domain, table, codes)
         total = (growth << (fmt.frac - n.growth.format.frac)) - codes + drive
-        move = round_shift(
-            gain * overflow(total, n.sum.format, n.sum.overflow), n.gain[0].format.frac, n.membrane.rounding
-        )
-        lowest = min(lowest, int((codes + move).min()))
+        bounded = overflow(total, n.sum.format, n.sum.overflow)
+        for table in n.gain:
+            gain = lookup(table.values, n.domain, table, codes)
+            move = round_shift(gain * bounded, n.gain[0].format.frac, n.membrane.rounding)
+            lowest = min(lowest, int((codes + move).min()))
     return lowest
 
 

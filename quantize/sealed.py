@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from expifref.exceptions import FileFormatError
-from expifref.files import file_beside, read_json, write_text
+from expifref.files import write_text
+from expifref.limits import PROGRAM, WEIGHTS
+from expifref.opening import file_beside
+from expifref.strict_json import read_document as read_object
 from expifref.tensor_files import load_tensors, save_tensors
 
 from .arrays import Matrices
@@ -29,6 +32,8 @@ _REASONS = {
     "missing": "this key is missing",
 }
 """Pydantic speaks of arguments, a reader of the file of keys."""
+
+_LONGEST_WHERE, _LONGEST_REASON = 80, 200
 
 _SIDE_FILE = "side_file"
 _NOT_SEALED = {"digest", _SIDE_FILE}
@@ -71,10 +76,10 @@ def read_document(path: Path) -> tuple[dict[str, Any], Matrices]:
     Raises:
         FileFormatError: no JSON object, or a side file that is not there or must not be followed.
     """
-    document = read_json(path)
+    document = read_object(path, PROGRAM)
     if _SIDE_FILE not in document:
         return document, Matrices()
-    tensors, _ = load_tensors(file_beside(path, document[_SIDE_FILE]))
+    tensors, _ = load_tensors(file_beside(path, document[_SIDE_FILE]), WEIGHTS)
     return document, Matrices(tensors)
 
 
@@ -108,7 +113,9 @@ def from_document(
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise FileFormatError(f"{place} breaks its schema at `{where}`: {reason}") from None
+        raise FileFormatError(
+            f"{place} breaks its schema at `{where[:_LONGEST_WHERE]}`: {reason[:_LONGEST_REASON]}"
+        ) from None
     return value
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +19,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from expifref.files import write_folder_with, write_with
+from expifref.files import partial_folder, write_folder_with, write_with
+from expifref.scratch import scratch_folder
 
 from .arrays import Integers, narrowest
 from .formats import Format
@@ -107,10 +107,10 @@ def write_arrays(
     """
 
     def write_file(beside: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            _create(Path(folder), layout)
-            fill(Path(folder))
-            _pack(Path(folder), layout, beside)
+        with partial_folder(path) as folder:
+            _create(folder, layout)
+            fill(folder)
+            _pack(folder, layout, beside)
 
     def write_folder(new: Path) -> None:
         _create(new, layout)
@@ -136,9 +136,9 @@ def take(folder: Path, rows: slice) -> dict[str, NDArray[Any]]:
 @contextmanager
 def scratch_arrays(layout: Layout) -> Iterator[Path]:
     """A folder of the arrays of `layout`, full of zeros, for as long as it is needed."""
-    with tempfile.TemporaryDirectory(prefix="expifref-") as folder:
-        _create(Path(folder), layout)
-        yield Path(folder)
+    with scratch_folder() as folder:
+        _create(folder, layout)
+        yield folder
 
 
 def manifest(digest: str, layout: Layout, steps: int, samples: int) -> dict[str, Any]:

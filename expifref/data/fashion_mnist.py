@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import os
 import urllib.request
 import zlib
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
+from expifref.limits import DATASET
+from expifref.opening import read_file
 
 from .dataset import Dataset
 
@@ -30,6 +33,7 @@ _CONTENT_SHA256 = {
     "t10k-labels-idx1-ubyte": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 }
 _IMAGE_HEADER, _LABEL_HEADER = 16, 8  # bytes before the data in the idx format
+_LONGEST = _IMAGE_HEADER + 60_000 * 28 * 28  # bytes of the largest file, unpacked
 
 
 def load_fashion_mnist(data_dir: Path | None = None) -> Dataset:
@@ -54,7 +58,7 @@ def _content(name: str, data_dir: Path | None) -> bytes:
     for folder in folders:
         path = folder / f"{name}.gz"
         if path.is_file():
-            return _unpack(name, path.read_bytes(), str(path))
+            return _unpack(name, read_file(path, DATASET), str(path))
     return _download(name)
 
 
@@ -69,7 +73,8 @@ def _cache_dir() -> Path:
 
 def _unpack(name: str, packed: bytes, origin: str) -> bytes:
     try:
-        content = gzip.decompress(packed)
+        with gzip.open(io.BytesIO(packed)) as file:
+            content = file.read(_LONGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{origin} must be a complete gzip file; it is damaged, so remove it and try again"
@@ -83,7 +88,7 @@ def _download(name: str) -> bytes:
     url = f"{_URL}{name}.gz"
     try:
         with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
-            packed: bytes = response.read()
+            packed: bytes = response.read(_LONGEST)
     except OSError as error:
         raise DataError(
             f"Fashion-MNIST is not on this machine and cannot be downloaded ({error}); install the Debian "

@@ -1,23 +1,19 @@
-"""A user's own arrays: a data set in an `.npz` file, and single arrays in `.npy` files."""
+"""A user's own data set in an `.npz` file."""
 
 from __future__ import annotations
 
-import lzma
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.array_files import read_npz
 from expifref.exceptions import DataError
+from expifref.limits import DATASET
 
 from .dataset import Dataset, stratified_split
 
-__all__ = ["load_npz", "map_npy", "read_npz"]
+__all__ = ["load_npz"]
 
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
@@ -35,7 +31,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     Raises:
         DataError: the file is missing, damaged, holds Python objects, or its arrays break the rules above.
     """
-    arrays = read_npz(path, (_SPLIT_KEYS, _WHOLE_KEYS))
+    arrays = read_npz(path, (_SPLIT_KEYS, _WHOLE_KEYS), DATASET)
     if "x" in arrays:
         images, labels = _images(path, "x", arrays["x"]), _labels(path, "y", arrays["y"])
         if labels.shape != (len(images),):
@@ -59,75 +55,6 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
         )
     classes = 1 + max(int(parts[1].max(initial=0)), int(parts[3].max(initial=0)))
     return Dataset(path.stem, *parts, classes=classes)
-
-
-def read_npz(path: Path, choices: Sequence[tuple[str, ...]]) -> dict[str, NDArray[np.generic]]:
-    """The arrays of an .npz file named by the first of `choices` that it holds; raises DataError."""
-    _require_file(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = {name.removesuffix(".npy") for name in archive.namelist()}
-        keys = _choose_keys(path, names, choices)
-        with np.load(path, allow_pickle=False) as arrays:
-            return {key: _read_member(path, key, arrays) for key in keys}
-    except DataError:
-        raise
-    # RuntimeError: an encrypted member, or a compression that zipfile does not know.
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:
-        raise DataError(f"{path} must be a complete .npz file; it is truncated or of another kind") from error
-
-
-def map_npy(path: Path) -> np.memmap[Any, Any]:
-    """The array of an .npy file, read-only, whose values stay on disk until they are used.
-
-    Raises:
-        DataError: the file is missing, damaged, or holds Python objects.
-    """
-    _require_file(path)
-    try:
-        return np.lib.format.open_memmap(path, "r")
-    except (EOFError, OSError, OverflowError, SyntaxError, ValueError, tokenize.TokenError) as error:
-        raise DataError(
-            f"{path} must be a complete .npy file of numbers; it is truncated or of another kind"
-        ) from error
-
-
-def _require_file(path: Path) -> None:
-    if not path.is_file():
-        found = "is no regular file" if path.exists() else "does not exist"
-        raise DataError(f"the data file {path} {found}")
-
-
-def _choose_keys(path: Path, names: set[str], choices: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    for keys in choices:
-        if names.issuperset(keys):
-            return keys
-    raise DataError(
-        f"{path} must hold the arrays {' (or '.join(', '.join(keys) for keys in choices)}"
-        f"{')' * (len(choices) - 1)}; "
-        f"it holds {', '.join(sorted(names)) or 'none'}"
-    )
-
-
-def _read_member(path: Path, key: str, arrays: np.lib.npyio.NpzFile) -> NDArray[np.generic]:
-    damaged = DataError(f"{path}: `{key}` must be an array of numbers; it holds Python objects or is damaged")
-    try:
-        array = arrays[key]
-    except (ValueError, SyntaxError, tokenize.TokenError) as error:  # the header is a Python literal
-        raise damaged from error
-    if not isinstance(array, np.ndarray):  # what is no array comes back as bytes
-        raise damaged
-    if array.ndim == 0:
-        raise DataError(f"{path}: `{key}` must be an array with one entry per sample, not a single value")
-    return array
 
 
 def _images(path: Path, key: str, array: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from expifref.scratch import scratch_folder
 from exporters.tools import lay_out, require_tool, run_tool, tool_version
 from quantize.arrays import Integers
 from quantize.emulator import Emulator
@@ -44,8 +44,7 @@ def count(program: Program, platform: str) -> dict[str, Any]:
     """
     spikes = synthetic_input(program)
     row = PLATFORMS[platform]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         lay_out(folder, c_files(program))
         build(folder, platform)
         (folder / "stimulus.bin").write_bytes(stimulus(program, spikes))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
-import tempfile
-import weakref
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from expifref.exceptions import ToolError
+from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
@@ -41,8 +38,7 @@ class CExecutor:
         """
         self.program = program
         self._platform = platform
-        self._folder = Path(tempfile.mkdtemp(prefix="expifref-c-"))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder = scratch_folder_of(self)
         lay_out(self._folder, c_files(program))
         build(self._folder, platform, extra)
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
-import tempfile
-import weakref
 from collections.abc import Sequence
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import ToolError
+from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out, run_tool
 
 from .source import CONSTANTS, NativeLayer
@@ -38,8 +35,7 @@ class Library:
             MissingToolError: there is no GCC.
             ToolError: the compiler refuses the text.
         """
-        folder = Path(tempfile.mkdtemp(prefix="expifref-native-"))
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        folder = scratch_folder_of(self)
         package = resources.files(__package__)
         headers = {name: (package / name).read_text(encoding="utf-8") for name in _HEADERS}
         lay_out(folder, {**headers, "network.c": source})

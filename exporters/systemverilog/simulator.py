@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from expifref.exceptions import ToolError
+from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out, require_tool, run_tool
 from quantize.arrays import Integers
 from quantize.emulator import check_input, check_signals, check_state, initial_state
@@ -49,8 +47,7 @@ class SystemVerilogExecutor:
         require_tool(simulator)
         self.program = program
         self.clocks = 0  # of the last run, resets and loading of states included
-        self._path = Path(tempfile.mkdtemp(prefix="expifref-"))
-        weakref.finalize(self, shutil.rmtree, self._path, ignore_errors=True)
+        self._path = scratch_folder_of(self)
         files = emit_systemverilog(program, weights) | bench_files(program, weights)
         lay_out(self._path, files)
         sources = sorted(name for name in files if name.endswith(".sv"))

@@ -8,7 +8,7 @@ from .guard import Limits, guard
 from .hybrid import Hybrid
 from .one_step import SiteError, one_step_errors
 from .recorded import Recording, compare_recorded_part, compare_recording, read_recording
-from .side_by_side import Part, compare, compare_part, merge
+from .side_by_side import Part, check_part, compare, compare_part, merge
 
 __all__ = [
     "Budget",
@@ -21,6 +21,7 @@ __all__ = [
     "Recording",
     "Share",
     "SiteError",
+    "check_part",
     "compare",
     "compare_part",
     "compare_recorded_part",

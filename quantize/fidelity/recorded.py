@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
-from expifref.data.npz import map_npy, read_npz
+from expifref.array_files import map_npy, read_npz
 from expifref.description import Description
 from expifref.exceptions import DataError
+from expifref.limits import RECORDING
+from expifref.tensor_files import load_tensors
 from quantize.emulator import Emulator
 from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
 
@@ -64,7 +64,11 @@ def read_recording(path: Path, program: Program) -> Recording:
     if path.is_dir():
         arrays = _map_folder(path, wanted)
     else:
-        arrays = _read_safetensors(path, wanted) if path.suffix == ".safetensors" else read_npz(path, wanted)
+        arrays = (
+            _read_safetensors(path, wanted)
+            if path.suffix == ".safetensors"
+            else read_npz(path, wanted, RECORDING)
+        )
     widths = {layer_prefix(i, layer): layer.width for i, layer in enumerate(program.layers)}
     first = next(iter(arrays.values()))
     for name, array in arrays.items():
@@ -136,16 +140,14 @@ def _choices(program: Program) -> list[tuple[str, ...]]:
 
 
 def _read_safetensors(path: Path, choices: list[tuple[str, ...]]) -> dict[str, NDArray[Any]]:
-    try:
-        arrays = safetensors.numpy.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise DataError(f"{path} must be a complete safetensors file; it is missing or damaged") from error
+    arrays, _ = load_tensors(path, RECORDING)
     return {name: arrays[name] for name in _choose(path, set(arrays), choices)}
 
 
 def _map_folder(path: Path, choices: list[tuple[str, ...]]) -> dict[str, NDArray[Any]]:
-    there = {file.name.removesuffix(".npy") for file in path.glob("*.npy")}
-    return {name: map_npy(path / f"{name}.npy") for name in _choose(path, there, choices)}
+    # A folder from elsewhere must not lead to other places.
+    there = {file.name.removesuffix(".npy") for file in path.glob("*.npy") if not file.is_symlink()}
+    return {name: map_npy(path / f"{name}.npy", RECORDING) for name in _choose(path, there, choices)}
 
 
 def _choose(path: Path, there: set[str], choices: list[tuple[str, ...]]) -> tuple[str, ...]:

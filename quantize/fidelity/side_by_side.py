@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from expifref.description import Description
+from expifref.exceptions import DataError
 from quantize.emulator import Emulator
 from quantize.pieces import pieces, trace_values
 from quantize.program import Program
@@ -14,7 +15,7 @@ from .comparison import Batches, Comparison, empty_comparison
 from .divergence import FirstDivergence, Located
 from .signals import compared_signals, float_traces, integer_traces
 
-__all__ = ["Part", "compare", "compare_part", "merge"]
+__all__ = ["Part", "check_part", "compare", "compare_part", "merge"]
 
 
 _ROOM = 96 << 20
@@ -51,6 +52,24 @@ def compare_part(description: Description, program: Program, batches: Batches, f
         result.add(real, other, labels)
     result.saturations = dict(sorted(emulator.saturations.items()))
     return Part(result, first.earliest)
+
+
+def check_part(description: Description, program: Program, part: Part) -> None:
+    """Raise DataError unless `part`, from another process, can be one of these two networks."""
+    wanted = empty_comparison(description, program)
+    layers = [(layer.name, layer.width) for layer in wanted.layers]
+    fits = [(layer.name, layer.width) for layer in part.sums.layers] == layers and all(
+        counts.shape == (layer.width,)
+        for layer in part.sums.layers
+        if layer.neurons is not None
+        for counts in (layer.neurons.real, layer.neurons.integer, layer.neurons.most)
+    )
+    if part.first is not None:
+        step, layer, sample, neuron = part.first.place
+        fits = fits and 0 <= layer < len(layers) and 0 <= neuron < layers[layer][1] and min(step, sample) >= 0
+        fits = fits and part.first.spikes.shape == (step + 1, 1, program.input.channels)
+    if not fits:
+        raise DataError("a part of a comparison must have the layers of both networks, but has others")
 
 
 def _pieces(program: Program, batches: Batches) -> Batches:

@@ -51,6 +51,13 @@ class Space:
             "bias_correction": CategoricalDistribution((False, True)),
         }
 
+    def holds(self, name: str, value: object) -> bool:
+        """Whether a point may have `value` as its parameter `name`."""
+        known = self.distributions.get(name)
+        if isinstance(known, IntDistribution):
+            return type(value) is int and known.low <= value <= known.high
+        return isinstance(known, CategoricalDistribution) and value in known.choices
+
     @property
     def starts(self) -> list[dict[str, Any]]:
         """Points that every study begins with: the widest words, and every word in the middle."""

@@ -22,18 +22,17 @@ from sqlalchemy.pool import NullPool
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
 from expifref.files import require_writable
 
+from .journal import NO_STUDY, OBJECTIVES, check_journal, check_study
 from .sampler import PointSampler
 from .space import Space
 
 __all__ = ["OBJECTIVES", "Question", "open_study"]
 
-OBJECTIVES = ("memory_bytes", "multiply_cost", "loss")
-"""What is minimised, in this order."""
-
 _LOCK_SECONDS = 10
 """How long a lock of a killed process is waited for; one that is held in earnest takes milliseconds."""
 
 _QUESTION = "question"
+_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,13 @@ def open_study(storage: str, name: str, question: Question, space: Space) -> Any
         raise MissingToolError(
             f"`{storage}` needs a database driver: {' '.join(str(error).split())}"
         ) from None
-    except (OSError, ValueError, KeyError, optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+    except (OSError, *NO_STUDY, optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
         raise FileFormatError(
             f"`{storage}` must be a study that can be read and written, or the path of a new one: "
-            f"{' '.join(str(error).split())}"
+            f"{' '.join(str(error).split())[:_LONGEST_REASON]}"
         ) from None
     _ask_once(study, question, storage)
+    check_study(study, space, storage)
     for point in space.starts:
         study.enqueue_trial(point, skip_if_exists=True)
     return study
@@ -93,9 +93,10 @@ def _open_storage(storage: str) -> Any:
         # No pool: a study is asked now and then, and nobody would close the connections that a pool keeps.
         return RDBStorage(storage, engine_kwargs={"poolclass": NullPool})
     require_writable(Path(storage))
+    check_journal(Path(storage))
     # The lock is a link to the journal, which an absolute path alone makes sure to lead there.
     path = str(Path(storage).resolve())
-    return JournalStorage(JournalFileBackend(path, _MendingLock(path, _LOCK_SECONDS)))
+    return JournalStorage(_Journal(path, _MendingLock(path, _LOCK_SECONDS)))
 
 
 def _ask_once(study: Any, question: Question, storage: str) -> None:
@@ -103,13 +104,31 @@ def _ask_once(study: Any, question: Question, storage: str) -> None:
     if _QUESTION not in study.user_attrs:
         study.set_user_attr(_QUESTION, wanted)
     found: dict[str, Any] = study.user_attrs[_QUESTION]
+    if not isinstance(found, dict):
+        raise FileFormatError(f"`{storage}` must hold a study of `expifref search`, but holds another one")
     different = [name for name, value in wanted.items() if found.get(name) != value]
     if different:
         name = different[0]
         raise ParameterError(
-            f"the study `{study.study_name}` in `{storage}` was begun with {name} {found.get(name)}, not "
-            f"{wanted[name]}: give the same options, or another --study or --out"
+            f"the study `{study.study_name}` in `{storage}` was begun with {name} "
+            f"{str(found.get(name))[:60]}, not {wanted[name]}: give the same options, or another --study "
+            "or --out"
         )
+
+
+class _Journal(JournalFileBackend):
+    """A journal that says which file it cannot write."""
+
+    def __init__(self, path: str, lock: JournalFileSymlinkLock) -> None:
+        super().__init__(path, lock)
+        self._path = path
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        """Write lines at the end; raises FileFormatError when that cannot be."""
+        try:
+            super().append_logs(logs)
+        except OSError as error:
+            raise FileFormatError(f"`{self._path}` cannot be written: {error.strerror or error}") from None
 
 
 class _MendingLock(JournalFileSymlinkLock):

@@ -23,12 +23,22 @@ from .evaluation import Keep, Outcome
 from .front import OUTCOME, read_outcome
 from .space import Parameters, Space
 
-__all__ = ["abandoned", "open_points", "requeue_abandoned", "work", "worker_name"]
+__all__ = [
+    "RETRIES",
+    "WORKER",
+    "abandoned",
+    "open_points",
+    "requeue_abandoned",
+    "split_worker",
+    "work",
+    "worker_name",
+]
 
-_WORKER, _RETRIES = "worker", "retries"
+WORKER, RETRIES = "worker", "retries"
 """Names of user attributes of a trial."""
 
 _MOST_RETRIES = 2
+_LONGEST_PID = 10
 _LONGEST_TRIAL = timedelta(minutes=15)
 """After which a worker on another machine is taken for dead."""
 
@@ -43,16 +53,24 @@ def worker_name() -> str:
     return f"{socket.gethostname()}/{os.getpid()}/{_start_time(os.getpid())}"
 
 
+def split_worker(name: object) -> tuple[str, int, str]:
+    """Host, process and start of a name; raises ValueError for what is none."""
+    host, pid, started = str(name).rsplit("/", 2)
+    if not (pid.isascii() and pid.isdigit() and len(pid) < _LONGEST_PID):
+        raise ValueError("a process is called by its number")
+    return host, int(pid), started
+
+
 def abandoned(trial: Any) -> bool:
     """Whether nobody works on a running trial any more."""
     age = datetime.now() - trial.datetime_start
-    worker = trial.user_attrs.get(_WORKER)
+    worker = trial.user_attrs.get(WORKER)
     if worker is None:
         return bool(age > _LONGEST_START)
-    host, pid, started = str(worker).rsplit("/", 2)
+    host, pid, started = split_worker(worker)
     if host != socket.gethostname():
         return bool(age > _LONGEST_TRIAL)
-    return str(_start_time(int(pid))) != str(started)
+    return str(_start_time(pid)) != str(started)
 
 
 def requeue_abandoned(study: Any) -> int:
@@ -63,10 +81,10 @@ def requeue_abandoned(study: Any) -> int:
             continue
         found += 1
         point = trial.params or trial.system_attrs.get("fixed_params")
-        retries = trial.user_attrs.get(_RETRIES, 0) + 1
+        retries = trial.user_attrs.get(RETRIES, 0) + 1
         # A point that ends its worker each time, for want of memory, must not do so for ever.
         if point and retries <= _MOST_RETRIES:
-            study.enqueue_trial(point, user_attrs={_RETRIES: retries, "retry_of": trial.number})
+            study.enqueue_trial(point, user_attrs={RETRIES: retries, "retry_of": trial.number})
     return found
 
 
@@ -96,7 +114,7 @@ def work(
         if open_points(study, trials)[0] <= 0:
             return
         trial = study.ask(fixed_distributions=space.distributions)
-        trial.set_user_attr(_WORKER, worker_name())
+        trial.set_user_attr(WORKER, worker_name())
         if _surplus(study, trial.number, trials):
             _tell(study, trial.number, state=TrialState.FAIL)
             continue

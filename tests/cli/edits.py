@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from expifref.limits import MODEL
 from expifref.tensor_files import read_tensors, write_tensors
 from quantize.sealed import canonical_digest
 
@@ -41,7 +42,7 @@ def edit_model(
     document: dict[str, Any] | None = None,
 ) -> Path:
     """Copy a model file with changed tensors and entries of its metadata, unchecked."""
-    values, entries = read_tensors(source, _KIND, 1)
+    values, entries = read_tensors(source, _KIND, 1, MODEL)
     values = {name: value.copy() for name, value in values.items()}
     tensors(values)
     write_tensors(out, values, _KIND, entries | (document or {}))

@@ -116,7 +116,11 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "units": ({"units": "mV"}, DAMAGED),
     "dt text": ({"dt": "fast"}, DAMAGED),
     "dt 0": ({"dt": 0}, "`dt` must be finite and above 0 ms, not 0 ms"),
-    "dt nan": ({"dt": np.nan}, "`dt` must be finite and above 0 ms, not nan ms"),
+    "dt nan": (
+        {"dt": np.nan},
+        "the metadata of `{bad}` must hold one whole JSON object, but `NaN` is not a JSON number; restore or "
+        "correct the file",
+    ),
     "long dt": (
         {"dt": 1e300},
         "`dt` must be at most 100 times `hidden0.tau`, which is 10 ms, not 1e+303 ms: "

@@ -230,8 +230,7 @@ def test_an_executor_is_made_only_where_it_runs(
     monkeypatch.setattr(NativeExecutor, "__init__", mock.Mock(side_effect=AssertionError))
     command = ("emulate", work.program, "--input", work.spikes, "--json", "--out", tmp_path / "a")
     assert succeeds(*command, "--processes", 2).json["executor"] == "native"
-    with pytest.raises(AssertionError):
-        expifref(*command)
+    assert "AssertionError" in expifref(*command).err
 
 
 def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> None:
@@ -287,7 +286,7 @@ def test_a_mapped_file_that_is_cut(work: Workspace, tmp_path: Path) -> None:
     command = ("emulate", work.program, "--input", bad, "--out", tmp_path / "t")
     assert refused(tmp_path, *command) == NO_ARRAY.format(bad=bad)
     bad.unlink()
-    assert refused(tmp_path, *command) == f"the data file {bad} does not exist"
+    assert refused(tmp_path, *command) == f"`{bad}` cannot be read: No such file or directory"
 
 
 @pytest.mark.parametrize("processes", [1, 2])

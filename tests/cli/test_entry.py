@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,21 @@ def test_nobody_reads_stdout() -> None:
 
 
 def test_a_defect_is_not_hidden(work: Workspace) -> None:
-    broken = mock.patch("quantize.program_io.load_program", side_effect=ZeroDivisionError)
-    with broken, pytest.raises(ZeroDivisionError):
-        expifref("verify", work.program)
+    with mock.patch("quantize.program_io.load_program", side_effect=ZeroDivisionError("of \x1b[1m")):
+        outcome = expifref("verify", work.program)
+    assert (outcome.code, outcome.out) == (70, "")
+    assert re.sub(r"line \d+", "line N", outcome.err) == (
+        "expifref: a fault of expifref, not of your input: ZeroDivisionError: of [1m (mock.py, line N); "
+        "please report it as SECURITY.md says, with the output of the same command under "
+        "EXPIFREF_TRACEBACK=1\n"
+    )
+
+
+def test_a_traceback_is_shown_when_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPIFREF_TRACEBACK", "1")
+    outcome = expifref("verify", tmp_path / "none.json")
+    assert outcome.code == 2
+    assert outcome.err.startswith("Traceback (most recent call last):")
+    assert outcome.err.endswith(
+        f"expifref: `{tmp_path / 'none.json'}` cannot be read: No such file or directory\n"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -24,10 +26,13 @@ from quantize.program_io import digest, load_program
 from tests.tools import need
 
 from .conftest import Workspace
+from .ranks.test_wire import Hostile
 from .shell import Outcome, expifref, refused, succeeds
 
 SECONDS = 300
 """More than any of this takes; a test that comes so far has found a hang."""
+
+TOKEN = "t0" * 16
 
 
 def free_address() -> str:
@@ -36,11 +41,14 @@ def free_address() -> str:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
 
-def start(*arguments: object, devices: int = 1, **environment: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: object, devices: int = 1, new_session: bool = False, **environment: str
+) -> subprocess.Popen[str]:
     settings = {
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "JAX_PLATFORMS": "cpu",
         "EXPIFREF_JOIN_SECONDS": "60",
+        "EXPIFREF_TOKEN": TOKEN,
     }
     return subprocess.Popen(
         [sys.executable, "-m", "cli", *map(str, arguments)],
@@ -48,6 +56,7 @@ def start(*arguments: object, devices: int = 1, **environment: str) -> subproces
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **settings, **environment},
+        start_new_session=new_session,
     )
 
 
@@ -105,10 +114,11 @@ def test_ranks_with_processes_of_their_own_find_the_same_difference(work: Worksp
     assert second == Outcome(1, "", "")
 
 
-def recorded(work: Workspace, path: Path, steps: int = 4) -> Path:
-    """Inputs of three ranges of samples."""
+def recorded(work: Workspace, path: Path, steps: int = 4, samples: int = 2500) -> Path:
+    """Inputs, of three ranges of samples by default."""
     port = load_program(work.program).input
-    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, (steps, 2500, port.channels), np.uint8))
+    shape = (steps, samples, port.channels)
+    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, shape, np.uint8))
     return path
 
 
@@ -138,10 +148,12 @@ def test_ranks_keep_the_same_totals(work: Workspace, processes: int, tmp_path: P
 
 def test_ranks_keep_totals_only(work: Workspace) -> None:
     command = ("emulate", work.program, "--dataset", work.data, "--out", "trace")
-    assert refused(work.folder, *command, "--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2) == (
-        "`--distributed` shares totals only, because all that is kept goes through rank 0: "
+    sentence = (
+        "ranks share totals only, because all that is kept goes through rank 0: "
         "give `--totals` too, or share the signals among `--processes`"
     )
+    for options in (("--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2), ("--ranks", 2)):
+        assert refused(work.folder, *command, *options) == sentence
 
 
 def test_a_rank_more_than_there_are_samples_for(work: Workspace) -> None:
@@ -266,30 +278,57 @@ def test_a_rank_that_dies_ends_all(work: Workspace, dead: int) -> None:
     command = ("verify", work.program, "--executor", "onnxruntime", "--samples", 10**6)
     meet = ("--distributed", free_address(), "--ranks", 2)
     ranks = [start(*command, *meet, "--rank", k) for k in (0, 1)]
-    workers = [worker_at_work(rank) for rank in ranks]
-    os.kill(workers[dead], signal.SIGKILL)
-    for rank, outcome in enumerate(ended(ranks)):
-        assert outcome == Outcome(2, "", f"expifref: {lost(rank, 60)}\n")
+    for rank in ranks:
+        wait_for_work(rank)
+    ranks[dead].kill()
+    outcomes = ended(ranks)
+    assert outcomes[dead] == Outcome(-signal.SIGKILL, "", "")
+    assert outcomes[1 - dead] == Outcome(
+        2,
+        "",
+        f"expifref: all ranks must stay until the end, but rank {dead} is gone: "
+        "see what it says, and start all again\n",
+    )
 
 
-def worker_at_work(rank: subprocess.Popen[str]) -> int:
-    """The process that works for `rank`, as soon as it makes its executor, for which it must have joined."""
-    children = Path(f"/proc/{rank.pid}/task/{rank.pid}/children")
+@pytest.mark.parametrize("interrupted", [0, 1])
+def test_ctrl_c_in_one_rank_ends_all(work: Workspace, interrupted: int, tmp_path: Path) -> None:
+    inputs = recorded(work, tmp_path / "spikes.npy", samples=10**6)
+    command = ("emulate", work.program, "--input", inputs, "--totals", "--executor", "emulator", "--out")
+    meet = ("--distributed", free_address(), "--ranks", 2)
+    ranks = [start(*command, tmp_path / "out", *meet, "--rank", k) for k in (0, 1)]
+    wait_for_first_totals(tmp_path)
+    ranks[interrupted].send_signal(signal.SIGINT)
+    outcomes = ended(ranks)
+    assert outcomes[interrupted] == Outcome(130, "", "expifref: interrupted\n")
+    assert outcomes[1 - interrupted] == Outcome(
+        2,
+        "",
+        f"expifref: all 2 ranks must run to the end, but rank {interrupted} ended with KeyboardInterrupt\n",
+    )
+    assert list(tmp_path.iterdir()) == [inputs]
+
+
+def wait_for_first_totals(folder: Path) -> None:
+    """Until there are some beside `out`: both ranks have given the first ones then."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        with suppress(OSError, ValueError):  # of a file that is being made
+            if any(np.load(path, mmap_mode="r").any() for path in folder.glob(".out*/new/output.npy")):
+                return
+        time.sleep(0.1)
+    raise TimeoutError(folder)
+
+
+def wait_for_work(rank: subprocess.Popen[str]) -> None:
+    """Until `rank` makes its executor, for which all must have joined."""
     until = time.monotonic() + SECONDS
     while time.monotonic() < until and rank.poll() is None:
         with suppress(OSError):  # of a process that has ended meanwhile
-            for child in children.read_text().split():
-                if "onnxruntime" in Path(f"/proc/{child}/maps").read_text():
-                    return int(child)
+            if "onnxruntime" in Path(f"/proc/{rank.pid}/maps").read_text():
+                return
         time.sleep(0.1)
     raise TimeoutError(rank.communicate(timeout=SECONDS))
-
-
-def lost(rank: int, seconds: int) -> str:
-    return (
-        f"all ranks must join within {seconds} s (EXPIFREF_JOIN_SECONDS) and stay until the end, "
-        f"but rank {rank} lost the others: see what they say, and start all of them again"
-    )
 
 
 @pytest.fixture
@@ -301,7 +340,8 @@ def one_second(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_wrong_address_is_a_sentence(work: Workspace) -> None:
     def said(address: str, rank: int) -> str:
         options = ("--distributed", address, "--rank", rank, "--ranks", 2)
-        return refused(work.folder, "verify", work.program, "--executor", "jax", *options)
+        with mock.patch.dict(os.environ, {"EXPIFREF_TOKEN": TOKEN}):
+            return refused(work.folder, "verify", work.program, "--executor", "jax", *options)
 
     address = free_address()
     assert said(address, 1) == (
@@ -315,13 +355,25 @@ def test_a_wrong_address_is_a_sentence(work: Workspace) -> None:
         "rank 0 must be able to listen at 192.0.2.7:4000, but: Cannot assign requested address; "
         "it runs on the machine that `--distributed` names, with a port that is free"
     )
-    assert said(address, 0) == lost(0, 1)
+    port = address.rpartition(":")[2]
+    assert said(address, 0) == (
+        "all ranks must join within 1 s (EXPIFREF_JOIN_SECONDS), but rank 1 did not come to 127.0.0.1, "
+        f"port {port}: see what they say, and start all again"
+    )
+    assert said("a..b:1", 0) == (
+        "`--distributed` must name the machine of rank 0, but `a..b` has no address: "
+        "it is no name of a machine"
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--rank", 0), "`--rank` and `--ranks` belong to `--distributed HOST:PORT`: give it too"),
+        (
+            ("--rank", 0),
+            "`--rank` belongs to `--distributed HOST:PORT`: give it too, or `--ranks N` alone, which starts "
+            "all ranks on this machine",
+        ),
         (
             ("--distributed", "a:1", "--rank", 0),
             "`--distributed HOST:PORT` needs `--rank K` and `--ranks N`: give both",
@@ -369,3 +421,32 @@ def test_ranks_that_a_scheduler_names(verification: Verification) -> None:
         ]
     )
     assert by_name == by_slurm == [verification.wanted, Outcome(0, "", "")]
+
+
+def test_a_third_one_with_a_wrong_token_is_turned_away(verification: Verification, tmp_path: Path) -> None:
+    """And what it says besides is not run; the two others give the bytes of one process."""
+    command, address = verification.command, free_address()
+    meet = (*command, "--distributed", address, "--ranks", 2, "--rank")
+    first = start(*meet, 0)
+    (stranger,) = ended([start(*meet, 1, EXPIFREF_TOKEN="t1" * 16)])
+    assert stranger == Outcome(
+        2,
+        "",
+        f"expifref: rank 0 at {address} must know the same token as rank 1, but does not: "
+        "give all ranks the same one\n",
+    )
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(pickle.dumps(Hostile(tmp_path / "executed")))
+        assert ended([first, start(*meet, 1)]) == [verification.wanted, Outcome(0, "", "")]
+    assert not (tmp_path / "executed").exists()
+
+
+def test_ranks_without_a_token_are_told_how_to_make_one(work: Workspace) -> None:
+    options = ("--distributed", "127.0.0.1:1", "--rank", 0, "--ranks", 2)
+    assert refused(work.folder, "verify", work.program, *options) == (
+        "ranks must know a token, the same in all, from EXPIFREF_TOKEN or a private file that "
+        "EXPIFREF_TOKEN_FILE names, but neither is set: make one with "
+        "`python3 -c 'import secrets; print(secrets.token_hex())'`, "
+        "or let `--ranks N` alone start all ranks on this machine"
+    )

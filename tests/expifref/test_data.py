@@ -200,7 +200,7 @@ def test_truncated_npz(tmp_path: Path, keep: int) -> None:
 
 
 def test_missing_npz(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"the data file .* does not exist"):
+    with pytest.raises(DataError, match=r"`.*none.npz` cannot be read: No such file or directory"):
         load(tmp_path / "none.npz")
 
 

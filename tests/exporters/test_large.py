@@ -16,7 +16,7 @@ import pytest
 from expifref import blocks
 from expifref.checkpoint import save_description
 from expifref.exceptions import FileFormatError
-from expifref.files import file_beside
+from expifref.opening import file_beside
 from exporters.deploy import program_of
 from exporters.deployment import load_deployment
 from exporters.executors import make_executors, missing_executors

@@ -95,7 +95,7 @@ def test_a_missing_signal_is_refused(program: Program) -> None:
             kept = [name for name in signals or self.program.signal_names if name == "readout"]
             return super().run(spikes, state, kept)
 
-    message = "^an executor must give the program's signals, but has no `layer0.accumulator`$"
+    message = "^an executor must give every signal of the program, but has no `layer0.accumulator`$"
     with pytest.raises(ParameterError, match=message):
         check(program, Mute(program))
 

@@ -63,13 +63,10 @@ def test_unknown_name(name: str, end: str) -> None:
 def test_missing_file(spelling: str) -> None:
     with pytest.raises(ProfileError) as caught:
         load_profile(spelling)
-    assert str(caught.value) == (
-        f"profile file `{Path(spelling)}` must be readable, but opening it gave 'No such file or directory'; "
-        "check the path"
-    )
+    assert str(caught.value) == (f"`{Path(spelling)}` cannot be read: No such file or directory")
 
 
-WHOLE = "`FILE` must be one whole JSON document, but "
+WHOLE = "`FILE` must hold one whole JSON object, but "
 MEND = "; restore or correct the file"
 
 
@@ -78,13 +75,13 @@ MEND = "; restore or correct the file"
     [
         (b"", "reading stopped at line 1, column 1 (Expecting value)"),
         (b'{"schema": ', "reading stopped at line 1, column 12 (Expecting value)"),
-        (b'{"name": "a", "name": "b"}', "the key `name` appears twice in one object"),
-        (b'{"x": {"y": 1, "y": 1}}', "the key `y` appears twice in one object"),
+        (b'{"name": "a", "name": "b"}', 'the key "name" appears twice in one object'),
+        (b'{"x": {"y": 1, "y": 1}}', 'the key "y" appears twice in one object'),
         (b'{"x": NaN}', "`NaN` is not a JSON number"),
         (b'{"x": -Infinity}', "`-Infinity` is not a JSON number"),
         (b'{"x": 1e999}', "the number 1e999 is too large"),
         (b'{"x": "\xff"}', "byte 7 is not UTF-8"),
-        (b"[" * 200_000, "it is nested too deeply"),
+        (b"[" * 200_000, "it is nested deeper than 32 levels"),
     ],
 )
 def test_broken_json(tmp_path: Path, data: bytes, reason: str) -> None:
@@ -95,7 +92,7 @@ def test_broken_json(tmp_path: Path, data: bytes, reason: str) -> None:
 
 def test_not_an_object(tmp_path: Path) -> None:
     assert message_of(save(tmp_path, [1, 2]), FileFormatError) == (
-        "`FILE` must hold a JSON object, not [1, 2]; give the file of a hardware profile"
+        "`FILE` must hold a JSON object, not [1, 2]"
     )
 
 

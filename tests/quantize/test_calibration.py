@@ -232,3 +232,22 @@ def test_words_out_of_range_are_refused(field: str, least: int, most: int) -> No
         assert str(caught.value) == (
             f"`{field}` must be {least}..{most} for the profile `generic-16bit`, not {wanted}"
         )
+
+
+def test_a_network_that_cannot_be_lowered_is_not_run() -> None:
+    description = replace(network((4, 3, 2)), dt=1e297)
+    with pytest.raises(ParameterError) as caught:
+        calibrate(description, [])
+    assert str(caught.value).startswith("`dt` must be at most 100 times `hidden0.tau`")
+
+
+def test_a_network_that_leaves_float64_is_refused_by_the_layer() -> None:
+    description = network((4, 2))
+    layer = description.layers[0]
+    huge = replace(description, layers=(replace(layer, weight=np.full((4, 2), 1e308)),))
+    with pytest.raises(ParameterError) as caught:
+        list(simulate(huge, np.ones((1, 1, 4), np.uint8)))
+    assert str(caught.value) == (
+        "`readout` must stay finite on every input, but leaves what float64 holds (its input is not finite): "
+        "check its weights and parameters"
+    )

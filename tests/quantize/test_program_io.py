@@ -5,6 +5,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import pytest
 from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError, ParameterError
-from quantize.arrays import LARGE, Matrices, decode, encode
+from hw_profiles import load_profile
+from quantize.arrays import LARGE, Matrices, decode, encode, frozen
 from quantize.emulator import Emulator
+from quantize.program import SpikingLayer
 from quantize.program_io import digest, load_program, program_from_json, program_to_json, save_program
 from quantize.sealed import canonical_digest
 from tests.networks import lowered, network
@@ -24,6 +27,8 @@ Document = dict[str, Any]
 
 PROGRAM = lowered(network((4, 3, 2)))
 DOCUMENT = program_to_json(PROGRAM)
+
+MEND = "restore or correct the file"
 
 
 def refusal(document: Document) -> str:
@@ -69,7 +74,7 @@ def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:
     for cut in [0, 1, 2, *range(3, len(whole), 97), len(whole) - 1]:
         path.write_bytes(whole[:cut])
         with pytest.raises(
-            FileFormatError, match="must hold one complete JSON object, but is cut or damaged"
+            FileFormatError, match="must hold one whole JSON object, but reading stopped at line"
         ):
             load_program(path)
 
@@ -179,15 +184,24 @@ def test_numbers_that_are_none_are_refused(number: float, tmp_path: Path) -> Non
     path.write_text(json.dumps(document))
     with pytest.raises(FileFormatError) as caught:
         load_program(path)
-    assert str(caught.value) == f"`{path}` must hold finite numbers, but has a NaN or an infinity"
+    name = "NaN" if np.isnan(number) else "Infinity"
+    assert str(caught.value) == (
+        f"`{path}` must hold one whole JSON object, but `{name}` is not a JSON number; {MEND}"
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "rule"),
     [
-        (b"[1, 2]", "must hold a JSON object, not a list"),
-        (b"\xff\xfe\x00", "must be a JSON file in UTF-8, but is not text"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "must hold one complete JSON object, but is cut or damaged"),
+        (b"[1, 2]", "must hold a JSON object, not [1, 2]"),
+        (
+            b"\xff\xfe\x00",
+            f"must hold one whole JSON object, but byte 0 is not UTF-8; {MEND}",
+        ),
+        (
+            b'{"a": ' + b"9" * 5000 + b"}",
+            f"must hold one whole JSON object, but the number {'9' * 40}... is too large; {MEND}",
+        ),
     ],
 )
 def test_other_files_are_refused(content: bytes, rule: str, tmp_path: Path) -> None:
@@ -298,3 +312,25 @@ def test_arrays_are_read_only() -> None:
         array[0] = 5
     with pytest.raises(ValueError, match="read-only"):
         PROGRAM.layers[0].dense.weight[0, 0] = 5
+
+
+def test_more_gain_tables_than_the_profile_has_are_refused() -> None:
+    profile = load_profile("cortex-m4")
+    assert profile.arithmetic is not None
+    most = profile.arithmetic.tau_tables
+    program = random_program(3, layers=1, readout=False, widths=[2, most + 1])
+    (layer,) = program.layers
+    assert isinstance(layer, SpikingLayer)
+    evidence = replace(program.evidence, profile=profile.document)
+    for count in (most, most + 1):
+        gains = layer.neuron.gain[:1] * count
+        neuron = replace(layer.neuron, gain=gains, gain_index=frozen([i % count for i in range(most + 1)]))
+        changed = replace(program, layers=(replace(layer, neuron=neuron),), evidence=evidence)
+        if count == most:
+            program_from_json(program_to_json(changed), "p")
+            continue
+        with pytest.raises(ParameterError) as caught:
+            program_from_json(program_to_json(changed), "p")
+        assert str(caught.value) == (
+            f"`hidden0` must have at most {most} gain tables, as the profile of the program says, not {count}"
+        )

@@ -277,3 +277,20 @@ def test_a_leaking_filter_never_falls_when_its_state_rises(mode: Rounding) -> No
         kept = y - round_shift(y * decay, 5, mode)
         assert (np.diff(kept) >= 0).all()
         assert ((kept >= y.min()) & (kept <= y.max())).all()
+
+
+def test_no_more_gain_tables_than_can_be_tried_code_by_code() -> None:
+    program = random_program(3, layers=1, readout=False, widths=[2, 3])
+    neuron, bits = only(program).neuron, only(program).neuron.membrane.format.bits
+    most = (1 << 24) >> bits
+
+    def with_tables(count: int) -> Program:
+        index = frozen([0, 1, count - 1])
+        changed = replace(neuron, gain=neuron.gain[:1] * count, gain_index=index)
+        return replace(program, layers=(replace(only(program), neuron=changed),))
+
+    prove(with_tables(most))
+    assert refusal(with_tables(most + 1)) == (
+        f"`layer0.gain` must hold at most {most} tables for a membrane of {bits} bits, so that its update "
+        f"can be checked code by code, not {most + 1}"
+    )

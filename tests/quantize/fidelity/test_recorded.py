@@ -134,3 +134,12 @@ def test_inputs_of_another_length_are_refused(tmp_path: Path) -> None:
     message = r"^the inputs must be those of the recording's 12 samples, not 5$"
     with pytest.raises(DataError, match=message):
         compare_recording(NETWORK, PROGRAM, recording, [(SPIKES[:, :5], None)])
+
+
+def test_a_link_in_a_folder_is_not_followed(tmp_path: Path) -> None:
+    folder = write(tmp_path / "trace", SIGNALS)
+    place = folder / "layer0.spikes.npy"
+    place.rename(tmp_path / "elsewhere.npy")
+    place.symlink_to(tmp_path / "elsewhere.npy")
+    with pytest.raises(DataError, match=r"must hold the arrays layer0\.spikes, layer1\.spikes; it holds"):
+        read_recording(folder, PROGRAM)
