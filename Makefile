@@ -1,4 +1,5 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else; each makes .venv from a committed lock.
+# Another Python beside it: make test VENV=.venv-3.13 PYTHON=python3.13
 
 PYTHON ?= python3
 VENV := .venv
@@ -6,6 +7,16 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+# Both ends of what pyproject.toml allows are locked: Python 3.11 gets the oldest, all that follow the newest.
+# An environment that is there is asked rather than PYTHON, which need not be what made it.
+END := $(shell $(or $(wildcard $(BIN)/python),$(PYTHON)) -c \
+	'import sys; print("newest" if sys.version_info >= (3, 12) else "oldest")' 2> /dev/null || echo newest)
+LOCKS := requirements/$(END)
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+	pyproject.toml --group build
+# Without --universal, since that would resolve for every later Python too.
+OLDEST := --python-version 3.11 --python-platform linux
+NEWEST := --python-version 3.11 --universal
 
 .PHONY: help demo test check evidence results bench bench-peers cost-model large lock clean
 
@@ -18,11 +29,17 @@ demo: $(RUNTIME) ## Train on the digits, lower, export, verify and compare; resu
 test: $(DEV) check ## Check style, types and layers, then run all tests
 	$(BIN)/python -m pytest -n 2
 
+ifeq ($(END),oldest)
+# What libraries say about their types gets better: it is the newest that ours are checked against.
+check:
+	$(MAKE) check VENV=.venv-newest END=newest
+else
 check: $(DEV) ## Check style, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+endif
 
 evidence: $(RUNTIME) ## Train, lower for every profile, verify and compare; writes docs/evidence.md (10 minutes)
 	$(BIN)/python benchmarks/evidence.py
@@ -43,25 +60,23 @@ large: $(RUNTIME) ## Lower, export and verify 100 million weights; writes docs/l
 	$(BIN)/python benchmarks/large_network.py
 
 lock: $(DEV) ## Resolve the locks anew from pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group build \
-		--output-file requirements/runtime.lock
-	$(BIN)/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url --no-emit-find-links pyproject.toml --group build --group dev \
-		--constraint requirements/runtime.lock --output-file requirements/dev.lock
+	$(COMPILE) $(OLDEST) --resolution lowest-direct --output-file requirements/oldest/runtime.lock
+	$(COMPILE) $(OLDEST) --group dev --constraint requirements/oldest/runtime.lock --output-file requirements/oldest/dev.lock
+	$(COMPILE) $(NEWEST) --output-file requirements/newest/runtime.lock
+	$(COMPILE) $(NEWEST) --group dev --constraint requirements/newest/runtime.lock --output-file requirements/newest/dev.lock
 
 clean: ## Remove the environment and everything that was made
-	rm -rf $(VENV) out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "expifref needs Python 3.11 or newer; say PYTHON=... to make")'
 	$(PYTHON) -m venv $(VENV)
 
-$(RUNTIME): requirements/runtime.lock pyproject.toml | $(VENV)/bin/python
-	$(PIP) --requirement requirements/runtime.lock
+$(RUNTIME): $(LOCKS)/runtime.lock pyproject.toml | $(VENV)/bin/python
+	$(PIP) --requirement $(LOCKS)/runtime.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(DEV): requirements/dev.lock $(RUNTIME)
-	$(PIP) --requirement requirements/dev.lock
+$(DEV): $(LOCKS)/dev.lock $(RUNTIME)
+	$(PIP) --requirement $(LOCKS)/dev.lock
 	touch $@

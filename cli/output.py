@@ -93,8 +93,10 @@ def progress_bar(what: str, total: int, unit: str = "samples") -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
     )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+    silent = not sys.stderr.isatty()
+    # A bar that is disabled alone ends with an empty line in older versions of rich.
+    console = Console(stderr=True, quiet=silent)
+    with Progress(*columns, console=console, transient=True, disable=silent) as progress:
         task = progress.add_task(what, total=total, note="")
 
         def step(advance: int, note: str = "") -> None:

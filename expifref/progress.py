@@ -92,7 +92,8 @@ class ProgressBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if not self._progress.disable:  # an older rich ends even then with an empty line
+            self._progress.stop()
 
     def start(self, epochs: int, done: int, batches: int) -> None:
         """Show the bar."""

@@ -17,6 +17,7 @@ import optuna
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from expifref.documents import parse, written
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
@@ -95,7 +96,8 @@ def open_study(storage: str, name: str, question: Question, space: Space) -> Any
 
 def _open_storage(storage: str) -> Any:
     if "://" in storage:
-        return RDBStorage(storage)
+        # No pool: a study is asked now and then, and nobody would close the connections that a pool keeps.
+        return RDBStorage(storage, engine_kwargs={"poolclass": NullPool})
     require_writable(Path(storage))
     check_journal(Path(storage))
     # The lock is a link to the journal, which an absolute path alone makes sure to lead there.

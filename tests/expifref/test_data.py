@@ -20,7 +20,7 @@ def test_digits() -> None:
     assert (data.train_images.shape, data.test_images.shape) == ((1438, 64), (359, 64))
     assert (data.name, data.inputs, data.classes) == ("digits", 64, 10)
     assert data.train_images.dtype == np.float32
-    assert (data.train_images.min(), data.train_images.max()) == (0, 1)
+    assert (float(data.train_images.min()), float(data.train_images.max())) == (0, 1)
     # every class is split in the same proportion
     assert np.ptp(np.bincount(data.test_labels) / np.bincount(data.train_labels)) < 0.01
     pixels = np.concatenate([data.train_images, data.test_images])

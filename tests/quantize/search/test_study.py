@@ -70,6 +70,14 @@ def test_a_database_works_too(tmp_path: Path) -> None:
     assert points(study) == points(worked(tmp_path / "a", 20))
 
 
+def test_a_database_is_closed_between_questions(tmp_path: Path) -> None:
+    place = tmp_path / "study.db"
+    study = worked(f"sqlite:///{place}", 3)
+    assert place.exists()
+    assert len(study.trials) >= 3
+    assert place not in [entry.resolve() for entry in Path("/proc/self/fd").iterdir()]
+
+
 def test_the_front_is_kept_and_not_beaten(tmp_path: Path) -> None:
     found = finished_points(worked(tmp_path / "a", 60))
     best = front(found, KEEP)
