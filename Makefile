@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --requir
 END := $(shell $(or $(wildcard $(BIN)/python),$(PYTHON)) -c \
 	'import sys; print("newest" if sys.version_info >= (3, 12) else "oldest")' 2> /dev/null || echo newest)
 LOCKS := requirements/$(END)
-COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 	pyproject.toml --group build
 # Without --universal, since that would resolve for every later Python too.
 OLDEST := --python-version 3.11 --python-platform linux

@@ -72,7 +72,7 @@ USAGE: dict[tuple[str, ...], str] = {
     ("bogus",): "no such command 'bogus'; see `expifref --help`",
     ("profiles",): "missing command; see `expifref profiles --help`",
     ("quantize",): "missing argument",
-    ("verify", "p.json", "--bogus"): "no such option: --bogus",
+    ("verify", "p.json", "--bogus"): "no such option",
     ("verify", "p.json", "--samples", "0"): "invalid value for '--samples': ",
     ("train", "--out", "m", "--epochs", "0"): "invalid value for '--epochs': ",
     ("train", "--out", "m", "--epochs", "many"): "invalid value for '--epochs': ",
