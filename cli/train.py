@@ -71,6 +71,7 @@ def train(
     """
     from expifref.claims import claim
     from expifref.files import require_writable
+    from expifref.resume_file import read_resume, resume_path
 
     from .samples import load_dataset
 
@@ -95,6 +96,8 @@ def train(
     result: TrainingResult | FinetuneResult
     extra: dict[str, float] = {}
     with claim(out):
+        if resume:
+            read_resume(resume_path(out))  # before the training stack is loaded, which takes seconds
         if finetune is None:
             chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
             result = train_network(data, chosen, out, epochs, seed, resume, stops)

@@ -3,7 +3,7 @@
 Tensors are float64 in SI units, named `<layer>.weight`, `<layer>.bias`, `<layer>.tau` (of the synapse or
 the readout; absent when there is none) and `<layer>.neuron.<parameter>`; large ones stay in the file until
 they are looked at. The metadata hold the format and its version, dt in seconds, encoder, steps, the kinds of
-the layers, and, for networks trained here, their architecture and metrics.
+the layers, and, for networks trained here, their architecture, metrics and environments.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .description import (
     SpikingDescription,
 )
 from .documents import parse, written
+from .environment import Environment
 from .exceptions import FileFormatError
 from .limits import MODEL
 from .tensor_files import read_tensors, write_tensors
@@ -82,6 +83,7 @@ class ModelDocument:
     layers: tuple[LayerEntry, ...]
     architecture: Architecture | None
     metrics: dict[Name, float]
+    environments: tuple[dict[Name, Name], ...] = ()  # absent before they were recorded
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,9 @@ class ModelFile:
     description: Description
     architecture: Architecture | None = None  # None for a network that was built elsewhere
     metrics: Mapping[str, float] = field(default_factory=dict)
+    environments: tuple[
+        Environment, ...
+    ] = ()  # it was trained in, one after the other; () where not recorded
 
 
 def save_model(path: Path, model: ModelFile) -> None:
@@ -110,6 +115,7 @@ def save_model(path: Path, model: ModelFile) -> None:
         layers=tuple(LayerEntry(layer.name, _kind(layer), _tau(layer) is not None) for layer in d.layers),
         architecture=model.architecture,
         metrics=dict(model.metrics),
+        environments=tuple(dict(environment) for environment in model.environments),
     )
     tensors = {name: value for layer in d.layers for name, value in _layer_tensors(layer).items()}
     write_tensors(path, tensors, _FORMAT, written(ModelDocument, document, f"`{path}`"))
@@ -136,7 +142,7 @@ def read_model(path: Path) -> ModelFile:
     document = parse(ModelDocument, values, f"`{path}`")
     description = _described(document, tensors)
     check_description(description)
-    return ModelFile(description, document.architecture, document.metrics)
+    return ModelFile(description, document.architecture, document.metrics, document.environments)
 
 
 def load_model(path: Path) -> SpikingNetwork:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .documents import parse, written
+from .environment import Environment, change
 from .exceptions import FileFormatError, ParameterError
-from .limits import RESUME
 from .progress import EpochReport
-from .tensor_files import read_tensors, write_tensors
-from .texts import TextTree, shown
+from .resume_file import ResumeDocument, read_resume, write_resume
+from .texts import shown
 from .training_step import Carry
 
-__all__ = ["ResumeDocument", "TrainingState", "load_state", "resume_path", "save_state"]
-
-_FORMAT = "expifref-resume"
-_VERSION: Literal[1] = 1
+__all__ = ["TrainingState", "continued", "load_state", "save_state"]
 
 Identity = dict[str, Any]
 """What a run depends on, flat and JSON-ready; a run may go on only under the same."""
@@ -33,30 +29,15 @@ class TrainingState:
 
     carry: Carry
     history: tuple[EpochReport, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResumeDocument:
-    """What a file holds beside its tensors."""
-
-    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
-
-    version: Literal[1] = _VERSION
-    identity: TextTree
-    history: tuple[EpochReport, ...]
-
-
-def resume_path(path: Path) -> Path:
-    """Where the state of the run that writes the model file `path` is kept."""
-    return path.with_name(path.name + ".resume")
+    environments: tuple[Environment, ...] = ()  # that it came about in, one after the other
 
 
 def save_state(path: Path, state: TrainingState, identity: Identity) -> None:
     """Write `state` to `path`, whole or not at all; raises FileFormatError when it cannot be written."""
     leaves = jax.tree.leaves(state.carry)
-    document = ResumeDocument(identity=identity, history=state.history)
-    tensors = {f"leaf{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    write_tensors(path, tensors, _FORMAT, written(ResumeDocument, document, f"`{path}`"))
+    environments = tuple(dict(environment) for environment in state.environments)
+    document = ResumeDocument(identity=identity, history=state.history, environments=environments)
+    write_resume(path, {f"leaf{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}, document)
 
 
 def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
@@ -66,15 +47,21 @@ def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
         FileFormatError: the file is missing, damaged, foreign or of another version.
         ParameterError: the run that wrote it had another data set, architecture or setting.
     """
-    tensors, values = read_tensors(path, _FORMAT, _VERSION, RESUME)
-    document = parse(ResumeDocument, values, f"`{path}`")
+    tensors, document = read_resume(path)
     _check_identity(document.identity, identity)
     leaves, structure = jax.tree.flatten(start)
     stored = [tensors.get(f"leaf{i:04d}") for i in range(len(leaves))]
     if any(s is None or s.shape != leaf.shape for s, leaf in zip(stored, leaves, strict=True)):
         raise FileFormatError(f"`{path}` must hold the state of this network; train without resuming")
     carry = jax.tree.unflatten(structure, [jnp.asarray(s) for s in stored])
-    return TrainingState(carry, document.history)
+    return TrainingState(carry, document.history, document.environments)
+
+
+def continued(state: TrainingState, environment: Environment) -> tuple[TrainingState, str | None]:
+    """`state` going on in `environment`, and a sentence where it was stored in another one."""
+    known = state.environments or ({},)
+    warning = change(known[-1], environment)
+    return (state, None) if warning is None else (replace(state, environments=(*known, environment)), warning)
 
 
 def _check_identity(found: Identity, wanted: Identity) -> None:

@@ -17,7 +17,7 @@ from expifref.data import Dataset
 from expifref.evaluation import evaluate
 from expifref.exceptions import FileFormatError, ParameterError
 from expifref.progress import EpochReport, ProgressBar, SilentReporter
-from expifref.resume import resume_path
+from expifref.resume_file import resume_path
 from expifref.training import TrainingResult, train
 from expifref.training_settings import TrainingSettings, default_architecture, default_settings
 from tests.expifref.same import assert_same

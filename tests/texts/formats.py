@@ -20,7 +20,8 @@ from expifref.checkpoint import ModelDocument, ModelFile, read_model, save_model
 from expifref.documents import json_schema, parse, plain
 from expifref.limits import MODEL, RESUME
 from expifref.progress import EpochReport
-from expifref.resume import ResumeDocument, TrainingState, load_state, save_state
+from expifref.resume import TrainingState, load_state, save_state
+from expifref.resume_file import ResumeDocument
 from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training_step import Carry
 from exporters.deploy import deploy, program_of
