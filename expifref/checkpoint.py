@@ -3,7 +3,7 @@
 Tensors are float64 in SI units, named `<layer>.weight`, `<layer>.bias`, `<layer>.tau` (of the synapse or
 the readout; absent when there is none) and `<layer>.neuron.<parameter>`; large ones stay in the file until
 they are looked at. The metadata hold the format and its version, dt in seconds, encoder, steps, the kinds of
-the layers, and, for networks trained here, their architecture and metrics.
+the layers, and, for networks trained here, their architecture, metrics and environments.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from .description import (
     ReadoutDescription,
     SpikingDescription,
 )
+from .environment import Environment, parse_environments
 from .exceptions import FileFormatError
 from .tensor_files import read_tensors, write_tensors
 
@@ -56,6 +57,9 @@ class ModelFile:
     description: Description
     architecture: Architecture | None = None  # None for a network that was built elsewhere
     metrics: Mapping[str, float] = field(default_factory=dict)
+    environments: tuple[
+        Environment, ...
+    ] = ()  # it was trained in, one after the other; () where not recorded
 
 
 def save_model(path: Path, model: ModelFile) -> None:
@@ -80,6 +84,7 @@ def save_model(path: Path, model: ModelFile) -> None:
         ],
         "architecture": None if model.architecture is None else asdict(model.architecture),
         "metrics": dict(model.metrics),
+        "environments": [dict(environment) for environment in model.environments],
     }
     tensors = {name: value for layer in d.layers for name, value in _layer_tensors(layer).items()}
     write_tensors(path, tensors, _FORMAT, document)
@@ -150,7 +155,8 @@ def _parse(tensors: dict[str, NDArray[Any]], document: dict[str, Any]) -> ModelF
         steps=_count(document, "steps"),
     )
     metrics = {str(name): float(value) for name, value in dict(document["metrics"]).items()}
-    return ModelFile(description, _parse_architecture(document["architecture"]), metrics)
+    environments = parse_environments(document.get("environments"))  # not there before they were recorded
+    return ModelFile(description, _parse_architecture(document["architecture"]), metrics, environments)
 
 
 def _count(document: dict[str, Any], key: str) -> int:

@@ -21,6 +21,7 @@ from .description import Description, LayerDescription, NeuronParameters, Spikin
 from .encoders import get_encoder
 from .gradient import GradientRules
 from .neuron import ExpIFRef
+from .products import product
 from .synapse import ExponentialSynapse, LeakyReadout
 
 __all__ = [
@@ -86,7 +87,7 @@ class SpikingNetwork(brainstate.nn.Sequential):
             brainstate.nn.init_all_states(self, frames.shape[1])
             for module in self.layers:
                 if isinstance(module, brainstate.nn.Linear):
-                    signal = module(signal)
+                    signal = _linear(module, signal)
                     continue
                 if isinstance(module, ExpIFRef):
                     drives.append(module.R * signal / module.delta_T)
@@ -133,7 +134,7 @@ def pure_run(
     frames: Array,
     gradient: GradientRules = DEFAULT_RULES,
 ) -> Run:
-    """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can transform.
+    """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can compile and differentiate.
 
     The modules live as long as the trace: a module from outside would be left holding tracers.
     """
@@ -150,6 +151,15 @@ def _modules(layer: LayerDescription, values: Parameters, gradient: GradientRule
     if layer.tau_synapse is None:
         return [linear, neuron]
     return [linear, ExponentialSynapse(outputs, tau=_ms(layer.tau_synapse)), neuron]
+
+
+def _linear(module: Any, signal: Array) -> Array:
+    """`module(signal)`, by the product whose bits do not depend on the number of cores."""
+    values = module.weight.value
+    weight, bias = values["weight"], values["bias"]
+    if isinstance(weight, u.Quantity):
+        return product(signal, weight.mantissa) * weight.unit + bias
+    return product(signal, weight) + bias
 
 
 def _neuron(p: NeuronParameters, gradient: GradientRules) -> ExpIFRef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .environment import Environment, change, parse_environments
 from .exceptions import FileFormatError, ParameterError
 from .progress import EpochReport
 from .tensor_files import read_tensors, write_tensors
 from .training_step import Carry
 
-__all__ = ["TrainingState", "load_state", "resume_path", "save_state"]
+__all__ = ["TrainingState", "continued", "load_state", "resume_path", "save_state"]
 
 _FORMAT = "expifref-resume"
 _VERSION = 1
@@ -30,6 +31,7 @@ class TrainingState:
 
     carry: Carry
     history: tuple[EpochReport, ...] = ()
+    environments: tuple[Environment, ...] = ()  # that it came about in, one after the other
 
 
 def resume_path(path: Path) -> Path:
@@ -41,7 +43,13 @@ def save_state(path: Path, state: TrainingState, identity: Identity) -> None:
     """Write `state` to `path`, whole or not at all; raises FileFormatError when it cannot be written."""
     leaves = jax.tree.leaves(state.carry)
     history = [asdict(report) for report in state.history]
-    document = {"version": _VERSION, "identity": identity, "history": history}
+    environments = [dict(environment) for environment in state.environments]
+    document = {
+        "version": _VERSION,
+        "identity": identity,
+        "history": history,
+        "environments": environments,
+    }
     tensors = {f"leaf{i:04d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
     write_tensors(path, tensors, _FORMAT, document)
 
@@ -61,7 +69,20 @@ def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
         raise FileFormatError(f"`{path}` must hold the state of this network; train without resuming")
     carry = jax.tree.unflatten(structure, [jnp.asarray(s) for s in stored])
     history = tuple(EpochReport(**report) for report in document["history"])
-    return TrainingState(carry, history)
+    try:
+        environments = parse_environments(document.get("environments"))
+    except ValueError as error:
+        raise FileFormatError(
+            f"`{path}` must name the environment it was stored in, which is damaged; train without resuming"
+        ) from error
+    return TrainingState(carry, history, environments)
+
+
+def continued(state: TrainingState, environment: Environment) -> tuple[TrainingState, str | None]:
+    """`state` going on in `environment`, and a sentence where it was stored in another one."""
+    known = state.environments or ({},)
+    warning = change(known[-1], environment)
+    return (state, None) if warning is None else (replace(state, environments=(*known, environment)), warning)
 
 
 def _check_identity(found: Identity, wanted: Identity) -> None:

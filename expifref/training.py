@@ -12,6 +12,7 @@ from .architecture import Architecture, initial_description, initial_scales
 from .checkpoint import ModelFile, save_model
 from .data import Dataset
 from .description import Description
+from .environment import Environment
 from .evaluation import Evaluation, Evaluator
 from .exceptions import ParameterError
 from .gradient import GradientRules
@@ -63,7 +64,7 @@ def train(
     path: Path | None = None,
     resume: bool = False,
 ) -> TrainingResult:
-    """Train a network on `dataset`; the same arguments give the same bits on the same machine.
+    """Train a network on `dataset`; the same arguments give the same bits in the same environment.
 
     Args:
         dataset: see `expifref.data.load`.
@@ -102,8 +103,13 @@ def train(
     def describe(natural: Parameters) -> Description:
         return with_parameters(untrained, to_physical(natural, scales))
 
-    def save(target: Path, natural: Parameters, metrics: Mapping[str, float]) -> None:
-        save_model(target, ModelFile(describe(natural), architecture, metrics))
+    def save(
+        target: Path,
+        natural: Parameters,
+        metrics: Mapping[str, float],
+        environments: tuple[Environment, ...],
+    ) -> None:
+        save_model(target, ModelFile(describe(natural), architecture, metrics, environments))
 
     evaluator = Evaluator(untrained, scales, seed=0)
     identity = run_identity(dataset, asdict(architecture), settings, gradient)

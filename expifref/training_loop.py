@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from .data import Dataset
 from .data.dataset import stratified_split
 from .encoders import compact_frames, get_encoder
+from .environment import Environment, current_environment
 from .evaluation import Evaluation
 from .exceptions import ParameterError
 from .files import require_writable
 from .networks import Parameters
 from .progress import EpochReport, Reporter
-from .resume import Identity, TrainingState, load_state, resume_path, save_state
+from .resume import Identity, TrainingState, continued, load_state, resume_path, save_state
 from .training_settings import TrainingSettings
 from .training_step import BatchResult, Carry
 
@@ -45,8 +46,8 @@ class Task:
     begin: Callable[[int], tuple[Carry, Step]]
     """Takes the minibatches of an epoch; gives a fresh carry and a step of (carry, frames, labels)."""
     evaluate: Callable[[Parameters, Images, Labels], Evaluation]
-    save: Callable[[Path, Parameters, Mapping[str, float]], None]
-    """Writes what was trained, with its metrics."""
+    save: Callable[[Path, Parameters, Mapping[str, float], tuple[Environment, ...]], None]
+    """Writes what was trained, with its metrics and the environments it was trained in."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,9 @@ def run_task(
     path: Path | None,
     resume: bool,
 ) -> Outcome:
-    """Train; the same arguments give the same bits on the same machine, also when a run was resumed.
+    """Train; the same arguments give the same bits in the same environment, also when a run was resumed.
+
+    Going on in another environment than that of the stored state is told to `reporter`.
 
     Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
     first one is complete, KeyboardInterrupt passes through.
@@ -90,15 +93,17 @@ def run_task(
     if path is not None:
         require_writable(path)
     run = _Run(task, dataset, settings)
-    state = load_state(resume_path(path), run.start, task.identity) if resume and path else run.fresh
+    state, warning = run.begin(path if resume else None)
     reporter.start(settings.epochs, len(state.history), run.batches)
+    if warning:
+        reporter.message(warning)
     stopped = _stop_reason(state.history, settings)
     try:
         while stopped is None:
             state = run.epoch(state, reporter)
             if path is not None:
                 save_state(resume_path(path), state, task.identity)
-                task.save(path, state.carry.natural, _metrics(state.history))
+                task.save(path, state.carry.natural, _metrics(state.history), state.environments)
             reporter.epoch(state.history[-1])
             stopped = _stop_reason(state.history, settings)
     except KeyboardInterrupt:
@@ -111,7 +116,7 @@ def run_task(
     test = task.evaluate(natural, dataset.test_images, dataset.test_labels)
     outcome = Outcome(natural, state.history, test, stopped)
     if path is not None:
-        task.save(path, natural, outcome.metrics)
+        task.save(path, natural, outcome.metrics, state.environments)
     return outcome
 
 
@@ -123,8 +128,15 @@ class _Run:
         self._used, self._held_out = _split(dataset, settings)
         self._size = min(settings.batch_size, len(self._used))
         self.batches = len(self._used) // self._size
-        self.start, self._step = task.begin(self.batches)
-        self.fresh = TrainingState(self.start)
+        self._start, self._step = task.begin(self.batches)
+
+    def begin(self, stored: Path | None) -> tuple[TrainingState, str | None]:
+        """The state of a fresh run, or that of the run that wrote the model `stored`, and a warning."""
+        environment = current_environment()
+        if stored is None:
+            return TrainingState(self._start, environments=(environment,)), None
+        state = load_state(resume_path(stored), self._start, self._task.identity)
+        return continued(state, environment)
 
     def epoch(self, state: TrainingState, reporter: Reporter) -> TrainingState:
         """One pass over the training samples."""
@@ -136,7 +148,7 @@ class _Run:
             results.append(result)
             reporter.batch()
         report = self._report(number, carry, results)
-        return TrainingState(carry, (*state.history, report))
+        return replace(state, carry=carry, history=(*state.history, report))
 
     def _minibatches(self, epoch: int) -> Iterator[tuple[jax.Array, jax.Array]]:
         settings, data = self._settings, self._dataset

@@ -11,6 +11,7 @@ import optax
 
 from .description import Description
 from .networks import Parameters, Run, pure_run
+from .products import compile_options
 from .training_settings import TrainingSettings
 
 __all__ = [
@@ -76,13 +77,12 @@ def make_step(
     def loss_of(natural: Parameters, frames: Array, labels: Array) -> tuple[Array, BatchResult]:
         return batch_loss(run(natural, frames), labels, settings, dt)
 
-    @jax.jit
     def step(carry: Carry, frames: Array, labels: Array) -> tuple[Carry, BatchResult]:
         gradients, result = jax.grad(loss_of, has_aux=True)(carry.natural, frames, labels)
         updates, state = optimizer.update(gradients, carry.optimizer, carry.natural)
         return Carry(optax.apply_updates(carry.natural, updates), state), result
 
-    return step
+    return jax.jit(step, compiler_options=compile_options())
 
 
 def batch_loss(run: Run, labels: Array, settings: TrainingSettings, dt: float) -> tuple[Array, BatchResult]:
@@ -105,12 +105,11 @@ def make_predict(
 ) -> Callable[[Parameters, Array], tuple[Array, Array]]:
     """A compiled function of (natural weights, frames): classes and mean spikes per step, both `[batch]`."""
 
-    @jax.jit
     def predict(natural: Parameters, frames: Array) -> tuple[Array, Array]:
         run = pure_run(description, to_physical(natural, scales), frames)
         return run.output.sum(axis=0).argmax(axis=-1), _rates(run.spikes)
 
-    return predict
+    return jax.jit(predict, compiler_options=compile_options())
 
 
 def _rates(spikes: tuple[Array, ...]) -> Array:

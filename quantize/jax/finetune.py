@@ -15,6 +15,7 @@ from expifref.checkpoint import ModelFile, save_model
 from expifref.data import Dataset
 from expifref.description import Description
 from expifref.encoders import encode
+from expifref.environment import Environment
 from expifref.evaluation import Evaluation
 from expifref.files import require_writable
 from expifref.gradient import GradientRules
@@ -106,11 +107,16 @@ def finetune(
     if beside is not None:
         require_writable(beside)
 
-    def save(target: Path, natural: Parameters, metrics: Mapping[str, float]) -> None:
+    def save(
+        target: Path,
+        natural: Parameters,
+        metrics: Mapping[str, float],
+        environments: tuple[Environment, ...],
+    ) -> None:
         program, description = network.lowered(natural)
         if beside is not None:
             save_program(program, beside)
-        save_model(target, ModelFile(description, model.architecture, metrics))
+        save_model(target, ModelFile(description, model.architecture, metrics, environments))
 
     identity = run_identity(
         dataset, {"model": skeleton.evidence.model_sha256, "program": digest(skeleton)}, settings, gradient

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from expifref.dynamics import NeuronConstants
 from expifref.gradient import GradientRules, Surrogate, gradient_path, graft, reset_membrane, spike_argument
+from expifref.products import transposed
 from quantize.program import Filter, Layer, ReadoutLayer, SpikingLayer
 
 from .arithmetic import limbs
@@ -104,8 +105,8 @@ class DifferentiableLayer:
         accumulator = product * saved.codes.multiplier
         inputs, flat = (x.reshape(-1, x.shape[-1]) for x in (saved.inputs, accumulator))
         multiplier = (product * saved.traces["accumulator"].astype(jnp.float32)).sum(axis=(0, 1))
-        codes = Codes(inputs.T @ flat, multiplier, product.sum(axis=(0, 1)))
-        return codes, accumulator @ saved.codes.weight.T
+        codes = Codes(transposed(inputs) @ flat, multiplier, product.sum(axis=(0, 1)))
+        return codes, accumulator @ transposed(saved.codes.weight)
 
     def _through_readout(self, gradient: Array) -> Array:
         """From the readout's values to what is added to its state, `[steps, batch, neurons]`."""
