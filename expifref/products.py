@@ -1,10 +1,10 @@
 """Matrix products and compiled functions whose bits do not depend on the number of cores.
 
-Floats have to be summed in one order for that. On a CPU, XLA hands a product of row-major matrices to
+For that, floats have to be summed in one order. On a CPU, XLA hands a product of row-major matrices to
 YNNPACK, which sums in one order for any number of threads; a product that reads a matrix transposed goes to
-Eigen, which cuts its sums by the number of threads. YNNPACK also takes sums along an axis, and cuts those,
-so it is asked for products alone; XLA's own code for sums has one order. Measured for jax 0.8.3 to 0.12,
-see docs/training.md; earlier ones have no such choice.
+Eigen, which cuts its sums by the number of threads. YNNPACK also takes sums along an axis, alone or with a
+product, and cuts those; so it is asked for products alone, and XLA's own code for sums has one order.
+Measured, see docs/training.md; not every release of JAX has the choice.
 """
 
 from __future__ import annotations
@@ -19,34 +19,36 @@ __all__ = ["compile_options", "cores_matter", "product", "transposed"]
 
 Array = Any  # a JAX array or tracer
 
-_PRODUCTS_ALONE = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_DOT"}
+_PRODUCTS_ALONE = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 
 
-@cache
 def compile_options() -> dict[str, Any] | None:
-    """What `jax.jit` has to be given as `compiler_options`; None where XLA knows no such option."""
-    try:
-        jax.jit(jnp.negative, compiler_options=_PRODUCTS_ALONE)(0.0)
-    except jax.errors.JaxRuntimeError:
-        return None
-    return _PRODUCTS_ALONE
+    """What `jax.jit` has to be given as `compiler_options`; None where the choice is not there."""
+    return dict(_PRODUCTS_ALONE) if _has_choice() else None
+
+
+def cores_matter() -> bool:
+    """Whether the bits of products and sums depend on the number of cores all the same."""
+    return jax.default_backend() == "cpu" and not _has_choice()
 
 
 @cache
-def cores_matter() -> bool:
-    """Whether this installation of JAX forms products whose bits depend on the number of cores."""
+def _has_choice() -> bool:
+    """Whether this XLA hands products, and nothing else, to YNNPACK."""
     if jax.default_backend() != "cpu":
         return False
     matrix = jnp.zeros((64, 64), jnp.float32)
-    compiled = (
-        jax.jit(_backward, compiler_options=compile_options()).lower((matrix, matrix), matrix).compile()
-    )
-    return "ynn_fusion" not in (compiled.as_text() or "")
+    probe = jax.jit(_backward, compiler_options=_PRODUCTS_ALONE)
+    try:
+        text = probe.lower((matrix, matrix), matrix).compile().as_text() or ""
+    except jax.errors.JaxRuntimeError:  # no such option
+        return False
+    return text.count("__ynn_fusion") == 2
 
 
 @jax.custom_vjp
 def product(inputs: Array, weight: Array) -> Array:
-    """`inputs @ weight`, `[..., inputs]` by `[inputs, neurons]`, for differentiation in reverse mode."""
+    """`inputs @ weight`, `[..., inputs]` by `[inputs, neurons]`; differentiable in reverse mode."""
     return inputs @ weight
 
 
