@@ -64,7 +64,7 @@ def _forward(inputs: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
 def _backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     inputs, weight = saved
     rows, flat = (x.reshape(-1, x.shape[-1]) for x in (inputs, gradient))
-    return gradient @ weight.T, rows.T @ flat
+    return gradient @ transposed(weight), transposed(rows) @ flat
 
 
 product.defvjp(_forward, _backward)

@@ -1,7 +1,7 @@
 """Trains small networks with as many cores as the command line says: `python -m tests.cores FOLDER CORES`.
 
-Run in a process of its own, because XLA counts the cores once. The sizes are such that XLA's own choices, without
-those of `expifref.products`, give other bytes with one core than with two (wide sums, wide products).
+In a process of its own, because XLA counts the cores once. The sizes are such that XLA's own choices, without
+those of `expifref.products`, give other bytes with one core than with two.
 """
 
 from __future__ import annotations
@@ -12,13 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-SETTINGS = {"epochs": 2, "batch_size": 50}
+__all__ = ["main"]
 
 
 def limit(cores: int) -> None:
-    """Let XLA see `cores` cores: by affinity, or where the machine has fewer by its own variable."""
-    mine = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, mine[:cores])
+    """Keep this process to `cores` cores; where the machine has fewer, XLA takes as many threads for them."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
     os.environ["NPROC"] = str(cores)
 
 

@@ -8,6 +8,8 @@ import onnx
 import pytest
 
 from expifref.checkpoint import read_model
+from expifref.resume import resume_path
+from expifref.tensor_files import read_tensors, write_tensors
 from exporters.deployment import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.measurements import missing_measurements
@@ -45,6 +47,24 @@ def test_resume_goes_on(work: Workspace, tmp_path: Path) -> None:
     table = succeeds(*command, "--epochs", 2, "--resume").out
     assert table.splitlines()[0].rstrip() == "Training"
     assert read_model(out).metrics["epochs"] == 2
+
+
+def test_resume_in_another_environment_warns_on_stderr(work: Workspace, tmp_path: Path) -> None:
+    out = tmp_path / "m.safetensors"
+    command = ("train", "--dataset", work.data, "--hidden", 4, "--steps", 4, "--out", out)
+    succeeds(*command, "--epochs", 1)
+    tensors, document = read_tensors(resume_path(out), "expifref-resume", 1)
+    (here,) = document["environments"]
+    document["environments"] = [{**here, "jaxlib": "0.0.1"}]
+    write_tensors(resume_path(out), tensors, "expifref-resume", document)
+    outcome = expifref(*command, "--epochs", 2, "--resume", "--json")
+    assert (outcome.code, outcome.json["epochs"]) == (0, 2)
+    assert " ".join(outcome.err.split()) == (
+        "Warning: the run goes on in another environment "
+        f"(`jaxlib` was 0.0.1, is {here['jaxlib']}), so the network may differ in its last bits "
+        "from that of a run that was never cut"
+    )
+    assert [found["jaxlib"] for found in read_model(out).environments] == ["0.0.1", here["jaxlib"]]
 
 
 @pytest.mark.parametrize(

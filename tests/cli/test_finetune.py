@@ -8,6 +8,7 @@ import numpy as np
 
 from expifref.checkpoint import read_model
 from expifref.description import description_digest
+from expifref.environment import current_environment
 from quantize.program_io import load_program
 
 from .conftest import CLASSES, HIDDEN, INPUTS, Workspace
@@ -28,6 +29,9 @@ def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_pa
     found = succeeds("compare", out, program, "--dataset", work.data, "--json").json
     assert found["program_accuracy"] == result["test_accuracy"]
     assert succeeds("verify", program, "--executor", "jax", "--samples", 8, "--json").json["passed"]
+
+    (environment,) = read_model(out).environments
+    assert environment == current_environment()
 
     again = succeeds(*command, *bits, "--program", program, "--epochs", 3, "--resume", "--json").json
     assert again["epochs"] == 3
