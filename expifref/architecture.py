@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ _MILLI = 1e-3
 class NeuronSettings:
     """ExpIFRef parameters shared by all hidden neurons, in the units people type."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
     R: float = 1.0  # ohm
     tau: float = 10.0  # ms
     tau_ref: float = 1.7  # ms
@@ -65,6 +68,8 @@ class NeuronSettings:
 @dataclass(frozen=True)
 class Architecture:
     """Linear -> optional exponential synapse -> ExpIFRef per hidden layer, then Linear -> leaky readout."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     inputs: int
     classes: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -18,6 +18,8 @@ __all__ = ["SILENT", "EpochReport", "ProgressBar", "Reporter", "SilentReporter"]
 @dataclass(frozen=True)
 class EpochReport:
     """Means over one epoch."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     epoch: int  # from 1
     loss: float

@@ -215,7 +215,7 @@ def shown(value: object) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """The same of `names` that were found, in order; `none` for none."""
-    return short(", ".join(name[:_SHOWN] for name in islice(sorted(names), _LISTED)), _LISTED) or "none"
+    return short(", ".join(short(name) for name in islice(sorted(names), _LISTED)), _LISTED) or "none"
 
 
 def as_line(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar, cast
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +49,8 @@ class Overflow(StrEnum):
 class Format:
     """A fixed-point format: the integer `n` stands for `n * 2**-frac`."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
     signed: bool
     bits: int
     frac: int
@@ -78,6 +80,8 @@ class Format:
 @dataclass(frozen=True)
 class Quantizer:
     """A site where a wider value is brought into a format: rounded once, then overflowed once."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     format: Format
     rounding: Rounding

@@ -18,6 +18,7 @@ from expifref.checkpoint import ModelFile, read_model, save_model
 from expifref.description import description_digest
 from expifref.environment import change, current_environment
 from expifref.exceptions import FileFormatError
+from expifref.limits import MODEL
 from expifref.resume_file import resume_path
 from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training import train
@@ -46,7 +47,7 @@ def path(once: Path, tmp_path: Path) -> Path:
 
 def rewrite(path: Path, kind: str, edit: Callable[[dict[str, Any]], object]) -> None:
     """Change the metadata of the file at `path`."""
-    tensors, document = read_tensors(path, kind, 1)
+    tensors, document = read_tensors(path, kind, 1, MODEL)
     edit(document)
     write_tensors(path, {name: tensor.copy() for name, tensor in tensors.items()}, kind, document)
 

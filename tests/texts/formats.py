@@ -137,10 +137,15 @@ def _profile() -> Format:
     return Format("profile", schema, documents, lambda document: parse_profile(document, "own.json"))
 
 
+HERE = {"jax": "0.10.2", "machine": "x86_64"}
+"""An environment of training."""
+
+
 def _model(folder: Path) -> Format:
     architecture = Architecture(2, 2, hidden=(2,), tau_synapse=2.0)
     path = folder / "model.safetensors"
-    save_model(path, ModelFile(initial_description(architecture), architecture, {"test_accuracy": 0.5}))
+    model = ModelFile(initial_description(architecture), architecture, {"test_accuracy": 0.5}, (HERE,))
+    save_model(path, model)
     tensors, document = read_tensors(path, "expifref-model", 1, MODEL)
 
     def read(changed: Document) -> object:
@@ -153,7 +158,7 @@ def _model(folder: Path) -> Format:
 def _resume(folder: Path) -> Format:
     path, carry = folder / "model.safetensors.resume", Carry({"w": jnp.zeros(1)}, ())
     identity = {"dataset": "digits", "network": {"hidden": [3], "encoder": "rate"}}
-    save_state(path, TrainingState(carry, (EpochReport(1, 0.5, 0.5, 9.0, None),)), identity)
+    save_state(path, TrainingState(carry, (EpochReport(1, 0.5, 0.5, 9.0, None),), (HERE,)), identity)
     tensors, document = read_tensors(path, "expifref-resume", 1, RESUME)
 
     def read(changed: Document) -> object:
