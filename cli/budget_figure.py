@@ -6,6 +6,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .figure_text import caption
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -33,8 +35,8 @@ def draw_budget(budget: Budget, profile: str, path: Path) -> None:
     figure.legend(*alone.get_legend_handles_labels(), loc="outside lower center", fontsize=9, frameon=False)
     whole = budget.whole
     figure.suptitle(
-        f"Where the spikes go ({profile}, {whole.samples:,} samples): {whole.spike_difference:.2%} differ, "
-        f"{whole.agreement:.2%} of predictions agree"
+        f"Where the spikes go ({caption(profile)}, {whole.samples:,} samples): "
+        f"{whole.spike_difference:.2%} differ, {whole.agreement:.2%} of predictions agree"
     )
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=130, metadata={"Software": None})

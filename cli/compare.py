@@ -96,7 +96,7 @@ def _compare(
     if shares is not None and plot is not None:
         from .budget_figure import draw_budget
 
-        draw_budget(shares, str(loaded.program.evidence.profile["name"]), plot)
+        draw_budget(shares, loaded.program.evidence.device, plot)
     if json:
         extra: dict[str, Any] = {} if shares is None else {"budget": summarize_budget(shares)}
         extra |= {} if errors is None else {"one_step_lsb": summarize_one_step(errors)}

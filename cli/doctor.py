@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from .options import Json
-from .output import print_json, print_table, print_text
+from .output import print_json, print_line, print_table, print_text
 
 
 def doctor(json: Json = False) -> None:
@@ -37,7 +37,7 @@ def doctor(json: Json = False) -> None:
         if missing:
             print_text("These commands install what is missing:")
         for command in dict.fromkeys(row["install"] for row in missing.values()):
-            typer.echo(command)  # in one line, to be copied
+            print_line(command)  # in one line, to be copied
         for name in missing_executors():
             print_text(f"`expifref verify` does not run {name}.")
     if missing and tools_are_required():

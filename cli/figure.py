@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import UnsupportedError
 
+from .figure_text import caption
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -52,8 +54,9 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
     _raster(figure.add_subplot(grid[0, :]), time, real, integer)
     _membrane(figure.add_subplot(grid[1, 0]), time, volts, codes, _typical(real))
     _decision(figure.add_subplot(grid[1, 1]), time, outputs, int(data.test_labels[0]))
-    profile = program.evidence.profile["name"]
-    figure.suptitle(f"{data.name}, test sample 0: float network against integer program ({profile})")
+    device = program.evidence.device
+    title = f"{data.name}, test sample 0: float network against integer program ({device})"
+    figure.suptitle(caption(title))
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=130, metadata={"Software": None})
     write_bytes(path, picture.getvalue())

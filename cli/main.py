@@ -17,6 +17,7 @@ import typer
 
 from expifref.exceptions import ExpifrefError
 from expifref.limits import KINDS, raise_limits
+from expifref.texts import visible
 
 from . import (
     compare,
@@ -32,7 +33,7 @@ from . import (
     train,
     verify,
 )
-from .output import INTERRUPTED
+from .output import INTERRUPTED, print_line
 
 __all__ = ["app", "main"]
 
@@ -126,15 +127,14 @@ def _run() -> int:
 
 
 def _fail(sentence: str, code: int) -> int:
-    typer.echo(f"expifref: {_cleaned(sentence)}", err=True)
+    print_line(f"expifref: {_cleaned(sentence)}", err=True)
     return code
 
 
 def _cleaned(sentence: str) -> str:
     """One line that does nothing to a terminal: names of files and words of libraries may hold anything."""
     # A message from elsewhere may have lines of its own.
-    words = "".join(c if c.isprintable() else " " for c in sentence).split()
-    line = " ".join(words)
+    line = visible(" ".join(sentence.split()))
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[5 - _LONGEST // 2 :]}"
 
 

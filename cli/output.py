@@ -8,11 +8,25 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
-__all__ = ["INTERRUPTED", "Bar", "print_json", "print_table", "print_text", "progress_bar", "rounded"]
+from expifref.texts import visible
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+__all__ = [
+    "INTERRUPTED",
+    "Bar",
+    "print_json",
+    "print_line",
+    "print_table",
+    "print_text",
+    "progress_bar",
+    "rounded",
+]
 
 
 INTERRUPTED = 130
@@ -37,20 +51,27 @@ def print_table(title: str, rows: Sequence[Sequence[object]], headers: Sequence[
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_header=bool(headers), box=None, pad_edge=False)
+    table = Table(
+        title=_as_it_is(title), title_justify="left", show_header=bool(headers), box=None, pad_edge=False
+    )
     for column in range(len(rows[0]) if rows else len(headers)):
-        header = headers[column] if headers else ""
+        header = _as_it_is(headers[column] if headers else "")
         numeric = all(isinstance(row[column], int | float) for row in rows)
         table.add_column(header, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(*(_as_it_is(f"{cell:,}" if isinstance(cell, int) else str(cell)) for cell in row))
     Console().print(table)
 
 
 def print_text(text: str) -> None:
     """Print a sentence or a paragraph, broken at the width of the terminal."""
     # Not at hyphens: a package or an option would read as two words.
-    typer.echo(textwrap.fill(text, shutil.get_terminal_size().columns, break_on_hyphens=False))
+    typer.echo(textwrap.fill(visible(text), shutil.get_terminal_size().columns, break_on_hyphens=False))
+
+
+def print_line(text: str, err: bool = False) -> None:
+    """Print one line, however long, on stdout or stderr."""
+    typer.echo(visible(text), err=err)
 
 
 def rounded(value: object) -> object:
@@ -65,12 +86,12 @@ def progress_bar(what: str, total: int, unit: str = "samples") -> Iterator[Bar]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn(unit),
+        TextColumn(unit, markup=False),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     silent = not sys.stderr.isatty()
     # A bar that is disabled alone ends with an empty line in older versions of rich.
@@ -79,6 +100,13 @@ def progress_bar(what: str, total: int, unit: str = "samples") -> Iterator[Bar]:
         task = progress.add_task(what, total=total, note="")
 
         def step(advance: int, note: str = "") -> None:
-            progress.update(task, advance=advance, note=note)
+            progress.update(task, advance=advance, note=visible(note))
 
         yield step
+
+
+def _as_it_is(text: str) -> Text:
+    """`text` for a table: brackets are no markup, colons no emoji, and what does not print is spelled."""
+    from rich.text import Text
+
+    return Text(visible(text))

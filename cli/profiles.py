@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from .options import Json
-from .output import print_json, print_table, print_text
+from .output import print_json, print_line, print_table, print_text
 
 app = typer.Typer(help="List, show and check hardware profiles.", rich_markup_mode=None)
 
@@ -71,7 +71,7 @@ def check(
     if json:
         print_json({"name": profile.name, "valid": True, "sha256": profile.digest})
         return
-    typer.echo(f"{file} is a valid profile: {profile.name}, sha256 {profile.digest}")
+    print_line(f"{file} is a valid profile: {profile.name}, sha256 {profile.digest}")
 
 
 @app.command("fit")

@@ -22,7 +22,7 @@ from .options import (
     Strict,
     WeightBits,
 )
-from .output import print_json, print_table, progress_bar
+from .output import print_json, print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
@@ -108,7 +108,7 @@ def quantize(
         return
     rows = [[key.replace("_", " "), _cell(value)] for key, value in summary.items() if key != "digest"]
     print_table("Integer program", rows)
-    typer.echo(f"digest {summary['digest']}")
+    print_line(f"digest {summary['digest']}")
     print_warnings(warnings)
 
 

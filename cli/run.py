@@ -17,7 +17,7 @@ from .fidelity import describe_first
 from .fidelity import summarize as summarize_comparison
 from .guard import guard_network, print_warnings
 from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
-from .output import print_json, print_table, print_text
+from .output import print_json, print_line, print_table, print_text
 from .quantize import lower_network
 from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
 from .verification_report import print_result, summarize
@@ -124,7 +124,7 @@ class Stopwatch:
     def stage(self, name: str) -> Iterator[None]:
         """Time the body as stage `name` and, on a terminal, say that it runs."""
         if sys.stderr.isatty():
-            typer.echo(f"{name} ...", err=True)
+            print_line(f"{name} ...", err=True)
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 2)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from .figure_text import caption
+
 if TYPE_CHECKING:
     from quantize.search import Keep, Point
 
@@ -42,7 +44,7 @@ def draw_front(points: list[Point], front: list[Point], keep: Keep, title: str) 
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:,.0f}"))
     axes.set(xlabel="memory (bytes)", ylabel=f"loss of {_what(keep)} on training samples")
-    axes.set_title(title, fontsize=11)
+    axes.set_title(caption(title), fontsize=11)
     axes.legend(loc="best", fontsize=9, framealpha=0.9)
     picture = BytesIO()
     figure.savefig(picture, format="png", dpi=130, metadata={"Software": None})

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .child_process import obey_the_parent
+from .markdown import code, prose
 from .search_job import Job, Setup, set_up
 
 if TYPE_CHECKING:
@@ -210,11 +211,12 @@ def _markdown(setup: Setup, points: list[Point], front: list[FrontPoint]) -> str
     refused = sum(point.outcome.losses is None for point in points)
     kept = sum(point.kept(setup.keep) for point in points)
     lines = [
-        f"# Search for `{setup.profile.name}` that keeps {setup.keep}",
+        f"# Search for {code(setup.profile.name)} that keeps {setup.keep}",
         "",
-        f"{len(points)} points (study `{job.study}`, seed {job.seed}): {kept} keep it, {refused} cannot be "
-        f"lowered, {len(front)} are in the front of memory, multiplies and loss. Measured on {setup.samples} "
-        "training samples; the test accuracy, in the column `test`, was looked at afterwards.",
+        f"{len(points)} points (study {code(job.study)}, seed {job.seed}): {kept} keep it, "
+        f"{refused} cannot be lowered, {len(front)} are in the front of memory, multiplies and loss. "
+        f"Measured on {setup.samples} training samples; the test accuracy, in the column `test`, was looked "
+        "at afterwards.",
         "",
         "Words: "
         + " / ".join(name.replace("_", " ") for name in (*setup.space.words, "table_segments"))
@@ -224,7 +226,7 @@ def _markdown(setup: Setup, points: list[Point], front: list[FrontPoint]) -> str
         "|" + "---|" * len(HEADERS),
     ]
     for row in front_rows(setup, front):
-        lines.append("| " + " | ".join(f"{c:,}" if isinstance(c, int) else str(c) for c in row) + " |")
+        lines.append("| " + " | ".join(f"{c:,}" if isinstance(c, int) else prose(str(c)) for c in row) + " |")
     if front:
         lines += ["", f"Float network on the test samples: {front[0].test_accuracy_float:.2%}."]
     return "\n".join([*lines, "", "![memory against loss](front.png)", ""])

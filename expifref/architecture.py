@@ -17,6 +17,7 @@ from .description import (
 )
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
+from .texts import Name
 
 __all__ = ["Architecture", "NeuronSettings", "initial_description", "initial_scales"]
 
@@ -70,7 +71,7 @@ class Architecture:
     hidden: tuple[int, ...] = (128,)
     dt: float = 1.0  # ms
     steps: int = 25
-    encoder: str = "current"
+    encoder: Name = "current"
     tau_synapse: float | None = None  # ms; None: the current is not filtered
     tau_readout: float | None = 10.0  # ms; None: a readout without memory
     neuron: NeuronSettings = field(default_factory=NeuronSettings)

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from .exceptions import ExpifrefError
 from .limits import Kind, require_size
 from .opening import open_file
+from .texts import listed
 
 __all__ = ["map_npy", "read_npz"]
 
@@ -124,13 +125,8 @@ def _choose_keys(
             return keys
     raise kind.error(
         f"{path} must hold the arrays {' (or '.join(', '.join(keys) for keys in choices)}"
-        f"{')' * (len(choices) - 1)}; it holds {_listed(names)}"
+        f"{')' * (len(choices) - 1)}; it holds {listed(names)}"
     )
-
-
-def _listed(names: dict[str, zipfile.ZipInfo]) -> str:
-    few = sorted(names)[:8]
-    return ", ".join(name[:20] for name in few) + (", ..." if len(names) > len(few) else "") or "none"
 
 
 def _member_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, kind: Kind) -> _Header:

@@ -9,14 +9,14 @@ the layers, and, for networks trained here, their architecture and metrics.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .architecture import Architecture, NeuronSettings
+from .architecture import Architecture
 from .checks import check_description
 from .description import (
     Description,
@@ -25,14 +25,18 @@ from .description import (
     ReadoutDescription,
     SpikingDescription,
 )
+from .documents import parse, written
 from .exceptions import FileFormatError
 from .limits import MODEL
 from .tensor_files import read_tensors, write_tensors
+from .texts import Name
 
 if TYPE_CHECKING:
     from .networks import SpikingNetwork
 
 __all__ = [
+    "LayerEntry",
+    "ModelDocument",
     "ModelFile",
     "load_model",
     "read_description",
@@ -42,12 +46,42 @@ __all__ = [
 ]
 
 _FORMAT = "expifref-model"
-_VERSION = 1
-_UNITS = "SI"
-_SPIKING, _READOUT = "spiking", "readout"
+_VERSION: Literal[1] = 1
+_SPIKING: Literal["spiking"] = "spiking"
+_READOUT: Literal["readout"] = "readout"
 _NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
 
 Tensors = dict[str, NDArray[np.float64]]
+
+_CLOSED = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True)
+class LayerEntry:
+    """What the metadata say of a layer; its numbers are tensors."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    name: Name
+    kind: Literal["spiking", "readout"]
+    filtered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDocument:
+    """The metadata."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    version: Literal[1] = _VERSION
+    units: Literal["SI"] = "SI"
+    dt: float  # s
+    inputs: int
+    encoder: Name
+    steps: int
+    layers: tuple[LayerEntry, ...]
+    architecture: Architecture | None
+    metrics: dict[Name, float]
 
 
 @dataclass(frozen=True)
@@ -68,22 +102,17 @@ def save_model(path: Path, model: ModelFile) -> None:
     """
     check_description(model.description)
     d = model.description
-    document = {
-        "version": _VERSION,
-        "units": _UNITS,
-        "dt": d.dt,
-        "inputs": d.inputs,
-        "encoder": d.encoder,
-        "steps": d.steps,
-        "layers": [
-            {"name": layer.name, "kind": _kind(layer), "filtered": _tau(layer) is not None}
-            for layer in d.layers
-        ],
-        "architecture": None if model.architecture is None else asdict(model.architecture),
-        "metrics": dict(model.metrics),
-    }
+    document = ModelDocument(
+        dt=d.dt,
+        inputs=d.inputs,
+        encoder=d.encoder,
+        steps=d.steps,
+        layers=tuple(LayerEntry(layer.name, _kind(layer), _tau(layer) is not None) for layer in d.layers),
+        architecture=model.architecture,
+        metrics=dict(model.metrics),
+    )
     tensors = {name: value for layer in d.layers for name, value in _layer_tensors(layer).items()}
-    write_tensors(path, tensors, _FORMAT, document)
+    write_tensors(path, tensors, _FORMAT, written(ModelDocument, document, f"`{path}`"))
 
 
 def save_description(path: Path, description: Description) -> None:
@@ -103,15 +132,11 @@ def read_model(path: Path) -> ModelFile:
         FileFormatError: the file is missing, truncated, foreign, or of another version.
         ParameterError: a weight or parameter is NaN, infinite or out of its range.
     """
-    tensors, document = read_tensors(path, _FORMAT, _VERSION, MODEL)
-    try:
-        model = _parse(tensors, document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileFormatError(
-            f"`{path}` must hold a complete network, but its metadata are damaged"
-        ) from error
-    check_description(model.description)
-    return model
+    tensors, values = read_tensors(path, _FORMAT, _VERSION, MODEL)
+    document = parse(ModelDocument, values, f"`{path}`")
+    description = _described(document, tensors)
+    check_description(description)
+    return ModelFile(description, document.architecture, document.metrics)
 
 
 def load_model(path: Path) -> SpikingNetwork:
@@ -121,7 +146,7 @@ def load_model(path: Path) -> SpikingNetwork:
     return SpikingNetwork(read_description(path))
 
 
-def _kind(layer: LayerDescription) -> str:
+def _kind(layer: LayerDescription) -> Literal["spiking", "readout"]:
     return _SPIKING if isinstance(layer, SpikingDescription) else _READOUT
 
 
@@ -140,48 +165,21 @@ def _layer_tensors(layer: LayerDescription) -> Tensors:
     return {f"{layer.name}.{name}": np.asarray(value, "<f8", order="C") for name, value in tensors.items()}
 
 
-def _parse(tensors: dict[str, NDArray[Any]], document: dict[str, Any]) -> ModelFile:
-    if document["units"] != _UNITS:
-        raise ValueError(f"`units` must be {_UNITS}, not {document['units']}")
-    description = Description(
-        dt=float(document["dt"]),
-        inputs=_count(document, "inputs"),
-        layers=tuple(_parse_layer(layer, tensors) for layer in document["layers"]),
-        encoder=str(document["encoder"]),
-        steps=_count(document, "steps"),
-    )
-    metrics = {str(name): float(value) for name, value in dict(document["metrics"]).items()}
-    return ModelFile(description, _parse_architecture(document["architecture"]), metrics)
+def _described(document: ModelDocument, tensors: dict[str, NDArray[Any]]) -> Description:
+    layers = tuple(_layer(entry, tensors) for entry in document.layers)
+    return Description(document.dt, document.inputs, layers, document.encoder, document.steps)
 
 
-def _count(document: dict[str, Any], key: str) -> int:
-    value = document[key]
-    if type(value) is not int:
-        raise TypeError(f"`{key}` must be an integer, not {value!r}")
-    return value
-
-
-def _parse_layer(entry: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> LayerDescription:
-    name = str(entry["name"])
+def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]]) -> LayerDescription:
+    name = entry.name
 
     def tensor(part: str) -> NDArray[np.float64]:
         if f"{name}.{part}" not in tensors:
             raise FileFormatError(f"a model file must hold the tensor `{name}.{part}`, which is missing")
         return np.asarray(tensors[f"{name}.{part}"], np.float64)
 
-    if entry["kind"] not in (_SPIKING, _READOUT):
-        raise FileFormatError(
-            f"layer `{name}` of a model file must be {_SPIKING} or {_READOUT}, not {entry['kind']}"
-        )
-    tau = tensor("tau") if entry["filtered"] else None
-    if entry["kind"] == _READOUT:
+    tau = tensor("tau") if entry.filtered else None
+    if entry.kind == _READOUT:
         return ReadoutDescription(name, tensor("weight"), tensor("bias"), tau)
     neuron = NeuronParameters(**{key: tensor(f"neuron.{key}") for key in _NEURON_PARAMETERS})
     return SpikingDescription(name, tensor("weight"), tensor("bias"), tau, neuron)
-
-
-def _parse_architecture(values: dict[str, Any] | None) -> Architecture | None:
-    if values is None:
-        return None
-    parts = {"hidden": tuple(values["hidden"]), "neuron": NeuronSettings(**values["neuron"])}
-    return Architecture(**{**values, **parts})

@@ -12,6 +12,7 @@ from .blocks import row_blocks
 from .description import Description, LayerDescription, NeuronParameters, SpikingDescription
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
+from .texts import NAME, shown
 
 __all__ = ["check_description"]
 
@@ -33,7 +34,9 @@ def check_description(description: Description) -> None:
     if not names:
         raise ParameterError("a network must have at least one layer, and this one has none")
     if len(set(names)) != len(names):
-        raise ParameterError(f"the layers of a network must have different names, not {names}")
+        raise ParameterError(f"the layers of a network must have different names, not {shown(names)}")
+    for name in names:
+        _check_name(name)
     width = description.inputs
     for layer in description.layers:
         if layer.weight.ndim != 2 or layer.weight.shape[0] != width or 0 in layer.weight.shape:
@@ -42,6 +45,13 @@ def check_description(description: Description) -> None:
             )
         _check_layer(layer)
         width = layer.weight.shape[1]
+
+
+def _check_name(name: str) -> None:
+    try:
+        NAME.check(name)
+    except ValueError as error:
+        raise ParameterError(f"a layer must have a name that files can hold: {error}") from None
 
 
 def _check_layer(layer: LayerDescription) -> None:

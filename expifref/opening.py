@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from .exceptions import FileFormatError
 from .limits import Kind, require_size
+from .texts import shown
 
 __all__ = ["file_beside", "open_file", "read_file"]
 
@@ -62,15 +63,16 @@ def read_file(path: Path, kind: Kind) -> bytes:
 def file_beside(path: Path, name: object) -> Path:
     """The file `name` that the file at `path` says lies beside it.
 
-    A file from elsewhere must not lead to others: only a bare name of a regular file is followed.
+    A file from elsewhere must not lead to others: only a bare name of a regular file is followed, and a
+    message may show it, so it is printable.
 
     Raises:
         FileFormatError: `name` is no bare name, or there is no such regular file.
     """
-    if not isinstance(name, str) or name in ("", ".", "..") or {"/", "\\", "\0"} & set(name):
-        raise FileFormatError(f"`{path}` must name a file in its own folder, not {repr(name)[:60]}")
-    # A lone surrogate, which JSON can spell, has no bytes.
-    if len(name.encode("utf-8", "replace")) > _NAME_BYTES:
+    bare = isinstance(name, str) and name not in ("", ".", "..") and not {"/", "\\"} & set(name)
+    if not isinstance(name, str) or not bare or not name.isprintable():
+        raise FileFormatError(f"`{path}` must name a file in its own folder, not {shown(name)}")
+    if len(name.encode("utf-8")) > _NAME_BYTES:
         raise FileFormatError(
             f"`{path}` must name a file by at most {_NAME_BYTES} bytes, not by {len(name)} characters"
         )

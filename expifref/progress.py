@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from .texts import visible
+
 __all__ = ["SILENT", "EpochReport", "ProgressBar", "Reporter", "SilentReporter"]
 
 
@@ -112,4 +114,4 @@ class ProgressBar:
 
     def message(self, text: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(Text(text))
+        self._progress.console.print(Text(visible(text)))

@@ -22,6 +22,7 @@ from .files import write_with
 from .limits import Kind
 from .opening import open_file
 from .strict_json import parse_document
+from .texts import short, shown
 
 __all__ = ["load_tensors", "read_tensors", "save_tensors", "write_tensors"]
 
@@ -146,7 +147,7 @@ def _entry(path: Path, name: str, said: Any, kind: Kind) -> _Entry:
     if not isinstance(dtype, str) or dtype not in _DTYPES:
         raise kind.error(
             f"`{path}` must hold tensors of one of the types {', '.join(_DTYPES)}, "
-            f"but `{name[:40]}` is {str(dtype)[:20]}"
+            f"but `{short(name)}` is {short(str(dtype), 20)}"
         )
     if not all(type(size) is int and 0 <= size < _LARGEST for size in (*shape, start, stop)):
         raise _damaged(path, kind)
@@ -173,7 +174,7 @@ def _document(path: Path, metadata: dict[str, str], format_name: str, version: i
     found = document.get("version")
     if type(found) is not int or found != version:
         raise FileFormatError(
-            f"`{path}` must have the {format_name} version {version}, not {json.dumps(found)[:40]}; "
+            f"`{path}` must have the {format_name} version {version}, not {shown(found)}; "
             "use the expifref release that wrote it"
         )
     return document

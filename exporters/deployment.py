@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Discriminator, Tag
 
+from expifref.texts import Digest, HexDigits, Name
 from quantize.arrays import IntArray, WordArray
 from quantize.formats import Format, Quantizer
 from quantize.program import InputPort, Table, TableDomain
@@ -54,7 +55,7 @@ class DeployedLayer:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    name: str
+    name: Name
     kind: Literal["expif", "readout"]
     inputs: int
     neurons: int
@@ -72,7 +73,8 @@ def _row_form(value: object) -> str:
 
 
 WeightRows = Annotated[
-    Annotated[tuple[str, ...], Tag("hex")] | Annotated[WordArray, Tag("words")], Discriminator(_row_form)
+    Annotated[tuple[HexDigits, ...], Tag("hex")] | Annotated[WordArray, Tag("words")],
+    Discriminator(_row_form),
 ]
 """Rows of hex digits; where they are large, a matrix of words `[inputs, row_words]` in a file beside."""
 
@@ -87,7 +89,7 @@ class CoreSlice:
     start: int
     stop: int
     weight_rows: WeightRows
-    constants: dict[str, IntArray]  # name -> one value per neuron
+    constants: dict[Name, IntArray]  # name -> one value per neuron
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +120,9 @@ class Deployment:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    program: str  # digest of the program this was made from
-    profile: str
-    profile_sha256: str
+    program: Digest  # of the program this was made from
+    profile: Name
+    profile_sha256: Digest
     dt_seconds: float
     word_bits: int
     input: InputPort

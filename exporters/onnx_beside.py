@@ -21,6 +21,7 @@ from expifref.blocks import row_blocks
 from expifref.exceptions import FileFormatError
 from expifref.files import write_bytes, write_with
 from expifref.opening import file_beside
+from expifref.texts import short
 
 __all__ = ["Beside", "check_beside", "save_model", "tensors_of"]
 
@@ -109,20 +110,21 @@ def check_beside(model: onnx.ModelProto, path: Path) -> None:
     for tensor in _external(model):
         said = {entry.key: entry.value for entry in tensor.external_data}
         place = file_beside(path, said.get("location"))
+        name = short(tensor.name)
         if tensor.data_type not in _WIDTHS:
             raise FileFormatError(
                 f"`{path}` must have whole numbers of 8 to 64 bits beside it, "
-                f"but `{tensor.name}` is of the ONNX type {tensor.data_type}"
+                f"but `{name}` is of the ONNX type {tensor.data_type}"
             )
         size = math.prod(tensor.dims) * _WIDTHS[tensor.data_type]
         start = _number(said.get("offset", "0"))
         if start is None or _number(said.get("length", str(size))) != size:
             raise FileFormatError(
-                f"`{path}` must say that `{tensor.name}` takes {size} bytes of `{place.name}`, and where"
+                f"`{path}` must say that `{name}` takes {size} bytes of `{place.name}`, and where"
             )
         if start + size > place.stat().st_size:
             raise FileFormatError(
-                f"`{place}` must hold {start + size} bytes for `{tensor.name}`, not {place.stat().st_size}: "
+                f"`{place}` must hold {start + size} bytes for `{name}`, not {place.stat().st_size}: "
                 "it is cut; export the model anew"
             )
 

@@ -17,6 +17,7 @@ from expifref.exceptions import DataError, FileFormatError, ParameterError
 from expifref.limits import ONNX
 from expifref.opening import read_file
 from expifref.scratch import scratch_folder
+from expifref.texts import short, shown
 from quantize.arrays import Integers
 from quantize.emulator import check_input
 from quantize.program import SPEC_VERSION, InputPort, Program
@@ -24,6 +25,7 @@ from quantize.trace import Execution, Spikes, State
 
 from .onnx_beside import check_beside, tensors_of
 from .onnx_guard import check_bounded
+from .onnx_interface import interface_of
 from .onnx_program import Form, save_program
 
 __all__ = ["Backend", "OnnxExecutor", "load_model", "program_executor"]
@@ -31,7 +33,9 @@ __all__ = ["Backend", "OnnxExecutor", "load_model", "program_executor"]
 Backend = Literal["onnxruntime", "reference"]
 
 _ERRORS_ONLY = 3
-_LONGEST_REASON = 200
+_REASON = 200
+"""Characters of what a library says that a message repeats."""
+
 _REQUIRED = {"expifref.form", "expifref.spec", "expifref.digest", "expifref.input_bits", "expifref.encoder"}
 _INPUT_BITS = {str(bits) for bits in range(1, 9)}
 _INTEGER_TYPES = {
@@ -71,8 +75,7 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
         onnx.checker.check_model(str(source) if isinstance(source, Path) else model)
     # UnicodeDecodeError: a name or a message about one is not text.
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0][:_LONGEST_REASON]
-        raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {reason}") from None
+        raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {_reason(error)}") from None
     return model
 
 
@@ -108,7 +111,8 @@ class OnnxExecutor:
             ParameterError: an unknown backend.
         """
         loaded = model if isinstance(model, onnx.ModelProto) else load_model(model)
-        metadata = {entry.key: entry.value for entry in loaded.metadata_props}
+        interface = interface_of(loaded)
+        metadata = interface.metadata
         graph = loaded.graph
         self._inputs = {entry.name: entry.type.tensor_type for entry in graph.input}
         form, spec = metadata.get("expifref.form", ""), metadata.get("expifref.spec")
@@ -124,7 +128,7 @@ class OnnxExecutor:
         bits = metadata["expifref.input_bits"]
         if bits not in _INPUT_BITS:
             raise FileFormatError(
-                f"the ONNX model must state an `expifref.input_bits` of 1 to 8, not {bits[:20]!r}"
+                f"the ONNX model must state an `expifref.input_bits` of 1 to 8, not {shown(bits)}"
             )
         check_bounded(loaded, "the ONNX model")
         _check_inputs(self._inputs, form)
@@ -134,7 +138,7 @@ class OnnxExecutor:
         self._states = tuple(
             name.removesuffix(self._suffix) for name in self._inputs if name.endswith(self._suffix)
         )
-        self.signals = tuple(entry.name for entry in graph.output if not entry.name.endswith(".final"))
+        self.signals = tuple(name for name in interface.outputs if not name.endswith(".final"))
         self._port = InputPort(
             channels=self._inputs["spikes"].shape.dim[-1].dim_value,
             bits=int(bits),
@@ -217,7 +221,7 @@ def _check_inputs(inputs: Mapping[str, Any], form: str) -> None:
         wanted = 3 if name == "spikes" and form == "sequence" else 2
         if kind.elem_type not in _INTEGER_TYPES or len(kind.shape.dim) != wanted:
             raise FileFormatError(
-                f"the ONNX model must take whole numbers of {wanted} dimensions as `{name[:40]}`, but does "
+                f"the ONNX model must take whole numbers of {wanted} dimensions as `{short(name)}`, but does "
                 "not: export it anew"
             )
 
@@ -266,5 +270,9 @@ def _runtime_errors() -> tuple[type[Exception], ...]:
 
 
 def _unusable(error: Exception) -> FileFormatError:
-    reason = str(error).strip().splitlines()[0][:_LONGEST_REASON]
-    return FileFormatError(f"the ONNX model must run in ONNX Runtime, but does not: {reason}")
+    return FileFormatError(f"the ONNX model must run in ONNX Runtime, but does not: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what a library says, which may repeat any name of the model."""
+    return short(str(error).strip().partition("\n")[0], _REASON)

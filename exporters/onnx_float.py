@@ -17,6 +17,7 @@ from expifref.encoders import get_encoder
 from expifref.simulate import constants
 
 from .onnx_graph import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
+from .onnx_interface import describe
 from .onnx_primitives import DOMAIN, OPSET
 
 __all__ = ["float_model"]
@@ -121,10 +122,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
         ir_version=IR_VERSION,
         producer_name=tool,
     )
-    helper.set_model_props(
-        model,
-        {"expifref.form": "float", "expifref.dt_seconds": repr(description.dt), "expifref.tool": tool},
-    )
+    describe(model, {"form": "float", "dt_seconds": repr(description.dt), "tool": tool})
     onnx.checker.check_model(model, full_check=True)
     return model
 

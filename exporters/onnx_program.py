@@ -21,6 +21,7 @@ from quantize.program_io import digest
 
 from .onnx_beside import Beside, save_model
 from .onnx_graph import BATCH, INT32, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, Port, constant, value
+from .onnx_interface import describe
 from .onnx_layers import add_layer
 from .onnx_lint import check_portable
 from .onnx_primitives import DOMAIN, OPSET, functions
@@ -96,7 +97,7 @@ def save_program(program: Program, form: Form, path: Path) -> None:
 
     Raises:
         UnsupportedError: see `sequence_model`.
-        FileFormatError: a file cannot be written.
+        FileFormatError: a file cannot be written, or a text of the program breaks its rule.
     """
     beside = Beside()
     model = (sequence_model if form == "sequence" else step_model)(program, beside=beside)
@@ -208,19 +209,17 @@ def _model(
         ir_version=IR_VERSION,
         producer_name=tool,
     )
-    helper.set_model_props(
-        model,
-        {
-            "expifref.form": form,
-            "expifref.spec": SPEC_VERSION,
-            "expifref.digest": digest(program),
-            "expifref.dt_seconds": repr(program.dt_seconds),
-            "expifref.input_bits": str(program.input.bits),
-            "expifref.encoder": program.input.encoder,
-            "expifref.output": program.output_name,
-            "expifref.tool": tool,
-        },
-    )
+    metadata = {
+        "form": form,
+        "spec": SPEC_VERSION,
+        "digest": digest(program),
+        "dt_seconds": repr(program.dt_seconds),
+        "input_bits": str(program.input.bits),
+        "encoder": program.input.encoder,
+        "output": program.output_name,
+        "tool": tool,
+    }
+    describe(model, metadata)
     if builder.beside is None or not builder.beside.arrays:  # else it is checked when its files are there
         onnx.checker.check_model(model, full_check=True)
     check_portable(model)

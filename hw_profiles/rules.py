@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from expifref.exceptions import ProfileError
+from expifref.texts import listed
 
 if TYPE_CHECKING:
     from .profile import Arithmetic, Capabilities, Capacity, Profile, Source
@@ -135,4 +136,4 @@ def _cited_capabilities(capabilities: Capabilities) -> Iterator[_Cited]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names) or "none"
+    return listed(f"`{name}`" for name in names)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expifref.exceptions import FileFormatError, ProfileError
+from expifref.texts import KEY, LINE, short, shown
 
 from .document import read
 
@@ -21,7 +22,10 @@ __all__ = ["SCHEMA_PATH", "SCHEMA_VERSION", "require_schema", "require_version"]
 SCHEMA_VERSION = "expifref/profile/1"
 SCHEMA_PATH = Path(__file__).parent / "schema.json"
 
-_LONGEST_VALUE = 60
+_TEXTS = {kind.pattern: kind.rule for kind in (KEY, LINE)}
+"""What the patterns of the schema say, in words."""
+
+_LONGEST_PATH = 120
 
 _RULES: dict[str, Callable[[Any], str]] = {
     "type": lambda limit: "be " + " or ".join([limit] if isinstance(limit, str) else limit),
@@ -29,8 +33,9 @@ _RULES: dict[str, Callable[[Any], str]] = {
     "const": lambda limit: f"be {json.dumps(limit)}",
     "minimum": lambda limit: f"be at least {limit}",
     "maximum": lambda limit: f"be at most {limit}",
+    "maxLength": lambda limit: f"have at most {limit} characters",
     "minLength": lambda _: "be a non-empty text",
-    "pattern": lambda _: "consist of lower-case letters and digits, joined by single hyphens",
+    "pattern": lambda pattern: _TEXTS[pattern],
     "uniqueItems": lambda _: "hold every item once only",
 }
 """Schema keyword -> what must hold; `required` and `additionalProperties` name keys instead."""
@@ -42,7 +47,7 @@ def require_version(document: dict[str, Any], origin: str) -> None:
     if found != SCHEMA_VERSION:
         raise FileFormatError(
             f'`{origin}` must have "schema": "{SCHEMA_VERSION}", the version this expifref reads, '
-            f"not {_shown(found)}; convert the file or use a matching expifref"
+            f"not {shown(found)}; convert the file or use a matching expifref"
         )
 
 
@@ -62,7 +67,7 @@ def _validator() -> Draft202012Validator:
 
 
 def _sentence(error: ValidationError) -> str:
-    path, keyword = error.json_path, str(error.validator)
+    path, keyword = short(error.json_path, _LONGEST_PATH), str(error.validator)
     limit: Any = error.validator_value
     value: Any = error.instance
     if keyword == "required":
@@ -71,18 +76,14 @@ def _sentence(error: ValidationError) -> str:
     if keyword == "additionalProperties":
         schema: Any = error.schema
         return f"`{path}` must not have the key {_unknown_key(schema, value)}"
-    return f"`{path}` must {_RULES[keyword](limit)}, not {_shown(value)}; correct the value"
+    return f"`{path}` must {_RULES[keyword](limit)}, not {shown(value)}; correct the value"
 
 
 def _unknown_key(schema: dict[str, Any], value: dict[str, Any]) -> str:
     if patterns := schema.get("patternProperties"):
-        unknown = next(key for key in value if not any(re.search(pattern, key) for pattern in patterns))
-        return f"`{unknown}`; a key there must {_RULES['pattern'](patterns)}"
+        (pattern,) = patterns
+        unknown = next(key for key in value if not re.search(pattern, key))
+        return f"`{short(unknown)}`; a key there must {_TEXTS[pattern]}"
     known = schema["properties"]
     unknown = next(key for key in value if key not in known)
-    return f"`{unknown}`; remove it or use one of {', '.join(f'`{key}`' for key in known)}"
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 3] + "..."
+    return f"`{short(unknown)}`; remove it or use one of {', '.join(f'`{key}`' for key in known)}"

@@ -19,9 +19,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from expifref.blocks import row_blocks
 from expifref.exceptions import RangeError
+from expifref.texts import BASE64, DIGEST, shown
 
 if TYPE_CHECKING:
-    from pydantic import GetCoreSchemaHandler
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic_core import CoreSchema, core_schema
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "CodeArray",
     "Codes",
     "IntArray",
+    "IntCube",
     "Integers",
     "Matrices",
     "WordArray",
@@ -152,9 +154,9 @@ def decode(value: object, matrices: Matrices | None = None, kinds: tuple[str, ..
         )
     shape, dtype = value["shape"], value["dtype"]
     if dtype not in kinds:
-        raise ValueError(f"dtype must be one of {', '.join(kinds)}, not {dtype!r}")
+        raise ValueError(f"dtype must be one of {', '.join(kinds)}, not {shown(dtype)}")
     if not isinstance(shape, list) or not all(type(n) is int and n >= 0 for n in shape):
-        raise ValueError(f"shape must be a list of sizes, not {shape!r}")
+        raise ValueError(f"shape must be a list of sizes, not {shown(shape)}")
     if len(shape) < 2:
         raise ValueError(f"a matrix must have at least two dimensions, not {len(shape)}")
     if set(value) == _BESIDE:
@@ -166,7 +168,7 @@ def decode(value: object, matrices: Matrices | None = None, kinds: tuple[str, ..
         raise ValueError("base64 must hold base64 text") from None
     width = np.dtype(dtype).itemsize
     if len(data) != width * int(np.prod(shape, dtype=object)):
-        raise ValueError(f"base64 must hold {shape} elements of {width} bytes, not {len(data)} bytes")
+        raise ValueError(f"base64 must hold {shown(shape)} elements of {width} bytes, not {len(data)} bytes")
     array = np.frombuffer(data, dtype=f"<{dtype}").reshape(shape)
     # Of another form of the same matrix the program that was read would have another digest than the file.
     if array.nbytes > LARGE or array.dtype != narrowest(array) or _base64(data) != text:
@@ -177,11 +179,11 @@ def decode(value: object, matrices: Matrices | None = None, kinds: tuple[str, ..
 def _from_beside(content: object, dtype: str, shape: list[int], matrices: Matrices | None) -> NDArray[Any]:
     found: Mapping[str, NDArray[Any]] = {} if matrices is None else matrices.by_hash
     if not isinstance(content, str) or content not in found:
-        raise ValueError(f"the side file must hold the matrix with the hash {content!r}, and does not")
+        raise ValueError(f"the side file must hold the matrix with the hash {shown(content)}, and does not")
     array = found[content]
     if array.dtype != np.dtype(f"<{dtype}") or list(array.shape) != shape:
         raise ValueError(
-            f"the side file must hold {dtype} of the shape {shape}, "
+            f"the side file must hold {dtype} of the shape {shown(shape)}, "
             f"not {array.dtype.str[1:]} of the shape {list(array.shape)}"
         )
     if _hash(array, array.dtype) != content:
@@ -202,22 +204,39 @@ def _hash(array: NDArray[Any], dtype: np.dtype[Any]) -> str:
     return state.hexdigest()
 
 
+def _matrix_forms(kinds: tuple[str, ...]) -> list[dict[str, Any]]:
+    """A matrix with its bytes, and one whose bytes lie beside."""
+    head = {
+        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0}},
+        "dtype": {"enum": list(kinds)},
+    }
+    return [
+        {
+            "type": "object",
+            "properties": head | {name: form},
+            "required": [*head, name],
+            "additionalProperties": False,
+        }
+        for name, form in (("base64", BASE64.schema), ("sha256", DIGEST.schema))
+    ]
+
+
 class _ArrayCodec:
-    """Teaches pydantic the JSON form without importing pydantic here."""
+    """Teaches pydantic the JSON form of a matrix without importing pydantic here."""
 
     kinds = _SIGNED
 
-    @staticmethod
-    def held(array: NDArray[Any]) -> NDArray[Any]:
-        """The array as a field holds it: of a type in which it can be computed with."""
-        return frozen(array)
+    @classmethod
+    def decoded(cls, value: object, matrices: Matrices | None) -> NDArray[Any]:
+        """The array that `value` stands for, as a field holds it: of a type that can be computed with."""
+        return frozen(decode(value, matrices, cls.kinds))
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         from pydantic_core import core_schema
 
         def read(value: object, info: core_schema.ValidationInfo[Any]) -> NDArray[Any]:
-            return cls.held(decode(value, info.context, cls.kinds))
+            return cls.decoded(value, info.context)
 
         def write(array: NDArray[Any], info: core_schema.SerializationInfo[Any]) -> object:
             return encode(array, info.context)
@@ -227,12 +246,38 @@ class _ArrayCodec:
             serialization=core_schema.plain_serializer_function_ser_schema(write, info_arg=True),
         )
 
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"anyOf": cls.forms()}
+
+    @classmethod
+    def forms(cls) -> list[dict[str, Any]]:
+        """What `decoded` takes, in JSON Schema."""
+        return _matrix_forms(cls.kinds)
+
+
+class _VectorCodec(_ArrayCodec):
+    """The same for vectors."""
+
+    @classmethod
+    def decoded(cls, value: object, matrices: Matrices | None) -> NDArray[Any]:
+        if not isinstance(value, list):
+            raise ValueError("a vector must be a list of integers")
+        return super().decoded(value, matrices)
+
+    @classmethod
+    def forms(cls) -> list[dict[str, Any]]:
+        return [{"type": "array", "items": {"type": "integer"}}]
+
 
 class _CodeCodec(_ArrayCodec):
     """The same for matrices that may be large."""
 
-    @staticmethod
-    def held(array: NDArray[Any]) -> NDArray[Any]:
+    @classmethod
+    def decoded(cls, value: object, matrices: Matrices | None) -> NDArray[Any]:
+        array = decode(value, matrices, cls.kinds)
         if array.ndim != 2:
             raise ValueError(f"a matrix must have two dimensions, not {array.ndim}")
         return codes(array)
@@ -244,6 +289,7 @@ class _WordCodec(_CodeCodec):
     kinds = UNSIGNED
 
 
-IntArray = Annotated[NDArray[np.int64], _ArrayCodec]
+IntArray = Annotated[NDArray[np.int64], _VectorCodec]
+IntCube = Annotated[NDArray[np.int64], _ArrayCodec]
 CodeArray = Annotated[NDArray[np.signedinteger], _CodeCodec]
 WordArray = Annotated[NDArray[np.unsignedinteger], _WordCodec]

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from .arrays import CodeArray, IntArray, column_sums, extremes
+from expifref.texts import Digest, Line, Name, TextTree
+
+from .arrays import CodeArray, IntArray, IntCube, column_sums, extremes
 from .formats import Format, Quantizer, Rounding
 
 __all__ = [
@@ -118,9 +120,9 @@ class Table:
     values: IntArray  # [segments + 1], at least 0
     format: Format
     rounding: Rounding
-    function: str  # what it tabulates, e.g. "exp(u)", for people
+    function: Line  # what it tabulates, e.g. "exp(u)", for people
     max_error_lsb: float  # against that function over every code of the domain, in LSB of `format`
-    sha256: str
+    sha256: Digest
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +149,7 @@ class SpikingLayer:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    name: str
+    name: Name
     dense: Dense
     rescale: Rescale
     synapse: Synapse | None
@@ -176,7 +178,7 @@ class ReadoutLayer:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    name: str
+    name: Name
     dense: Dense
     rescale: Rescale
     filter: Filter
@@ -199,7 +201,7 @@ class InputPort:
 
     channels: int
     bits: int
-    encoder: str
+    encoder: Name
     steps: int = 1  # time steps per sample in training; for people and for encoders
 
     @property
@@ -214,8 +216,8 @@ class Golden:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    spikes: IntArray  # [steps, batch, inputs]
-    signals: dict[str, str]
+    spikes: IntCube  # [steps, batch, inputs]
+    signals: dict[Name, Digest]
 
 
 @dataclass(frozen=True)
@@ -224,10 +226,15 @@ class Evidence:
 
     __pydantic_config__: ClassVar = _CLOSED
 
-    tool_version: str
-    model_sha256: str
-    profile: dict[str, Any]  # the whole profile document that the program was lowered for
-    notes: tuple[str, ...] = ()
+    tool_version: Name
+    model_sha256: Digest
+    profile: TextTree  # the whole profile document that the program was lowered for
+    notes: tuple[Line, ...] = ()
+
+    @property
+    def device(self) -> str:
+        """The name of the profile."""
+        return str(self.profile.get("name", "unknown"))
 
 
 @dataclass(frozen=True, eq=False)

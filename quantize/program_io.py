@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from expifref.exceptions import FileFormatError, ParameterError
+from expifref.texts import short
 from hw_profiles import parse_profile
 
 from .arrays import Matrices
@@ -59,7 +60,7 @@ def _check_tables(program: Program, place: str) -> None:
             if table.sha256 != table_sha256(table.values):
                 raise FileFormatError(
                     f"{place} must hold the tables that it was made with, but the values of "
-                    f"`{table.function}` in layer `{layer.name}` do not have the hash it states"
+                    f"`{short(table.function)}` in layer `{layer.name}` do not have the hash it states"
                 )
 
 

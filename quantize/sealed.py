@@ -8,49 +8,51 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from expifref.documents import json_schema, parse, plain, written
 from expifref.exceptions import FileFormatError
 from expifref.files import write_text
 from expifref.limits import PROGRAM, WEIGHTS
 from expifref.opening import file_beside
 from expifref.strict_json import read_document as read_object
 from expifref.tensor_files import load_tensors, save_tensors
+from expifref.texts import DIGEST, FILE, short, shown
 
 from .arrays import Matrices
 
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
-__all__ = ["canonical_digest", "from_document", "read_document", "save_document", "to_document"]
+__all__ = [
+    "canonical_digest",
+    "document_schema",
+    "from_document",
+    "read_document",
+    "save_document",
+    "to_document",
+]
 
 T = TypeVar("T")
-
-_REASONS = {
-    "unexpected_keyword_argument": "this key is not known",
-    "missing_argument": "this key is missing",
-    "missing": "this key is missing",
-}
-"""Pydantic speaks of arguments, a reader of the file of keys."""
-
-_LONGEST_WHERE, _LONGEST_REASON = 80, 200
 
 _SIDE_FILE = "side_file"
 _NOT_SEALED = {"digest", _SIDE_FILE}
 
-_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
-
 
 def canonical_digest(document: dict[str, Any]) -> str:
     """`sha256:` and the hash of the canonical form of `document` without digest and side file (spec 7)."""
-    body = {key: value for key, value in document.items() if key not in _NOT_SEALED}
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(
+        _body(document), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
     return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def to_document(cls: type[T], value: T, matrices: Matrices | None = None) -> dict[str, Any]:
-    """The sealed JSON object of `value`; its large matrices are added to `matrices`."""
-    document: dict[str, Any] = _adapter(cls).dump_python(value, mode="json", context=matrices)
+def to_document(
+    cls: type[T], value: T, matrices: Matrices | None = None, place: str = "the file"
+) -> dict[str, Any]:
+    """The sealed JSON object of `value`; its large matrices are added to `matrices`.
+
+    Raises:
+        FileFormatError: with `matrices`, for a file: a text breaks its rule.
+    """
+    document = plain(cls, value) if matrices is None else written(cls, value, place, matrices)
     document["digest"] = canonical_digest(document)
     return document
 
@@ -60,9 +62,12 @@ def save_document(cls: type[T], value: T, path: Path) -> None:
 
     The side file is named by its content and written first, so that at no time a JSON file misses its own.
     One of an earlier document stays: a copy of that document may need it.
+
+    Raises:
+        FileFormatError: a text breaks its rule, or a file cannot be written.
     """
     matrices = Matrices()
-    document = to_document(cls, value, matrices)
+    document = to_document(cls, value, matrices, f"`{path}`")
     if matrices.by_hash:
         content = hashlib.sha256("".join(sorted(matrices.by_hash)).encode()).hexdigest()
         document[_SIDE_FILE] = f"{path.stem}.weights-{content[:8]}.safetensors"
@@ -91,38 +96,29 @@ def from_document(
     Raises:
         FileFormatError: another schema, a digest that does not match, or a field that breaks its rule.
     """
-    from pydantic import ValidationError
-
     found = document.get("schema")
     if found != schema:
-        raise FileFormatError(f"{place} must have the schema `{schema}`, not {json.dumps(found)}")
+        raise FileFormatError(f"{place} must have the schema `{schema}`, not {shown(found)}")
     try:
         stated, actual = document.get("digest"), canonical_digest(document)
     except ValueError:
         raise FileFormatError(f"{place} must hold finite numbers, but has a NaN or an infinity") from None
     if stated != actual:
         raise FileFormatError(
-            f"{place} must have the digest {actual}, but states {stated}: "
+            f"{place} must have the digest {actual}, but states {short(str(stated), len(actual))}: "
             "it was edited or damaged; write it anew"
         )
-    body = {key: value for key, value in document.items() if key not in _NOT_SEALED}
-    try:
-        # From text, so that JSON's lists may become tuples although types are strict.
-        value: T = _adapter(cls).validate_json(json.dumps(body), context=matrices)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        reason = _REASONS.get(first["type"], first["msg"].removeprefix("Value error, "))
-        raise FileFormatError(
-            f"{place} breaks its schema at `{where[:_LONGEST_WHERE]}`: {reason[:_LONGEST_REASON]}"
-        ) from None
-    return value
+    return parse(cls, _body(document), place, matrices)
 
 
-def _adapter(cls: type[T]) -> TypeAdapter[T]:
-    # Imported late: pydantic costs a tenth of a second that `--help` need not pay.
-    from pydantic import TypeAdapter
+def document_schema(cls: type[Any]) -> dict[str, Any]:
+    """The form of the JSON object of a `cls`, as JSON Schema."""
+    schema = json_schema(cls)
+    schema["properties"] |= {"digest": DIGEST.schema, _SIDE_FILE: FILE.schema}
+    schema["required"].append("digest")
+    return schema
 
-    if cls not in _ADAPTERS:
-        _ADAPTERS[cls] = TypeAdapter(cls)
-    return _ADAPTERS[cls]
+
+def _body(document: dict[str, Any]) -> dict[str, Any]:
+    """What is sealed."""
+    return {key: value for key, value in document.items() if key not in _NOT_SEALED}

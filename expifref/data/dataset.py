@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
+from expifref.texts import LINE
 
 __all__ = ["Dataset", "stratified_split"]
 
@@ -27,6 +28,10 @@ class Dataset:
     classes: int
 
     def __post_init__(self) -> None:
+        try:
+            LINE.check(self.name)
+        except ValueError as error:
+            raise DataError(f"the name of a data set cannot be used: {error}") from None
         _check_part(self, "training", self.train_images, self.train_labels)
         _check_part(self, "test", self.test_images, self.test_labels)
         if self.train_images.shape[1] != self.test_images.shape[1]:

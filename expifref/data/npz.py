@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from expifref.array_files import read_npz
 from expifref.exceptions import DataError
 from expifref.limits import DATASET
+from expifref.texts import as_line
 
 from .dataset import Dataset, stratified_split
 
@@ -54,7 +55,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
             _labels(path, "y_test", arrays["y_test"]),
         )
     classes = 1 + max(int(parts[1].max(initial=0)), int(parts[3].max(initial=0)))
-    return Dataset(path.stem, *parts, classes=classes)
+    return Dataset(as_line(path.stem), *parts, classes=classes)
 
 
 def _images(path: Path, key: str, array: NDArray[np.generic]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from exporters.emitter import Emitter
 from quantize.program import Layer, Program, ReadoutLayer, SpikingLayer, layer_prefix
 
 from .expressions import each
+from .text import string
 from .words import notation
 
 __all__ = ["Signal", "write_accessors", "write_header", "write_reset", "write_step"]
@@ -91,7 +92,7 @@ def write_accessors(text: Emitter, signals: Sequence[Signal]) -> None:
     """The functions that see and set single values."""
     _property(text, signals, "uint32_t ", "size", lambda signal: f"{signal.size}U")
     _property(text, signals, "uint32_t ", "is_state", lambda signal: f"{int(signal.is_state)}U")
-    _property(text, signals, "const char *", "name", lambda signal: f'"{signal.name}"')
+    _property(text, signals, "const char *", "name", lambda signal: string(signal.name))
     text()
     text("int64_t expifref_signal(uint32_t signal, uint32_t j)")
     with _braces(text):

@@ -7,6 +7,7 @@ from quantize.program import Filter, ReadoutLayer, Rescale, SpikingLayer, Synaps
 from .dense import write_dense
 from .expressions import Value, cast, each, interval_of, modes, overflowing_word, requantized, shifting_word
 from .neuron import write_neuron
+from .text import comment
 from .unit import Unit
 from .widths import (
     ZERO,
@@ -34,7 +35,7 @@ def write_layer(unit: Unit, prefix: str, layer: SpikingLayer | ReadoutLayer, sit
     """
     inputs, neurons = layer.dense.weight.shape
     unit.text()
-    unit.text(f"/* ---- {prefix}: {inputs} inputs, {neurons} {_what(layer)} ---- */")
+    unit.text(comment(f"---- {prefix}: {inputs} inputs, {neurons} {_what(layer)} ----"))
     unit.text()
     widths = layer_widths(prefix, sites)
     write_dense(unit, prefix, layer.dense, widths.accumulator, hi)

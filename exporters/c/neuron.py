@@ -55,9 +55,7 @@ def _tables(unit: Unit, prefix: str, n: NeuronUpdate, widths: NeuronWidths, code
         *(interval_of(table.values) for table in (n.growth, *n.gain)),
     )
     unit.text()
-    unit.constants(
-        f"{prefix}_growth", n.growth.values, f"{notation(n.growth.format)}: {_comment(n.growth.function)}"
-    )
+    unit.constants(f"{prefix}_growth", n.growth.values, f"{notation(n.growth.format)}: {n.growth.function}")
     signature = f"static inline {word.type} {prefix}_growth_at(uint32_t segment, {code.type} rest)"
     note = f"Spec 5.4: {notation(n.growth.format)}, {n.growth.rounding.value}."
     with unit.function(signature, note) as text:
@@ -72,7 +70,7 @@ def _tables(unit: Unit, prefix: str, n: NeuronUpdate, widths: NeuronWidths, code
 
 
 def _gain(unit: Unit, prefix: str, n: NeuronUpdate, word: Word, code: Word) -> None:
-    notes = "; ".join(_comment(table.function) for table in n.gain)
+    notes = "; ".join(table.function for table in n.gain)
     values = np.stack([table.values for table in n.gain])
     single = len(n.gain) == 1
     unit.text()
@@ -186,11 +184,6 @@ def _by_mode(tables: tuple[Table, ...]) -> dict[Rounding, list[int]]:
     for index, table in enumerate(tables):
         found.setdefault(table.rounding, []).append(index)
     return found
-
-
-def _comment(text: str) -> str:
-    """Text that cannot end the comment that it stands in."""
-    return text.replace("*/", "* /").replace("/*", "/ *")
 
 
 def _unused(unit: Unit, name: str, then: str) -> None:

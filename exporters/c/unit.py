@@ -14,6 +14,7 @@ from quantize.formats import Overflow, Quantizer, Rounding
 from quantize.ranges import Interval
 
 from .helpers import FLOOR
+from .text import comment
 from .words import INT32, INT64, Word, literal, range_of, storing
 
 __all__ = ["Array", "Unit"]
@@ -45,7 +46,7 @@ class Unit:
         if (values == values[0]).all():
             macro = name.upper()
             value = _bare(literal(int(values[0]), _fitting(values)))
-            self.text(f"#define {macro} ({value}) /* {note} */")
+            self.text(f"#define {macro} ({value}) {comment(note)}")
             return macro
         self.constants(name, values, note)
         return f"{name}[j]"
@@ -55,7 +56,7 @@ class Unit:
         word = storing(name, _interval(values))
         shape = "".join(f"[{size}]" for size in values.shape)
         self.arrays.append(Array(name, word.type, values.size, values.size * word.bits // 8, True))
-        self.text(f"/* {note} */")
+        self.text(comment(note))
         self.text(f"static const {word.type} {name}{shape} = {{")
         with self.text.indent():
             self._rows(values, word)
@@ -64,7 +65,7 @@ class Unit:
     def packed(self, name: str, data: Sequence[int], note: str) -> None:
         """A constant array of bytes that hold several fields each."""
         self.arrays.append(Array(name, "uint8_t", len(data), len(data), True))
-        self.text(f"/* {note} */")
+        self.text(comment(note))
         self.text(f"static const uint8_t {name}[{len(data)}] = {{")
         with self.text.indent():
             self._lines([f"{byte}U" for byte in data])
@@ -73,13 +74,13 @@ class Unit:
     def state(self, name: str, count: int, type_name: str, bits: int, note: str) -> None:
         """An array that the step writes."""
         self.arrays.append(Array(name, type_name, count, count * bits // 8, False))
-        self.text(f"static {type_name} {name}[{count}]; /* {note} */")
+        self.text(f"static {type_name} {name}[{count}]; {comment(note)}")
 
     @contextmanager
     def function(self, signature: str, note: str) -> Iterator[Emitter]:
         """A function with its comment; its body is written within the `with` block."""
         self.text()
-        self.text(f"/* {note} */")
+        self.text(comment(note))
         self.text(signature)
         with self.block():
             yield self.text

@@ -24,7 +24,7 @@ def spiking_core(
     accumulator = dense_module(dense, files, f"{name}_dense", layer.dense, stream, weights)
     drive = drive_module(drive_text, files, f"{name}_drive", layer, accumulator)
     datapath = neuron_module(neuron_text, files, f"{name}_neuron", layer.neuron, layer.drive)
-    comment = [f"Layer `{layer.name}`: {layer.width} ExpIFRef neurons; events in, spike events out."]
+    comment = [f"Layer {layer.name}: {layer.width} ExpIFRef neurons; events in, spike events out."]
     ports = [*stream_ports(stream), *load_ports(layer.dense, weights), *_event_ports(layer.width)]
     with module(e, name, ports, comment):
         e(f"localparam int NEURONS = {layer.width};")

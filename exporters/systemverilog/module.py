@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from exporters.emitter import Emitter
 
+from .text import comment
 from .values import Value, declaration
 
 __all__ = ["connect", "input_port", "module", "output_port"]
@@ -23,10 +24,10 @@ def output_port(value: Value) -> str:
 
 
 @contextmanager
-def module(e: Emitter, name: str, ports: Sequence[str], comment: Sequence[str]) -> Iterator[None]:
-    """A module with a clock, a synchronous reset and `ports`."""
-    for line in comment:
-        e(f"// {line}")
+def module(e: Emitter, name: str, ports: Sequence[str], notes: Sequence[str]) -> Iterator[None]:
+    """A module with a clock, a synchronous reset and `ports`, under a comment of `notes`."""
+    for note in notes:
+        e(comment(note))
     e(f"module {name} (")
     with e.indent():
         every = ["input  logic clk", "input  logic rst", *ports]

@@ -62,7 +62,7 @@ def emit_systemverilog(program: Program, weights: Mapping[int, Weights] | None =
 
 def weights_for(program: Program) -> dict[int, Weights]:
     """How the weights lie in the memories of the device that `program` was lowered for."""
-    name = str(program.evidence.profile.get("name"))
+    name = program.evidence.device
     dense = {index: layer.dense for index, layer in enumerate(program.layers)}
     if name in _LOADED_WORD_BITS:
         how = Weights(loaded=True, word_bits=_LOADED_WORD_BITS[name])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from exporters.emitter import Emitter
 from quantize.ranges import Interval
 
+from .text import comment
 from .values import Value, declaration, flag
 
 __all__ = ["Pipeline"]
@@ -70,7 +71,7 @@ class Pipeline:
         for number, stage in sorted(self._stages.items()):
             if not (stage.registers or stage.wires or stage.memories):
                 continue
-            e(f"// Stage {number}{': ' + stage.title if stage.title else ''}")
+            e(comment(f"Stage {number}{': ' + stage.title if stage.title else ''}"))
             for line in stage.memories.splitlines():
                 e(line)
             for value, _ in stage.registers:
@@ -82,7 +83,7 @@ class Pipeline:
                         e(f"{value.name} <= {source};")
                 e("end")
             for declared, name, expression, note in stage.wires:
-                e(f"{declared};{'  // ' + note if note else ''}")
+                e(f"{declared};{'  ' + comment(note) if note else ''}")
                 e(f"assign {name} = {expression};")
             e()
 

@@ -15,6 +15,7 @@ from expifref.description import Description
 from expifref.exceptions import DataError
 from expifref.limits import RECORDING
 from expifref.tensor_files import load_tensors
+from expifref.texts import listed
 from quantize.emulator import Emulator
 from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
 
@@ -154,5 +155,4 @@ def _choose(path: Path, there: set[str], choices: list[tuple[str, ...]]) -> tupl
     for names in choices:
         if there >= set(names):
             return names
-    found = ", ".join(sorted(there)) or "none"
-    raise DataError(f"{path} must hold the arrays {', '.join(choices[-1])}; it holds {found}")
+    raise DataError(f"{path} must hold the arrays {', '.join(choices[-1])}; it holds {listed(there)}")

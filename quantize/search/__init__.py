@@ -5,13 +5,14 @@ Needs Optuna, so nothing imports this package at module level.
 
 from .costs import multiply_cost
 from .evaluation import Examples, Keep, Outcome, evaluate, examples, measure
-from .front import Point, finished_points, front
+from .front import Finished, Point, finished_points, front
 from .space import Space
 from .storage import Question, open_study
 from .workers import open_points, requeue_abandoned, work
 
 __all__ = [
     "Examples",
+    "Finished",
     "Keep",
     "Outcome",
     "Point",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import Description
 from expifref.exceptions import CapacityError, ParameterError, RangeError
+from expifref.texts import Line, as_line
 from hw_profiles import Profile
 from quantize.calibration import Calibration
 from quantize.fidelity.signals import LayerTrace, float_traces
@@ -80,11 +81,13 @@ class Losses:
 class Outcome:
     """What a point leads to; `refused` says why there is no program, and nothing else is set then."""
 
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
     memory_bytes: int = 0  # weights, tables, constants and state as `quantize.placement` counts them
     multiply_cost: int = 0  # see `multiply_cost`
     losses: Losses | None = None
-    digest: str = ""
-    refused: str = ""
+    digest: Line = ""
+    refused: Line = ""
 
 
 def examples(description: Description, batches: Iterable[tuple[Spikes, NDArray[np.int64]]]) -> list[Examples]:
@@ -127,7 +130,7 @@ def evaluate(
     try:
         program = lower(description, calibration, profile, options)
     except (CapacityError, RangeError) as error:
-        return Outcome(refused=str(error))
+        return Outcome(refused=as_line(str(error)))
     losses = measure(program, make_executor(program), batches)
     return Outcome(place(program, profile).bytes, multiply_cost(program), losses, digest(program))
 

@@ -8,13 +8,24 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from .evaluation import Keep, Losses, Outcome
+from expifref.documents import parse
+from expifref.texts import Name
+
+from .evaluation import Keep, Outcome
 from .space import Parameters
 
-__all__ = ["OUTCOME", "Point", "finished_points", "front", "read_outcome"]
+__all__ = ["OUTCOME", "Finished", "Point", "finished_points", "front", "read_finished"]
 
 OUTCOME = "outcome"
 """User attribute of a finished trial: its `Outcome` as a dict."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished trial in the study."""
+
+    params: dict[Name, bool | int | Name]
+    outcome: Outcome
 
 
 @dataclass(frozen=True)
@@ -39,7 +50,8 @@ def finished_points(study: Any) -> list[Point]:
     """All finished trials, by number; those that were refused have no losses."""
     states = (TrialState.COMPLETE, TrialState.PRUNED)
     trials = study.get_trials(deepcopy=False, states=states)
-    return [Point(trial.number, trial.params, read_outcome(trial)) for trial in trials]
+    found = [(trial.number, read_finished(trial)) for trial in trials]
+    return [Point(number, kept.params, kept.outcome) for number, kept in found]
 
 
 def front(points: Iterable[Point], keep: Keep) -> list[Point]:
@@ -59,11 +71,10 @@ def front(points: Iterable[Point], keep: Keep) -> list[Point]:
     return [point for _, point in sorted(best, key=lambda item: item[0])]
 
 
-def read_outcome(trial: Any) -> Outcome:
-    """The outcome of a finished trial."""
-    values = dict(trial.user_attrs[OUTCOME])
-    losses = values.pop("losses")
-    return Outcome(**values, losses=None if losses is None else Losses(**losses))
+def read_finished(trial: Any) -> Finished:
+    """What the study keeps of a finished trial; raises FileFormatError where it holds another thing."""
+    kept = {"params": trial.params, "outcome": trial.user_attrs.get(OUTCOME)}
+    return parse(Finished, kept, f"trial {trial.number} of the study")
 
 
 def _no_worse(one: tuple[float, ...], other: tuple[float, ...]) -> bool:

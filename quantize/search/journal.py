@@ -12,8 +12,7 @@ from expifref.exceptions import FileFormatError
 from expifref.limits import JOURNAL
 from expifref.opening import open_file
 
-from .evaluation import Losses, Outcome
-from .front import read_outcome
+from .front import read_finished
 from .space import Space
 from .workers import RETRIES, WORKER, split_worker
 
@@ -66,17 +65,4 @@ def _check_trial(trial: Any, space: Space) -> None:
     if trial.state is TrialState.COMPLETE and len(trial.values) != len(OBJECTIVES):
         raise ValueError("a value for each objective")
     if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
-        _check_outcome(read_outcome(trial))
-
-
-def _check_outcome(outcome: Outcome) -> None:
-    losses = outcome.losses or Losses(0.0, 0.0, 0.0)
-    numbers = (losses.accuracy, losses.float_accuracy, losses.spike_difference)
-    counts = (outcome.memory_bytes, outcome.multiply_cost)
-    texts = (outcome.digest, outcome.refused)
-    if (
-        not all(isinstance(n, int | float) for n in numbers)
-        or not all(type(n) is int for n in counts)
-        or not all(isinstance(text, str) for text in texts)
-    ):
-        raise TypeError("an outcome of other types")
+        read_finished(trial)

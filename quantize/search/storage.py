@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import optuna
 from optuna.storages import JournalStorage, RDBStorage
@@ -19,8 +19,10 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from expifref.documents import parse, written
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
 from expifref.files import require_writable
+from expifref.texts import Digest, Line, Name, short
 
 from .journal import NO_STUDY, OBJECTIVES, check_journal, check_study
 from .sampler import PointSampler
@@ -31,21 +33,25 @@ __all__ = ["OBJECTIVES", "Question", "open_study"]
 _LOCK_SECONDS = 10
 """How long a lock of a killed process is waited for; one that is held in earnest takes milliseconds."""
 
+_REASON = 200
+"""Characters of what a library says that a message repeats."""
+
 _QUESTION = "question"
-_LONGEST_REASON = 200
 
 
 @dataclass(frozen=True)
 class Question:
     """What a study asks: everything that the numbers of its points depend on."""
 
-    model_sha256: str
-    profile: str
-    profile_sha256: str
-    dataset: str
-    samples_sha256: str  # of the inputs and labels that points are measured on
+    __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
+
+    model_sha256: Digest
+    profile: Name
+    profile_sha256: Digest
+    dataset: Line
+    samples_sha256: Digest  # of the inputs and labels that points are measured on
     samples: int
-    keep: str
+    keep: Line
     seed: int
 
 
@@ -79,7 +85,7 @@ def open_study(storage: str, name: str, question: Question, space: Space) -> Any
     except (OSError, *NO_STUDY, optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
         raise FileFormatError(
             f"`{storage}` must be a study that can be read and written, or the path of a new one: "
-            f"{' '.join(str(error).split())[:_LONGEST_REASON]}"
+            f"{short(' '.join(str(error).split()), _REASON)}"
         ) from None
     _ask_once(study, question, storage)
     check_study(study, space, storage)
@@ -100,19 +106,19 @@ def _open_storage(storage: str) -> Any:
 
 
 def _ask_once(study: Any, question: Question, storage: str) -> None:
-    wanted = asdict(question)
+    wanted = written(Question, question, "the study")
     if _QUESTION not in study.user_attrs:
         study.set_user_attr(_QUESTION, wanted)
-    found: dict[str, Any] = study.user_attrs[_QUESTION]
+    found = study.user_attrs[_QUESTION]
     if not isinstance(found, dict):
         raise FileFormatError(f"`{storage}` must hold a study of `expifref search`, but holds another one")
-    different = [name for name, value in wanted.items() if found.get(name) != value]
+    begun = asdict(parse(Question, found, f"the question of the study in `{storage}`"))
+    different = [name for name, value in wanted.items() if begun[name] != value]
     if different:
         name = different[0]
         raise ParameterError(
-            f"the study `{study.study_name}` in `{storage}` was begun with {name} "
-            f"{str(found.get(name))[:60]}, not {wanted[name]}: give the same options, or another --study "
-            "or --out"
+            f"the study `{study.study_name}` in `{storage}` was begun with {name} {short(str(begun[name]))}, "
+            f"not {wanted[name]}: give the same options, or another --study or --out"
         )
 
 

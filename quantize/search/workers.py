@@ -20,7 +20,7 @@ import optuna
 from optuna.trial import TrialState
 
 from .evaluation import Keep, Outcome
-from .front import OUTCOME, read_outcome
+from .front import OUTCOME, read_finished
 from .space import Parameters, Space
 
 __all__ = [
@@ -143,7 +143,7 @@ def _known(study: Any, trial: Any) -> Outcome | None:
     """The outcome of an earlier trial of the same point."""
     for other in study.get_trials(deepcopy=False, states=_FINISHED):
         if other.params == trial.params:
-            return read_outcome(other)
+            return read_finished(other).outcome
     return None
 
 

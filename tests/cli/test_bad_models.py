@@ -104,7 +104,7 @@ def test_value(work: Workspace, tmp_path: Path, case: str) -> None:
     assert lowered(work, tmp_path, bad) == message
 
 
-DAMAGED = "`{bad}` must hold a complete network, but its metadata are damaged"
+BREAKS = "`{bad}` breaks its schema at "
 VERSION = (
     "`{bad}` must have the expifref-model version 1, not {found}; use the expifref release that wrote it"
 )
@@ -113,8 +113,8 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "version text": ({"version": "1"}, VERSION.replace("{found}", '"1"')),
     "version flag": ({"version": True}, VERSION.replace("{found}", "true")),
     "no version": ({"version": None}, VERSION.replace("{found}", "null")),
-    "units": ({"units": "mV"}, DAMAGED),
-    "dt text": ({"dt": "fast"}, DAMAGED),
+    "units": ({"units": "mV"}, f"{BREAKS}`units`: Input should be 'SI'"),
+    "dt text": ({"dt": "fast"}, f"{BREAKS}`dt`: Input should be a valid number"),
     "dt 0": ({"dt": 0}, "`dt` must be finite and above 0 ms, not 0 ms"),
     "dt nan": (
         {"dt": np.nan},
@@ -128,19 +128,19 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "short dt": ({"dt": 1e-300}, "`tau_ref` must be at most 2147483647 steps of `dt`, not 1.7e+297"),
     "steps": ({"steps": 10**30}, f"`steps` must be 1 to 1000000, not {10**30}"),
-    "half steps": ({"steps": 2.5}, DAMAGED),
+    "half steps": ({"steps": 2.5}, f"{BREAKS}`steps`: Input should be a valid integer"),
     "encoder": ({"encoder": "poisson"}, "the encoder must be one of rate, latency, current, not 'poisson'"),
     "inputs": ({"inputs": 7}, "`hidden0.weight` must have 7 inputs, not the shape [6, 8]"),
     "layers": ({"layers": []}, "a network must have at least one layer, and this one has none"),
     "kind": (
         {"layers": [{"name": "hidden0", "kind": "conv", "filtered": False}]},
-        "layer `hidden0` of a model file must be spiking or readout, not conv",
+        f"{BREAKS}`layers.0.kind`: Input should be 'spiking' or 'readout'",
     ),
     "name": (
         {"layers": [{"name": "other", "kind": "readout", "filtered": False}]},
         "a model file must hold the tensor `other.weight`, which is missing",
     ),
-    "architecture": ({"architecture": {"a": 1}}, DAMAGED),
+    "architecture": ({"architecture": {"a": 1}}, f"{BREAKS}`architecture.inputs`: this key is missing"),
 }
 
 

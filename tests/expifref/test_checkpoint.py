@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -141,21 +141,37 @@ def test_damaged_metadata(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
+    ("document", "rule"),
     [
-        {"layers": [{"name": "x"}]},
-        {"layers": 3},
-        {"dt": "fast"},
-        {"architecture": {"hidden": [3], "neuron": {}}},
-        {"architecture": []},
-        {"metrics": None},
-        {"metrics": {"a": None}},
+        ({"layers": [{"name": "x"}]}, "`layers.0.kind`: this key is missing"),
+        ({"layers": 3}, "`layers`: Input should be a valid array"),
+        ({"dt": "fast"}, "`dt`: Input should be a valid number"),
+        ({"architecture": {"hidden": [3], "neuron": {}}}, "`architecture.inputs`: this key is missing"),
+        ({"architecture": []}, "`architecture`: Input should be an object"),
+        ({"metrics": None}, "`metrics`: Input should be an object"),
+        ({"metrics": {"a": None}}, "`metrics.a`: Input should be a valid number"),
+        ({"colour": "red"}, "`colour`: this key is not known"),
+        (
+            {"encoder": "a b"},
+            "`encoder`: a name must be 1 to 64 letters, digits, `_`, `.`, `+` or `-`, the first of them a "
+            'letter, a digit or `_`, not "a b"',
+        ),
     ],
 )
-def test_incomplete_document(model_path: Path, document: dict[str, object]) -> None:
+def test_incomplete_document(model_path: Path, document: dict[str, object], rule: str) -> None:
     rewrite(model_path, {}, document)
-    with pytest.raises(FileFormatError, match="must hold a complete network, but its metadata are damaged"):
+    with pytest.raises(FileFormatError) as caught:
         read_model(model_path)
+    assert str(caught.value) == f"`{model_path}` breaks its schema at {rule}"
+
+
+def test_a_value_that_no_architecture_has(model_path: Path) -> None:
+    rewrite(model_path, {}, {"architecture": asdict(SMALL) | {"steps": 0}})
+    with pytest.raises(FileFormatError) as caught:
+        read_model(model_path)
+    assert str(caught.value) == (
+        f"`{model_path}` breaks its schema at `architecture`: `steps` must be at least 1, not 0"
+    )
 
 
 def test_the_same_model_gives_the_same_bytes(model_path: Path) -> None:

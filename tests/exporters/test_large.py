@@ -17,6 +17,7 @@ from expifref import blocks
 from expifref.checkpoint import save_description
 from expifref.exceptions import FileFormatError
 from expifref.opening import file_beside
+from expifref.texts import shown
 from exporters.deploy import program_of
 from exporters.deployment import load_deployment
 from exporters.executors import make_executors, missing_executors
@@ -170,7 +171,8 @@ def test_only_a_bare_name_is_followed(location: object, tmp_path: Path) -> None:
     with pytest.raises(FileFormatError) as caught:
         file_beside(tmp_path / "p.json", location)
     assert (
-        str(caught.value) == f"`{tmp_path / 'p.json'}` must name a file in its own folder, not {location!r}"
+        str(caught.value)
+        == f"`{tmp_path / 'p.json'}` must name a file in its own folder, not {shown(location)}"
     )
 
 
@@ -190,7 +192,7 @@ def test_a_document_leads_nowhere_else(name: str, copy: Path) -> None:
     path.write_text(json.dumps(document))
     with pytest.raises(FileFormatError) as caught:
         load(path)
-    assert str(caught.value) == f"`{path}` must name a file in its own folder, not '../secret'"
+    assert str(caught.value) == f'`{path}` must name a file in its own folder, not "../secret"'
 
 
 def test_a_document_without_its_side_file_is_refused(copy: Path) -> None:
@@ -203,12 +205,12 @@ def test_a_document_without_its_side_file_is_refused(copy: Path) -> None:
         load(path)
     assert str(caught.value) == (
         f"`{path}` breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
-        f"the side file must hold the matrix with the hash '{content}', and does not"
+        f"the side file must hold the matrix with the hash {shown(content)}, and does not"
     )
 
 
 EDITS = {
-    "location": ("../n.bin", "must name a file in its own folder, not '../n.bin'"),
+    "location": ("../n.bin", 'must name a file in its own folder, not "../n.bin"'),
     "length": ("5", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
     "offset": ("-1", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
     "endless offset": (

@@ -12,6 +12,7 @@ import pytest
 from onnx import TensorProto, parser
 
 from expifref.exceptions import DataError, FileFormatError, ParameterError
+from expifref.texts import shown
 from exporters.onnx_executor import OnnxExecutor, load_model
 from exporters.onnx_program import sequence_model, step_model
 from quantize.program import Program
@@ -180,7 +181,7 @@ def test_a_file_is_followed_from_nowhere_in_a_model(
         load_model(other.SerializeToString())
     path = tmp_path / "n.onnx"
     path.write_bytes(other.SerializeToString())
-    with pytest.raises(FileFormatError, match=r" must name a file in its own folder, not '../secret'$"):
+    with pytest.raises(FileFormatError, match=r" must name a file in its own folder, not \"../secret\"$"):
         load_model(path)
 
 
@@ -193,14 +194,29 @@ def test_training_information_is_refused(model: onnx.ModelProto) -> None:
         load_model(other.SerializeToString())
 
 
-@pytest.mark.parametrize("bits", ["abc", "", "0", "9", "٣", "9" * 5000])
-def test_an_input_of_no_width_is_refused(model: onnx.ModelProto, bits: str) -> None:
+def with_input_bits(model: onnx.ModelProto, bits: str) -> onnx.ModelProto:
     other = copy(model)
     next(entry for entry in other.metadata_props if entry.key == "expifref.input_bits").value = bits
+    return other
+
+
+@pytest.mark.parametrize("bits", ["abc", "", "0", "9"])
+def test_an_input_of_no_width_is_refused(model: onnx.ModelProto, bits: str) -> None:
     with pytest.raises(FileFormatError) as caught:
-        OnnxExecutor(other)
+        OnnxExecutor(with_input_bits(model, bits))
     assert str(caught.value) == (
-        f"the ONNX model must state an `expifref.input_bits` of 1 to 8, not {bits[:20]!r}"
+        f'the ONNX model must state an `expifref.input_bits` of 1 to 8, not "{bits}"'
+    )
+
+
+@pytest.mark.parametrize("bits", ["٣", "9" * 5000])
+def test_metadata_are_lines(model: onnx.ModelProto, bits: str) -> None:
+    with pytest.raises(FileFormatError) as caught:
+        OnnxExecutor(with_input_bits(model, bits))
+    assert str(caught.value) == (
+        "the ONNX model breaks its schema at `metadata.expifref.input_bits`: a text must be one line of at "
+        "most 1000 letters, digits, spaces and !%'()*+,./:;=@^_`-, without /* and */, not "
+        f"{shown(bits)}"
     )
 
 

@@ -174,7 +174,7 @@ def _make_journal(path: Path) -> None:
 
 
 def _join(path: Path) -> Any:
-    question = Question("x", "generic-16bit", "x", "digits", "x", 4, "accuracy=1%", 0)
+    question = Question("0" * 64, "generic-16bit", "0" * 64, "digits", "0" * 64, 4, "accuracy=1%", 0)
     return open_study(str(path), "study", question, _SPACE)
 
 

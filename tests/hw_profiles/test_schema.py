@@ -18,7 +18,17 @@ STRUCTURE = {
     *("$schema", "$id", "$defs", "$ref", "title", "description"),
     *("properties", "patternProperties", "items", "required", "additionalProperties"),
 }
-SENTENCES = {"type", "enum", "const", "minimum", "maximum", "minLength", "pattern", "uniqueItems"}
+SENTENCES = {
+    "type",
+    "enum",
+    "const",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "uniqueItems",
+}
 
 
 def full_documents() -> list[Document]:

@@ -116,9 +116,16 @@ SCHEMA_ERRORS: list[tuple[Place, Any, str]] = [
     (
         ("name",),
         "My DSP",
-        '`$.name` must consist of lower-case letters and digits, joined by single hyphens, not "My DSP"',
+        "`$.name` must consist of lower-case letters and digits, joined by single hyphens, "
+        '64 in all at most, not "My DSP"',
     ),
     (("summary",), "", '`$.summary` must be a non-empty text, not ""'),
+    (
+        ("summary",),
+        "two\nlines",
+        "`$.summary` must be one line of at most 1000 letters, digits, spaces and !%'()*+,./:;=@^_`-, "
+        'without /* and */, not "two\\nlines"',
+    ),
     (("arithmetic", "weight_bits"), 1, "`$.arithmetic.weight_bits` must be at least 2, not 1"),
     (("arithmetic", "weight_bits"), "8", '`$.arithmetic.weight_bits` must be integer, not "8"'),
     (("arithmetic", "weight_bits"), 8.5, "`$.arithmetic.weight_bits` must be integer, not 8.5"),
@@ -176,7 +183,7 @@ def test_illegal_source_key(tmp_path: Path) -> None:
     document["sources"]["My Manual"] = "text"
     assert message_of(save(tmp_path, document), ProfileError) == (
         "profile `FILE`: `$.sources` must not have the key `My Manual`; a key there must "
-        "consist of lower-case letters and digits, joined by single hyphens"
+        "consist of lower-case letters and digits, joined by single hyphens, 64 in all at most"
     )
 
 

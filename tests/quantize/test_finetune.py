@@ -246,7 +246,7 @@ def test_resume_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     assert path.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert beside.read_bytes() == (tmp_path / "whole.json").read_bytes()
     other = lowered(model, options=LoweringOptions(weight_bits=4))
-    with pytest.raises(ParameterError, match=r"can only be resumed as it began: `program` was 'sha256:"):
+    with pytest.raises(ParameterError, match=r"can only be resumed as it began: `program` was \"sha256:"):
         finetune(digits(), model, other, QUICK, path=path, resume=True)
 
 

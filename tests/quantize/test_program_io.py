@@ -155,7 +155,7 @@ FIRST = "layers.0.SpikingLayer"
         ),
         (
             lambda d: dense(d)["weight"].update(dtype="f4"),
-            f"`{FIRST}.dense.weight`: dtype must be one of i1, i2, i4, i8, not 'f4'",
+            f'`{FIRST}.dense.weight`: dtype must be one of i1, i2, i4, i8, not "f4"',
         ),
     ],
 )

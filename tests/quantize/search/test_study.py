@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -25,7 +26,7 @@ from quantize.search.workers import abandoned, open_points, requeue_abandoned, w
 
 SPACE = Space.of(load_profile("generic-16bit"))
 KEEP = Keep("accuracy", 0.05)
-QUESTION = Question("model", "generic-16bit", "profile", "digits", "samples", 10, str(KEEP), 0)
+QUESTION = Question("1" * 64, "generic-16bit", "2" * 64, "digits", "3" * 64, 10, str(KEEP), 0)
 
 
 def outcome_of(point: Parameters) -> Outcome:
@@ -116,6 +117,45 @@ def test_a_study_answers_one_question(tmp_path: Path) -> None:
         f"the study `s` in `{tmp_path / 'a'}` was begun with keep accuracy=5%, not spikes=5%: "
         "give the same options, or another --study or --out"
     )
+
+
+HOSTILE: dict[str, tuple[str, str, str]] = {
+    "question": (
+        '"dataset": "digits"',
+        '"dataset": "\\u001b[2J"',
+        "the question of the study in `{place}` breaks its schema at `dataset`: a text must be one line ",
+    ),
+    "outcome": (
+        '"refused": "the membrane',
+        '"refused": "$x$ the membrane',
+        "trial {number} of the study breaks its schema at `outcome.refused`: a text must be one line ",
+    ),
+    "digest": (
+        '"digest": "sha256:',
+        '"digest": "<b>sha256:',
+        "trial {number} of the study breaks its schema at `outcome.digest`: a text must be one line ",
+    ),
+    "parameter": (
+        r"\"mse\"",
+        r"\"[bold]\"",
+        "`{place}` must hold trials of this search, but trial {number} is none: ",
+    ),
+}
+"""What stands in a journal, what is put there, and with which sentence it is refused."""
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_the_texts_of_a_journal_are_checked(case: str, tmp_path: Path) -> None:
+    old, new, message = HOSTILE[case]
+    place = tmp_path / "a"
+    worked(place, 30)
+    journal = re.sub(r'":(?=\S)', '": ', re.sub(r',(?=")', ", ", place.read_text()))
+    assert old in journal
+    place.write_text(journal.replace(old, new))
+    with pytest.raises(FileFormatError) as caught:
+        finished_points(open_study(str(place), "s", QUESTION, SPACE))
+    number = re.findall(r"trial (\d+)", str(caught.value))
+    assert str(caught.value).startswith(message.format(place=place, number=number[0] if number else ""))
 
 
 def test_a_storage_that_is_none(tmp_path: Path) -> None:

@@ -1,0 +1,204 @@
+"""Every format of a file that is read: its schema, documents that hold all of its texts, and its reader."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+from unittest import mock
+
+import jax.numpy as jnp
+import numpy as np
+import onnx
+
+from expifref.architecture import Architecture, initial_description
+from expifref.checkpoint import ModelDocument, ModelFile, read_model, save_model
+from expifref.documents import json_schema, parse, plain
+from expifref.limits import MODEL, RESUME
+from expifref.progress import EpochReport
+from expifref.resume import ResumeDocument, TrainingState, load_state, save_state
+from expifref.tensor_files import read_tensors, write_tensors
+from expifref.training_step import Carry
+from exporters.deploy import deploy, program_of
+from exporters.deployment import SCHEMA, Deployment
+from exporters.onnx_executor import OnnxExecutor
+from exporters.onnx_interface import Interface, interface_of
+from exporters.onnx_program import sequence_model
+from hw_profiles import SCHEMA_PATH, load_profile, parse_profile
+from quantize import arrays
+from quantize.arrays import Matrices
+from quantize.program import Program
+from quantize.program_io import program_from_json
+from quantize.sealed import canonical_digest, document_schema, from_document, read_document, to_document
+from quantize.search import Finished, Outcome, Question, finished_points
+from quantize.search.evaluation import Losses
+from tests.networks import lowered, network
+
+__all__ = ["Format", "formats", "small_program"]
+
+T = TypeVar("T")
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format, and good documents of it."""
+
+    name: str
+    schema: Document
+    documents: tuple[Document, ...]
+    read: Callable[[Document], object]  # raises what a command turns into one sentence
+
+
+def small_program() -> Program:
+    """A program with all that one can have: several tables and layers, synapses, a trace, notes."""
+    description = network((1, 2, 1), tau=np.array([10e-3, 20e-3]))
+    program = lowered(description, "generic-8bit")
+    return replace(program, evidence=replace(program.evidence, notes=("a note", "another one")))
+
+
+def formats(folder: Path) -> tuple[Format, ...]:
+    """All formats; files are written into `folder` where a reader takes only those."""
+    return (
+        _program(folder),
+        _deployment(folder),
+        _profile(),
+        _model(folder),
+        _resume(folder),
+        _onnx(),
+        _question(),
+        _trial(),
+    )
+
+
+def _program(folder: Path) -> Format:
+    program = small_program()
+
+    def read(document: Document, matrices: Matrices) -> object:
+        return program_from_json(document, "`p.json`", matrices)
+
+    return _sealed("program", Program, (program,), read, folder)
+
+
+def _deployment(folder: Path) -> Format:
+    program, profile = small_program(), load_profile("generic-8bit")
+    with mock.patch("exporters.deploy.LARGE", 0):
+        words = deploy(program, profile)
+
+    def read(document: Document, matrices: Matrices) -> object:
+        return program_of(from_document(Deployment, document, SCHEMA, "`d.json`", matrices))
+
+    return _sealed("deployment", Deployment, (deploy(program, profile), words), read, folder)
+
+
+def _sealed(
+    name: str, cls: type[T], values: tuple[T, ...], read: Callable[[Document, Matrices], object], folder: Path
+) -> Format:
+    """The format of sealed documents: some of `values` as they are, the last one with its matrices beside.
+
+    What is read is sealed anew, unless the seal itself was changed.
+    """
+    matrices = Matrices()
+    with _everything_is_large():
+        beside = to_document(cls, values[-1], matrices) | {"side_file": "weights.safetensors"}
+    documents = (*(to_document(cls, value) for value in values), beside)
+    seals = {document["digest"] for document in documents}
+
+    def sealed(document: Document) -> object:
+        if document["digest"] in seals:
+            document = document | {"digest": canonical_digest(document)}
+        if "side_file" not in document:
+            return read(document, Matrices())
+        if document["side_file"] != beside["side_file"]:
+            path = folder / "sealed.json"
+            path.write_text(json.dumps(document))
+            return read_document(path)
+        with _everything_is_large():
+            return read(document, matrices)
+
+    return Format(name, document_schema(cls), documents, sealed)
+
+
+@contextmanager
+def _everything_is_large() -> Iterator[None]:
+    """Matrices of any size lie beside their document."""
+    with mock.patch.object(arrays, "LARGE", 0), mock.patch("exporters.deploy.LARGE", 0):
+        yield
+
+
+def _profile() -> Format:
+    schema = json.loads(SCHEMA_PATH.read_text())
+    documents = tuple(load_profile(name).document for name in ("generic-16bit", "loihi1"))
+    return Format("profile", schema, documents, lambda document: parse_profile(document, "own.json"))
+
+
+def _model(folder: Path) -> Format:
+    architecture = Architecture(2, 2, hidden=(2,), tau_synapse=2.0)
+    path = folder / "model.safetensors"
+    save_model(path, ModelFile(initial_description(architecture), architecture, {"test_accuracy": 0.5}))
+    tensors, document = read_tensors(path, "expifref-model", 1, MODEL)
+
+    def read(changed: Document) -> object:
+        write_tensors(path, tensors, "expifref-model", changed)
+        return read_model(path)
+
+    return Format("model", json_schema(ModelDocument), (document,), read)
+
+
+def _resume(folder: Path) -> Format:
+    path, carry = folder / "model.safetensors.resume", Carry({"w": jnp.zeros(1)}, ())
+    identity = {"dataset": "digits", "network": {"hidden": [3], "encoder": "rate"}}
+    save_state(path, TrainingState(carry, (EpochReport(1, 0.5, 0.5, 9.0, None),)), identity)
+    tensors, document = read_tensors(path, "expifref-resume", 1, RESUME)
+
+    def read(changed: Document) -> object:
+        write_tensors(path, tensors, "expifref-resume", changed)
+        return load_state(path, carry, identity)
+
+    return Format("resume", json_schema(ResumeDocument), (document,), read)
+
+
+def _onnx() -> Format:
+    model = sequence_model(small_program())
+    document = plain(Interface, interface_of(model))
+
+    def read(changed: Document) -> object:
+        other = onnx.ModelProto()
+        other.CopyFrom(model)
+        del other.metadata_props[:]
+        for key, value in changed["metadata"].items():
+            # What has another prefix is another tool's, and is not read.
+            other.metadata_props.add(key=f"expifref.{key.removeprefix('expifref.')}", value=value)
+        for part in ("inputs", "outputs"):
+            for entry, name in zip(getattr(other.graph, part.rstrip("s")), changed[part], strict=True):
+                entry.name = name
+        return OnnxExecutor(other)
+
+    return Format("onnx", json_schema(Interface), (document,), read)
+
+
+def _question() -> Format:
+    question = Question("1" * 64, "generic-16bit", "2" * 64, "digits", "3" * 64, 10, "spikes=5%", 0)
+    return Format(
+        "study",
+        json_schema(Question),
+        (asdict(question),),
+        lambda document: parse(Question, document, "the question of the study"),
+    )
+
+
+def _trial() -> Format:
+    params: dict[str, bool | int | str] = {"weight_bits": 4, "ranges": "mse", "bias_correction": False}
+    outcome = Outcome(1, 2, Losses(0.5, 0.5, 0.1), f"sha256:{'4' * 64}", "too small")
+    document = {"params": params, "outcome": asdict(outcome)}
+
+    def read(changed: Document) -> object:
+        attributes = {"outcome": changed["outcome"]}
+        trial = SimpleNamespace(number=3, params=changed["params"], user_attrs=attributes)
+        return finished_points(SimpleNamespace(get_trials=lambda **_: [trial]))
+
+    return Format("trial", json_schema(Finished), (document,), read)

@@ -1,0 +1,202 @@
+"""No text leaves its place in what is emitted, whatever it holds: programs in memory go past the readers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from expifref.documents import json_schema
+from expifref.exceptions import FileFormatError
+from exporters.c import unit
+from exporters.c.executor import CExecutor
+from exporters.c.network import c_files
+from exporters.deploy import deploy
+from exporters.deployment import save_deployment
+from exporters.native.source import native_layers, native_source
+from exporters.onnx_program import sequence_model
+from exporters.registry import PROGRAM_TARGETS, FolderTarget
+from exporters.systemverilog import emit_systemverilog, module
+from exporters.systemverilog.simulator import SystemVerilogExecutor
+from exporters.systemverilog.testbench import bench_files
+from hw_profiles import load_profile
+from quantize.emulator import Emulator
+from quantize.program import Program, SpikingLayer
+from quantize.program_io import program_to_json, save_program
+from quantize.trace import Executor
+from tests.tools import need
+
+from .code import c_code, systemverilog_code
+from .formats import small_program
+from .payloads import EXECUTED_C, EXECUTED_SV, LINES, PAYLOADS, every_payload
+from .places import has, in_memory, places_in
+
+Files = Mapping[str, str]
+
+PROGRAM = small_program()
+PLACES = [
+    place
+    for place in places_in(json_schema(Program), program_to_json(PROGRAM))
+    if not place.is_choice and has(PROGRAM, place.path)
+]
+"""Every text of a program in memory, by the schema of its file; keys last, so that paths to values hold."""
+
+SPIKES = np.random.default_rng(0).integers(0, 2, (6, 2, PROGRAM.input.channels)).astype(np.uint8)
+
+
+def with_texts(text: str) -> Program:
+    """A program with `text` in every place, checked by nothing."""
+    program = PROGRAM
+    for place in sorted(PLACES, key=lambda place: (place.is_key, -len(place.path))):
+        program = in_memory(program, place, text)
+    return program
+
+
+def emitted(program: Program, everything: bool = True) -> dict[str, str]:
+    """What the targets of C and SystemVerilog write, or every target of text files and every executor."""
+    targets = {name: row for name, row in PROGRAM_TARGETS.items() if isinstance(row, FolderTarget)}
+    if not everything:
+        targets = {name: targets[name] for name in ("c", "systemverilog")}
+    files = {
+        f"{name}/{file}": text for name, row in targets.items() for file, text in row.emit(program).items()
+    }
+    if everything:
+        files |= {f"bench/{file}": text for file, text in bench_files(program).items()}
+        files["native/network.c"] = native_source(program, native_layers(program))
+    return files
+
+
+def code(files: Files) -> dict[str, str]:
+    """`files` without comments; those that tools read as they are."""
+    strip = {".c": c_code, ".h": c_code, ".sv": systemverilog_code}
+    return {name: strip.get(Path(name).suffix, str)(text) for name, text in files.items()}
+
+
+def same_as_harmless(files: Files) -> bool:
+    """Whether `files` differ from those of harmless texts in comments only, and are as many ASCII lines."""
+    harmless = {name: HARMLESS[name] for name in files}
+    ascii_lines = all(re.fullmatch(r"[ -~\n\t]*", text) for text in files.values())
+    lengths = [[text.count("\n") for text in one.values()] for one in (files, harmless)]
+    return ascii_lines and lengths[0] == lengths[1] and code(files) == code(harmless)
+
+
+HARMLESS = emitted(with_texts("harmless"))
+
+
+def test_every_text_of_a_program_is_tried() -> None:
+    fields = {place.field.rpartition("/")[2] for place in PLACES}
+    assert {"name", "function", "sha256", "encoder", "tool_version", "model_sha256"} <= fields
+    changed = with_texts("leaves")
+    assert changed.layers[0].name == changed.input.encoder == changed.evidence.tool_version == "leaves"
+    assert set(changed.evidence.profile) == {"leaves"}
+    assert changed.golden is not None
+    assert set(changed.golden.signals) == {"leaves"}
+
+
+def test_all_languages_are_checked() -> None:
+    """Makefile, pins and scripts among them: of texts nothing gets there, they are the same to the byte."""
+    suffixes = {Path(name).suffix for name in HARMLESS}
+    assert suffixes == {".c", ".h", "", ".txt", ".sv", ".hex", ".lpf", ".pcf", ".ys", ".abc"}
+    assert "c/Makefile" in HARMLESS
+
+
+@pytest.mark.parametrize("text", [*every_payload(), *LINES])
+def test_no_text_leaves_its_comment(text: str) -> None:
+    assert same_as_harmless(emitted(with_texts(text), everything=False))
+
+
+@pytest.mark.parametrize("language", PAYLOADS)
+def test_no_target_and_no_executor_is_led_elsewhere(language: str) -> None:
+    assert same_as_harmless(emitted(with_texts(PAYLOADS[language][0])))
+
+
+@pytest.mark.parametrize("text", EXECUTED_C.values(), ids=EXECUTED_C)
+def test_the_check_sees_c_that_leaves_its_comment(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unit, "comment", lambda note: f"/* {note} */")
+    assert not same_as_harmless({"c/network.c": c_files(with_texts(text))["network.c"]})
+
+
+@pytest.mark.parametrize("text", EXECUTED_SV.values(), ids=EXECUTED_SV)
+def test_the_check_sees_systemverilog_that_leaves_its_comment(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "comment", lambda note: f"// {note}")
+    changed = emit_systemverilog(named(text))
+    left = changed.get("leave.sv", changed.get("layer0.sv", ""))
+    assert not same_as_harmless({"systemverilog/layer0.sv": left})
+
+
+def test_a_program_with_such_texts_is_not_written(tmp_path: Path) -> None:
+    for place in PLACES:
+        program = in_memory(PROGRAM, place, "a\nb")
+        with pytest.raises(FileFormatError, match=r"p.json` cannot be written with this `.*`: .* must .*$"):
+            save_program(program, tmp_path / "p.json")
+    with pytest.raises(FileFormatError) as caught:
+        save_deployment(deploy(named("a b"), load_profile("generic-8bit")), tmp_path / "d.json")
+    assert str(caught.value) == (
+        f"`{tmp_path / 'd.json'}` cannot be written with this `layers.0.name`: a name must be 1 to 64 "
+        'letters, digits, `_`, `.`, `+` or `-`, the first of them a letter, a digit or `_`, not "a b"'
+    )
+    with pytest.raises(FileFormatError, match=r"^the ONNX model cannot be written with this `metadata\."):
+        sequence_model(with_texts("a\nb"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def named(text: str) -> Program:
+    """A program whose first layer is called `text`."""
+    return replace(PROGRAM, layers=(replace(PROGRAM.layers[0], name=text), *PROGRAM.layers[1:]))
+
+
+def tabulated(growth: str, *gain: str) -> Program:
+    """A program whose first layer has these functions in its tables."""
+    layer = PROGRAM.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    n = layer.neuron
+    tables = (*n.gain, *[n.gain[0]] * (len(gain) - len(n.gain)))
+    neuron = replace(
+        n,
+        growth=replace(n.growth, function=growth),
+        gain=tuple(replace(table, function=text) for table, text in zip(tables, gain, strict=True)),
+    )
+    return replace(PROGRAM, layers=(replace(layer, neuron=neuron), *PROGRAM.layers[1:]))
+
+
+def agrees(executor: Executor) -> bool:
+    """Whether `executor` computes what the emulator does, whose program has other texts."""
+    wanted, found = Emulator(PROGRAM).run(SPIKES).signals, executor.run(SPIKES).signals
+    return all(np.array_equal(wanted[name], found[name]) for name in wanted)
+
+
+def with_marker(texts: Iterable[str], marker: Path) -> list[str]:
+    return [text.replace("MARKER", str(marker)) for text in texts]
+
+
+def test_nothing_of_a_text_runs_in_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("gcc", "make")
+    marker = tmp_path / "marker"
+    assert agrees(CExecutor(tabulated(*with_marker(PAYLOADS["C"], marker))))
+    assert not marker.exists()
+    # With comments as they once were such a text does run, and no bit differs.
+    monkeypatch.setattr(unit, "comment", lambda note: f"/* {note} */")
+    (text,) = with_marker([EXECUTED_C["splices"]], marker)
+    assert agrees(CExecutor(tabulated(text, "x", "x")))
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("simulator", EXECUTED_SV)
+def test_nothing_of_a_text_runs_in_systemverilog(
+    simulator: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need(simulator)
+    marker = tmp_path / "marker"
+    every = "\n".join(with_marker(PAYLOADS["SystemVerilog"], marker))
+    assert agrees(SystemVerilogExecutor(with_texts(every), simulator))
+    assert not marker.exists()
+    monkeypatch.setattr(module, "comment", lambda note: f"// {note}")
+    (text,) = with_marker([EXECUTED_SV[simulator]], marker)
+    assert agrees(SystemVerilogExecutor(named(text), simulator))
+    assert marker.exists()
