@@ -18,6 +18,7 @@ from types import NoneType, UnionType
 from typing import Any, Generic, NoReturn, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from expifref.exceptions import DataError, ExpifrefError
 
@@ -99,6 +100,8 @@ def _form(kind: Any) -> Form[Any]:
         return _mapping_form(Counter, _SCALARS[int])
     if origin is np.ndarray:
         return _array_form(get_args(parts[1])[0])
+    if origin is NDArray:  # an alias with a name of its own in newer NumPy, and the above in older
+        return _array_form(parts[0])
     if is_dataclass(kind):
         return _dataclass_form(cast("type[Any]", kind))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
