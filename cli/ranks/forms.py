@@ -85,9 +85,6 @@ def _form(kind: Any) -> Form[Any]:
     if kind in _SCALARS:
         return _SCALARS[kind]
     origin, parts = get_origin(kind), get_args(kind)
-    alias = getattr(origin, "__value__", None)
-    if alias is not None:  # NDArray of the newest NumPy is a `type` statement's name for what it was
-        return _form(alias[parts])
     if origin in (Union, UnionType) and len(parts) == 2 and NoneType in parts:
         return _optional(_form(parts[0] if parts[1] is NoneType else parts[1]))
     if origin is tuple:
