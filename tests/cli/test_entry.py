@@ -213,8 +213,8 @@ def test_a_defect_is_not_hidden(work: Workspace) -> None:
         outcome = expifref("verify", work.program)
     assert (outcome.code, outcome.out) == (70, "")
     assert re.sub(r"line \d+", "line N", outcome.err) == (
-        "expifref: a fault of expifref, not of your input: ZeroDivisionError: of [1m (mock.py, line N); "
-        "please report it as SECURITY.md says, with the output of the same command under "
+        "expifref: a fault of expifref, not of your input: ZeroDivisionError: of \\u{1b}[1m "
+        "(mock.py, line N); please report it as SECURITY.md says, with the output of the same command under "
         "EXPIFREF_TRACEBACK=1\n"
     )
 
