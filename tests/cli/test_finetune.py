@@ -36,7 +36,7 @@ def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_pa
     again = succeeds(*command, *bits, "--program", program, "--epochs", 3, "--resume", "--json").json
     assert again["epochs"] == 3
     assert refused(tmp_path, *command, "--weight-bits", 4, "--resume").startswith(
-        "a run can only be resumed as it began: `program` was 'sha256:"
+        'a run can only be resumed as it began: `program` was "sha256:'
     )
 
 
