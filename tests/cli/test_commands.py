@@ -8,7 +8,8 @@ import onnx
 import pytest
 
 from expifref.checkpoint import read_model
-from expifref.resume import resume_path
+from expifref.limits import RESUME
+from expifref.resume_file import resume_path
 from expifref.tensor_files import read_tensors, write_tensors
 from exporters.deployment import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
@@ -53,7 +54,7 @@ def test_resume_in_another_environment_warns_on_stderr(work: Workspace, tmp_path
     out = tmp_path / "m.safetensors"
     command = ("train", "--dataset", work.data, "--hidden", 4, "--steps", 4, "--out", out)
     succeeds(*command, "--epochs", 1)
-    tensors, document = read_tensors(resume_path(out), "expifref-resume", 1)
+    tensors, document = read_tensors(resume_path(out), "expifref-resume", 1, RESUME)
     (here,) = document["environments"]
     document["environments"] = [{**here, "jaxlib": "0.0.1"}]
     write_tensors(resume_path(out), tensors, "expifref-resume", document)
