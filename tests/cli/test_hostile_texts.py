@@ -95,7 +95,7 @@ def test_names_of_arrays_are_shown_as_they_are(work: Workspace, tmp_path: Path) 
         archive.writestr("\x1b[2J.npy", b"")
         archive.writestr(f"{'x' * 500}.npy", b"")
     message = refused(tmp_path, "emulate", work.program, "--input", bad, "--out", tmp_path / "out")
-    assert message == f"{bad} must hold the arrays spikes; it holds \\u{{1b}}[2J, {'x' * 60}"
+    assert message == f"{bad} must hold the arrays spikes; it holds \\u{{1b}}[2J, {'x' * 57}..."
     assert len(message) <= 500
 
 
