@@ -67,7 +67,8 @@ def train(
     With --finetune MODEL the network is not a new one: MODEL is lowered for --profile and trained on with its
     integer program as the forward pass. Written are the program, and the float network that has its weights.
 
-    Ctrl-C keeps the last complete epoch; --resume goes on from there.
+    Ctrl-C keeps the last complete epoch; --resume goes on from there, with a warning where versions or the
+    instruction set are others. In the same environment the same seed gives the same bytes (docs/training.md).
     """
     from expifref.claims import claim
     from expifref.files import require_writable

@@ -4,7 +4,7 @@ For that, floats have to be summed in one order. On a CPU, XLA hands a product o
 YNNPACK, which sums in one order for any number of threads; a product that reads a matrix transposed goes to
 Eigen, which cuts its sums by the number of threads. YNNPACK also takes sums along an axis, alone or with a
 product, and cuts those; so it is asked for products alone, and XLA's own code for sums has one order.
-Measured, see docs/training.md; not every release of JAX has the choice.
+Measured, see docs/training.md; releases of JAX before 0.10.1 do not have the choice.
 """
 
 from __future__ import annotations
