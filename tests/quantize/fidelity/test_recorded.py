@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ LABELS = np.arange(12) % 3
 
 def write(path: Path, arrays: Mapping[str, NDArray[np.int64]]) -> Path:
     """Arrays as they would come from a device: in a narrow type."""
-    narrow = {name: array.astype(np.int32) for name, array in arrays.items()}
+    narrow: dict[str, Any] = {name: array.astype(np.int32) for name, array in arrays.items()}
     if not path.suffix:
         path.mkdir()
         for name, array in narrow.items():
@@ -34,7 +35,7 @@ def write(path: Path, arrays: Mapping[str, NDArray[np.int64]]) -> Path:
     elif path.suffix == ".safetensors":
         safetensors.numpy.save_file(narrow, path)
     else:
-        np.savez(path, allow_pickle=False, **narrow)
+        np.savez(path, **narrow)
     return path
 
 
