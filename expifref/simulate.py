@@ -10,6 +10,7 @@ them have 0 for are left out (`expifref.blocks.product`), and sums of floats dep
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,28 +77,25 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
         steps: list[LayerStep] = []
         for index, layer in enumerate(description.layers):
             increment = product(signal, layer.weight, np.float64) + layer.bias
-            step = _finite_step(layer, fixed[index], states[index], increment, description.dt)
+            with _finite(layer.name):
+                if not np.isfinite(increment).all():
+                    raise FloatingPointError("its input is not finite")
+                step = layer_step(layer, fixed[index], states[index], increment, description.dt)
             states[index] = step.state
             signal = step.spikes.astype(np.float64)
             steps.append(step)
         yield tuple(steps)
 
 
-def _finite_step(
-    layer: SpikingDescription | ReadoutDescription,
-    fixed: NeuronConstants | None,
-    state: LayerState,
-    increment: Floats,
-    dt: float,
-) -> LayerStep:
+@contextmanager
+def _finite(name: str) -> Iterator[None]:
+    """Raise ParameterError, which names the layer, where a step inside leaves what float64 holds."""
     try:
-        if not np.isfinite(increment).all():
-            raise FloatingPointError("its input is not finite")
         with np.errstate(invalid="raise", over="raise"):
-            return layer_step(layer, fixed, state, increment, dt)
+            yield
     except FloatingPointError as error:
         raise ParameterError(
-            f"`{layer.name}` must stay finite on every input, but leaves what float64 holds ({error}): "
+            f"`{name}` must stay finite on every input, but leaves what float64 holds ({error}): "
             "check its weights and parameters"
         ) from None
 
