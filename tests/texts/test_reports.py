@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from markdown_it import MarkdownIt  # which rich needs
+from markdown_it import MarkdownIt
 from matplotlib.cbook import is_math_text
 from rich.console import Console
 
