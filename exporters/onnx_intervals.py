@@ -58,30 +58,49 @@ def attribute(node: onnx.NodeProto, name: str, default: int) -> int:
     return next((int(a.i) for a in node.attribute if a.name == name), default)
 
 
-def result_of(node: onnx.NodeProto, inputs: Sequence[Known | None]) -> Known:
-    """What is known of the first output of `node`; an omitted input is None."""
+def result_of(
+    node: onnx.NodeProto, inputs: Sequence[Known | None], condition: onnx.NodeProto | None = None
+) -> Known:
+    """What is known of the first output of `node`.
+
+    An omitted input is None; `condition` is the node that makes the first input, where that is known.
+    """
+    operator = _in_effect(node, condition)
+    if operator != node.op_type:
+        inputs = inputs[1:]
     known = [known for known in inputs if known is not None]
-    if node.op_type in _BOOLEANS:
+    if operator in _BOOLEANS:
         return known_of_type(_BOOL)
-    if node.op_type in _TYPES:
-        return known_of_type(_TYPES[node.op_type])
-    if node.op_type == "Constant":
+    if operator in _TYPES:
+        return known_of_type(_TYPES[operator])
+    if operator == "Constant":
         return _constant(node)
-    if node.op_type == "Cast":
+    if operator == "Cast":
         return _cast(known[0], attribute(node, "to", _UNKNOWN_TYPE))
     if not known:
         return known_of_type(_UNKNOWN_TYPE)
-    if node.op_type in _BOUNDS and len(known) == len(inputs):
-        lo, hi = _BOUNDS[node.op_type](known)
+    if operator in _BOUNDS and len(known) == len(inputs):
+        lo, hi = _BOUNDS[operator](known)
         kind = known[-1].kind
         whole = known_of_type(kind)
         # A bound outside the type means that the operator may wrap; then nothing is known.
         inside = whole.lo <= lo and hi <= whole.hi
         result = Known(kind, lo, hi) if inside else whole
-        multiple = -known[1].lo if node.op_type == "BitwiseAnd" and _clears_low_bits(known[1]) else 1
+        multiple = -known[1].lo if operator == "BitwiseAnd" and _clears_low_bits(known[1]) else 1
         return replace(result, constant=all(k.constant for k in known), multiple=multiple)
-    kind = known[1].kind if node.op_type == "Where" and len(known) > 1 else known[0].kind
+    kind = known[1].kind if operator == "Where" and len(known) > 1 else known[0].kind
     return known_of_type(kind)
+
+
+def _in_effect(node: onnx.NodeProto, condition: onnx.NodeProto | None) -> str:
+    """The operator that `node` is in effect: a Where between what its condition compares is a Min or Max."""
+    if node.op_type != "Where" or condition is None or condition.op_type not in {"Less", "Greater"}:
+        return node.op_type
+    a, b = condition.input
+    chosen = list(node.input[1:])
+    if chosen not in ([a, b], [b, a]):
+        return "Where"
+    return "Min" if (condition.op_type == "Less") == (chosen == [a, b]) else "Max"
 
 
 def _constant(node: onnx.NodeProto) -> Known:

@@ -92,6 +92,7 @@ def _check_graph(graph: onnx.GraphProto, outer: Scope) -> None:
     overridable = {entry.name for entry in graph.input}
     scope |= {t.name: known_constant(t) for t in graph.initializer if t.name not in overridable}
     types = {entry.name: entry.type.tensor_type.elem_type for entry in [*graph.output, *graph.value_info]}
+    makers: dict[str, onnx.NodeProto] = {}
     for node in graph.node:
         inputs = [scope.get(name) if name else None for name in node.input]
         if node.domain not in {"", "ai.onnx"}:
@@ -101,7 +102,8 @@ def _check_graph(graph: onnx.GraphProto, outer: Scope) -> None:
         for entry in node.attribute:
             for body in [entry.g, *entry.graphs]:
                 _check_graph(body, scope)
-        result = result_of(node, inputs)
+        result = result_of(node, inputs, makers.get(node.input[0]) if node.input else None)
+        makers |= dict.fromkeys(node.output, node)
         for index, name in enumerate(node.output):
             scope[name] = result if index == 0 else known_of_type(types.get(name, TensorProto.UNDEFINED))
 
@@ -127,6 +129,17 @@ def _check_divisor(node: onnx.NodeProto, inputs: Inputs) -> None:
 def _check_short(node: onnx.NodeProto, inputs: Inputs) -> None:
     if any(known is not None and known.kind in _SHORT for known in inputs):
         raise UnsupportedError(f"{_called(node)} must not work on 16-bit integers, which runtimes lack here")
+
+
+def _check_bound(node: onnx.NodeProto, inputs: Inputs) -> None:
+    _check_short(node, inputs)
+    word = known_of_type(TensorProto.INT32)
+    if any(known is not None and not word.lo <= known.lo <= known.hi <= word.hi for known in inputs):
+        # Before version 1.32 ONNX Runtime compares the halves of such integers as signed ones on x86.
+        raise UnsupportedError(
+            f"{_called(node)} must work on integers within 32 bits, since runtimes get wider ones wrong: "
+            "use Less or Greater and Where"
+        )
 
 
 def _check_shift(node: onnx.NodeProto, inputs: Inputs) -> None:
@@ -166,10 +179,10 @@ _RULES: Mapping[str, Callable[[onnx.NodeProto, Inputs], None]] = MappingProxyTyp
     {
         "Div": _check_divisor,
         "Mod": _check_divisor,
-        "Clip": _check_short,
+        "Clip": _check_bound,
         "Where": _check_short,
-        "Min": _check_short,
-        "Max": _check_short,
+        "Min": _check_bound,
+        "Max": _check_bound,
         "BitShift": _check_shift,
         "Gather": _check_index,
         "MatMulInteger": _check_product,

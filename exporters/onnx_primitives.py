@@ -98,7 +98,7 @@ def _attribute(name: str, attribute: str) -> str:
 
 def _call(output: str, function: str, inputs: str, **attributes: str) -> str:
     passed = ", ".join(f"{inner}: int = @{outer}" for inner, outer in attributes.items())
-    return f"{output} = {DOMAIN}.{function} <{passed}> ({inputs})"
+    return f"{output} = {DOMAIN}.{function} {f'<{passed}> ' if passed else ''}({inputs})"
 
 
 def _library() -> dict[str, tuple[str, str]]:
@@ -111,6 +111,7 @@ def _library() -> dict[str, tuple[str, str]]:
         "x * unit: a shift to the left (spec 2)",
     )
     library |= {"Overflow_SAT": _saturate(), "Overflow_WRAP": _wrap()}
+    library |= {"Smaller": _smaller(), "Larger": _larger()}
     library |= {"TableIndex": _table_index(), "ExpIFReset": _reset()}
     for rounding in roundings:
         library[f"TableLookup_{rounding}"] = _table_lookup(rounding)
@@ -141,9 +142,19 @@ def _saturate() -> tuple[str, str]:
     text = f"""<lo, hi> (x) => (y) {{
         {_attribute("lowest", "lo")}
         {_attribute("highest", "hi")}
-        y = Clip (x, lowest, highest)
+        {_call("bounded", "Larger", "x, lowest")}
+        {_call("y", "Smaller", "bounded, highest")}
     }}"""
     return text, "the nearest of lo .. hi (spec 3)"
+
+
+def _smaller() -> tuple[str, str]:
+    # Min, Max and Clip of int64 are wrong beyond int32 in releases of ONNX Runtime; comparisons are right.
+    return "(a, b) => (y) { above = Greater (a, b) y = Where (above, b, a) }", "the smaller of a and b"
+
+
+def _larger() -> tuple[str, str]:
+    return "(a, b) => (y) { below = Less (a, b) y = Where (below, b, a) }", "the larger of a and b"
 
 
 def _wrap() -> tuple[str, str]:
@@ -191,7 +202,8 @@ def _table_index() -> tuple[str, str]:
         {_attribute("first", "start")}
         {_attribute("final", "last")}
         {_attribute("step", "unit")}
-        inside = Clip (v, first, final)
+        {_call("bounded", "Larger", "v, first")}
+        {_call("inside", "Smaller", "bounded, final")}
         offset = Sub (inside, first)
         mask = Neg (step)
         kept = BitwiseAnd (offset, mask)
@@ -237,14 +249,14 @@ def _update(rounding: str, sum_overflow: str, overflow: str) -> tuple[str, str]:
         product = Mul (gain, sum)
         {_call("move", f"RoundShift_{rounding}", "product", unit="gain_unit")}
         moved = Add (v, move)
-        clamped = Min (moved, threshold)
+        {_call("clamped", "Smaller", "moved, threshold")}
         {_call("candidate", f"Overflow_{overflow}", "clamped", lo="membrane_lo", hi="membrane_hi")}
         waiting = Greater (refractory, zero)
         u_next = Where (waiting, v, candidate)
         spiked = GreaterOrEqual (u_next, threshold)
         spike = Cast <to = 2> (spiked)
         waited = Sub (refractory, one)
-        left = Max (waited, zero)
+        {_call("left", "Larger", "waited, zero")}
         refractory_next = Where (spiked, refractory_steps, left)
     }}"""
     return text, "the exponential integrate-and-fire step after its table lookups (spec 5.5)"

@@ -12,6 +12,9 @@ from exporters.onnx_lint import check_portable, float_tensors
 HEADER = '<ir_version: 8, opset_import: ["" : 18]>'
 TABLE = "<int64[4] table = {5, 6, 7, 8}, int64 none = {0}, int64 last = {3}>"
 FLOATS = "must be an integer tensor, but is a floating-point one"
+WIDE = (
+    "must work on integers within 32 bits, since runtimes get wider ones wrong: use Less or Greater and Where"
+)
 BAD = {
     "float input": (
         "g (float[N] x) => (int64[N] y) { y = Cast <to = 7> (x) }",
@@ -66,6 +69,20 @@ BAD = {
         "g (int16[N] x) => (int16[N] y) <int16 lo = {0}> { y = Clip (x, lo) }",
         "node `y` (Clip) must not work on 16-bit integers, which runtimes lack here",
     ),
+    "wide clip": (
+        "g (int64[N] x) => (int64[N] y) <int64 lo = {0}> { y = Clip (x, lo) }",
+        f"node `y` (Clip) {WIDE}",
+    ),
+    "wide minimum": (
+        "g (int32[N] x) => (int64[N] y) <int64 m = {4294967296}> { w = Cast <to = 7> (x) y = Min (w, m) }",
+        f"node `y` (Min) {WIDE}",
+    ),
+    "index bounded on the wrong side": (
+        f"g (int64[N] i) => (int64[N] y) {TABLE} "
+        "{ b = Less (i, none) c = Where (b, i, none) a = Greater (c, last) d = Where (a, last, c) "
+        "y = Gather (table, d) }",
+        "node `y` (Gather) must have its index clipped to 0..3 before the lookup",
+    ),
     "uint16 where": (
         "g (bool[N] c, uint16[N] x, uint16[N] z) => (uint16[N] y) { y = Where (c, x, z) }",
         "node `y` (Where) must not work on 16-bit integers, which runtimes lack here",
@@ -75,12 +92,14 @@ BAD = {
         "node `y` (Gather) must have its index clipped to 0..3 before the lookup",
     ),
     "index clipped too late": (
-        f"g (int64[N] i) => (int64[N] y) {TABLE} "
-        "{ c = Clip (i, none, last) j = Add (c, last) y = Gather (table, j) }",
+        f"g (uint32[N] i) => (int64[N] y) {TABLE} "
+        "{ w = Cast <to = 7> (i) a = Greater (w, last) c = Where (a, last, w) j = Add (c, last) "
+        "y = Gather (table, j) }",
         "node `y` (Gather) must have its index clipped to 0..3 before the lookup",
     ),
     "index below zero": (
-        f"g (int64[N] i) => (int64[N] y) {TABLE} {{ c = Min (i, last) y = Gather (table, c) }}",
+        f"g (int64[N] i) => (int64[N] y) {TABLE} "
+        "{ b = Less (i, last) c = Where (b, i, last) y = Gather (table, c) }",
         "node `y` (Gather) must have its index clipped to 0..3 before the lookup",
     ),
     "table that varies": (
@@ -105,8 +124,11 @@ GOOD = {
     "masked division": "g (int64[N] x) => (int64[N] y) <int64 m = {-4}, int64 d = {4}> "
     "{ k = BitwiseAnd (x, m) y = Div (k, d) }",
     "division of what is not negative": "g (uint8[N] x) => (uint8[N] y) <uint8 d = {3}> { y = Div (x, d) }",
-    "clipped index": f"g (int64[N] i) => (int64[N] y) {TABLE} "
-    "{ c = Clip (i, none, last) y = Gather (table, c) }",
+    "clipped index": f"g (int32[N] i) => (int64[N] y) {TABLE} "
+    "{ w = Cast <to = 7> (i) c = Clip (w, none, last) y = Gather (table, c) }",
+    "index bounded by comparisons": f"g (int64[N] i) => (int64[N] y) {TABLE} "
+    "{ b = Less (i, none) c = Where (b, none, i) a = Greater (c, last) d = Where (a, last, c) "
+    "y = Gather (table, d) }",
     "int32 clip": "g (int32[N] x) => (int32[N] y) <int32 lo = {0}> { y = Clip (x, lo) }",
     "unsigned shift": "g (uint32[N] x, uint32[N] k) => (uint32[N] y) "
     '{ y = BitShift <direction = "LEFT"> (x, k) }',

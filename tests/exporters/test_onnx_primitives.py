@@ -103,8 +103,10 @@ def test_functions_follow_those_they_call() -> None:
     assert sorted(found) == [
         "ExpIFUpdate_RND_SAT_WRAP",
         "Filter_RND_SAT",
+        "Larger",
         "Overflow_SAT",
         "Overflow_WRAP",
         "RoundShift_RND",
+        "Smaller",
     ]
     assert found.index("RoundShift_RND") < found.index("Filter_RND_SAT")
