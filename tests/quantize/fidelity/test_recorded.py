@@ -104,7 +104,7 @@ def test_arrays_of_another_shape_are_refused(
 
 def test_floats_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "trace.npz"
-    floats = {name: array.astype(np.float32) for name, array in SIGNALS.items()}
+    floats: dict[str, Any] = {name: array.astype(np.float32) for name, array in SIGNALS.items()}
     np.savez(path, **floats)
     with pytest.raises(DataError, match=r"`layer0\.spikes` must be integers"):
         read_recording(path, PROGRAM)
