@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from expifref.texts import Digest, Line, Name, TextTree
 
 from .arrays import CodeArray, IntArray, IntCube, column_sums, extremes
 from .formats import Format, Quantizer, Rounding
+
+if TYPE_CHECKING:
+    from .graph.layers import Graph
 
 __all__ = [
     "SPEC_VERSION",
@@ -249,6 +252,13 @@ class Program:
     evidence: Evidence
     golden: Golden | None = field(default=None)
     schema: Literal["expifref/program/1"] = "expifref/program/1"
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The same arithmetic as a graph of layers whose bodies are lists of operations."""
+        from .graph.version1 import graph_of
+
+        return graph_of(self)
 
     @property
     def signal_names(self) -> tuple[str, ...]:

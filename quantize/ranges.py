@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,7 +11,8 @@ from expifref.exceptions import RangeError
 
 from .arrays import Integers
 from .emulator import lookup
-from .formats import MAX_BITS, Format, Overflow, Quantizer, overflow, round_shift
+from .formats import MAX_BITS, Overflow, Quantizer, overflow, round_shift
+from .intervals import Interval
 from .program import Filter, NeuronUpdate, Program, ReadoutLayer, SpikingLayer, layer_prefix
 from .structure import check_structure
 
@@ -24,40 +24,6 @@ _MOST_TRIED = 1 << 24
 """Membrane codes times gain tables: a second's work."""
 
 _CODES_AT_ONCE = 1 << 16
-
-
-class Interval(NamedTuple):
-    """A closed interval of integers."""
-
-    lo: int
-    hi: int
-
-    @property
-    def bits(self) -> int:
-        """Bits of the narrowest signed word that holds the interval."""
-        return 1 + max(max(self.hi, 0).bit_length(), (-self.lo - 1).bit_length() if self.lo < 0 else 0)
-
-    def inside(self, fmt: Format) -> bool:
-        """Whether every value is representable."""
-        return fmt.lo <= self.lo and self.hi <= fmt.hi
-
-    def rounded(self, shift: int) -> Interval:
-        """With the constant that a rounding mode may add before the right shift (spec 2)."""
-        return Interval(self.lo, self.hi + (1 << shift) - 1) if shift > 0 else self
-
-    def shifted(self, shift: int, site: Quantizer) -> Interval:
-        """After `round_shift`, which is monotone in every mode."""
-        return Interval(
-            round_shift(self.lo, shift, site.rounding), round_shift(self.hi, shift, site.rounding)
-        )
-
-    def overflowed(self, site: Quantizer) -> Interval:
-        """After `overflow`."""
-        if self.inside(site.format):
-            return self
-        if site.overflow is Overflow.WRAP:
-            return Interval(site.format.lo, site.format.hi)
-        return Interval(*(overflow(x, site.format, Overflow.SAT) for x in self))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""The program as a graph: operations, layers, their proof and their emulator."""

@@ -1,0 +1,82 @@
+"""Standard bodies: what the lowering writes, and no executor knows (docs/operations.md, annex)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantize.arrays import Integers
+from quantize.formats import Format, Quantizer
+
+from .body import Body
+from .layers import SegmentTable
+
+__all__ = ["ExpIFConstants", "expif", "leaky", "offset", "scale"]
+
+
+def scale(body: Body, feed: str, multiplier: Integers, bias: Integers, shift: int, site: Quantizer) -> str:
+    """`requantize(feed * multiplier + bias, shift, site)`."""
+    product = body.mul(feed, body.constant("multiplier", multiplier), "product")
+    biased = body.add(product, body.constant("bias", bias), "biased")
+    return body.overflow(body.shift(biased, shift, site.rounding, "scaled"), site, "rescale")
+
+
+def leaky(body: Body, state: str, q: str, decay: Integers, shift: int, site: Quantizer) -> str:
+    """A state that leaks and is pushed by `q`: `overflow(y - round_shift(y * decay) + q)`."""
+    before = body.state(state, site.format)
+    product = body.mul(before, body.constant("decay", decay), "decayed")
+    left = body.sub(before, body.shift(product, shift, site.rounding, "leak"), "left")
+    body.next[state] = body.signals[state] = body.overflow(body.add(left, q, "pushed"), site, state)
+    return state
+
+
+def offset(body: Body, y: str, frac: int, added: Integers, site: Quantizer) -> str:
+    """`requantize(y + added)` from `frac` fraction bits to those of `site`."""
+    raised = body.add(y, body.constant("offset", added), "raised")
+    shifted = body.shift(raised, frac - site.format.frac, site.rounding, "aligned")
+    return body.overflow(shifted, site, "drive")
+
+
+@dataclass(frozen=True, eq=False)
+class ExpIFConstants:
+    """The numbers of a layer of ExpIFRef neurons; vectors `[units]`."""
+
+    membrane: Quantizer
+    sum: Quantizer
+    threshold: Integers
+    reset: Integers
+    initial: Integers
+    refractory_steps: Integers
+    growth: SegmentTable
+    gain: tuple[SegmentTable, ...]
+    gain_index: Integers
+
+
+def expif(body: Body, drive: str, n: ExpIFConstants) -> str:
+    """The step of `expifref.ExpIFRef`; returns the spikes."""
+    frac = n.membrane.format.frac
+    threshold, reset = body.constant("threshold", n.threshold), body.constant("reset", n.reset)
+    steps = body.constant("refractory_steps", n.refractory_steps)
+    one, zero = body.constant("one", 1), body.constant("zero", 0)
+    before = body.state("membrane", n.membrane.format, n.initial)
+    most = max(int(n.refractory_steps.max()), 1)
+    waiting = body.state("refractory", Format(False, most.bit_length(), 0))
+    v = body.select(body.at_least(before, threshold, "spiked"), reset, before, "v")
+    growth = body.lookup(v, {"growth": n.growth})
+    gains = {"gain" if i == 0 else f"gain{i}": table for i, table in enumerate(n.gain)}
+    gain = body.lookup(v, gains, n.gain_index)
+    aligned = body.shift(growth, n.growth.format.frac - frac, n.sum.rounding, "grown")
+    drift = body.sub(aligned, v, "drift")
+    total = body.overflow(body.add(drift, drive, "driven"), n.sum, "sum")
+    move = body.shift(body.mul(gain, total, "gained"), n.gain[0].format.frac, n.membrane.rounding, "move")
+    candidate = body.minimum(body.add(v, move, "moved"), threshold, "candidate")
+    settled = body.overflow(candidate, n.membrane, "membrane")
+    held = body.at_least(waiting, one, "held")
+    after = body.select(held, v, settled, "membrane_after")
+    spikes = body.at_least(after, threshold, "spikes")
+    left = body.maximum(body.sub(waiting, one, "waited"), zero, "waits")
+    body.next["membrane"] = body.signals["membrane"] = after
+    body.next["refractory"] = body.signals["refractory"] = body.select(
+        spikes, steps, left, "refractory_after"
+    )
+    body.signals["spikes"] = spikes
+    return spikes

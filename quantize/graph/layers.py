@@ -1,0 +1,226 @@
+"""The integer program as a graph of layers whose bodies are data (docs/operations.md, "Graph").
+
+Every dataclass is frozen and every array read-only. `units` is the width of a layer; a vector of constants
+has one value, or one per unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from expifref.texts import Digest, Line
+from quantize.arrays import CodeArray, IntArray, column_sums, extremes
+from quantize.formats import Format, Rounding
+
+from .operations import CLOSED, Identifier, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .proof import GraphProof
+
+__all__ = [
+    "INPUT",
+    "Dense",
+    "Graph",
+    "LayerFeed",
+    "LayerState",
+    "Port",
+    "SegmentTable",
+    "UnitLayer",
+    "full_name",
+    "history_name",
+]
+
+INPUT = "input"
+"""What a feed calls the input of the program."""
+
+_OUTPUT = "output"
+"""A state or signal of this name is called by its layer's name alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """`accumulator[j] = sum_i weight[i, j] * x[i]`, exact."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    weight: CodeArray  # [source units, units], of the narrowest type, mapped where it is large
+    weight_format: Format
+    accumulator: Format  # proven wide enough
+    connection: Literal["dense"] = "dense"
+
+    @property
+    def sources(self) -> int:
+        """Number of source units."""
+        return int(self.weight.shape[0])
+
+    @property
+    def units(self) -> int:
+        """Number of sums."""
+        return int(self.weight.shape[1])
+
+    @cached_property
+    def column_sums(self) -> tuple[list[int], list[int]]:
+        """What each sum can reach below and above 0 with inputs 0 and 1."""
+        return column_sums(self.weight)
+
+    @cached_property
+    def extremes(self) -> tuple[int, int]:
+        """The least and the largest weight."""
+        return extremes(self.weight)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerFeed:
+    """Values of `source`, `delay` steps old, through a connection."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    source: Identifier  # a layer, also this one or a later one, or `input`
+    connection: Dense
+    delay: IntArray  # [1] or [source units]; at least 1 where the source does not come earlier
+
+    @property
+    def longest(self) -> int:
+        """The largest delay."""
+        return int(self.delay.max())
+
+
+@dataclass(frozen=True, eq=False)
+class LayerState:
+    """A value that a layer carries from step to step."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    format: Format
+    initial: IntArray  # [1] or [units]
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentTable:
+    """Values at the ends of equal segments of `2**shift` codes, the first at `start`."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    start: int
+    shift: int
+    values: IntArray  # [segments + 1]
+    format: Format
+    rounding: Rounding
+    function: Line  # what it tabulates, for people
+    max_error_lsb: float  # against that function over every code of the domain, in LSB of `format`
+    sha256: Digest
+
+    @property
+    def segments(self) -> int:
+        """Number of segments."""
+        return len(self.values) - 1
+
+    @property
+    def stop(self) -> int:
+        """First code right of the domain."""
+        return self.start + (self.segments << self.shift)
+
+
+@dataclass(frozen=True, eq=False)
+class UnitLayer:
+    """Units that all run the same body, each on its own values."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    name: Identifier
+    units: int
+    feeds: tuple[LayerFeed, ...]
+    constants: dict[Identifier, IntArray]  # each [1] or [units]
+    tables: dict[Identifier, SegmentTable]
+    states: dict[Identifier, LayerState]
+    body: tuple[Operation, ...]
+    next: dict[Identifier, Identifier]  # state -> the result that it becomes
+    output: Identifier  # the result that feeds others
+    signals: dict[Identifier, Identifier]  # signal -> result, in the order they are told
+
+    @cached_property
+    def results(self) -> Mapping[str, Operation]:
+        """The body by the names of its results."""
+        return MappingProxyType({operation.name: operation for operation in self.body})
+
+
+@dataclass(frozen=True)
+class Port:
+    """The input: `channels` values in `format` per step."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    channels: int
+    format: Format
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Layers in the order in which a step runs them; the output of the layer `output` is the program's."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    input: Port
+    layers: tuple[UnitLayer, ...]
+    output: Identifier
+
+    @cached_property
+    def by_name(self) -> Mapping[str, UnitLayer]:
+        """The layers by name."""
+        return MappingProxyType({layer.name: layer for layer in self.layers})
+
+    @cached_property
+    def proof(self) -> GraphProof:
+        """The proof of all widths; see `quantize.graph.proof.prove_graph` for what it raises."""
+        from .proof import prove_graph
+
+        return prove_graph(self)
+
+    def units(self, source: str) -> int:
+        """Number of values of a source."""
+        return self.input.channels if source == INPUT else self.by_name[source].units
+
+    @cached_property
+    def histories(self) -> Mapping[str, int]:
+        """How many steps back each source is read, where it is: source -> steps."""
+        longest = dict.fromkeys((INPUT, *self.by_name), 0)
+        for layer in self.layers:
+            for feed in layer.feeds:
+                longest[feed.source] = max(longest[feed.source], feed.longest)
+        return MappingProxyType({source: steps for source, steps in longest.items() if steps})
+
+    @cached_property
+    def signal_units(self) -> Mapping[str, int]:
+        """Every signal by its full name, in the order they are told, and its number of units."""
+        return MappingProxyType(
+            {full_name(layer.name, signal): layer.units for layer in self.layers for signal in layer.signals}
+        )
+
+    @cached_property
+    def state_units(self) -> Mapping[str, int]:
+        """Every state by its full name, those of delays after those of layers, and its number of units."""
+        own = {full_name(layer.name, state): layer.units for layer in self.layers for state in layer.states}
+        return MappingProxyType({**own, **{name: self.units(source) for name, source, _ in self.delayed}})
+
+    @property
+    def delayed(self) -> Iterator[tuple[str, str, int]]:
+        """The states of delays: full name, source, how many steps old."""
+        for source, steps in self.histories.items():
+            for age in range(1, steps + 1):
+                yield history_name(source, age), source, age
+
+
+def full_name(layer: str, key: str) -> str:
+    """What the state, signal or result `key` of `layer` is called in the whole program."""
+    return layer if key == _OUTPUT else f"{layer}.{key}"
+
+
+def history_name(source: str, age: int) -> str:
+    """What the output of `source`, `age` steps old, is called as a state."""
+    return f"{source}.delay-{age}"
