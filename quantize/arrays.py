@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LARGE",
     "UNSIGNED",
+    "ArrayCodec",
     "CodeArray",
     "Codes",
     "IntArray",
@@ -66,6 +67,7 @@ class Matrices:
     """The large matrices of a document by the hash of their content."""
 
     by_hash: dict[str, NDArray[Any]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)  # those that a document that was read refers to
 
 
 def frozen(values: ArrayLike) -> Integers:
@@ -181,6 +183,8 @@ def _from_beside(content: object, dtype: str, shape: list[int], matrices: Matric
     if not isinstance(content, str) or content not in found:
         raise ValueError(f"the side file must hold the matrix with the hash {shown(content)}, and does not")
     array = found[content]
+    if matrices is not None:
+        matrices.used.add(content)
     if array.dtype != np.dtype(f"<{dtype}") or list(array.shape) != shape:
         raise ValueError(
             f"the side file must hold {dtype} of the shape {shown(shape)}, "
@@ -221,7 +225,7 @@ def _matrix_forms(kinds: tuple[str, ...]) -> list[dict[str, Any]]:
     ]
 
 
-class _ArrayCodec:
+class ArrayCodec:
     """Teaches pydantic the JSON form of a matrix without importing pydantic here."""
 
     kinds = _SIGNED
@@ -258,7 +262,7 @@ class _ArrayCodec:
         return _matrix_forms(cls.kinds)
 
 
-class _VectorCodec(_ArrayCodec):
+class _VectorCodec(ArrayCodec):
     """The same for vectors."""
 
     @classmethod
@@ -272,7 +276,7 @@ class _VectorCodec(_ArrayCodec):
         return [{"type": "array", "items": {"type": "integer"}}]
 
 
-class _CodeCodec(_ArrayCodec):
+class _CodeCodec(ArrayCodec):
     """The same for matrices that may be large."""
 
     @classmethod
@@ -290,6 +294,6 @@ class _WordCodec(_CodeCodec):
 
 
 IntArray = Annotated[NDArray[np.int64], _VectorCodec]
-IntCube = Annotated[NDArray[np.int64], _ArrayCodec]
+IntCube = Annotated[NDArray[np.int64], ArrayCodec]
 CodeArray = Annotated[NDArray[np.signedinteger], _CodeCodec]
 WordArray = Annotated[NDArray[np.unsignedinteger], _WordCodec]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from expifref.limits import PROGRAM, WEIGHTS
 from expifref.opening import file_beside
 from expifref.strict_json import read_document as read_object
 from expifref.tensor_files import load_tensors, save_tensors
-from expifref.texts import DIGEST, FILE, short, shown
+from expifref.texts import DIGEST, FILE, listed, short, shown
 
 from .arrays import Matrices
 
@@ -36,16 +37,27 @@ _SIDE_FILE = "side_file"
 _NOT_SEALED = {"digest", _SIDE_FILE}
 
 
-def canonical_digest(document: dict[str, Any]) -> str:
+Canonical = Callable[[dict[str, Any]], bytes]
+"""The one form of JSON values that is hashed."""
+
+
+def sorted_ascii(document: dict[str, Any]) -> bytes:
+    """Keys sorted, no white space, ASCII, numbers as Python writes them (spec 7)."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.encode("ascii")
+
+
+def canonical_digest(document: dict[str, Any], canonical: Canonical = sorted_ascii) -> str:
     """`sha256:` and the hash of the canonical form of `document` without digest and side file (spec 7)."""
-    text = json.dumps(
-        _body(document), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
-    return "sha256:" + hashlib.sha256(text.encode("ascii")).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical(_body(document))).hexdigest()
 
 
 def to_document(
-    cls: type[T], value: T, matrices: Matrices | None = None, place: str = "the file"
+    cls: type[T],
+    value: T,
+    matrices: Matrices | None = None,
+    place: str = "the file",
+    canonical: Canonical = sorted_ascii,
 ) -> dict[str, Any]:
     """The sealed JSON object of `value`; its large matrices are added to `matrices`.
 
@@ -53,11 +65,11 @@ def to_document(
         FileFormatError: with `matrices`, for a file: a text breaks its rule.
     """
     document = plain(cls, value) if matrices is None else written(cls, value, place, matrices)
-    document["digest"] = canonical_digest(document)
+    document["digest"] = canonical_digest(document, canonical)
     return document
 
 
-def save_document(cls: type[T], value: T, path: Path) -> None:
+def save_document(cls: type[T], value: T, path: Path, canonical: Canonical = sorted_ascii) -> None:
     """Write `value` as sealed JSON to `path`, and its large matrices beside it, whole or not at all.
 
     The side file is named by its content and written first, so that at no time a JSON file misses its own.
@@ -67,7 +79,7 @@ def save_document(cls: type[T], value: T, path: Path) -> None:
         FileFormatError: a text breaks its rule, or a file cannot be written.
     """
     matrices = Matrices()
-    document = to_document(cls, value, matrices, f"`{path}`")
+    document = to_document(cls, value, matrices, f"`{path}`", canonical)
     if matrices.by_hash:
         content = hashlib.sha256("".join(sorted(matrices.by_hash)).encode()).hexdigest()
         document[_SIDE_FILE] = f"{path.stem}.weights-{content[:8]}.safetensors"
@@ -89,7 +101,12 @@ def read_document(path: Path) -> tuple[dict[str, Any], Matrices]:
 
 
 def from_document(
-    cls: type[T], document: dict[str, Any], schema: str, place: str, matrices: Matrices | None = None
+    cls: type[T],
+    document: dict[str, Any],
+    schema: str,
+    place: str,
+    matrices: Matrices | None = None,
+    canonical: Canonical = sorted_ascii,
 ) -> T:
     """Check and build a `cls` from `document` and the `matrices` beside it; `place` names it in errors.
 
@@ -100,7 +117,7 @@ def from_document(
     if found != schema:
         raise FileFormatError(f"{place} must have the schema `{schema}`, not {shown(found)}")
     try:
-        stated, actual = document.get("digest"), canonical_digest(document)
+        stated, actual = document.get("digest"), canonical_digest(document, canonical)
     except ValueError:
         raise FileFormatError(f"{place} must hold finite numbers, but has a NaN or an infinity") from None
     if stated != actual:
@@ -108,7 +125,12 @@ def from_document(
             f"{place} must have the digest {actual}, but states {short(str(stated), len(actual))}: "
             "it was edited or damaged; write it anew"
         )
-    return parse(cls, _body(document), place, matrices)
+    value = parse(cls, _body(document), place, matrices)
+    if matrices is not None and (extra := matrices.by_hash.keys() - matrices.used):
+        raise FileFormatError(
+            f"the side file of {place} must hold its matrices only, but also holds {listed(extra)}"
+        )
+    return value
 
 
 def document_schema(cls: type[Any]) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from expifref.texts import Digest, Line
-from quantize.arrays import CodeArray, IntArray, column_sums, extremes
+from quantize.arrays import CodeArray, column_sums, extremes
 from quantize.formats import Format, Rounding
 
 from .operations import CLOSED, Identifier, Operation
+from .vectors import Vector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +84,7 @@ class LayerFeed:
 
     source: Identifier  # a layer, also this one or a later one, or `input`
     connection: Dense
-    delay: IntArray  # [1] or [source units]; at least 1 where the source does not come earlier
+    delay: Vector  # [1] or [source units]; at least 1 where the source does not come earlier
 
     @property
     def longest(self) -> int:
@@ -98,7 +99,7 @@ class LayerState:
     __pydantic_config__: ClassVar = CLOSED
 
     format: Format
-    initial: IntArray  # [1] or [units]
+    initial: Vector  # [1] or [units]
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ class SegmentTable:
 
     start: int
     shift: int
-    values: IntArray  # [segments + 1]
+    values: Vector  # [segments + 1]
     format: Format
     rounding: Rounding
     function: Line  # what it tabulates, for people
@@ -136,7 +137,7 @@ class UnitLayer:
     name: Identifier
     units: int
     feeds: tuple[LayerFeed, ...]
-    constants: dict[Identifier, IntArray]  # each [1] or [units]
+    constants: dict[Identifier, Vector]  # each [1] or [units]
     tables: dict[Identifier, SegmentTable]
     states: dict[Identifier, LayerState]
     body: tuple[Operation, ...]

@@ -26,7 +26,7 @@ _MOST_TRIED = 1 << 24
 
 _CODES_AT_ONCE = 1 << 16
 
-_ANYTHING = Span.of(-(1 << 62), (1 << 62) - 1)
+_ANYTHING = Span.of(-(1 << (MAX_BITS - 1)), (1 << (MAX_BITS - 1)) - 1)
 """What is known of an output that is read back before its layer was looked at."""
 
 

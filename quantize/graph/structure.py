@@ -20,18 +20,27 @@ MAX_DELAY = 1023
 
 _MAX_VALUE = (1 << MAX_BITS) - 1
 
+_MAX_NUMBER = (1 << 53) - 1
+"""Of what stands in a file as a number, which a reader may take for a float64."""
+
+_MAX_INPUT_BITS = 8
+"""Inputs travel as uint8."""
+
 
 def check_graph(graph: Graph) -> None:
     """Raise ParameterError naming the first field that breaks a rule of the specification."""
     if not graph.layers:
         raise ParameterError("a program must have at least one layer, and this one has none")
-    _number("input.channels", graph.input.channels, 1, _MAX_VALUE)
+    _number("input.channels", graph.input.channels, 1, _MAX_NUMBER)
+    _number("input.format.bits", graph.input.format.bits, 1, _MAX_INPUT_BITS)
+    if graph.input.format.signed:
+        raise ParameterError("`input.format` must be unsigned, and is signed")
     _unique("layers", [INPUT, *(layer.name for layer in graph.layers)])
     if graph.output not in graph.by_name:
         raise ParameterError(f"the output of a program must be one of its layers, not `{graph.output}`")
     earlier = {INPUT}
     for layer in graph.layers:
-        _number(f"{layer.name}.units", layer.units, 1, _MAX_VALUE)
+        _number(f"{layer.name}.units", layer.units, 1, _MAX_NUMBER)
         for index, feed in enumerate(layer.feeds):
             _feed(f"{layer.name}.feeds.{index}", layer, feed, graph, feed.source in earlier)
         _data(layer)
@@ -68,7 +77,7 @@ def _table(name: str, table: SegmentTable) -> None:
     if table.values.ndim != 1 or len(table.values) < 2:
         raise ParameterError(f"`{name}.values` must be at least two, in a list")
     _number(f"{name}.segments", table.segments, 1, _MAX_VALUE >> table.shift)
-    _number(f"{name}.start", table.start, -_MAX_VALUE, _MAX_VALUE - (table.segments << table.shift))
+    _number(f"{name}.start", table.start, -_MAX_NUMBER, _MAX_NUMBER)
     _between(f"{name}.values", extremes(table.values), table.format.lo, table.format.hi)
 
 

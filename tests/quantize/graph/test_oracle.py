@@ -1,0 +1,81 @@
+"""The emulator of graphs against an executor that was written from the specification alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from quantize.arrays import Integers
+from quantize.formats import Overflow, Rounding
+from quantize.graph.document import GraphProgram, graph_program_from_json, graph_program_to_json
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.layers import Graph
+from quantize.graph.operations import OPERATIONS
+from quantize.program import Evidence
+from quantize.program_io import program_from_json
+from tests.graphs import random_graph, random_graph_input, random_graph_state
+from tests.oracle import Oracle
+from tests.version1.archive import NAMES, read, run_of
+
+
+def document(graph: Graph) -> dict[str, Any]:
+    evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile={})
+    program = GraphProgram(1e-3, "rate", 5, graph, evidence)
+    written = json.loads(json.dumps(graph_program_to_json(program)))
+    again = graph_program_from_json(written)
+    assert graph_program_to_json(again) == written
+    return dict(written)
+
+
+def assert_agrees(graph: Graph, spikes: NDArray[Any], state: dict[str, Integers]) -> None:
+    """Every signal and state of every step, from the start and from `state`."""
+    oracle = Oracle(document(graph))
+    for given in ({}, state):
+        run = GraphEmulator(graph).run(spikes, given)
+        for sample in range(spikes.shape[1]):
+            now = oracle.start() | {name: values[sample].tolist() for name, values in given.items()}
+            for n, frame in enumerate(spikes[:, sample].tolist()):
+                signals, now = oracle.step(frame, now)
+                assert signals == {name: trace[n, sample].tolist() for name, trace in run.signals.items()}
+            assert now == {name: values[sample].tolist() for name, values in run.state.items()}
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_random_graphs(seed: int) -> None:
+    graph = random_graph(seed)
+    assert_agrees(graph, random_graph_input(graph, 4, 2, seed), random_graph_state(graph, 2, seed))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("random")])
+def test_programs_of_version_1(name: str) -> None:
+    program = program_from_json(json.loads(read(name, "program.json")), name)
+    spikes, state = run_of(name)
+    assert_agrees(program.graph, spikes[:4, :2], {key: values[:2] for key, values in state.items()})
+
+
+def test_random_graphs_hold_everything() -> None:
+    found: Counter[Any] = Counter()
+    for seed in range(300):
+        graph = random_graph(seed)
+        seen = {"input"}
+        for layer in graph.layers:
+            found.update(type(operation) for operation in layer.body)
+            found.update(getattr(operation, "rounding", None) for operation in layer.body)
+            found.update(getattr(operation, "overflow", None) for operation in layer.body)
+            for feed in layer.feeds:
+                kind = (
+                    "self" if feed.source == layer.name else "later" if feed.source not in seen else "earlier"
+                )
+                found[kind, feed.longest, np.unique(feed.delay).size > 1] += 1
+            seen.add(layer.name)
+            found["feeds", len(layer.feeds)] += 1
+        found["layers", len(graph.layers)] += 1
+    assert {*OPERATIONS, *Rounding, *Overflow} <= found.keys()
+    assert {(kind, age, False) for kind in ("self", "later") for age in (1, 2, 3)} <= found.keys()
+    assert {(kind, 3, True) for kind in ("self", "later", "earlier")} <= found.keys()
+    assert {("feeds", n) for n in (1, 2, 3)} | {("layers", n) for n in (1, 2, 3, 4)} <= found.keys()
