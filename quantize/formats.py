@@ -121,7 +121,7 @@ def overflow(value: Integers, fmt: Format, mode: Overflow) -> Integers:
     if mode is Overflow.SAT:
         if isinstance(value, int):
             return min(max(value, fmt.lo), fmt.hi)
-        return np.clip(value, fmt.lo, fmt.hi)
+        return np.minimum(np.maximum(value, fmt.lo), fmt.hi)
     span = (1 << fmt.bits) - 1
     return ((value - fmt.lo) & span) + fmt.lo
 

@@ -22,7 +22,7 @@ from quantize.arrays import Integers
 from quantize.formats import overflow, round_shift
 from quantize.trace import Execution
 
-from .layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer, full_name, history_name
+from .layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentGrid, UnitLayer, full_name, history_name
 from .operations import (
     Add,
     AtLeast,
@@ -39,7 +39,7 @@ from .operations import (
     StateBefore,
     Sub,
 )
-from .rules import interpolated
+from .segments import TablePlace, interpolated, place
 
 __all__ = ["GraphEmulator", "check_state", "check_values", "dense", "initial_state", "kept_signals"]
 
@@ -150,14 +150,12 @@ class GraphEmulator:
                 dense(feed.connection, self._source(feed, outputs, state), most)
                 for feed, most in zip(layer.feeds, runner.most, strict=True)
             ]
-            results = runner.run(accumulators, state, self.saturations)
-            whole, shape = np.broadcast_to, (len(inputs), layer.units)
-            outputs[layer.name] = whole(results[layer.output], shape)
-            signals |= {full_name(layer.name, s): whole(results[r], shape) for s, r in layer.signals.items()}
-            after |= {full_name(layer.name, s): whole(results[r], shape) for s, r in layer.next.items()}
+            results = runner.run(len(inputs), accumulators, state, self.saturations)
+            outputs[layer.name] = results(layer.output)
+            signals |= {name: results(result) for name, result in runner.signals}
+            after |= {name: results(result) for name, result in runner.states}
         for name, source, age in self.graph.delayed:
-            earlier = outputs[source] if age == 1 else state[history_name(source, age - 1)]
-            after[name] = np.broadcast_to(earlier, state[name].shape)
+            after[name] = outputs[source] if age == 1 else state[history_name(source, age - 1)]
         return signals, after
 
     def _source(self, feed: LayerFeed, outputs: Values, state: Values) -> Integers:
@@ -188,12 +186,32 @@ class _LayerRunner:
     layer: UnitLayer
     most: list[int]  # the largest magnitude of each feed's source
 
-    def run(self, accumulators: list[Integers], state: Values, changed: Counter[str]) -> Values:
-        """The results of the body."""
-        now = _Now(self.layer, accumulators, state, changed, {})
-        for operation in self.layer.body:
-            now.results[operation.name] = EVALUATORS[type(operation)](operation, now)
-        return now.results
+    def __post_init__(self) -> None:
+        name = self.layer.name
+        self.signals = [(full_name(name, signal), result) for signal, result in self.layer.signals.items()]
+        self.states = [(full_name(name, state), result) for state, result in self.layer.next.items()]
+        blank = _Now(self.layer, [], {}, Counter())
+        self._constants = {
+            one.name: EVALUATORS[Constant](one, blank) for one in self.layer.body if isinstance(one, Constant)
+        }
+        self._steps = [
+            (one.name, EVALUATORS[type(one)], one) for one in self.layer.body if not isinstance(one, Constant)
+        ]
+
+    def run(
+        self, batch: int, accumulators: list[Integers], state: Values, changed: Counter[str]
+    ) -> Callable[[str], Integers]:
+        """Run the body; what comes back gives any of its results as int64 `[batch, units]`."""
+        now = _Now(self.layer, accumulators, state, changed, dict(self._constants))
+        for name, evaluate, operation in self._steps:
+            now.results[name] = evaluate(operation, now)
+        shape = (batch, self.layer.units)
+
+        def whole(result: str) -> Integers:
+            values = now.results[result]
+            return values if values.shape == shape else np.broadcast_to(values, shape)
+
+        return whole
 
 
 @dataclass
@@ -204,9 +222,14 @@ class _Now:
     accumulators: list[Integers]
     state: Values
     changed: Counter[str]
-    results: dict[str, Integers]
+    results: dict[str, Integers] = field(default_factory=dict)
+    conditions: dict[str, NDArray[np.bool_]] = field(
+        default_factory=dict
+    )  # of `at_least`, as `select` wants it
+    places: dict[tuple[str, SegmentGrid], TablePlace] = field(default_factory=dict)
 
     def of(self, operation: Any) -> list[Integers]:
+        """The operands."""
         return [self.results[name] for name in operation.of]
 
 
@@ -217,7 +240,7 @@ def dense(part: Dense, inputs: Integers, most: int) -> Integers:
     column stays below 2**24 (float32) or 2**53 (float64): every product and every partial sum, in any
     order, is then an integer that the float type holds. Beyond that NumPy's own int64 product is used.
     """
-    worst = max(high - low for low, high in zip(*part.column_sums, strict=True)) * most
+    worst = part.largest_sum * most
     kind = np.float32 if worst < 1 << 24 else np.float64 if worst < 1 << 53 else np.int64
     exact: Integers = product(inputs, part.weight, kind).astype(np.int64, copy=False)
     return exact
@@ -260,12 +283,14 @@ def _maximum(operation: Maximum, now: _Now) -> Integers:
 
 def _at_least(operation: AtLeast, now: _Now) -> Integers:
     a, b = now.of(operation)
-    return (a >= b).astype(np.int64)
+    now.conditions[operation.name] = a >= b
+    return now.conditions[operation.name].astype(np.int64)
 
 
 def _select(operation: Select, now: _Now) -> Integers:
     condition, a, b = now.of(operation)
-    return np.where(condition != 0, a, b)
+    held = now.conditions.get(operation.of[0])
+    return np.where(condition != 0 if held is None else held, a, b)
 
 
 def _shift_left(operation: ShiftLeft, now: _Now) -> Integers:
@@ -287,8 +312,12 @@ def _overflow(operation: Overflowed, now: _Now) -> Integers:
 
 
 def _lookup(operation: Lookup, now: _Now) -> Integers:
-    (a,) = now.of(operation)
-    found = [interpolated(now.layer.tables[name], a) for name in operation.tables]
+    tables = [now.layer.tables[name] for name in operation.tables]
+    # Several lookups at one value mostly share their segments.
+    at = (operation.of[0], tables[0].grid)
+    if at not in now.places:
+        now.places[at] = place(tables[0].grid, now.of(operation)[0])
+    found = [interpolated(table, now.places[at]) for table in tables]
     if operation.index is None:
         return found[0]
     index = now.layer.constants[operation.index]

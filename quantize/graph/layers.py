@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+import numpy as np
 
 from expifref.texts import Digest, Line
-from quantize.arrays import CodeArray, column_sums, extremes
+from quantize.arrays import CodeArray, Integers, column_sums, extremes
 from quantize.formats import Format, Rounding
 
 from .operations import CLOSED, Identifier, Operation
@@ -31,6 +33,7 @@ __all__ = [
     "LayerFeed",
     "LayerState",
     "Port",
+    "SegmentGrid",
     "SegmentTable",
     "UnitLayer",
     "full_name",
@@ -71,6 +74,11 @@ class Dense:
         return column_sums(self.weight)
 
     @cached_property
+    def largest_sum(self) -> int:
+        """The largest sum of magnitudes in a column."""
+        return max(high - low for low, high in zip(*self.column_sums, strict=True))
+
+    @cached_property
     def extremes(self) -> tuple[int, int]:
         """The least and the largest weight."""
         return extremes(self.weight)
@@ -102,6 +110,19 @@ class LayerState:
     initial: Vector  # [1] or [units]
 
 
+class SegmentGrid(NamedTuple):
+    """Equal segments of `2**shift` codes from `start` on."""
+
+    start: int
+    shift: int
+    segments: int
+
+    @property
+    def stop(self) -> int:
+        """First code right of them."""
+        return self.start + (self.segments << self.shift)
+
+
 @dataclass(frozen=True, eq=False)
 class SegmentTable:
     """Values at the ends of equal segments of `2**shift` codes, the first at `start`."""
@@ -117,15 +138,25 @@ class SegmentTable:
     max_error_lsb: float  # against that function over every code of the domain, in LSB of `format`
     sha256: Digest
 
+    @cached_property
+    def grid(self) -> SegmentGrid:
+        """Its segments."""
+        return SegmentGrid(self.start, self.shift, len(self.values) - 1)
+
     @property
     def segments(self) -> int:
         """Number of segments."""
-        return len(self.values) - 1
+        return self.grid.segments
 
     @property
     def stop(self) -> int:
         """First code right of the domain."""
-        return self.start + (self.segments << self.shift)
+        return self.grid.stop
+
+    @cached_property
+    def rises(self) -> Integers:
+        """From the left to the right end of every segment, `[segments]`."""
+        return np.diff(self.values)
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,6 +36,7 @@ from .operations import (
     StateBefore,
     Sub,
 )
+from .segments import interpolated, place
 
 __all__ = ["RULES", "Derived", "Scope", "Span"]
 
@@ -217,21 +218,13 @@ def _lookup(operation: Lookup, scope: Scope) -> Derived:
     if scope.codes != operation.of[0]:
         span = Span.of(lowest, highest)
         return Derived(span, formed)
-    found = [interpolated(table, a.lo) for table in tables]
+    at = place(tables[0].grid, a.lo)
+    found = [interpolated(table, at) for table in tables]
     return Derived(Span(np.minimum.reduce(found), np.maximum.reduce(found)), formed)
 
 
 def _steepest(table: SegmentTable) -> int:
     return max(abs(int(b) - int(a)) for a, b in zip(table.values[:-1], table.values[1:], strict=True))
-
-
-def interpolated(table: SegmentTable, codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """`table` at `codes`."""
-    offset = np.clip(codes, table.start, table.stop - 1) - table.start
-    index = offset >> table.shift
-    rest = offset - (index << table.shift)
-    left, right = np.take(table.values, index), np.take(table.values, index + 1)
-    return left + round_shift((right - left) * rest, table.shift, table.rounding)
 
 
 RULES: Mapping[type[Any], Callable[[Any, Scope], Derived]] = MappingProxyType(

@@ -130,7 +130,7 @@ def _check_lookup(place: str, operation: Lookup, layer: UnitLayer) -> None:
     for name in operation.tables:
         _known(f"{place}.tables", name, layer.tables)
     tables = [layer.tables[name] for name in operation.tables]
-    if len({(table.start, table.shift, table.segments) for table in tables}) > 1:
+    if len({table.grid for table in tables}) > 1:
         raise ParameterError(f"the tables of `{place}` must share start, shift and segments")
     if (operation.index is None) != (len(tables) == 1):
         raise ParameterError(f"`{place}` must have an index if, and only if, it has several tables")
