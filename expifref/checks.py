@@ -98,7 +98,8 @@ def _check_neuron(name: str, n: NeuronParameters) -> None:
         _require(name, label, "finite", values, np.isfinite(values), 1e3, "mV")
     for label, values in (("V_reset", n.v_reset), ("V_T", n.v_t), ("V_initial", n.v_initial)):
         _require(name, label, "below V_th", values, values < n.v_th, 1e3, "mV")
-    steepness = (n.v_th - n.v_t) / n.delta_t
+    with np.errstate(over="ignore"):  # a tiny delta_T makes it infinite, which is refused
+        steepness = (n.v_th - n.v_t) / n.delta_t
     rule = f"at most {_MOST_STEEP} delta_T above V_T"
     _require(name, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, 1e3, "mV")
 

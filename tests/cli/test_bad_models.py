@@ -57,6 +57,11 @@ VALUES: dict[str, tuple[str, float, str]] = {
         "`hidden0` must be rescaled by a multiplier below 65536, but needs 5.68e+29: "
         "use more weight bits or a profile with wider products",
     ),
+    "tiny delta_T": (
+        "hidden0.neuron.delta_t",
+        1e-320,
+        "`hidden0.V_th` must be at most 700 delta_T above V_T, not -30 mV",
+    ),
     "tau 0": ("hidden0.neuron.tau", 0, "`hidden0.tau` must be above 0 ms, not 0 ms"),
     "tau -1": ("hidden0.neuron.tau", -1, "`hidden0.tau` must be above 0 ms, not -1000 ms"),
     "tiny tau": (
