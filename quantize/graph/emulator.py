@@ -20,7 +20,7 @@ from expifref.blocks import product
 from expifref.exceptions import DataError
 from quantize.arrays import Integers
 from quantize.formats import overflow, round_shift
-from quantize.trace import Execution
+from quantize.trace import Execution, Totals
 
 from .layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentGrid, UnitLayer, full_name, history_name
 from .operations import (
@@ -41,7 +41,16 @@ from .operations import (
 )
 from .segments import TablePlace, interpolated, place
 
-__all__ = ["GraphEmulator", "check_state", "check_values", "dense", "initial_state", "kept_signals"]
+__all__ = [
+    "GraphEmulator",
+    "check_state",
+    "check_values",
+    "dense",
+    "initial_state",
+    "kept_signals",
+    "spiking_outputs",
+    "state_range",
+]
 
 Values = Mapping[str, Integers]
 
@@ -112,6 +121,17 @@ def state_range(graph: Graph, name: str) -> tuple[int, int]:
     return min(lo, 0), max(hi, 0)
 
 
+def spiking_outputs(graph: Graph) -> dict[str, str]:
+    """The layers whose output is always 0 or 1, each with the full name of that output as a signal."""
+    found: dict[str, str] = {}
+    for layer in graph.layers:
+        lo, hi = graph.proof.sources[layer.name]
+        if 0 <= lo <= hi <= 1:
+            told = (signal for signal, result in layer.signals.items() if result == layer.output)
+            found[layer.name] = full_name(layer.name, next(told, "output"))
+    return found
+
+
 @dataclass
 class GraphEmulator:
     """Runs a graph and counts what its overflows had to change."""
@@ -139,8 +159,29 @@ class GraphEmulator:
                 trace[n] = found[name]
         return Execution(traces, now)
 
+    def totals(self, spikes: NDArray[Any], state: Values | None = None) -> Totals:
+        """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
+        values = check_values(self.graph.input, spikes)
+        batch = values.shape[1]
+        now = initial_state(self.graph, batch) | check_state(self.graph, state or {}, batch)
+        spiking = spiking_outputs(self.graph)
+        sums = {layer.name: np.zeros((batch, layer.units), np.int64) for layer in self.graph.layers}
+        for frame in values:
+            outputs, _, now = self._run(frame, now)
+            for name, total in sums.items():
+                total += outputs[name]
+        counts = {signal: sums[layer] for layer, signal in spiking.items()}
+        return Totals(sums[self.graph.output], counts, now)
+
     def step(self, inputs: Integers, state: Values) -> tuple[dict[str, Integers], dict[str, Integers]]:
         """All signals of one step for `inputs`, int64 `[batch, channels]`, and the states after it."""
+        _, signals, after = self._run(inputs, state)
+        return signals, after
+
+    def _run(
+        self, inputs: Integers, state: Values
+    ) -> tuple[Values, dict[str, Integers], dict[str, Integers]]:
+        """Outputs by source, signals and states of one step."""
         outputs: dict[str, Integers] = {INPUT: inputs}
         signals: dict[str, Integers] = {}
         after: dict[str, Integers] = {}
@@ -156,7 +197,7 @@ class GraphEmulator:
             after |= {name: results(result) for name, result in runner.states}
         for name, source, age in self.graph.delayed:
             after[name] = outputs[source] if age == 1 else state[history_name(source, age - 1)]
-        return signals, after
+        return outputs, signals, after
 
     def _source(self, feed: LayerFeed, outputs: Values, state: Values) -> Integers:
         """What the feed sees: each source unit as old as its delay says."""
