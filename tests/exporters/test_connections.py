@@ -1,0 +1,85 @@
+"""Connections x executors: what feeds a layer, how old, how wide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from quantize.arrays import Codes, Integers, codes, frozen
+from quantize.formats import Format, Overflow, Quantizer, Rounding
+from quantize.graph.body import Body
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
+from tests.graph_executors import MAKERS, assert_agrees
+from tests.graphs import random_graph_input, random_graph_state
+
+SIZES = {INPUT: 5, "layer0": 4, "layer1": 3}
+FORMATS = {INPUT: 1, "layer0": 6, "layer1": 1}
+"""Largest magnitudes are 1, 32 and 1: layer0 is graded and may be negative."""
+
+
+def weights(rows: int, columns: int, bits: int) -> Codes:
+    fmt = Format(True, bits, 0)
+    rng = np.random.default_rng(rows * 100 + columns * 10 + bits)
+    values = rng.integers(fmt.lo, fmt.hi, (rows, columns), endpoint=True)
+    values[0, 0], values[-1, -1] = fmt.lo, fmt.hi
+    return codes(values)
+
+
+def feed(target: str, source: str, delay: Integers | list[int], bits: int = 4) -> LayerFeed:
+    weight = weights(SIZES[source], SIZES[target], bits)
+    dense = Dense(weight, Format(True, bits, 0), Format(True, bits + 20, 0))
+    return LayerFeed(source, dense, frozen(delay))
+
+
+def layer(name: str, *feeds: LayerFeed) -> UnitLayer:
+    """A state that takes in all accumulators; layer0 puts it out, layer1 whether it is not negative."""
+    body = Body()
+    site = Quantizer(Format(True, FORMATS["layer0"], 0), Rounding.RND_CONV, Overflow.WRAP)
+    total = body.state("y", site.format)
+    for index in range(len(feeds)):
+        accumulator = body.feed(index, f"accumulator{index}")
+        body.signals[accumulator] = accumulator
+        total = body.add(total, accumulator)
+    body.next["y"] = body.overflow(body.shift(total, 1, site.rounding), site, "kept")
+    spikes = body.at_least(body.next["y"], body.constant("zero", 0), "spikes")
+    body.signals |= {"y": "kept", "spikes": spikes}
+    return body.layer(name, SIZES[name], feeds, "kept" if name == "layer0" else spikes)
+
+
+CASES: dict[str, tuple[tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
+    f"weights of {bits} bits": ((feed("layer0", INPUT, [0], bits),), (feed("layer1", "layer0", [0], bits),))
+    for bits in (2, 8, 9, 16, 17, 28)
+} | {
+    "from itself": (
+        (feed("layer0", INPUT, [0]), feed("layer0", "layer0", [1])),
+        (feed("layer1", "layer0", [0]), feed("layer1", "layer1", [1])),
+    ),
+    "from a later layer": (
+        (feed("layer0", INPUT, [0]), feed("layer0", "layer1", [1])),
+        (feed("layer1", "layer0", [0]),),
+    ),
+    "several steps old": (
+        (feed("layer0", INPUT, [3]), feed("layer0", "layer0", [2])),
+        (feed("layer1", "layer0", [2]), feed("layer1", INPUT, [1])),
+    ),
+    "each value of its own age": (
+        (feed("layer0", INPUT, [0, 3, 1, 0, 2]),),
+        (feed("layer1", "layer0", [2, 0, 1, 2]), feed("layer1", "layer1", [3, 1, 1])),
+    ),
+    "one source twice": (
+        (feed("layer0", INPUT, [0]), feed("layer0", INPUT, [2], 9)),
+        (feed("layer1", "layer0", [0], 9), feed("layer1", "layer0", [1])),
+    ),
+    "nothing": ((), (feed("layer1", "layer0", [0]),)),
+}
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_connection(name: str, case: str, bits: int) -> None:
+    first, second = CASES[case]
+    port = Port(SIZES[INPUT], Format(False, bits, 0))
+    graph = Graph(port, (layer("layer0", *first), layer("layer1", *second)), "layer1")
+    spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert_agrees(name, graph, spikes, state)

@@ -1,0 +1,82 @@
+"""Every executor of graphs, in one table: a new entry inherits the tests of operations and connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quantize.graph.document import GraphProgram, graph_program_to_json
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.layers import Graph
+from quantize.program import Evidence
+from quantize.trace import Execution, Executor
+from tests.oracle import Oracle
+from tests.tools import need
+
+__all__ = ["MAKERS", "assert_agrees", "executor"]
+
+
+@dataclass(frozen=True, eq=False)
+class _Specification:
+    """The executor that was written from the specification alone, on the file of the graph."""
+
+    graph: Graph
+
+    def run(
+        self,
+        spikes: NDArray[Any],
+        state: Mapping[str, NDArray[np.int64]] | None = None,
+        signals: Sequence[str] | None = None,
+    ) -> Execution:
+        assert signals is None
+        evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile={})
+        oracle = Oracle(graph_program_to_json(GraphProgram(1e-3, "rate", 5, self.graph, evidence)))
+        traces: dict[str, list[list[list[int]]]] = {}
+        ends: list[dict[str, list[int]]] = []
+        for sample in range(spikes.shape[1]):
+            now = oracle.start() | {name: values[sample].tolist() for name, values in (state or {}).items()}
+            rows: dict[str, list[list[int]]] = {name: [] for name in self.graph.signal_units}
+            for frame in spikes[:, sample].tolist():
+                found, now = oracle.step(frame, now)
+                for name, row in rows.items():
+                    row.append(found[name])
+            ends.append(now)
+            for name, row_of_sample in rows.items():
+                traces.setdefault(name, []).append(row_of_sample)
+        return Execution(
+            {name: np.array(rows, np.int64).swapaxes(0, 1) for name, rows in traces.items()},
+            {name: np.array([end[name] for end in ends], np.int64) for name in self.graph.state_units},
+        )
+
+
+MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
+    {"specification": (_Specification, ())}
+)
+"""Name -> what makes it, and the tools that it needs."""
+
+
+def executor(name: str, graph: Graph) -> Executor:
+    """The executor `name` of `graph`; fails, or skips where that is allowed, without its tools."""
+    make, tools = MAKERS[name]
+    need(*tools)
+    return make(graph)
+
+
+def assert_agrees(
+    name: str, graph: Graph, spikes: NDArray[Any], state: Mapping[str, NDArray[np.int64]]
+) -> None:
+    """Every signal and state of the executor `name`, from the start and from `state`, is the emulator's."""
+    found_by = executor(name, graph)
+    for given in ({}, state):
+        wanted, found = GraphEmulator(graph).run(spikes, given), found_by.run(spikes, given)
+        assert found.signals.keys() == wanted.signals.keys()
+        assert found.state.keys() == wanted.state.keys()
+        for signal, values in wanted.signals.items():
+            np.testing.assert_array_equal(found.signals[signal], values, err_msg=signal)
+        for key, values in wanted.state.items():
+            np.testing.assert_array_equal(found.state[key], values, err_msg=key)
