@@ -23,8 +23,10 @@ from expifref.files import partial_folder, write_folder_with, write_with
 from expifref.scratch import scratch_folder
 
 from .arrays import Integers, narrowest
-from .formats import Format
-from .program import Program, ReadoutLayer, layer_prefix
+from .graph.declared import output_range, signal_ranges, state_ranges
+from .graph.emulator import spiking_outputs
+from .intervals import Interval
+from .program import Program
 from .trace import Totals
 
 __all__ = [
@@ -61,20 +63,30 @@ Layout = Mapping[str, StoredArray]
 
 def trace_layout(program: Program, signals: Sequence[str], steps: int, samples: int) -> Layout:
     """The arrays of `signals`, each `[steps, samples, neurons]`."""
-    ranges = _ranges(program)
-    return {name: _stored((steps, samples), *ranges[name]) for name in signals}
+    graph = program.graph
+    ranges, units = signal_ranges(graph), graph.signal_units
+    return {name: _stored((steps, samples), units[name], ranges[name]) for name in signals}
 
 
 def totals_layout(program: Program, steps: int, samples: int) -> Layout:
     """The arrays of `totals_arrays`."""
-    ranges = _ranges(program)
-    width, lo, hi = ranges[program.output_name]
-    counted = {f"counts.{name}": ranges[name][0] for name in ranges if name.endswith(".spikes")}
+    graph = program.graph
+    output = graph.by_name[graph.output]
+    lo, hi = output_range(graph)
+    total = Interval(max(steps * lo, _LEAST), min(steps * hi, _MOST))
+    counted = {signal: graph.by_name[layer].units for layer, signal in spiking_outputs(graph).items()}
+    states = state_ranges(graph)
     return {
-        "predictions": StoredArray((samples,), _type(0, width - 1)),
-        "output": _stored((samples,), width, max(steps * lo, _LEAST), min(steps * hi, _MOST)),
-        **{name: _stored((samples,), neurons, 0, steps) for name, neurons in counted.items()},
-        **{f"state.{name}": _stored((samples,), *ranges[name]) for name in program.state_names},
+        "predictions": StoredArray((samples,), _type(Interval(0, output.units - 1))),
+        "output": _stored((samples,), output.units, total),
+        **{
+            f"counts.{name}": _stored((samples,), units, Interval(0, steps))
+            for name, units in counted.items()
+        },
+        **{
+            f"state.{name}": _stored((samples,), units, states[name])
+            for name, units in graph.state_units.items()
+        },
     }
 
 
@@ -178,37 +190,9 @@ def _path(folder: Path, name: str) -> Path:
     return folder / f"{name}.npy"
 
 
-def _ranges(program: Program) -> dict[str, tuple[int, int, int]]:
-    """Neurons, lowest and highest value of every signal."""
-    return {
-        name: (layer_width, lo, hi)
-        for index in range(len(program.layers))
-        for name, layer_width, lo, hi in _layer_ranges(program, index)
-    }
+def _stored(leading: tuple[int, ...], width: int, values: Interval) -> StoredArray:
+    return StoredArray((*leading, width), _type(values))
 
 
-def _layer_ranges(program: Program, index: int) -> Iterator[tuple[str, int, int, int]]:
-    layer = program.layers[index]
-    prefix, width = layer_prefix(index, layer), layer.width
-
-    def of(name: str, fmt: Format) -> tuple[str, int, int, int]:
-        return name, width, fmt.lo, fmt.hi
-
-    yield of(f"{prefix}.accumulator", layer.dense.accumulator)
-    if isinstance(layer, ReadoutLayer):
-        yield of(prefix, layer.filter.site.format)
-        return
-    if layer.synapse is not None:
-        yield of(f"{prefix}.filter", layer.synapse.filter.site.format)
-    yield of(f"{prefix}.drive", layer.drive.format)
-    yield of(f"{prefix}.membrane", layer.neuron.membrane.format)
-    yield f"{prefix}.refractory", width, 0, int(layer.neuron.refractory_steps.max())
-    yield f"{prefix}.spikes", width, 0, 1
-
-
-def _stored(leading: tuple[int, ...], width: int, lo: int, hi: int) -> StoredArray:
-    return StoredArray((*leading, width), _type(lo, hi))
-
-
-def _type(lo: int, hi: int) -> np.dtype[Any]:
-    return narrowest(np.array([lo, hi], np.int64))
+def _type(values: Interval) -> np.dtype[Any]:
+    return narrowest(np.array(values, np.int64))
