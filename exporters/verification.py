@@ -101,7 +101,7 @@ def verify(
     for spikes in (batch[:, rows] for batch in batches for rows in pieces(batch, trace_values(program))):
         _check_samples(program, result, reference, executors, spikes, limits or {}, first_sample)
         report("data set", spikes.shape[1])
-    for item in probes(program) if probe else ():
+    for item in probes(program.graph) if probe else ():
         _check_probe(program, result, reference, executors, item)
         report(item.purpose, item.spikes.shape[1])
     return result

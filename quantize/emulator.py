@@ -13,7 +13,8 @@ from expifref.exceptions import DataError
 
 from .arrays import Integers
 from .formats import round_shift
-from .graph import emulator as graph_emulator
+from .graph import states
+from .graph.emulator import GraphEmulator
 from .program import InputPort, NeuronUpdate, Program, Table, TableDomain
 from .trace import Execution, Spikes, State, Totals
 
@@ -22,7 +23,7 @@ __all__ = ["Emulator", "check_input", "initial_state"]
 
 def initial_state(program: Program, batch: int) -> dict[str, Integers]:
     """The state before the first step, each `[batch, neurons]`."""
-    return graph_emulator.initial_state(program.graph, batch)
+    return states.initial_state(program.graph, batch)
 
 
 def check_input(port: InputPort, spikes: Spikes) -> Spikes:
@@ -43,12 +44,12 @@ def check_input(port: InputPort, spikes: Spikes) -> Spikes:
 
 def check_signals(program: Program, signals: Sequence[str] | None) -> tuple[str, ...]:
     """The signals to keep, all of them for None; raises DataError for a name that is no signal."""
-    return graph_emulator.kept_signals(program.graph, signals)
+    return states.kept_signals(program.graph, signals)
 
 
 def check_state(program: Program, state: State, batch: int) -> dict[str, Integers]:
     """Return `state`, any part of the program's states, or raise DataError saying what is wrong."""
-    return graph_emulator.check_state(program.graph, state, batch)
+    return states.check_state(program.graph, state, batch)
 
 
 @dataclass
@@ -76,8 +77,8 @@ class Emulator:
         return self._emulator.totals(spikes, state)
 
     @cached_property
-    def _emulator(self) -> graph_emulator.GraphEmulator:
-        return graph_emulator.GraphEmulator(self.program.graph, self.saturations)
+    def _emulator(self) -> GraphEmulator:
+        return GraphEmulator(self.program.graph, self.saturations)
 
 
 def lookup(values: Integers, domain: TableDomain, table: Table, v: Integers) -> Integers:

@@ -20,9 +20,9 @@ from expifref.exceptions import RangeError
 from quantize.arrays import Integers, codes, frozen
 from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import state_range
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
 from quantize.graph.rules import RULES, Derived, Scope, Span
+from quantize.graph.states import state_range
 from quantize.intervals import Interval
 
 __all__ = ["random_graph", "random_graph_input", "random_graph_state"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from quantize.intervals import Interval
 
-from .emulator import state_range
 from .layers import Graph, UnitLayer, full_name
 from .operations import Feed, Overflowed
+from .states import state_range
 
 __all__ = ["output_range", "signal_ranges", "state_ranges"]
 

@@ -163,7 +163,7 @@ def table_mutants(program: Program) -> Iterator[tuple[str, Program]]:
 def unseen(program: Program, mutants: Iterable[tuple[str, Program]]) -> list[str]:
     """Names of the mutants that no probe tells from `program`; what `verify` runs, with early exit."""
     emulator = Emulator(program)
-    expected = [(probe, emulator.run(probe.spikes, probe.state)) for probe in probes(program)]
+    expected = [(probe, emulator.run(probe.spikes, probe.state)) for probe in probes(program.graph)]
     return [name for name, mutant in mutants if not any(differs(mutant, *item) for item in expected)]
 
 
@@ -280,7 +280,7 @@ def constants(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
 
 
 def test_probes_are_reproducible(program: Program) -> None:
-    for one, other in islice(zip(probes(program), probes(program), strict=True), 50):
+    for one, other in islice(zip(probes(program.graph), probes(program.graph), strict=True), 50):
         assert one.purpose == other.purpose
         assert (one.spikes == other.spikes).all()
         assert all((one.state[key] == other.state[key]).all() for key in one.state)
