@@ -159,7 +159,7 @@ def measure(shape: Shape) -> dict[str, _Measured]:
 
     makers: dict[str, Callable[[Program], Executor]] = {
         "native": lambda program: NativeExecutor(program, 1),
-        "jax": JaxExecutor,
+        "jax": lambda program: JaxExecutor(program.graph),
         "emulator": Emulator,
     }
     program = _program(shape.widths, shape.density, shape.hidden)

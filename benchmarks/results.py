@@ -141,7 +141,7 @@ def _float_row(description: Description, data: Dataset, seed: int) -> Row:
 
 
 def _program_row(kind: str, program: Program, data: Dataset, seed: int) -> Row:
-    executor = JaxExecutor(program)
+    executor = JaxExecutor(program.graph)
     right = total = 0
     feed = Feed(program.input.encoder, program.input.steps, seed)
     for spikes, labels in encoded_samples(data, program.input.channels, feed, None):

@@ -119,7 +119,7 @@ def make(name: str, program: Program, threads: int | None = None) -> SummingExec
     if name == "jax":
         from quantize.jax import JaxExecutor
 
-        return JaxExecutor(program)
+        return JaxExecutor(program.graph)
     raise ParameterError(f"the executor must be one of {', '.join(NAMES)}, not `{name}`")
 
 

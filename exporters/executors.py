@@ -59,7 +59,7 @@ def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "re
 def _jax(program: Program, _profile: Profile) -> Executor:
     from quantize.jax import JaxExecutor
 
-    return JaxExecutor(program)
+    return JaxExecutor(program.graph)
 
 
 def _native(program: Program, _profile: Profile) -> Executor:

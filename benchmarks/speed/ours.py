@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -14,6 +15,10 @@ import numpy as np
 
 from exporters.verification import differing_bits
 from quantize.emulator import Emulator, initial_state
+from quantize.formats import Format
+from quantize.graph.emulator import initial_state as graph_state
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
+from quantize.graph.operations import Feed
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
 from quantize.trace import Executor
@@ -38,39 +43,37 @@ def w1_native(folder: Path) -> Prepared:
 
 
 def w1_jax(folder: Path) -> Prepared:
-    """The neuron step that the JAX executor and quantization-aware training share, in one scan."""
+    """The JAX executor's loop over the steps, without the product in front of it."""
     import jax
-    import jax.numpy as jnp
 
-    from quantize.jax.constants import neuron_arrays, program_words
-    from quantize.jax.step import neuron_step
+    from quantize.jax.plan import layer_numbers, plan_graph
+    from quantize.jax.scan import Asked, run_group
 
-    program = load_program(folder / "program.json")
-    layer = _spiking(program)
-    words = program_words(program)[0]
+    graph = _driven(load_program(folder / "program.json").graph)
+    layer = graph.layers[0]
+    plan = plan_graph(graph)
+    group = plan.groups[0]
+    drives = np.load(folder / "drive.npy")[:, np.newaxis]
+    asked = Asked(len(drives), frozenset(), frozenset([layer.name]))
+
+    @jax.jit
+    def neurons(numbers: Any, drives: Any, state: Any) -> Any:
+        run = run_group(group, {layer.name: numbers}, {layer.name: {0: drives}}, state, asked, 1)
+        return run.totals[layer.name], run.state["layer0.membrane"]
+
     with jax.enable_x64(True):
-        arrays = jax.device_put(neuron_arrays(layer.neuron, words))
-        drive = jax.device_put(np.load(folder / "drive.npy"))
-
-        @jax.jit
-        def neurons(arrays: Any, drive: Any) -> Any:
-            def step(carry: Any, now: Any) -> tuple[Any, None]:
-                u, refractory, counts = carry
-                after = neuron_step(layer.neuron, arrays, words, u, refractory, now.astype(words.word))
-                return (after.membrane, after.refractory, counts + after.spikes), None
-
-            start = jnp.asarray(layer.neuron.initial, words.word)
-            zeros = jnp.zeros_like(start)
-            return jax.lax.scan(step, (start, zeros, zeros), drive)[0]
-
+        state = {
+            name: values.astype(plan.state_words[name]) for name, values in graph_state(graph, 1).items()
+        }
+        given = jax.device_put((layer_numbers(group.layers[0]), drives, state))
     wait: Callable[[Any], Any] = jax.block_until_ready
     last: list[Any] = []
 
     def run() -> None:
         with jax.enable_x64(True):
-            last[:] = wait(neurons(arrays, drive))
+            last[:] = wait(neurons(*given))
 
-    return Prepared(run, lambda: _neurons(np.asarray(last[2]), np.asarray(last[0])), _jax())
+    return Prepared(run, lambda: _neurons(np.asarray(last[0]), np.asarray(last[1])), _jax())
 
 
 def w1_emulator(folder: Path) -> Prepared:
@@ -110,7 +113,7 @@ def w2_jax(folder: Path) -> Prepared:
     from quantize.jax import JaxExecutor
 
     program, spikes = load_program(folder / "program.json"), np.load(folder / "spikes.npy")
-    executor = JaxExecutor(program)
+    executor = JaxExecutor(program.graph)
     last: list[Any] = []
 
     def run() -> None:
@@ -132,7 +135,7 @@ def w2_jax_trace(folder: Path) -> Prepared:
     """Every signal of every step, as int64."""
     from quantize.jax import JaxExecutor
 
-    return _outputs(folder, JaxExecutor, everything=True)
+    return _outputs(folder, lambda program: JaxExecutor(program.graph), everything=True)
 
 
 def w2_emulator(folder: Path) -> Prepared:
@@ -179,7 +182,7 @@ def w2_devices_2(folder: Path) -> Prepared:
 def _on_devices(folder: Path, count: int) -> Prepared:
     from quantize.jax import JaxExecutor
 
-    executor = JaxExecutor(load_program(folder / "program.json"), count)
+    executor = JaxExecutor(load_program(folder / "program.json").graph, count)
     spikes = np.tile(np.load(folder / "spikes.npy"), (1, 16, 1))
     last: list[Any] = []
 
@@ -197,7 +200,7 @@ def w3_verify(folder: Path) -> Prepared:
     from quantize.jax import JaxExecutor
 
     program, images = load_program(folder / "program.json"), np.load(folder / "images.npy")
-    native, jax_executor = _native(program, None), JaxExecutor(program)
+    native, jax_executor = _native(program, None), JaxExecutor(program.graph)
     totals = {"samples": 0, "values": 0, "differing_bits": 0}
 
     def run() -> None:
@@ -302,6 +305,19 @@ def _spiking(program: Program) -> SpikingLayer:
     if not isinstance(layer, SpikingLayer):
         raise NotRunError("the first layer of the program must spike")
     return layer
+
+
+def _driven(graph: Graph) -> Graph:
+    """The first layer of `graph`, its drive an accumulator that may be any number of 16 bits."""
+    layer = graph.layers[0]
+    drive = layer.signals["drive"]
+    ones = Dense(np.ones((1, layer.units), np.int8), Format(True, 8, 0), Format(True, 16, 0))
+    alone = replace(
+        layer,
+        feeds=(LayerFeed(INPUT, ones, np.zeros(1, np.int64)),),
+        body=tuple(Feed(drive, 0) if one.name == drive else one for one in layer.body),
+    )
+    return Graph(Port(1, Format(True, 16, 0)), (alone,), alone.name)
 
 
 def _neurons(counts: Any, membrane: Any) -> dict[str, int]:

@@ -13,7 +13,7 @@ from quantize.arrays import Integers
 
 from .layers import Graph, Port, full_name
 
-__all__ = ["check_state", "check_values", "initial_state", "kept_signals", "state_range"]
+__all__ = ["check_input", "check_state", "check_values", "initial_state", "kept_signals", "state_range"]
 
 Values = Mapping[str, Integers]
 
@@ -32,6 +32,11 @@ def initial_state(graph: Graph, batch: int) -> dict[str, Integers]:
 
 def check_values(port: Port, values: NDArray[Any]) -> Integers:
     """Return `values` as int64 `[steps, batch, channels]`, or raise DataError saying what is wrong."""
+    return check_input(port, values).astype(np.int64)
+
+
+def check_input(port: Port, values: NDArray[Any]) -> NDArray[Any]:
+    """Return `values` `[steps, batch, channels]` as they are, or raise DataError saying what is wrong."""
     if values.dtype.kind not in "iub":
         raise DataError(f"the input must be whole numbers, not {values.dtype}")
     if values.ndim != 3:
@@ -43,7 +48,7 @@ def check_values(port: Port, values: NDArray[Any]) -> Integers:
     lo, hi = int(values.min()), int(values.max())
     if lo < port.format.lo or hi > port.format.hi:
         raise DataError(f"the input must lie in {port.format.lo}..{port.format.hi}, not in {lo}..{hi}")
-    return values.astype(np.int64)
+    return values
 
 
 def kept_signals(graph: Graph, signals: Sequence[str] | None) -> tuple[str, ...]:

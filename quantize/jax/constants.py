@@ -1,4 +1,7 @@
-"""The constants of a program's layers as arrays, and the words that its proof allows."""
+"""The constants of a layer under training as arrays, and the words that suffice for all it may become.
+
+Training works on the layers of `quantize.program`, whose gradients are derived by hand.
+"""
 
 from __future__ import annotations
 
@@ -6,72 +9,58 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from jax import Array
+from numpy.typing import NDArray
 
-from quantize.arrays import Integers
 from quantize.emulator import neuron_tables
-from quantize.program import Layer, NeuronUpdate, Program, SpikingLayer, layer_prefix
-from quantize.ranges import Proof, prove
+from quantize.intervals import Interval
+from quantize.program import Layer, NeuronUpdate, SpikingLayer
 
-from .arithmetic import Product, limbs, plan_product
+from .fusions import CodeTable, code_tables
+from .products import Product, plan_product
 
 __all__ = [
+    "PRODUCT",
     "FilterArrays",
     "LayerArrays",
     "LayerWords",
     "NeuronArrays",
     "RescaleArrays",
-    "TableArrays",
     "any_words",
     "filter_arrays",
-    "layer_arrays",
-    "layer_words",
     "neuron_arrays",
-    "program_words",
 ]
 
-Array = Any  # a NumPy or JAX array or a tracer
+Vector = Array | NDArray[Any]
+"""`[neurons]`."""
+
+PRODUCT = np.int64
+"""Of single products, which are rounded at once: they fit it by construction."""
 
 _WORD = 32
-_WIDE_SITES = ("product", "leak", "gain_product")
-"""Sites that are rounded at once: one int64 product, while all that is stored stays int32."""
 
 
 class RescaleArrays(NamedTuple):
     """Spec 5.2."""
 
-    multiplier: Array  # [neurons]
-    bias: Array  # [neurons]
+    multiplier: Vector
+    bias: Vector
 
 
 class FilterArrays(NamedTuple):
     """Spec 5.3."""
 
-    decay: Array  # [neurons]
-    offset: Array | None  # [neurons]; None in a readout
-
-
-class TableArrays(NamedTuple):
-    """Growth and gain of every code from `first` on, beyond which both stay as they are (spec 5.4).
-
-    The interpolation is done once, by the emulator's own lookup: one gather of a packed word a step costs a
-    third of interpolating both tables (13 against 39 ms for 10 million updates on one core).
-    """
-
-    packed: Array | None  # [tables * codes]: growth * 2**16 + gain, where both have at most 16 bits
-    growth: Array | None  # [tables * codes], where they have more
-    gain: Array | None
-    first: Array  # membrane code of the first entry
-    last: Array  # index of a table's last entry
-    start: Array  # [neurons], where the neuron's table starts
+    decay: Vector
+    offset: Any  # a vector; None in a readout
 
 
 class NeuronArrays(NamedTuple):
     """Spec 5.5."""
 
-    threshold: Array  # [neurons]
-    reset: Array  # [neurons]
-    period: Array  # [neurons], refractory steps
-    tables: TableArrays
+    threshold: Vector
+    reset: Vector
+    period: Vector  # refractory steps
+    tables: tuple[CodeTable, ...]  # of "growth" and "gain"
 
 
 class LayerArrays(NamedTuple):
@@ -85,27 +74,10 @@ class LayerArrays(NamedTuple):
 
 @dataclass(frozen=True)
 class LayerWords:
-    """Static facts about one layer: its product and the words that suffice by proof."""
+    """Static facts about one layer."""
 
     product: Product
     word: Any  # dtype of everything that is stored
-    wide: frozenset[str]  # sites whose product needs int64
-
-    def of(self, site: str) -> Any:
-        """The dtype in which the product at `site` is formed."""
-        return np.int64 if site in self.wide else self.word
-
-
-def layer_arrays(layer: Layer, words: LayerWords) -> LayerArrays:
-    """The constants of `layer` as NumPy arrays of the words they are used in."""
-    word = words.word
-    rescale = RescaleArrays(
-        layer.rescale.multiplier.astype(words.of("product")), layer.rescale.bias.astype(words.of("product"))
-    )
-    neuron = neuron_arrays(layer.neuron, words) if isinstance(layer, SpikingLayer) else None
-    return LayerArrays(
-        limbs(layer.dense.weight, words.product, word), rescale, filter_arrays(layer, words), neuron
-    )
 
 
 def filter_arrays(layer: Layer, words: LayerWords) -> FilterArrays | None:
@@ -114,7 +86,7 @@ def filter_arrays(layer: Layer, words: LayerWords) -> FilterArrays | None:
         return None
     synapse = layer.synapse if isinstance(layer, SpikingLayer) else None
     offset = None if synapse is None else synapse.offset.astype(words.word)
-    return FilterArrays(layer.filter.decay.astype(words.of("leak")), offset)
+    return FilterArrays(layer.filter.decay.astype(PRODUCT), offset)
 
 
 def neuron_arrays(n: NeuronUpdate, words: LayerWords) -> NeuronArrays:
@@ -125,36 +97,8 @@ def neuron_arrays(n: NeuronUpdate, words: LayerWords) -> NeuronArrays:
     )
 
 
-def program_words(program: Program) -> tuple[LayerWords, ...]:
-    """The words of every layer.
-
-    Raises:
-        ParameterError: a field breaks a rule of the specification.
-        RangeError: a width cannot be proven (docs/spec.md 8: such a program must not be run).
-    """
-    proof = prove(program)
-    his = [program.input.hi, *(1 for _ in program.layers[1:])]
-    return tuple(
-        layer_words(index, layer, proof, plan_product(layer.dense.weight, hi))
-        for index, (layer, hi) in enumerate(zip(program.layers, his, strict=True))
-    )
-
-
-def layer_words(index: int, layer: Layer, proof: Proof, product: Product) -> LayerWords:
-    """int32 for all that is stored if the proof lets it, and int64 for single products where it does not."""
-    prefix = layer_prefix(index, layer)
-    own = {site.site: site.interval.bits for site in proof.sites if site.site.partition(".")[0] == prefix}
-    wide = {name.rpartition(".")[2] for name, bits in own.items() if bits > _WORD}
-    if wide <= set(_WIDE_SITES) and _stored_bits(layer) <= _WORD:
-        return LayerWords(product, np.int32, frozenset(wide))
-    return LayerWords(product, np.int64, frozenset())
-
-
 def any_words(layer: Layer, hi: int) -> LayerWords:
-    """Words that suffice for every weight, multiplier and bias that the formats of `layer` allow.
-
-    Single products are formed in int64 throughout: they fit it by construction.
-    """
+    """Words that suffice for every weight, multiplier and bias that the formats of `layer` allow."""
     fmt, inputs = layer.dense.weight_format, layer.dense.weight.shape[0]
     # One column fills every part that the product may cut weights into.
     extreme = np.tile(np.array([[fmt.lo, -1]]), (inputs, 1))
@@ -167,7 +111,7 @@ def any_words(layer: Layer, hi: int) -> LayerWords:
         bits = max(bits, growth.bit_length() + 1)
     # Sums of three such values need two bits more.
     word = np.int32 if bits <= _WORD - 2 else np.int64
-    return LayerWords(plan_product(extreme, hi), word, frozenset(_WIDE_SITES))
+    return LayerWords(plan_product(extreme, Interval(0, hi)), word)
 
 
 def _stored_bits(layer: Layer) -> int:
@@ -183,26 +127,9 @@ def _stored_bits(layer: Layer) -> int:
     return max(largest.bit_length() + 1, *(f.bits + (not f.signed) for f in formats))
 
 
-def _tables(n: NeuronUpdate, word: Any) -> TableArrays:
+def _tables(n: NeuronUpdate, word: Any) -> tuple[CodeTable, ...]:
     codes = np.arange(n.membrane.format.lo, int(n.threshold.max()), dtype=np.int64)
     each = replace(n, gain_index=np.arange(len(n.gain)))
     growth, gain = neuron_tables(each, np.repeat(codes[:, None], len(n.gain), axis=1))
-    first, stop = _changing(growth, gain)
-    growth, gain = (np.ascontiguousarray(x[first:stop].T) for x in (growth, gain))
-    size = stop - first
-    packable = max(int(growth.max()), int(gain.max())) < 1 << 16
-    return TableArrays(
-        ((growth << 16) | gain).ravel().astype(np.uint32) if packable else None,
-        None if packable else growth.ravel().astype(word),
-        None if packable else gain.ravel().astype(word),
-        codes[first].astype(word),
-        np.array(size - 1, word),
-        (n.gain_index * size).astype(word),
-    )
-
-
-def _changing(growth: Integers, gain: Integers) -> tuple[int, int]:
-    """The rows between which the tables change; before and after they are constant."""
-    moves = [(np.diff(table, axis=0) != 0).any(axis=1) for table in (growth, gain)]
-    steps = np.flatnonzero(moves[0] | moves[1])
-    return (int(steps[0]), int(steps[-1]) + 2) if steps.size else (0, 1)
+    values = {"growth": growth.T, "gain": gain.T}
+    return tuple(code_tables(int(codes[0]), values, n.gain_index.astype(word)))

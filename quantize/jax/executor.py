@@ -1,69 +1,61 @@
-"""The executor: the same bits as `quantize.emulator.Emulator`, compiled by XLA for CPU or GPU."""
+"""The executor: the same bits as `quantize.graph.emulator.GraphEmulator`, compiled by XLA for CPU or GPU."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from numpy.typing import NDArray
 
 from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
-from quantize.emulator import check_input, check_signals, check_state, initial_state
-from quantize.program import Program, ReadoutLayer, layer_prefix
-from quantize.trace import Execution, Spikes, State, Totals
+from quantize.graph.layers import INPUT, Graph, full_name
+from quantize.graph.states import check_input, check_state, initial_state, kept_signals
+from quantize.trace import Execution, State, Totals
 
-from .constants import LayerArrays, LayerWords, layer_arrays, program_words
-from .layers import LayerState, run_layer
+from .pieces import cut_input, spans, values_per_step
+from .plan import LayerNumbers, layer_numbers, plan_graph
+from .run import GraphRun, run_graph
+from .scan import Asked
 
 __all__ = ["JaxExecutor"]
 
 _SPEC: Any = PartitionSpec  # which JAX ships without types
 
-_MEMORY = 16 << 20
-"""Bytes that the arrays of one compiled call may take; larger inputs run in pieces."""
-
-_SHARED_MEMORY = 64 << 20
-"""The same for each of several devices: they wait for each other at the end of a piece."""
-
-_LEAST_BATCH = 64
-"""Samples that a piece keeps together, where there are so many, before steps are kept together."""
-
-States = tuple[LayerState, ...]
-
 
 class _Piece(NamedTuple):
-    """What one compiled call gives."""
+    """One compiled call, under way."""
 
-    states: States
-    totals: tuple[Any, ...]
-    traces: tuple[dict[str, Any], ...]
+    rows: slice  # of the batch; it may be padded
+    times: slice
+    run: GraphRun
 
 
 class JaxExecutor:
-    """A `quantize.trace.Executor` that compiles the program once for every shape of input.
+    """A `quantize.trace.Executor` that compiles the graph once for every shape of input.
 
     The samples of a batch are shared among the devices, each of which holds all weights; nothing is added up
     across devices, so that the bits do not depend on their number.
     """
 
-    def __init__(self, program: Program, devices: int | None = None) -> None:
-        """Prove the program's widths and move its constants to the devices.
+    def __init__(self, graph: Graph, devices: int | None = None) -> None:
+        """Prove the widths of `graph` and move its integers to the devices.
 
         Args:
-            program: a program.
+            graph: the graph of a program.
             devices: how many of this process's devices share a batch; by default all.
 
         Raises:
             ParameterError: a field breaks a rule of the specification.
-            RangeError: a width cannot be proven (docs/spec.md 8).
+            RangeError: a width cannot be proven.
         """
-        self.program = program
-        self._words = program_words(program)
-        self._prefixes = tuple(layer_prefix(i, layer) for i, layer in enumerate(program.layers))
+        self.graph = graph
+        self._plan = plan_graph(graph)
         there = jax.local_devices()
         self._devices = len(there) if devices is None else devices
         if not 1 <= self._devices <= len(there):
@@ -74,153 +66,106 @@ class JaxExecutor:
         self._by_sample = NamedSharding(mesh, _SPEC("batch"))
         self._by_frame = NamedSharding(mesh, _SPEC(None, "batch"))
         with jax.enable_x64(True):
-            layers = zip(program.layers, self._words, strict=True)
-            arrays = tuple(layer_arrays(layer, words) for layer, words in layers)
-            self._arrays = jax.device_put(arrays, NamedSharding(mesh, _SPEC()))
-        self._call = jax.jit(self._piece, static_argnames=("steps", "keep"))
+            numbers = {
+                plan.layer.name: layer_numbers(plan) for group in self._plan.groups for plan in group.layers
+            }
+            self._numbers = jax.device_put(numbers, NamedSharding(mesh, _SPEC()))
+        self._call = jax.jit(self._traced, static_argnames="asked")
 
     def run(
-        self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
+        self, spikes: NDArray[Any], state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+        """Run `spikes`, whole numbers `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
 
         Raises:
             DataError: `spikes` does not fit the program's input port, `state` not its states, or `signals`
                 names one that it does not have.
         """
-        frames, steps = self._frames(spikes)
-        kept = [name.partition(".") for name in check_signals(self.program, signals)]
-        now = self._state(state, frames.shape[1])
-        keep = tuple(frozenset(part for owner, _, part in kept if owner == p) for p in self._prefixes)
-        traces = {
-            "".join(name): np.empty((steps, frames.shape[1], self._width(name[0])), np.int64) for name in kept
-        }
-        for rows, times, piece in self._pieces(frames, steps, now, keep):
-            for prefix, found in zip(self._prefixes, piece.traces, strict=True):
-                for part, values in found.items():
-                    name = f"{prefix}.{part}" if part else prefix
-                    traces[name][times, rows] = np.asarray(values)[:, : rows.stop - rows.start]
+        frames = self._frames(spikes)
+        steps, batch = spikes.shape[:2]
+        kept = kept_signals(self.graph, signals)
+        now = self._state(state, batch)
+        traces = {name: np.empty((steps, batch, self.graph.signal_units[name]), np.int64) for name in kept}
+        for rows, times, run in self._pieces(frames, now, Asked(steps, frozenset(kept), frozenset())):
+            for name, values in run.traces.items():
+                traces[name][times, rows] = np.asarray(values)[:, : rows.stop - rows.start]
         return Execution(traces, now)
 
-    def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
+    def totals(self, spikes: NDArray[Any], state: State | None = None) -> Totals:
         """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
-        frames, steps = self._frames(spikes)
-        now = self._state(state, frames.shape[1])
-        sums = [np.zeros((frames.shape[1], layer.width), np.int64) for layer in self.program.layers]
-        nothing = tuple(frozenset[str]() for _ in self._prefixes)
-        for rows, _times, piece in self._pieces(frames, steps, now, nothing):
-            for total, found in zip(sums, piece.totals, strict=True):
-                total[rows] += np.asarray(found)[: rows.stop - rows.start]
-        return Totals.of(self.program, sums, now)
+        frames = self._frames(spikes)
+        steps, batch = spikes.shape[:2]
+        now = self._state(state, batch)
+        counted = self._spike_signals
+        layers = frozenset([self.graph.output, *counted.values()])
+        sums = {name: np.zeros((batch, self.graph.by_name[name].units), np.int64) for name in layers}
+        for rows, _times, run in self._pieces(frames, now, Asked(steps, frozenset(), layers)):
+            for name, total in run.totals.items():
+                sums[name][rows] += np.asarray(total)[: rows.stop - rows.start]
+        return Totals(sums[self.graph.output], {signal: sums[name] for signal, name in counted.items()}, now)
 
-    def _frames(self, spikes: Spikes) -> tuple[Spikes, int]:
-        """The input and its steps; `[1, batch, inputs]` where all steps are the same frame."""
-        port = self.program.input
+    @property
+    def _spike_signals(self) -> dict[str, str]:
+        """The signals that are the 0s and 1s which a layer feeds others with -> that layer."""
+        proven = self.graph.proof.sources
+        return {
+            full_name(layer.name, signal): layer.name
+            for layer in self.graph.layers
+            for signal, result in layer.signals.items()
+            if result == layer.output and proven[layer.name].lo >= 0 and proven[layer.name].hi <= 1
+        }
+
+    def _frames(self, spikes: NDArray[Any]) -> NDArray[Any]:
+        """The input in the dtype of its port; `[1, batch, inputs]` where all steps are the same frame."""
+        word = self._plan.source_words[INPUT]
         if spikes.ndim == 3 and spikes.size and spikes.strides[0] == 0:  # broadcast: one frame in memory
-            return check_input(port, spikes[:1]), spikes.shape[0]
-        frames = check_input(port, spikes)
+            return check_input(self.graph.input, spikes[:1]).astype(word, copy=False)
+        frames = check_input(self.graph.input, spikes)
         same = np.array_equal(frames[0], frames[-1]) and bool((frames == frames[:1]).all())
-        return (frames[:1] if same else frames), len(frames)
+        return (frames[:1] if same else frames).astype(word, copy=False)
 
     def _state(self, state: State | None, batch: int) -> dict[str, Integers]:
-        given = initial_state(self.program, batch) | check_state(self.program, state or {}, batch)
-        return {name: values.copy() for name, values in given.items()}
+        given = check_state(self.graph, state or {}, batch)
+        return initial_state(self.graph, batch) | {name: values.copy() for name, values in given.items()}
 
-    def _width(self, prefix: str) -> int:
-        return self.program.layers[self._prefixes.index(prefix)].width
-
-    def _pieces(
-        self, frames: Spikes, steps: int, now: dict[str, Integers], keep: tuple[frozenset[str], ...]
-    ) -> Iterator[tuple[slice, slice, _Piece]]:
-        """Run piece by piece and leave the last states in `now`; the rows of a piece may be padded.
+    def _pieces(self, frames: NDArray[Any], now: dict[str, Integers], asked: Asked) -> Iterator[_Piece]:
+        """Run piece by piece and leave the last states in `now`.
 
         The devices are given the next piece before one is handed out, so that they need not wait.
         """
-        started = self._started(frames, steps, now, keep)
-        for one, following in pairwise(chain(started, [None])):
+        for one, following in pairwise(chain(self._started(frames, now, asked), [None])):
             if one is None:
                 return
-            rows, _times, piece = one
             yield one
-            if following is None or following[0] != rows:
-                self._from_device(piece.states, now, rows)
+            if following is None or following.rows != one.rows:
+                for name, values in one.run.state.items():
+                    now[name][one.rows] = np.asarray(values)[: one.rows.stop - one.rows.start]
 
-    def _started(
-        self, frames: Spikes, steps: int, now: dict[str, Integers], keep: tuple[frozenset[str], ...]
-    ) -> Iterator[tuple[slice, slice, _Piece]]:
+    def _started(self, frames: NDArray[Any], now: dict[str, Integers], asked: Asked) -> Iterator[_Piece]:
         batch = frames.shape[1]
-        samples, length = self._piece_shape(batch, steps, keep)
-        for first in range(0, batch, samples):
-            rows = slice(first, min(first + samples, batch))
+        cut = cut_input(values_per_step(self.graph, asked.signals), batch, asked.steps, self._devices)
+        for rows in spans(batch, cut.samples):
             # A short last piece would be compiled a second time, so its last sample is repeated.
-            short = first + samples > batch
-            index = np.minimum(np.arange(first, first + samples), batch - 1) if short else rows
-            states = self._to_device(now, index)
-            for start in range(0, steps, length):
-                times = slice(start, min(start + length, steps))
+            short = rows.stop - rows.start < cut.samples
+            index = np.minimum(np.arange(rows.start, rows.start + cut.samples), batch - 1) if short else rows
+            state = self._to_device(now, index)
+            for times in spans(asked.steps, cut.steps):
                 part = frames if len(frames) == 1 else frames[times]
                 with jax.enable_x64(True):
                     given = jax.device_put(part[:, index], self._by_frame)
-                    piece = self._call(self._arrays, states, given, steps=times.stop - start, keep=keep)
-                yield rows, times, piece
-                states = piece.states
+                    here = Asked(times.stop - times.start, asked.signals, asked.totals)
+                    run = self._call(self._numbers, state, given, asked=here)
+                yield _Piece(rows, times, run)
+                state = run.state
 
-    def _piece_shape(self, batch: int, steps: int, keep: tuple[frozenset[str], ...]) -> tuple[int, int]:
-        """Samples and steps of a piece within its memory, about equal ones."""
-        layers = self.program.layers
-        width = max(layer.dense.weight.shape[0] + 2 * layer.width for layer in layers)
-        width += sum(len(parts) * layer.width for parts, layer in zip(keep, layers, strict=True))
-        memory = _MEMORY if self._devices == 1 else _SHARED_MEMORY
-        room = max(memory // (4 * width), 1)
-        length = min(steps, max(room // min(batch, _LEAST_BATCH), 1))
-        samples = min(batch, max(room // length, 1) * self._devices)
-        even = -(-batch // -(-batch // samples))
-        return -(-even // self._devices) * self._devices, -(-steps // -(-steps // length))
-
-    def _to_device(self, now: dict[str, Integers], index: Integers | slice) -> States:
-        def of(name: str, words: LayerWords) -> Any:
-            if name not in now:
-                return None
-            return jax.device_put(now[name][index].astype(words.word), self._by_sample)
-
+    def _to_device(self, now: Mapping[str, Integers], index: Integers | slice) -> dict[str, Array]:
         with jax.enable_x64(True):
-            return tuple(
-                LayerState(
-                    of(prefix if isinstance(layer, ReadoutLayer) else f"{prefix}.filter", words),
-                    of(f"{prefix}.membrane", words),
-                    of(f"{prefix}.refractory", words),
-                )
-                for prefix, layer, words in zip(self._prefixes, self.program.layers, self._words, strict=True)
-            )
+            return {
+                name: jax.device_put(now[name][index].astype(word), self._by_sample)
+                for name, word in self._plan.state_words.items()
+            }
 
-    def _from_device(self, states: States, now: dict[str, Integers], rows: slice) -> None:
-        for prefix, layer, state in zip(self._prefixes, self.program.layers, states, strict=True):
-            first = prefix if isinstance(layer, ReadoutLayer) else f"{prefix}.filter"
-            names = (first, f"{prefix}.membrane", f"{prefix}.refractory")
-            for name, values in zip(names, state, strict=True):
-                if values is not None:
-                    now[name][rows] = np.asarray(values)[: rows.stop - rows.start]
-
-    def _piece(
-        self,
-        arrays: tuple[LayerArrays, ...],
-        states: States,
-        frames: Any,
-        *,
-        steps: int,
-        keep: tuple[frozenset[str], ...],
-    ) -> _Piece:
-        """All layers over the steps of one piece, traced by JAX."""
-        signal = frames
-        runs = []
-        for index, layer in enumerate(self.program.layers):
-            later = self._words[index + 1 : index + 2]
-            feeds = later[0].product.spikes if later else None
-            run = run_layer(
-                layer, arrays[index], self._words[index], signal, states[index], steps, keep[index], feeds
-            )
-            runs.append(run)
-            signal = run.output
-        return _Piece(
-            tuple(r.state for r in runs), tuple(r.total for r in runs), tuple(r.traces for r in runs)
-        )
+    def _traced(
+        self, numbers: Mapping[str, LayerNumbers], state: Mapping[str, Array], frames: Array, *, asked: Asked
+    ) -> GraphRun:
+        return run_graph(self._plan, numbers, state, frames, asked)

@@ -143,7 +143,7 @@ def evaluate_program(
     program: Program, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int = 0
 ) -> Evaluation:
     """What `program` says about labelled samples, images `[samples, inputs]` in [0, 1]."""
-    executor = JaxExecutor(program)
+    executor = JaxExecutor(program.graph)
     port = program.input
     predictions: list[NDArray[np.int64]] = []
     fired = 0

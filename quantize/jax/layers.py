@@ -1,4 +1,4 @@
-"""All steps of one layer: its product at once, then its states step by step."""
+"""All steps of one layer under training: its product at once, then its states step by step."""
 
 from __future__ import annotations
 
@@ -6,24 +6,23 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import Array
 
 from quantize.program import Layer, ReadoutLayer, SpikingLayer
 
-from .arithmetic import matmul
 from .constants import LayerArrays, LayerWords
+from .products import matmul
 from .step import filter_step, neuron_step, rescale, synapse_drive
 
 __all__ = ["LayerRun", "LayerState", "initial_state", "run_layer"]
-
-Array = Any  # a JAX array or tracer
 
 
 class LayerState(NamedTuple):
     """State of one layer, each `[batch, neurons]`; None where it has no such state."""
 
-    filter: Array | None  # of the synapse or the readout
-    membrane: Array | None
-    refractory: Array | None
+    filter: Any  # of the synapse or the readout
+    membrane: Any
+    refractory: Any
 
 
 def initial_state(layer: Layer, words: LayerWords, batch: int) -> LayerState:
@@ -40,7 +39,7 @@ class LayerRun(NamedTuple):
     """What a layer did over all steps."""
 
     state: LayerState
-    output: Array | None  # what the next layer is fed with, `[steps, batch, neurons]`
+    output: Any  # what the next layer is fed with, `[steps, batch, neurons]`
     total: Array  # sum of the output over the steps, `[batch, neurons]`
     traces: dict[str, Array]  # by the last part of the signal's name, `[steps or 1, batch, neurons]`
 
@@ -63,9 +62,9 @@ def run_layer(
     """
     accumulator = matmul(inputs, arrays.weight, words.product, words.word)
     constant = accumulator.shape[0] == 1
-    q = rescale(layer.rescale, arrays.rescale, words, accumulator[0]) if constant else None
+    q: Any = rescale(layer.rescale, arrays.rescale, words, accumulator[0]) if constant else None
 
-    def step(carry: tuple[LayerState, Array], sums: Array | None) -> tuple[tuple[LayerState, Array], Any]:
+    def step(carry: tuple[LayerState, Array], sums: Any) -> tuple[tuple[LayerState, Array], Any]:
         before, total = carry
         pushed = q if sums is None else rescale(layer.rescale, arrays.rescale, words, sums)
         if isinstance(layer, ReadoutLayer):

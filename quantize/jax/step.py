@@ -1,4 +1,4 @@
-"""One step of a layer in JAX (docs/spec.md 5.2 to 5.5), shared by the executor and by training.
+"""One step of a layer under training (docs/spec.md 5.2 to 5.5).
 
 Formats, shifts and modes are static and come from the program's own layer; the integers come as arrays, so
 that training may put its own in their place. All functions are called inside `jax.enable_x64(True)`.
@@ -6,23 +6,22 @@ that training may put its own in their place. All functions are called inside `j
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax import Array
 
-from quantize.formats import round_shift
 from quantize.program import Filter, NeuronUpdate, Rescale, Synapse
 
-from .arithmetic import overflow, requantize
-from .constants import FilterArrays, LayerWords, NeuronArrays, RescaleArrays, TableArrays
+from .arithmetic import overflow, requantize, round_shift
+from .constants import PRODUCT, FilterArrays, LayerWords, NeuronArrays, RescaleArrays
+from .fusions import CodeTable, gathered, unpacked
 
-__all__ = ["NeuronStep", "filter_step", "look_up", "neuron_step", "rescale", "synapse_drive"]
-
-Array = Any  # a JAX array or tracer, [..., neurons]
+__all__ = ["NeuronStep", "filter_step", "neuron_step", "rescale", "synapse_drive"]
 
 
 class NeuronStep(NamedTuple):
-    """What a neuron update gives."""
+    """What a neuron update gives, `[..., neurons]` each."""
 
     membrane: Array
     refractory: Array
@@ -31,13 +30,13 @@ class NeuronStep(NamedTuple):
 
 def rescale(part: Rescale, arrays: RescaleArrays, words: LayerWords, accumulator: Array) -> Array:
     """Spec 5.2."""
-    product = accumulator.astype(words.of("product")) * arrays.multiplier + arrays.bias
+    product = accumulator.astype(PRODUCT) * arrays.multiplier + arrays.bias
     return requantize(product, part.shift, part.site, words.word)
 
 
 def filter_step(part: Filter, arrays: FilterArrays, words: LayerWords, y: Array, q: Array) -> Array:
     """Spec 5.3."""
-    product = y.astype(words.of("leak")) * arrays.decay
+    product = y.astype(PRODUCT) * arrays.decay
     leak = round_shift(product, part.shift, part.site.rounding).astype(words.word)
     return overflow(y - leak + q, part.site.format, part.site.overflow)
 
@@ -48,25 +47,15 @@ def synapse_drive(part: Synapse, arrays: FilterArrays, words: LayerWords, filter
     return requantize(filtered + arrays.offset, shift, part.drive, words.word)
 
 
-def look_up(tables: TableArrays, v: Array) -> tuple[Array, Array]:
-    """Spec 5.4: growth and gain of membrane codes `v`."""
-    index = jnp.clip(v - tables.first, 0, tables.last) + tables.start
-    if tables.packed is None:
-        return _at(tables.growth, index), _at(tables.gain, index)
-    word = _at(tables.packed, index)
-    return (word >> 16).astype(v.dtype), (word & 0xFFFF).astype(v.dtype)
-
-
 def neuron_step(
     n: NeuronUpdate, arrays: NeuronArrays, words: LayerWords, u: Array, refractory: Array, drive: Array
 ) -> NeuronStep:
     """Spec 5.5."""
     v = jnp.where(u >= arrays.threshold, arrays.reset, u)
-    growth, gain = look_up(arrays.tables, v)
+    found = {name: value for table in arrays.tables for name, value in _looked_up(table, v).items()}
     align = n.membrane.format.frac - n.growth.format.frac
-    total = overflow((growth << align) - v + drive, n.sum.format, n.sum.overflow)
-    wide = words.of("gain_product")
-    product = gain.astype(wide) * total.astype(wide)
+    total = overflow((found["growth"] << align) - v + drive, n.sum.format, n.sum.overflow)
+    product = found["gain"].astype(PRODUCT) * total.astype(PRODUCT)
     move = round_shift(product, n.gain[0].format.frac, n.membrane.rounding).astype(words.word)
     candidate = overflow(jnp.minimum(v + move, arrays.threshold), n.membrane.format, n.membrane.overflow)
     u = jnp.where(refractory > 0, v, candidate)
@@ -74,5 +63,7 @@ def neuron_step(
     return NeuronStep(u, jnp.where(spikes, arrays.period, jnp.maximum(refractory - 1, 0)), spikes)
 
 
-def _at(values: Array, index: Array) -> Array:
-    return jnp.asarray(values).at[index].get(mode="promise_in_bounds")
+def _looked_up(table: CodeTable, v: Array) -> dict[str, Array]:
+    """Spec 5.4, of membrane codes `v`."""
+    word = gathered(table, table.words, table.start, v)
+    return {name: unpacked(table, word, name, v.dtype) for name in table.least}

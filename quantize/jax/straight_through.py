@@ -1,8 +1,8 @@
 """A layer of the integer program as a differentiable function.
 
-Forward it is `run_layer`, the executor's own code. Backward every rounding and saturation is passed straight
-through, and the neuron has the gradient that `expifref.gradient` gives to the float step, taken at the
-integer states: `u = (V - V_T) / delta_T` is the membrane code times its LSB, and in these units the float
+Forward it is `run_layer`, the integers of the program. Backward every rounding and saturation is passed
+straight through, and the neuron has the gradient that `expifref.gradient` gives to the float step, taken at
+the integer states: `u = (V - V_T) / delta_T` is the membrane code times its LSB, and in these units the float
 step has resistance 1, V_rest = V_T = 0 and delta_T = 1.
 """
 
@@ -21,10 +21,10 @@ from expifref.gradient import GradientRules, Surrogate, gradient_path, graft, re
 from expifref.products import transposed
 from quantize.program import Filter, Layer, ReadoutLayer, SpikingLayer
 
-from .arithmetic import limbs
-from .constants import LayerArrays, LayerWords, RescaleArrays
+from .constants import PRODUCT, LayerArrays, LayerWords, RescaleArrays
 from .layers import LayerRun, initial_state, run_layer
 from .masters import Codes
+from .products import limbs
 
 __all__ = ["DifferentiableLayer"]
 
@@ -56,10 +56,10 @@ class DifferentiableLayer:
         self, codes: Codes, inputs: Array, steps: int, keep: frozenset[str], feeds: Any = None
     ) -> LayerRun:
         """`steps` steps from the initial state; see `run_layer`."""
-        word, product = self.words.word, self.words.of("product")
+        word = self.words.word
         arrays = LayerArrays(
             limbs(codes.weight.astype(word), self.words.product, word),
-            RescaleArrays(codes.multiplier.astype(product), codes.bias.astype(product)),
+            RescaleArrays(codes.multiplier.astype(PRODUCT), codes.bias.astype(PRODUCT)),
             self.filter,
             self.neuron,
         )

@@ -1,4 +1,4 @@
-"""The JAX executor against the emulator: every signal, every state, and what it refuses."""
+"""Programs of version 1 in JAX against their emulator: every signal, every state, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import quantize.jax.arithmetic
-import quantize.jax.executor
+import quantize.jax.pieces
 from expifref import blocks
 from expifref.exceptions import DataError, RangeError
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator
 from quantize.formats import Format
+from quantize.graph.emulator import GraphEmulator
+from quantize.intervals import Interval
 from quantize.jax import JaxExecutor
-from quantize.jax.arithmetic import Form, Product, limbs, matmul, plan_product
-from quantize.jax.constants import neuron_arrays, program_words
+from quantize.jax.plan import plan_graph
+from quantize.jax.products import Form, Product, limbs, matmul, plan_product
 from quantize.program import Program, SpikingLayer
 from quantize.trace import Execution, Spikes
 from tests.networks import lowered, network, spike_input
@@ -49,7 +50,7 @@ def test_every_signal_of_random_programs(seed: int) -> None:
     program = random_program(seed)
     spikes = drawn(program, seed)
     state = random_state(program, 3, seed) if seed % 2 else None
-    equal(JaxExecutor(program).run(spikes, state), Emulator(program).run(spikes, state))
+    equal(JaxExecutor(program.graph).run(spikes, state), Emulator(program).run(spikes, state))
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -57,23 +58,22 @@ def test_lowered_networks(profile: str) -> None:
     description = network((12, 10, 8, 3), encoder="current")
     program = lowered(description, profile)
     spikes = spike_input(description)
-    equal(JaxExecutor(program).run(spikes), Emulator(program).run(spikes))
+    equal(JaxExecutor(program.graph).run(spikes), Emulator(program).run(spikes))
 
 
 def test_these_programs_need_every_word() -> None:
     programs = [random_program(seed) for seed in SEEDS]
     programs += [lowered(network((12, 10, 8, 3), encoder="current"), profile) for profile in PROFILES]
-    words = [w for program in programs for w in program_words(program)]
-    assert {w.word for w in words} == {np.int32, np.int64}
-    assert {site for w in words for site in w.wide} == {"product", "leak", "gain_product"}
-    tables = [
-        neuron_arrays(layer.neuron, w).tables
-        for program in programs
-        for layer, w in zip(program.layers, program_words(program), strict=True)
-        if isinstance(layer, SpikingLayer)
+    plans = [
+        plan for program in programs for group in plan_graph(program.graph).groups for plan in group.layers
     ]
-    assert {t.packed is None for t in tables} == {True, False}
-    assert any(t.start.any() for t in tables)
+    for name in ("product", "decayed", "gained"):
+        words = {plan.words[name].formed for plan in plans if name in plan.words}
+        assert words == {np.int32, np.int64}
+    assert {plan.state_word(state) for plan in plans for state in plan.layer.states} == {np.int32, np.int64}
+    tables = [table for plan in plans for table in plan.tables.values()]
+    assert {table.packed for table in tables} == {True, False}
+    assert any(len(table.start) > 1 for table in tables)
 
 
 @pytest.mark.parametrize("readout", [True, False])
@@ -81,7 +81,7 @@ def test_totals_are_the_sums_of_the_traces(readout: bool) -> None:
     program = random_program(3, layers=2, readout=readout)
     spikes, state = random_input(program, 9, 4, 0), random_state(program, 4, 0)
     wanted = Emulator(program).run(spikes, state)
-    totals = JaxExecutor(program).totals(spikes, state)
+    totals = JaxExecutor(program.graph).totals(spikes, state)
     np.testing.assert_array_equal(totals.output, wanted.signals[program.output_name].sum(axis=0))
     np.testing.assert_array_equal(totals.predictions, totals.output.argmax(axis=-1))
     names = {name for name in program.signal_names if name.endswith(".spikes")}
@@ -96,9 +96,9 @@ def test_pieces_of_any_size_give_the_same_bits(monkeypatch: pytest.MonkeyPatch) 
     program = random_program(11, layers=2, readout=True)
     spikes, state = random_input(program, 10, 7, 1), random_state(program, 7, 1)
     wanted = Emulator(program).run(spikes, state)
-    monkeypatch.setattr(quantize.jax.executor, "_MEMORY", 3000)
-    monkeypatch.setattr(quantize.jax.executor, "_LEAST_BATCH", 2)
-    executor = JaxExecutor(program)
+    monkeypatch.setattr(quantize.jax.pieces, "_MEMORY", 3000)
+    monkeypatch.setattr(quantize.jax.pieces, "_LEAST_BATCH", 2)
+    executor = JaxExecutor(program.graph)
     equal(executor.run(spikes, state), wanted)
     totals = executor.totals(spikes, state)
     np.testing.assert_array_equal(totals.output, wanted.signals[program.output_name].sum(axis=0))
@@ -109,7 +109,7 @@ def test_state_is_carried_over_and_not_changed_in_place() -> None:
     spikes, state = random_input(program, 8, 3, 2), random_state(program, 3, 2)
     given = {name: values.copy() for name, values in state.items()}
     whole = Emulator(program).run(spikes, state)
-    executor = JaxExecutor(program)
+    executor = JaxExecutor(program.graph)
     first = executor.run(spikes[:4], state)
     second = executor.run(spikes[4:], first.state)
     for name, values in whole.signals.items():
@@ -122,33 +122,38 @@ def test_only_the_signals_that_are_asked_for() -> None:
     program = random_program(8, layers=2, readout=True)
     spikes = random_input(program, 5, 2, 3)
     wanted = Emulator(program).run(spikes, signals=["readout", "layer0.spikes"])
-    equal(JaxExecutor(program).run(spikes, signals=["readout", "layer0.spikes"]), wanted)
+    equal(JaxExecutor(program.graph).run(spikes, signals=["readout", "layer0.spikes"]), wanted)
 
 
 @pytest.mark.parametrize(
-    ("bits", "inputs", "hi", "form", "count"),
+    ("bits", "inputs", "lo", "hi", "form", "count"),
     [
-        (8, 784, 1, Form.INT8, 1),
-        (8, 784, 127, Form.INT8, 1),
-        (8, 784, 128, Form.INT8, 1),
-        (8, 784, 255, Form.INT8, 1),
-        (2, 70000, 255, Form.INT8, 1),
-        (8, 1 << 17, 255, Form.WORD, 1),  # one input less would fit int32
-        (9, 784, 1, Form.FLOAT32, 1),
-        (16, 784, 1, Form.FLOAT32, 2),
-        (16, 784, 255, Form.FLOAT32, 3),
-        (9, 70000, 255, Form.WORD, 1),
+        (8, 784, 0, 1, Form.INT8, 1),
+        (8, 784, 0, 127, Form.INT8, 1),
+        (8, 784, 0, 128, Form.INT8, 1),
+        (8, 784, 0, 255, Form.INT8, 1),
+        (8, 784, -128, 127, Form.INT8, 1),
+        (8, 784, -200, 55, Form.INT8, 1),
+        (8, 784, 1000, 1255, Form.INT8, 1),
+        (8, 784, -128, 128, Form.FLOAT32, 1),
+        (2, 70000, 0, 255, Form.INT8, 1),
+        (8, 1 << 17, 0, 255, Form.WORD, 1),  # one input less would fit int32
+        (9, 784, 0, 1, Form.FLOAT32, 1),
+        (16, 784, 0, 1, Form.FLOAT32, 2),
+        (16, 784, 0, 255, Form.FLOAT32, 3),
+        (16, 784, -255, 255, Form.FLOAT32, 3),
+        (9, 70000, 0, 255, Form.WORD, 1),
     ],
 )
-def test_products_are_exact(bits: int, inputs: int, hi: int, form: Form, count: int) -> None:
+def test_products_are_exact(bits: int, inputs: int, lo: int, hi: int, form: Form, count: int) -> None:
     rng = np.random.default_rng(bits)
     fmt = Format(True, bits, 0)
     weight = rng.integers(fmt.lo, fmt.hi, (inputs, 3), endpoint=True)
     weight[:, 0], weight[:, 1] = fmt.lo, -1  # the largest sums of a single part and of the low parts
-    plan = plan_product(weight, hi)
+    plan = plan_product(weight, Interval(lo, hi))
     assert (plan.form, plan.count) == (form, count)
-    values = rng.integers(0, hi, (4, inputs), endpoint=True)
-    values[0] = hi
+    values = rng.integers(lo, hi, (4, inputs), endpoint=True)
+    values[0], values[1] = hi, lo
     np.testing.assert_array_equal(product(values, weight, plan), values @ weight)
 
 
@@ -164,8 +169,8 @@ def test_the_word_that_weights_are_stored_in_changes_nothing(
     wide[:, 0], wide[:, 1] = word.min, word.max
     weight = wide.astype(dtype)
     weight.flags.writeable = False
-    plan = plan_product(weight, hi)
-    assert plan == plan_product(wide, hi)
+    plan = plan_product(weight, Interval(0, hi))
+    assert plan == plan_product(wide, Interval(0, hi))
     np.testing.assert_array_equal(limbs(weight, plan, np.int64), limbs(wide, plan, np.int64))
     values = rng.integers(0, hi, (4, 40), endpoint=True)
     np.testing.assert_array_equal(product(values, weight, plan), values @ wide)
@@ -173,7 +178,7 @@ def test_the_word_that_weights_are_stored_in_changes_nothing(
 
 def test_weights_of_eight_bits_are_not_copied() -> None:
     weight = np.zeros((5, 3), np.int8)
-    plan = plan_product(weight, 1)
+    plan = plan_product(weight, Interval(0, 1))
     assert np.shares_memory(limbs(weight, plan, np.int32), weight)
 
 
@@ -184,7 +189,7 @@ def test_no_wide_copy_of_a_matrix_is_made(
     monkeypatch.setattr(blocks, "_BLOCK_BYTES", 8 << 12)
     weight = np.full((1000, 500), np.iinfo(dtype).min, dtype)
     tracemalloc.start()
-    limbs(weight, plan_product(weight, 1), np.int64)
+    limbs(weight, plan_product(weight, Interval(0, 1)), np.int64)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < (made + 0.5) * weight.size  # bytes: the two float32 parts of 16 bits, and blocks
@@ -213,10 +218,10 @@ def test_an_unproven_int8_product_is_wrong() -> None:
 
 def test_refuses_what_the_emulator_refuses() -> None:
     program = random_program(2, layers=2, input_bits=1)
-    executor, emulator = JaxExecutor(program), Emulator(program)
+    executor, emulator = JaxExecutor(program.graph), GraphEmulator(program.graph)
     good = random_input(program, 3, 2, 0)
     cases: list[tuple[Spikes, dict[str, Integers] | None, list[str] | None]] = [
-        (good.astype(np.int64), None, None),
+        (good.astype(np.float64), None, None),
         (good[0], None, None),
         (good[:, :, :0], None, None),
         (good[:0], None, None),
@@ -242,4 +247,4 @@ def test_refuses_a_program_without_proof() -> None:
     dense = replace(narrow, weight=frozen(np.full_like(layer.dense.weight, 3)))
     broken = replace(program, layers=(replace(layer, dense=dense),))
     with pytest.raises(RangeError, match=r"`layer0\.accumulator` must hold"):
-        JaxExecutor(broken)
+        JaxExecutor(broken.graph)

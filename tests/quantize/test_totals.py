@@ -17,7 +17,7 @@ from tests.tools import need
 
 MAKERS: dict[str, Callable[[Program], SummingExecutor]] = {
     "emulator": Emulator,
-    "jax": JaxExecutor,
+    "jax": lambda program: JaxExecutor(program.graph),
     "native": NativeExecutor,
 }
 

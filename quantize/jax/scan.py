@@ -1,0 +1,152 @@
+"""All steps of the layers of a group, in one loop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from quantize.intervals import Interval
+
+from .delays import Line, empty_line, make_line, past, put, seen_now
+from .part import Part, make_part
+from .plan import GroupPlan, LayerNumbers
+from .products import matmul
+from .words import word_of
+
+__all__ = ["Accumulators", "Asked", "GroupRun", "run_group"]
+
+Accumulators = Mapping[str, Mapping[int, Array]]
+"""layer -> feed -> `[steps, batch, units]`, or `[1, ...]` where it is the same in all steps."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of a run."""
+
+    steps: int
+    signals: frozenset[str]  # full names
+    totals: frozenset[str]  # layers whose output is summed over the steps
+
+
+class GroupRun(NamedTuple):
+    """What a group did over all steps."""
+
+    state: dict[str, Array]  # after the last step, `[batch, units]`; without those of delays
+    lines: dict[str, Line]  # the outputs that are wanted outside
+    totals: dict[str, Array]  # layer -> sum of its output over the steps, `[batch, units]`
+    traces: dict[str, Array]  # signal -> `[steps or 1, batch, units]`
+
+
+class _Carry(NamedTuple):
+    """What a step hands to the next one."""
+
+    state: dict[str, Array]
+    lines: dict[str, Array]  # `[ages + steps, batch, units]`, filled up to the step
+    totals: dict[str, Array]
+
+
+class _Inputs(NamedTuple):
+    """What a step takes."""
+
+    step: Array
+    stream: dict[str, Mapping[int, Array]]
+
+
+class _Left(NamedTuple):
+    """What a step leaves behind."""
+
+    outputs: dict[str, Array]
+    traces: dict[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class _Loop:
+    """What all steps share."""
+
+    group: GroupPlan
+    parts: tuple[Part, ...]
+    stacked: frozenset[str]  # layers whose outputs of all steps are put together
+
+    def step(self, carry: _Carry, now: _Inputs) -> tuple[_Carry, _Left]:
+        """One step of every layer."""
+        lines = {source: Line(values, self.group.ages[source]) for source, values in carry.lines.items()}
+        outputs: dict[str, Array] = {}
+        after, left = _Carry({}, {}, {}), _Left({}, {})
+        for part in self.parts:
+            sums = {**now.stream[part.name], **_sums_inside(part, outputs, lines, now.step)}
+            results = part.run(sums, carry.state)
+            outputs[part.name] = part.output(results)
+            after.state.update(part.after(results))
+            left.traces.update(part.left(results))
+            if part.name in carry.totals:
+                after.totals[part.name] = part.added(carry.totals[part.name], results)
+        for source, line in lines.items():
+            after.lines[source] = put(line, now.step, outputs[source]).values
+        left.outputs.update({name: outputs[name] for name in sorted(self.stacked)})
+        return after, left
+
+
+def run_group(
+    group: GroupPlan,
+    numbers: Mapping[str, LayerNumbers],
+    accumulators: Accumulators,
+    state: Mapping[str, Array],
+    asked: Asked,
+    batch: int,
+) -> GroupRun:
+    """Run all layers of `group`.
+
+    Args:
+        accumulators: of all feeds from outside the group.
+        state: before the first step, by full name.
+    """
+    parts = tuple(
+        make_part(plan, numbers[plan.layer.name], accumulators[plan.layer.name], asked.signals, batch)
+        for plan in group.layers
+    )
+    held = {part.name: part.output(part.held) for part in parts if part.plan.layer.output in part.held}
+    wanted = group.outside - group.looked_back
+    before = {source: past(source, ages, state) for source, ages in group.ages.items()}
+    start = _Carry(
+        {name: state[name] for part in parts for name in part.state_names.values()},
+        {source: empty_line(before[source], asked.steps) for source in sorted(group.looked_back)},
+        {part.name: _zeros(part, asked.steps) for part in parts if part.name in asked.totals},
+    )
+    inputs = _Inputs(jnp.arange(asked.steps, dtype=np.int32), {part.name: part.stream for part in parts})
+    loop = _Loop(group, parts, wanted - held.keys())
+    end, left = jax.lax.scan(loop.step, start, inputs, length=asked.steps)
+    lines = {source: Line(values, group.ages[source]) for source, values in end.lines.items()}
+    for name in sorted(wanted):
+        output = held[name][np.newaxis] if name in held else left.outputs[name]
+        lines[name] = make_line(before.get(name), output, asked.steps)
+    traces = {name: values for part in parts for name, values in part.ready.items()}
+    return GroupRun(end.state, lines, end.totals, {**traces, **left.traces})
+
+
+def _sums_inside(
+    part: Part, outputs: Mapping[str, Array], lines: Mapping[str, Line], step: Array
+) -> dict[int, Array]:
+    """The accumulators of feeds from the group itself, in one step."""
+    return {
+        index: matmul(
+            seen_now(one.feed.source, one.feed.delay, outputs, lines, step),
+            part.numbers.weights[index],
+            one.product,
+            one.word,
+        )
+        for index, one in part.plan.feeds.items()
+        if one.inside
+    }
+
+
+def _zeros(part: Part, steps: int) -> Array:
+    """Where a sum of the layer's outputs begins, in a word that holds it."""
+    lo, hi = part.plan.proven[part.plan.layer.output].interval
+    word = word_of(Interval(min(lo * steps, 0), max(hi * steps, 0)))
+    return jnp.zeros((part.batch, part.plan.layer.units), word)
