@@ -54,8 +54,17 @@ class _Specification:
         )
 
 
+def _jax(graph: Graph) -> Executor:
+    from quantize.jax import JaxExecutor
+
+    return JaxExecutor(graph)
+
+
 MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
-    {"specification": (_Specification, ())}
+    {
+        "specification": (_Specification, ()),
+        "jax": (_jax, ()),
+    }
 )
 """Name -> what makes it, and the tools that it needs."""
 
