@@ -14,6 +14,7 @@ import numpy as np
 
 from exporters.verification import differing_bits
 from quantize.emulator import Emulator, initial_state
+from quantize.graph.label import label_of
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
 from quantize.trace import Executor
@@ -144,7 +145,9 @@ def w2_c_host(folder: Path) -> Prepared:
     """The emitted C99: a process that reads a file of inputs and writes a file of all signals."""
     from exporters.c.executor import CExecutor
 
-    return _outputs(folder, lambda program: CExecutor(program, "host"), everything=True)
+    return _outputs(
+        folder, lambda program: CExecutor(program.graph, label_of(program), "host"), everything=True
+    )
 
 
 def w2_onnx_sequence(folder: Path) -> Prepared:
