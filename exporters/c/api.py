@@ -56,7 +56,8 @@ def write_header(text: Emitter, graph: Graph, signals: Sequence[Signal]) -> None
     if holds(graph):
         _write_held(text)
     text()
-    text("/* For verification: the signals of the specification, counted from 0 in its order. */")
+    text("/* For verification: the signals of the specification, counted from 0 in its order, */")
+    text("/* then the states that are no signals. */")
     text("uint32_t expifref_signal_size(uint32_t signal);")
     text("uint32_t expifref_signal_is_state(uint32_t signal);")
     text("const char *expifref_signal_name(uint32_t signal);")
@@ -91,9 +92,11 @@ def write_accessors(text: Emitter, signals: Sequence[Signal]) -> None:
 
 def _write_held(text: Emitter) -> None:
     text()
-    text("/* The same where the input stays as it is for many steps: it is set once, */")
+    text("/*")
+    text(" * The same where the input stays as it is for many steps: it is set once, and each step computes")
+    text(" * only what does not depend on it alone.")
+    text(" */")
     text(f"{INPUT_SETTER};")
-    text("/* and each step computes only what goes on. */")
     text(f"{HELD_STEP};")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from quantize.arrays import Integers
 from quantize.graph.layers import UnitLayer, full_name
-from quantize.graph.operations import Constant, Lookup
+from quantize.graph.operations import Constant, Feed, Lookup
 
 from .plan import LayerPlan
 from .unit import Array, Unit
@@ -35,7 +35,7 @@ class LayerArrays:
         if result in self.own:
             return self.own[result]
         operation = layer.results[result]
-        if operation.op == "feed":
+        if isinstance(operation, Feed):
             return self.sums[operation.feed]
         return next(self.states[state] for state, after in layer.next.items() if after == result)
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph, LayerFeed
 
+from .calls import Call
 from .text import block
 from .unit import Array, Unit, each
 from .words import UINT32, ZERO, Word, cast, storing
@@ -66,41 +67,37 @@ def _history(unit: Unit, graph: Graph, source: str, steps: int) -> History:
 
 
 def delayed(
-    unit: Unit, name: str, feed: LayerFeed, present: Sent | None, history: History | None
-) -> tuple[Sent, str | None]:
-    """What `feed` sees, and the call that must go before where it is gathered from several ages.
+    unit: Unit, name: str, feed: LayerFeed, present: Sent | None, history: History
+) -> tuple[Sent, list[Call]]:
+    """What `feed`, which has a delay, sees, and the call that gathers it first where it has several.
 
     Args:
         name: of the array that it is gathered in; the function is called after it.
         present: what the source sends in this step; none where the source comes later.
-        history: what it sent before; none where no feed has a delay.
+        history: what it sent before.
     """
-    if present is not None and not feed.longest:
-        return present, None
-    assert history is not None
     if (feed.delay == feed.delay[0]).all():
-        return Sent(history.aged(f"{int(feed.delay[0])}U"), history.rows.word), None
-    unit.text()
+        return Sent(history.aged(f"{int(feed.delay[0])}U"), history.rows.word), []
     ages = unit.constants(f"{name}_delay", feed.delay, "steps, of each unit of the source")
     seen = unit.variable(name, history.rows.word, [history.units], "values that are so old")
     function = unit.names.claim(f"{name}_gather")
     now = present if feed.delay.min() == 0 else None
     parameter = "void" if now is None else f"const {now.word.type} source[{history.units}]"
+    past = f"{seen.name}[j] = {history.aged('age')}[j];"
     with (
         unit.function(f"static void {function}({parameter})", "Each value as old as its delay says.") as text,
         block(text, each(history.units)),
     ):
         text(f"const uint32_t age = {cast(f'{ages.name}[j]', ages.word, UINT32)};")
-        past = f"{seen.name}[j] = {history.aged('age')}[j];"
         if now is None:
             text(past)
-        else:
-            with block(text, "if (age == 0U)", close="} else {"):
-                text(f"{seen.name}[j] = {cast('source[j]', now.word, seen.word)};")
-            with text.indent():
-                text(past)
-            text("}")
-    return Sent(seen.name, seen.word), f"{function}({'' if now is None else now.text});"
+            return Sent(seen.name, seen.word), [Call(function)]
+        with block(text, "if (age == 0U)", close="} else {"):
+            text(f"{seen.name}[j] = {cast('source[j]', now.word, seen.word)};")
+        with text.indent():
+            text(past)
+        text("}")
+    return Sent(seen.name, seen.word), [Call(function, now.text)]
 
 
 def write_push(text: Emitter, history: History, present: Sent) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from quantize.graph.layers import Graph, UnitLayer
 
 from .arrays import LayerArrays, declare_arrays
+from .calls import SPIKES, Call
 from .dense import write_dense
 from .histories import History, Sent, delayed
 from .passes import Stores, write_pass
@@ -18,10 +19,7 @@ from .unit import Array, Unit
 from .widths import layer_widths
 from .words import ZERO, union
 
-__all__ = ["SPIKES", "LayerCode", "Sources", "write_layer"]
-
-SPIKES = "spikes"
-"""What functions that are given the input call it."""
+__all__ = ["LayerCode", "Sources", "write_layer"]
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class LayerCode:
 
     layer: UnitLayer
     arrays: LayerArrays
-    held: str | None  # the call when the input is set
-    step: str | None  # the call in every step
+    held: Call | None  # the call when the input is set
+    step: Call | None  # the call in every step
 
 
 def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
@@ -51,23 +49,17 @@ def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
     unit.text()
     unit.text(comment(f"---- {name}: {layer.units} units ----"))
     sums: dict[int, Array] = {}
-    calls: dict[int, list[str]] = {}
+    calls: dict[int, list[Call]] = {}
     for index in (*plan.held_feeds, *plan.step_feeds):
         sums[index], calls[index] = _feed(unit, layer, index, sources)
     unit.text()
     arrays = declare_arrays(unit, layer, plan, widths, sums)
-
-    def over_units(function: str, part: Part, stores: Stores) -> list[str]:
-        if not part.operations:
-            return []
-        names = unit.names.inside("j")
-        write_pass(function, part, stores, Statements(unit, layer, widths, arrays, names))
-        return [f"{function}();"]
-
     held = [call for index in plan.held_feeds for call in calls[index]]
-    held += over_units(functions["hold"], plan.held, _held_stores(plan, arrays))
+    statements = Statements(unit, layer, widths, arrays, unit.names.inside("j"))
+    held += _pass(functions["hold"], plan.held, _held_stores(plan, arrays), statements)
     step = [call for index in plan.step_feeds for call in calls[index]]
-    step += over_units(functions["update"], plan.step, _step_stores(layer, plan, arrays))
+    statements = Statements(unit, layer, widths, arrays, unit.names.inside("j"))
+    step += _pass(functions["update"], plan.step, _step_stores(layer, plan, arrays), statements)
     sent = arrays.of(layer, layer.output)
     sources.present[name] = Sent(sent.name, sent.word)
     return LayerCode(
@@ -78,19 +70,28 @@ def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
     )
 
 
-def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[Array, list[str]]:
+def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[Array, list[Call]]:
     """Add feed number `index`: its sums, and the calls that make them."""
     feed = layer.feeds[index]
     suffix = str(index) if len(layer.feeds) > 1 else ""
-    present, history = sources.present.get(feed.source), sources.histories.get(feed.source)
-    unit.text()
-    seen, gather = delayed(unit, f"{layer.name}_seen{suffix}", feed, present, history)
     sent = sources.graph.proof.sources[feed.source]
-    if feed.longest:  # zeros before the first step
-        sent = union(sent, ZERO)
+    unit.text()
+    if feed.longest:
+        sent = union(sent, ZERO)  # before the first step
+        present, history = sources.present.get(feed.source), sources.histories[feed.source]
+        seen, before = delayed(unit, f"{layer.name}_seen{suffix}", feed, present, history)
+    else:
+        seen, before = sources.present[feed.source], []
     sums = write_dense(unit, layer.name, suffix, feed, sent, seen.word)
-    call = f"{sums.function}({seen.text});"
-    return sums.array, [call] if gather is None else [gather, call]
+    return sums.array, [*before, Call(sums.function, seen.text)]
+
+
+def _pass(function: str, part: Part, stores: Stores, statements: Statements) -> list[Call]:
+    """Add a pass, if it computes anything; the call of it."""
+    if not part.operations:
+        return []
+    write_pass(function, part, stores, statements)
+    return [Call(function)]
 
 
 def _held_stores(plan: LayerPlan, arrays: LayerArrays) -> Stores:
@@ -107,13 +108,13 @@ def _step_stores(layer: UnitLayer, plan: LayerPlan, arrays: LayerArrays) -> Stor
     return stores
 
 
-def _whole(unit: Unit, function: str, note: str, calls: list[str], graph: Graph) -> str | None:
+def _whole(unit: Unit, function: str, note: str, calls: list[Call], graph: Graph) -> Call | None:
     """Add `function` of `calls`, if there are any; the call of it."""
     if not calls:
         return None
-    given = any(call.endswith(f"({SPIKES});") for call in calls)
+    given = any(call.takes_input for call in calls)
     parameter = f"const uint8_t {SPIKES}[{graph.input.channels}]" if given else "void"
     with unit.function(f"static void {function}({parameter})", note) as text:
         for call in calls:
-            text(call)
-    return f"{function}({SPIKES if given else ''});"
+            text(str(call))
+    return Call(function, SPIKES if given else "")

@@ -9,7 +9,7 @@ from quantize.intervals import Interval
 
 from .positions import position
 from .statements import Expression, Statements
-from .words import cast, computing
+from .words import cast
 
 __all__ = ["lookup"]
 
@@ -18,7 +18,7 @@ def lookup(operation: Lookup, statements: Statements) -> Expression:
     """The statements of `operation` but the last, and its value."""
     tables = [statements.layer.tables[name] for name in operation.tables]
     size = 1 << tables[0].shift
-    word = computing(operation.name, statements.widths[operation.name].formed, Interval(-size, size))
+    word = statements.holding(operation.name, statements.widths[operation.name].formed, Interval(-size, size))
     place = position(operation.of[0], tables[0], statements)
     index, row = _index(operation, statements), statements.arrays.tables[operation.tables].name
     if index is not None:

@@ -11,9 +11,10 @@ from quantize.graph.label import Label
 from quantize.graph.layers import INPUT, Graph, full_name
 
 from .api import Signal, write_accessors, write_header
+from .calls import SPIKES
 from .helpers import write_helpers
 from .histories import Sent, write_histories
-from .layer import SPIKES, LayerCode, Sources, write_layer
+from .layer import LayerCode, Sources, write_layer
 from .plan import holds
 from .running import write_reset, write_step
 from .signals import told

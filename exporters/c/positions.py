@@ -6,7 +6,7 @@ from quantize.graph.layers import SegmentTable
 from quantize.intervals import Interval
 
 from .statements import Expression, Position, Statements
-from .words import INT32, Word, computing, literal, widest
+from .words import INT32, Word, literal, widest
 
 __all__ = ["position"]
 
@@ -22,7 +22,7 @@ def position(argument: str, table: SegmentTable, statements: Statements) -> Posi
 def _written(argument: str, table: SegmentTable, statements: Statements) -> Position:
     value, unit = statements.values[argument], statements.unit
     reached, limits = statements.widths[argument].interval, Interval(table.start, table.stop - 1)
-    word = widest(value.word, computing(argument, limits, Interval(0, limits.hi - limits.lo)))
+    word = widest(value.word, statements.holding(argument, limits, Interval(0, limits.hi - limits.lo)))
     inside = unit.limited(value.text, reached, limits, word)
     moved = inside if limits.lo == 0 else f"{inside} - {literal(limits.lo, word)}"
     offset = statements.local(f"{argument}_offset", Expression(moved, word))

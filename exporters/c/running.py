@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT
 
+from .calls import SPIKES, Call
 from .histories import write_push
-from .layer import SPIKES, LayerCode, Sources
+from .layer import LayerCode, Sources
 from .plan import holds
 from .text import block
 from .unit import each
@@ -28,18 +29,19 @@ def write_step(text: Emitter, layers: Sequence[LayerCode], sources: Sources) -> 
         text()
         text(STEP)
         with block(text):
-            if not any(SPIKES in (code.step or "") for code in layers) and INPUT not in sources.histories:
-                text(f"(void){SPIKES};")
-            _write_layers(text, layers, sources)
+            calls = [code.step for code in layers if code.step is not None]
+            if INPUT not in sources.histories:
+                _ignore_unused(text, calls)
+            _write_steps(text, calls, sources)
         return
     text()
     text(INPUT_SETTER)
     with block(text):
-        _write_held(text, layers, sources)
+        _write_held(text, [code.held for code in layers if code.held is not None], sources)
     text()
     text(HELD_STEP)
     with block(text):
-        _write_layers(text, layers, sources)
+        _write_steps(text, [code.step for code in layers if code.step is not None], sources)
     text()
     text(STEP)
     with block(text):
@@ -64,24 +66,27 @@ def write_reset(text: Emitter, layers: Sequence[LayerCode], sources: Sources) ->
                 text(f"{history.rows.name}[i][j] = 0;")
 
 
-def _write_held(text: Emitter, layers: Sequence[LayerCode], sources: Sources) -> None:
+def _write_held(text: Emitter, calls: Sequence[Call], sources: Sources) -> None:
     given = sources.present[INPUT].text
-    if given != SPIKES:
+    if given == SPIKES:
+        _ignore_unused(text, calls)
+    else:
         with block(text, each(sources.graph.input.channels)):
             text(f"{given}[j] = {SPIKES}[j];")
-    calls = [code.held for code in layers if code.held is not None]
-    if given == SPIKES and not any(SPIKES in call for call in calls):
-        text(f"(void){SPIKES};")
     for call in calls:
-        text(call)
+        text(str(call))
 
 
-def _write_layers(text: Emitter, layers: Sequence[LayerCode], sources: Sources) -> None:
-    for code in layers:
-        if code.step is not None:
-            text(code.step)
+def _write_steps(text: Emitter, calls: Sequence[Call], sources: Sources) -> None:
+    for call in calls:
+        text(str(call))
     output = sources.present[sources.graph.output]
     with block(text, each(sources.graph.units(sources.graph.output))):
         text(f"readout[j] = {output.text}[j];")
     for source, history in sources.histories.items():
         write_push(text, history, sources.present[source])
+
+
+def _ignore_unused(text: Emitter, calls: Sequence[Call]) -> None:
+    if not any(call.takes_input for call in calls):
+        text(f"(void){SPIKES};")

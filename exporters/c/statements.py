@@ -52,14 +52,16 @@ class Statements:
 
     def word(self, operation: Any, *also: Interval) -> Word:
         """The word that `operation` is computed in: it holds what is formed, its operands, and `also`."""
-        formed = computing(
-            full_name(self.layer.name, operation.name), self.widths[operation.name].formed, *also
-        )
+        formed = self.holding(operation.name, self.widths[operation.name].formed, *also)
         return widest(formed, *(value.word for value in self.of(operation)))
 
     def kept(self, result: str) -> Word:
         """The word that the value of `result` has."""
-        return computing(full_name(self.layer.name, result), self.widths[result].interval)
+        return self.holding(result, self.widths[result].interval)
+
+    def holding(self, result: str, *intervals: Interval) -> Word:
+        """The word that holds `intervals`, on the way to `result`."""
+        return computing(full_name(self.layer.name, result), *intervals)
 
     def local(self, wanted: str, expression: Expression, note: str = "") -> Expression:
         """Write `expression` into a constant of its word."""
