@@ -16,14 +16,22 @@ import json
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from exporters.c.network import c_files
 from exporters.emitter import Emitter
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.neuron import LATENCY, neuron_module
 from exporters.tools import lay_out, run_tool, tool_version
-from quantize.formats import Overflow, Rounding
+from quantize.arrays import codes, frozen
+from quantize.formats import Format, Overflow, Rounding
+from quantize.graph.label import label_of
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
+from quantize.graph.operations import Feed
+from quantize.graph.passes import needed
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
 
@@ -71,10 +79,11 @@ def _mode(mode: Rounding) -> int:
     return list(Rounding).index(mode)
 
 
-def c_run(program: Program, index: int, folder: Path) -> str:
-    """What the harness says of the emitted C."""
-    lay_out(folder, c_files(program))
-    name = f"layer{index}"
+def c_run(program: Program, index: int, drive: Format, folder: Path) -> str:
+    """What the harness says of the emitted C of one neuron whose accumulator is its drive."""
+    layer = program.graph.layers[index]
+    lay_out(folder, c_files(driven(layer, drive), label_of(program)))
+    name = layer.name
     (folder / "target.h").write_text(
         '#include "network.c"\n'
         "static void target_start(void) { expifref_reset(); }\n"
@@ -83,7 +92,8 @@ def c_run(program: Program, index: int, folder: Path) -> str:
         f"{{\n"
         f"    {name}_membrane[0] = u;\n"
         f"    {name}_refractory[0] = 0;\n"
-        f"    {name}_neuron(0, drive);\n"
+        f"    {name}_accumulator[0] = drive;\n"
+        f"    {name}_update();\n"
         f"    *next = {name}_membrane[0];\n"
         f"    *spike = {name}_spikes[0];\n"
         f"}}\n"
@@ -91,6 +101,27 @@ def c_run(program: Program, index: int, folder: Path) -> str:
     (folder / "main.c").write_text('#include "exhaustive.h"\n')
     run_tool("gcc", ["-std=c99", "-O2", "-o", "run", "main.c"], folder)
     return _started(folder, "run")
+
+
+def driven(layer: UnitLayer, drive: Format) -> Graph:
+    """The first unit of `layer`, whose drive comes from two inputs that reach both ends of its format."""
+    weight = codes(np.array([[drive.lo], [drive.hi]]))
+    own = Format(True, drive.bits + 1, drive.frac)
+    given = layer.signals["drive"]
+    one = replace(
+        layer,
+        units=1,
+        feeds=(LayerFeed(INPUT, Dense(weight, own, own), frozen([0])),),
+        constants={name: values[:1] for name, values in layer.constants.items()},
+        states={
+            name: replace(layer.states[name], initial=frozen([0])) for name in ("membrane", "refractory")
+        },
+        body=tuple(Feed(given, 0) if operation.name == given else operation for operation in layer.body),
+        next={name: layer.next[name] for name in ("membrane", "refractory")},
+        signals={},
+    )
+    one = replace(one, body=needed(one, [*one.next.values(), one.output]))
+    return Graph(Port(2, Format(False, 1, 0)), (one,), one.name)
 
 
 def rtl_run(layer: SpikingLayer, folder: Path) -> str:
@@ -149,7 +180,10 @@ def main() -> None:
         (folder / "oracle.h").write_text(constants(layer))
         (folder / "exhaustive.h").write_text(HARNESS.read_text())
         started = time.perf_counter()
-        said = c_run(program, arguments.layer, folder) if arguments.target == "c" else rtl_run(layer, folder)
+        if arguments.target == "c":
+            said = c_run(program, arguments.layer, layer.drive.format, folder)
+        else:
+            said = rtl_run(layer, folder)
         seconds = time.perf_counter() - started
     pairs, differing = (int(word) for word in said.split())
     tool = "gcc" if arguments.target == "c" else "verilator"

@@ -15,6 +15,7 @@ from typing import Literal
 from expifref.exceptions import ParameterError
 from hw_profiles import Profile
 from quantize.emulator import Emulator
+from quantize.graph.label import label_of
 from quantize.program import Program
 from quantize.trace import Executor
 
@@ -72,7 +73,7 @@ def _c_on(platform: str) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
         from .c.executor import CExecutor
 
-        return CExecutor(program, platform)
+        return CExecutor(program.graph, label_of(program), platform)
 
     return make
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from expifref.exceptions import ParameterError, ToolError
 from expifref.scratch import scratch_folder
-from quantize.program import Program, SpikingLayer, layer_prefix
+from quantize.graph.label import label_of
+from quantize.program import Program
 
 from .tools import TOOLS, lay_out, missing_tools
 
@@ -33,27 +34,21 @@ class Measurement:
 def _count_on(platform: str, program: Program) -> dict[str, Any]:
     from .c.counts import count
 
-    return count(program, platform)
+    return count(program.graph, label_of(program), platform)
 
 
 def _analyse(program: Program) -> dict[str, Any]:
-    from .c.analysis import analyse_network, analyse_neuron
+    from .c.analysis import analyse
     from .c.network import c_files
 
     with scratch_folder() as folder:
-        lay_out(folder, c_files(program))
-        alarms = {
-            f"alarms of the neuron step of {layer_prefix(index, layer)}": analyse_neuron(
-                folder, program, index
-            )
-            for index, layer in enumerate(program.layers)
-            if isinstance(layer, SpikingLayer)
-        }
-        alarms["alarms of a whole step"] = analyse_network(folder, program)
-    for what, found in alarms.items():
-        if found.count < 0:
-            raise ToolError(f"`frama-c` must count the {what}, but did not finish: {found.report[-400:]}")
-    return {what: found.count for what, found in alarms.items()}
+        lay_out(folder, c_files(program.graph, label_of(program)))
+        found = analyse(folder, program.graph)
+    if found.count < 0:
+        raise ToolError(
+            f"`frama-c` must count the alarms of a step, but did not finish: {found.report[-400:]}"
+        )
+    return {"alarms of a whole step": found.count}
 
 
 def _in_qemu(platform: str, core: str, compiler: str, emulator: str) -> Measurement:

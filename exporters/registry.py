@@ -12,6 +12,7 @@ from expifref.description import Description
 from expifref.exceptions import ParameterError
 from expifref.files import write_folder
 from hw_profiles import parse_profile
+from quantize.graph.label import label_of
 from quantize.program import Program
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _deployment(program: Program, path: Path) -> None:
 def _c(program: Program) -> Mapping[str, str]:
     from .c.network import c_files
 
-    return c_files(program)
+    return c_files(program.graph, label_of(program))
 
 
 def _systemverilog(program: Program) -> Mapping[str, str]:

@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from exporters.verification import differing_bits
-from quantize.emulator import Emulator, initial_state
+from quantize.emulator import Emulator
 from quantize.formats import Format
-from quantize.graph.emulator import initial_state as graph_state
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.label import label_of
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
 from quantize.graph.operations import Feed
+from quantize.graph.states import initial_state as graph_state
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import load_program
 from quantize.trace import Executor
@@ -78,18 +80,19 @@ def w1_jax(folder: Path) -> Prepared:
 
 def w1_emulator(folder: Path) -> Prepared:
     """The readable reference, its neuron update alone."""
-    program, drive = load_program(folder / "program.json"), np.load(folder / "drive.npy").astype(np.int64)
-    emulator, layer = Emulator(program), _spiking(program)
+    graph = _driven(load_program(folder / "program.json").graph)
+    drive = np.load(folder / "drive.npy").astype(np.int64)
+    emulator = GraphEmulator(graph)
+    (runner,) = emulator.runners
     found: dict[str, Any] = {}
 
     def run() -> None:
-        state = initial_state(program, 1)
-        counts = np.zeros((1, layer.width), np.int64)
+        state = graph_state(graph, 1)
+        counts = np.zeros((1, runner.layer.units), np.int64)
         for now in drive:
-            values: dict[str, Any] = {}
-            # Its one private name used here: the emulator has no public way around the product.
-            counts += emulator._neuron("layer0", layer, now[np.newaxis], state, values)
-            state = values
+            results = runner.run(1, [now[np.newaxis]], state, emulator.saturations)
+            counts += results(runner.layer.output)
+            state = {name: results(result) for name, result in runner.states}
         found.update(counts=counts, membrane=state["layer0.membrane"])
 
     return Prepared(run, lambda: _neurons(found["counts"], found["membrane"]), _own("numpy"), warm_ups=1)
@@ -147,7 +150,9 @@ def w2_c_host(folder: Path) -> Prepared:
     """The emitted C99: a process that reads a file of inputs and writes a file of all signals."""
     from exporters.c.executor import CExecutor
 
-    return _outputs(folder, lambda program: CExecutor(program, "host"), everything=True)
+    return _outputs(
+        folder, lambda program: CExecutor(program.graph, label_of(program), "host"), everything=True
+    )
 
 
 def w2_onnx_sequence(folder: Path) -> Prepared:
@@ -309,15 +314,16 @@ def _spiking(program: Program) -> SpikingLayer:
 
 def _driven(graph: Graph) -> Graph:
     """The first layer of `graph`, its drive an accumulator that may be any number of 16 bits."""
-    layer = graph.layers[0]
+    layer, fmt = graph.layers[0], Format(True, 16, 0)
     drive = layer.signals["drive"]
-    ones = Dense(np.ones((1, layer.units), np.int8), Format(True, 8, 0), Format(True, 16, 0))
+    ends = Dense(np.repeat(np.array([[fmt.lo], [fmt.hi]], np.int16), layer.units, axis=1), fmt, fmt)
     alone = replace(
         layer,
-        feeds=(LayerFeed(INPUT, ones, np.zeros(1, np.int64)),),
+        feeds=(LayerFeed(INPUT, ends, np.zeros(1, np.int64)),),
         body=tuple(Feed(drive, 0) if one.name == drive else one for one in layer.body),
+        signals={name: result for name, result in layer.signals.items() if name != "accumulator"},
     )
-    return Graph(Port(1, Format(True, 16, 0)), (alone,), alone.name)
+    return Graph(Port(2, Format(False, 1, 0)), (alone,), alone.name)
 
 
 def _neurons(counts: Any, membrane: Any) -> dict[str, int]:

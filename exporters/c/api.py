@@ -1,57 +1,63 @@
-"""What `network.h` offers: the step, the reset, and access to every signal for verification."""
+"""What `network.h` offers, and the functions of it that see and set single values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from exporters.emitter import Emitter
-from quantize.program import Layer, Program, ReadoutLayer, SpikingLayer, layer_prefix
+from quantize.graph.layers import Graph
 
-from .expressions import each
-from .text import string
-from .words import notation
+from .plan import holds
+from .running import HELD_STEP, INPUT_SETTER, STEP
+from .signals import output_place
+from .text import block, string
+from .words import INT32, INT64, Word, notation
 
-__all__ = ["Signal", "write_accessors", "write_header", "write_reset", "write_step"]
+__all__ = ["Signal", "write_accessors", "write_header"]
 
 
 @dataclass(frozen=True)
 class Signal:
-    """A signal of the program and the array that holds it."""
+    """Something that the network tells, and what holds its element j."""
 
     name: str
-    array: str
-    type: str
+    element: str
+    word: Word
     size: int
     is_state: bool
 
 
-def write_header(text: Emitter, program: Program, signals: Sequence[Signal]) -> None:
+def write_header(text: Emitter, graph: Graph, signals: Sequence[Signal]) -> None:
     """All of `network.h`."""
     text("#ifndef EXPIFREF_NETWORK_H")
     text("#define EXPIFREF_NETWORK_H")
     text()
     text("#include <stdint.h>")
     text()
-    text(f"#define EXPIFREF_INPUTS ({program.input.channels}U)")
-    text(f"#define EXPIFREF_INPUT_MAX ({program.input.hi}U)")
-    text(f"#define EXPIFREF_OUTPUTS ({signals[-1].size}U)")
+    text(f"#define EXPIFREF_INPUTS ({graph.input.channels}U)")
+    text(f"#define EXPIFREF_INPUT_MAX ({graph.input.format.hi}U)")
+    text(f"#define EXPIFREF_OUTPUTS ({graph.units(graph.output)}U)")
     text(f"#define EXPIFREF_SIGNALS ({len(signals)}U)")
+    text(f"#define EXPIFREF_OUTPUT_SIGNAL ({output_place(graph)}U)")
     text()
-    text(f"typedef {_readout(signals)} expifref_output;")
+    wide = signals[output_place(graph)].word == INT64
+    text(f"typedef {INT64.type if wide else INT32.type} expifref_output;")
     text()
     text("/* Goes back to the state before the first step; needed once before the first step. */")
     text("void expifref_reset(void);")
     text()
     text("/*")
     text(" * One time step. Every value of spikes must lie in 0..EXPIFREF_INPUT_MAX. Gives in readout")
-    text(f" * {_output(program.layers[-1])}.")
+    text(f" * {_output(graph)}.")
     text(" * The class with the largest sum over all steps is the prediction, of equal ones the first.")
     text(" */")
-    text(f"{_step_signature(signals)};")
+    text(f"{STEP};")
+    if holds(graph):
+        _write_held(text)
     text()
-    text("/* For verification: the signals of the specification, counted from 0 in its order. */")
+    text("/* For verification: the signals of the specification, counted from 0 in its order, */")
+    text("/* then the states that are no signals. */")
     text("uint32_t expifref_signal_size(uint32_t signal);")
     text("uint32_t expifref_signal_is_state(uint32_t signal);")
     text("const char *expifref_signal_name(uint32_t signal);")
@@ -63,31 +69,6 @@ def write_header(text: Emitter, program: Program, signals: Sequence[Signal]) -> 
     text("#endif")
 
 
-def write_step(text: Emitter, program: Program, signals: Sequence[Signal]) -> None:
-    """`expifref_step`: the layers in order."""
-    text()
-    text(_step_signature(signals))
-    with _braces(text):
-        inputs = "spikes"
-        for index, layer in enumerate(program.layers):
-            prefix = layer_prefix(index, layer)
-            text(f"{prefix}_step({inputs});")
-            inputs = f"{prefix}_spikes"
-        with _braces(text, each(signals[-1].size)):
-            text(f"readout[j] = {signals[-1].array}[j];")
-
-
-def write_reset(text: Emitter, program: Program) -> None:
-    """`expifref_reset`: every array as before the first step."""
-    text()
-    text("void expifref_reset(void)")
-    with _braces(text):
-        for index, layer in enumerate(program.layers):
-            with _braces(text, each(layer.width)):
-                for line in _initial(layer_prefix(index, layer), layer):
-                    text(line)
-
-
 def write_accessors(text: Emitter, signals: Sequence[Signal]) -> None:
     """The functions that see and set single values."""
     _property(text, signals, "uint32_t ", "size", lambda signal: f"{signal.size}U")
@@ -95,49 +76,37 @@ def write_accessors(text: Emitter, signals: Sequence[Signal]) -> None:
     _property(text, signals, "const char *", "name", lambda signal: string(signal.name))
     text()
     text("int64_t expifref_signal(uint32_t signal, uint32_t j)")
-    with _braces(text):
+    with block(text):
         text("int64_t value = 0;")
-        _switch(text, enumerate(signals), "value = {0.array}[j];")
+        _switch(text, enumerate(signals), lambda signal: f"value = {signal.element};")
         text("return value;")
     text()
     text("void expifref_set_state(uint32_t signal, uint32_t j, int64_t value)")
-    with _braces(text):
+    with block(text):
         states = [(index, signal) for index, signal in enumerate(signals) if signal.is_state]
-        _switch(text, states, "{0.array}[j] = ({0.type})value;")
+        if not states:
+            text("(void)j;")
+            text("(void)value;")
+        _switch(text, states, lambda signal: f"{signal.element} = ({signal.word.type})value;")
 
 
-def _step_signature(signals: Sequence[Signal]) -> str:
-    readout = f"{_readout(signals)} readout[EXPIFREF_OUTPUTS]"
-    return f"void expifref_step(const uint8_t spikes[EXPIFREF_INPUTS], {readout})"
+def _write_held(text: Emitter) -> None:
+    text()
+    text("/*")
+    text(" * The same where the input stays as it is for many steps: it is set once, and each step computes")
+    text(" * only what does not depend on it alone.")
+    text(" */")
+    text(f"{INPUT_SETTER};")
+    text(f"{HELD_STEP};")
 
 
-def _readout(signals: Sequence[Signal]) -> str:
-    """Type of the readout: 32 bits, unless the program's is wider."""
-    return "int64_t" if signals[-1].type == "int64_t" else "int32_t"
-
-
-def _output(last: Layer) -> str:
-    if isinstance(last, ReadoutLayer):
-        return f"the state of the readout, {notation(last.filter.site.format)}"
-    return "the spikes of the last layer, 0 or 1"
-
-
-def _initial(prefix: str, layer: Layer) -> Iterator[str]:
-    yield f"{prefix}_accumulator[j] = 0;"
-    if isinstance(layer, ReadoutLayer):
-        yield f"{prefix}_state[j] = 0;"
-        return
-    if layer.synapse is not None:
-        yield f"{prefix}_filter[j] = 0;"
-    yield f"{prefix}_drive[j] = 0;"
-    yield f"{prefix}_membrane[j] = {_initial_membrane(prefix, layer)};"
-    yield f"{prefix}_refractory[j] = 0;"
-    yield f"{prefix}_spikes[j] = 0U;"
-
-
-def _initial_membrane(prefix: str, layer: SpikingLayer) -> str:
-    initial = layer.neuron.initial
-    return f"{prefix}_INITIAL".upper() if (initial == initial[0]).all() else f"{prefix}_initial[j]"
+def _output(graph: Graph) -> str:
+    layer = graph.by_name[graph.output]
+    for state, result in layer.next.items():
+        if result == layer.output:
+            return f"the output, {notation(layer.states[state].format)}"
+    lo, hi = graph.proof.sources[layer.name]
+    return f"the output, {lo}..{hi}"
 
 
 def _property(
@@ -145,29 +114,19 @@ def _property(
 ) -> None:
     text()
     text(f"{kind}expifref_signal_{name}(uint32_t signal)")
-    with _braces(text):
+    with block(text):
         constant = f"{kind}const " if kind.endswith("*") else f"const {kind}"
         text(f"static {constant}values[EXPIFREF_SIGNALS] = {{{', '.join(map(value, signals))}}};")
         text("return values[signal];")
 
 
-def _switch(
-    text: Emitter, rows: Iterator[tuple[int, Signal]] | Sequence[tuple[int, Signal]], then: str
-) -> None:
-    with _braces(text, "switch (signal)"):
+def _switch(text: Emitter, rows: Iterable[tuple[int, Signal]], then: Callable[[Signal], str]) -> None:
+    with block(text, "switch (signal)"):
         for index, signal in rows:
             text(f"case {index}U:")
             with text.indent():
-                text(then.format(signal))
+                text(then(signal))
                 text("break;")
         text("default:")
         with text.indent():
             text("break;")
-
-
-@contextmanager
-def _braces(text: Emitter, head: str = "") -> Iterator[None]:
-    text(f"{head} {{" if head else "{")
-    with text.indent():
-        yield
-    text("}")

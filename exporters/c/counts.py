@@ -1,13 +1,15 @@
 """Instructions and bytes of the emitted C on a microcontroller, counted in QEMU (docs/c.md).
 
-Every function of the network is counted by a plugin of QEMU; events and updates are counted by the emulator.
-QEMU has no model of time, so these are instructions and never cycles.
+Every function of the network is counted by a plugin of QEMU; events are counted by the emulator. QEMU has no
+model of time, so these are instructions and never cycles.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,10 @@ import numpy as np
 from expifref.scratch import scratch_folder
 from exporters.tools import lay_out, require_tool, run_tool, tool_version
 from quantize.arrays import Integers
-from quantize.emulator import Emulator
-from quantize.program import Layer, Program, SpikingLayer, layer_prefix
-from quantize.trace import Execution, Spikes
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.label import Label
+from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
+from quantize.trace import Spikes
 
 from .build import PLATFORMS, Platform, build
 from .executor import stimulus
@@ -31,68 +34,78 @@ _SAMPLES = 4
 _ACTIVE = 0.3
 """Share of the inputs that are not zero in a step of `synthetic_input`."""
 
-_PARTS = {"accumulate": "synaptic event", "drives": "drive", "update": "neuron update"}
-"""Function of a layer -> what one of its repetitions is."""
+_PARTS = re.compile(r"_(accumulate\d*|hold|update)$")
+"""The functions of a layer whose repetitions are known."""
+
+_SENT = "what it sends"
+"""No identifier, so that no signal of a layer is called so."""
 
 
-def count(program: Program, platform: str) -> dict[str, Any]:
+def count(graph: Graph, label: Label, platform: str) -> dict[str, Any]:
     """Instructions of each part of each layer on `platform`, and bytes of code, constants and states.
 
     Raises:
         MissingToolError: a compiler or QEMU is not there.
         ToolError: one of them refuses the program, for instance because it does not fit the memory.
     """
-    spikes = synthetic_input(program)
+    spikes = synthetic_input(graph, label.steps)
     row = PLATFORMS[platform]
     with scratch_folder() as folder:
-        lay_out(folder, c_files(program))
+        lay_out(folder, c_files(graph, label))
         build(folder, platform)
-        (folder / "stimulus.bin").write_bytes(stimulus(program, spikes))
+        (folder / "stimulus.bin").write_bytes(stimulus(graph, spikes.astype(np.int64)))
         counts = _counts(folder, row)
         size = run_tool("make", ["--silent", f"size-{row.rule}"], folder).splitlines()[-1].split()
+    sent = _sent(graph, spikes)
     return {
         "compiler": f"{row.compiler} {tool_version(row.compiler)} -O2",
         "counted_by": f"{row.emulator[0]} {tool_version(row.emulator[0])}",
-        "instructions": _per_layer(program, spikes, counts),
+        "instructions": {layer.name: _one_layer(layer, sent, counts) for layer in graph.layers},
         "code_and_constant_bytes": int(size[0]) + int(size[1]),
         "state_bytes": int(size[2]),
     }
 
 
-def synthetic_input(program: Program) -> Spikes:
-    """Random inputs, three of ten active, for the program's own number of steps."""
+def synthetic_input(graph: Graph, steps: int) -> Spikes:
+    """Random inputs `[steps, 4, channels]`, three of ten active."""
     rng = np.random.default_rng(0)
-    shape = (program.input.steps, _SAMPLES, program.input.channels)
-    values = rng.integers(1, program.input.hi + 1, shape)
+    shape = (steps, _SAMPLES, graph.input.channels)
+    values = rng.integers(1, graph.input.format.hi + 1, shape)
     return np.where(rng.random(shape) < _ACTIVE, values, 0).astype(np.uint8)
 
 
-def _per_layer(program: Program, spikes: Spikes, counts: dict[str, int]) -> dict[str, dict[str, float]]:
-    execution = Emulator(program).run(spikes)
-    inputs, result = spikes.astype(np.int64), {}
-    for index, layer in enumerate(program.layers):
-        prefix = layer_prefix(index, layer)
-        result[prefix] = _one_layer(prefix, layer, inputs, counts)
-        if isinstance(layer, SpikingLayer):
-            result[prefix]["share of updates in the refractory period"] = _waiting(prefix, execution)
-            inputs = execution.signals[f"{prefix}.spikes"]
-    return result
-
-
-def _one_layer(prefix: str, layer: Layer, inputs: Integers, counts: dict[str, int]) -> dict[str, float]:
-    events = int(np.count_nonzero(inputs)) * layer.width
-    updates = inputs.shape[0] * inputs.shape[1] * layer.width
-    repetitions = {"accumulate": events, "drives": updates, "update": updates}
-    return {
-        f"each {what}": round(counts[f"{prefix}_{function}"] / repetitions[function], 2)
-        for function, what in _PARTS.items()
-        if f"{prefix}_{function}" in counts and repetitions[function]
+def _sent(graph: Graph, spikes: Spikes) -> Mapping[str, Integers]:
+    """What every source sends, `[steps, batch, units]`."""
+    told = tuple(replace(layer, signals={_SENT: layer.output}) for layer in graph.layers)
+    signals = GraphEmulator(replace(graph, layers=told)).run(spikes).signals
+    return {INPUT: spikes.astype(np.int64)} | {
+        layer.name: signals[full_name(layer.name, _SENT)] for layer in told
     }
 
 
-def _waiting(prefix: str, execution: Execution) -> float:
-    before = execution.signals[f"{prefix}.refractory"][:-1]
-    return round(float(np.count_nonzero(before) / max(before.size, 1)), 4)
+def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str, int]) -> dict[str, float]:
+    steps, batch = sent[layer.name].shape[:2]
+    updates = steps * batch * layer.units
+    repetitions = {"hold": ("held value", updates), "update": ("neuron update", updates)}
+    for index, feed in enumerate(layer.feeds):
+        several = len(layer.feeds) > 1
+        what = f"synaptic event of feed {index}" if several else "synaptic event"
+        events = _events(feed, sent[feed.source]) * layer.units
+        repetitions[f"accumulate{index if several else ''}"] = (what, events)
+    return {
+        f"each {what}": round(counts[f"{layer.name}_{part}"] / times, 2)
+        for part, (what, times) in repetitions.items()
+        if f"{layer.name}_{part}" in counts and times
+    }
+
+
+def _events(feed: LayerFeed, sent: Integers) -> int:
+    """How many values that are not 0 the feed sees, over all steps and samples."""
+    steps = len(sent)
+    delays = np.broadcast_to(feed.delay, sent.shape[2]).tolist()
+    return sum(
+        int(np.count_nonzero(sent[: max(steps - delay, 0), :, unit])) for unit, delay in enumerate(delays)
+    )
 
 
 def _counts(folder: Path, row: Platform) -> dict[str, int]:
@@ -121,6 +134,6 @@ def _functions(elf: Path, compiler: str) -> dict[str, tuple[int, int]]:
     ).stdout.splitlines()
     found = {}
     for address, size, kind, name in (line.split() for line in lines if len(line.split()) == 4):
-        if kind == "t" and name.split(".")[0].endswith(tuple(f"_{part}" for part in _PARTS)):
+        if kind == "t" and _PARTS.search(name.split(".")[0]):
             found[name.split(".")[0]] = (int(address, 16), int(address, 16) + int(size, 16))
     return found

@@ -1,65 +1,103 @@
-"""The sum of a layer's weights over its input events in C (docs/spec.md 5.1)."""
+"""The sums of a feed's weights over what its source sends, in C."""
 
 from __future__ import annotations
 
-from quantize.arrays import Integers
-from quantize.program import Dense
-from quantize.ranges import Interval
+from dataclasses import dataclass
 
-from .expressions import each, interval_of
-from .unit import Unit
-from .words import computing, notation, storing
+from quantize.arrays import Codes
+from quantize.graph.layers import LayerFeed
+from quantize.intervals import Interval
 
-__all__ = ["write_dense"]
+from .text import block
+from .unit import Array, Unit, each
+from .widths import accumulated
+from .words import Word, cast, computing, notation
+
+__all__ = ["Accumulation", "write_dense"]
 
 
-def write_dense(unit: Unit, prefix: str, dense: Dense, reached: Interval, hi: int) -> None:
-    """Add the weights, packed at their width, and `<prefix>_accumulate(inputs)`."""
-    inputs, neurons = dense.weight.shape
-    word = computing(f"{prefix}.accumulator", reached)
+@dataclass(frozen=True)
+class Accumulation:
+    """A function of what the source sends, and the array in which it leaves the sums."""
+
+    function: str
+    array: Array
+
+
+@dataclass(frozen=True)
+class _Target:
+    """Where one value of a source is added up."""
+
+    array: str
+    scale: str  # what each weight is multiplied by, as the left part of a product
+
+
+def write_dense(
+    unit: Unit, prefix: str, suffix: str, feed: LayerFeed, sent: Interval, source: Word
+) -> Accumulation:
+    """Add the weights of `feed`, packed at their width, its sums, and what adds them up.
+
+    Args:
+        prefix, suffix: first and last part of their names.
+        sent: the values that the source can send.
+        source: the word that they lie in.
+    """
+    dense = feed.connection
+    word = computing(f"{prefix}.accumulator", accumulated(feed, sent).formed.hull, sent)
     field = next((bits for bits in (2, 4) if dense.weight_format.bits <= bits), None)
     per_byte = 1 if field is None else 8 // field
-    row_bytes = -(-neurons // per_byte)
+    row_bytes = -(-dense.units // per_byte)
+    spare = row_bytes * per_byte - dense.units
+    weights = _weights(unit, f"{prefix}_weight{suffix}", feed, field, row_bytes)
+    note = f"{notation(dense.accumulator)}{f', {spare} of padding' if spare else ''}"
+    array = unit.variable(f"{prefix}_accumulator{suffix}", word, [dense.units + spare], note)
+    function = unit.names.claim(f"{prefix}_accumulate{suffix}")
+    spikes = sent.lo >= 0 and sent.hi <= 1
+    target = _Target(array.name, "" if spikes else "value * ")
+    with unit.function(
+        f"static void {function}(const {source.type} source[{dense.sources}])",
+        "The sum of the weights of the values that are not 0.",
+    ) as text:
+        with block(text, each(array.count)):
+            text(f"{array.name}[j] = 0;")
+        with block(text, each(dense.sources, "i")), block(text, "if (source[i] != 0)"):
+            if not spikes:
+                text(f"const {word.type} value = {cast('source[i]', source, word)};")
+            if field is None:
+                _add_row(unit, target, weights, dense.units)
+            else:
+                _add_packed_row(unit, target, weights, field, row_bytes)
+    return Accumulation(function, array)
+
+
+def _weights(unit: Unit, name: str, feed: LayerFeed, field: int | None, row_bytes: int) -> Array:
+    dense = feed.connection
     code = notation(dense.weight_format)
     if field is None:
-        unit.constants(f"{prefix}_weight", dense.weight, f"{code}, [input][neuron]")
-    else:
-        note = f"{code}, {per_byte} to a byte, the first in the low bits; {row_bytes} bytes for each input"
-        unit.packed(f"{prefix}_weight", _pack(dense.weight, field, row_bytes), note)
-    spare = row_bytes * per_byte - neurons
-    note = f"{notation(dense.accumulator)}{f', {spare} of padding' if spare else ''}"
-    unit.state(f"{prefix}_accumulator", neurons + spare, word.type, word.bits, note)
-    scale = "" if hi == 1 else f"({word.type})inputs[i] * "
-    with unit.function(
-        f"static void {prefix}_accumulate(const uint8_t inputs[{inputs}])",
-        "Spec 5.1: the sum of the weights of the inputs that are not 0.",
-    ) as text:
-        with unit.block(each(neurons + spare)):
-            text(f"{prefix}_accumulator[j] = 0;")
-        with unit.block(each(inputs, "i")), unit.block("if (inputs[i] != 0U)"):
-            if field is None:
-                element = storing(f"{prefix}_weight", interval_of(dense.weight))
-                text(f"const {element.type} *const row = {prefix}_weight[i];")
-                with unit.block(each(neurons)):
-                    text(f"{prefix}_accumulator[j] += {scale}row[j];")
-                return
-            text(f"const uint8_t *const row = &{prefix}_weight[i * {row_bytes}U];")
-            with unit.block(each(row_bytes)):
-                text("const uint32_t fields = row[j];")
-                for place in range(per_byte):
-                    _add_field(unit, prefix, field, place, per_byte, scale)
+        return unit.constants(name, dense.weight, f"{code}, [source][unit]")
+    note = f"{code}, {8 // field} to a byte, the first in the low bits; {row_bytes} bytes for each source"
+    return unit.packed(name, _pack(dense.weight, field, row_bytes), note)
 
 
-def _add_field(unit: Unit, prefix: str, bits: int, place: int, per_byte: int, scale: str) -> None:
-    shifted = f"(fields >> {place * bits}U)" if place else "fields"
-    target = f"{prefix}_accumulator[(j * {per_byte}U) + {place}U]"
-    sign = 1 << (bits - 1)
-    value = f"((int32_t)(({shifted} & {(1 << bits) - 1}U) ^ {sign}U) - {sign})"
-    unit.text(f"{target} += {scale}{value};")
+def _add_row(unit: Unit, target: _Target, weights: Array, units: int) -> None:
+    unit.text(f"const {weights.word.type} *const row = {weights.name}[i];")
+    with block(unit.text, each(units)):
+        unit.text(f"{target.array}[j] += {target.scale}row[j];")
 
 
-def _pack(weight: Integers, bits: int, row_bytes: int) -> list[int]:
-    """Fields of `bits` bits, two's complement, the first neuron in the low bits of the first byte."""
+def _add_packed_row(unit: Unit, target: _Target, weights: Array, bits: int, row_bytes: int) -> None:
+    per_byte, sign = 8 // bits, 1 << (bits - 1)
+    unit.text(f"const uint8_t *const row = &{weights.name}[i * {row_bytes}U];")
+    with block(unit.text, each(row_bytes)):
+        unit.text("const uint32_t fields = row[j];")
+        for place in range(per_byte):
+            shifted = f"(fields >> {place * bits}U)" if place else "fields"
+            value = f"((int32_t)(({shifted} & {(1 << bits) - 1}U) ^ {sign}U) - {sign})"
+            unit.text(f"{target.array}[(j * {per_byte}U) + {place}U] += {target.scale}{value};")
+
+
+def _pack(weight: Codes, bits: int, row_bytes: int) -> list[int]:
+    """Fields of `bits` bits, two's complement, the first unit in the low bits of the first byte."""
     per_byte, mask = 8 // bits, (1 << bits) - 1
     data = []
     for row in weight.tolist():

@@ -11,24 +11,32 @@ from expifref.exceptions import ToolError
 from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out
 from quantize.arrays import Integers
-from quantize.emulator import check_input, check_signals, check_state, initial_state
-from quantize.program import Program, layer_signals
+from quantize.graph.label import Label
+from quantize.graph.layers import Graph
+from quantize.graph.states import (
+    check_state,
+    check_values,
+    initial_state,
+    kept_signals,
+)
 from quantize.trace import Execution, Spikes, State
 
 from .build import build, run_built
 from .network import c_files
+from .signals import told
 
 __all__ = ["CExecutor", "parse_trace", "stimulus"]
 
 
 class CExecutor:
-    """Builds a program once; every run is a process that reads a stimulus and writes a trace."""
+    """Builds a graph once; every run is a process that reads a stimulus and writes a trace."""
 
-    def __init__(self, program: Program, platform: str = "host", extra: str = "") -> None:
-        """Emit and build `program`.
+    def __init__(self, graph: Graph, label: Label, platform: str = "host", extra: str = "") -> None:
+        """Emit and build `graph`.
 
         Args:
-            program: a proven program.
+            graph: what is run.
+            label: what is written beside it.
             platform: one of `exporters.c.build.PLATFORMS`.
             extra: further compiler options.
 
@@ -36,10 +44,10 @@ class CExecutor:
             MissingToolError, ToolError: see `exporters.c.build.build`.
             ParameterError, RangeError, UnsupportedError: see `exporters.c.network.c_files`.
         """
-        self.program = program
+        self.graph = graph
         self._platform = platform
         self._folder = scratch_folder_of(self)
-        lay_out(self._folder, c_files(program))
+        lay_out(self._folder, c_files(graph, label))
         build(self._folder, platform, extra)
 
     def run(
@@ -48,47 +56,44 @@ class CExecutor:
         """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
 
         Raises:
-            DataError: `spikes`, `state` or `signals` do not fit the program.
+            DataError: `spikes`, `state` or `signals` do not fit the graph.
             ToolError: the program ends with an error, or its trace is too short.
         """
-        spikes = check_input(self.program.input, spikes)
-        kept = check_signals(self.program, signals)
-        (self._folder / "stimulus.bin").write_bytes(stimulus(self.program, spikes, state))
+        kept = kept_signals(self.graph, signals)
+        values = check_values(self.graph.input, spikes)
+        (self._folder / "stimulus.bin").write_bytes(stimulus(self.graph, values, state))
         run_built(self._folder, self._platform)
-        traces = parse_trace(self.program, (self._folder / "trace.bin").read_bytes(), *spikes.shape[:2])
-        last = {name: traces[name][-1] for name in self.program.state_names}
+        traces = parse_trace(self.graph, (self._folder / "trace.bin").read_bytes(), *values.shape[:2])
+        last = {name: traces[name][-1] for name in self.graph.state_units}
         return Execution({name: traces[name] for name in kept}, last)
 
 
-def stimulus(program: Program, spikes: Spikes, state: State | None = None) -> bytes:
-    """The input file of a built program (format: trace.h)."""
-    steps, batch = spikes.shape[:2]
+def stimulus(graph: Graph, values: Integers, state: State | None = None) -> bytes:
+    """The input file of a built network for `values` `[steps, batch, inputs]` (format: trace.h)."""
+    steps, batch = values.shape[:2]
     head = struct.pack("<III", steps, batch, int(state is not None))
-    by_sample = np.ascontiguousarray(spikes.swapaxes(0, 1)).reshape(batch, -1)
+    by_sample = np.ascontiguousarray(values.swapaxes(0, 1)).reshape(batch, -1).astype(np.uint8)
     if state is None:
         return head + by_sample.tobytes()
-    full = initial_state(program, batch) | check_state(program, state, batch)
-    values = np.concatenate([full[name] for name in program.state_names], axis=1).astype("<i8")
-    return head + b"".join(v.tobytes() + s.tobytes() for v, s in zip(values, by_sample, strict=True))
+    full = initial_state(graph, batch) | check_state(graph, state, batch)
+    states = np.concatenate([full[row.name] for row in told(graph) if row.is_state], axis=1).astype("<i8")
+    return head + b"".join(s.tobytes() + v.tobytes() for s, v in zip(states, by_sample, strict=True))
 
 
-def parse_trace(program: Program, data: bytes, steps: int, batch: int) -> dict[str, Integers]:
-    """Every signal, `[steps, batch, neurons]`, of the output file of a built program.
+def parse_trace(graph: Graph, data: bytes, steps: int, batch: int) -> dict[str, Integers]:
+    """Every signal and state, `[steps, batch, units]`, of the output file of a built network.
 
     Raises:
-        ToolError: the file has another size than the trace of this program.
+        ToolError: the file has another size than the trace of this graph.
     """
-    widths = [
-        (name, layer.width) for i, layer in enumerate(program.layers) for name in layer_signals(i, layer)
-    ]
-    total = sum(width for _, width in widths)
+    rows = told(graph)
+    total = sum(row.units for row in rows)
     if len(data) != 8 * steps * batch * total:
         raise ToolError(
             f"the trace of the built program must have {8 * steps * batch * total} bytes, not {len(data)}"
         )
     whole = np.frombuffer(data, "<i8").astype(np.int64).reshape(batch, steps, total).swapaxes(0, 1)
-    starts = np.cumsum([0, *(width for _, width in widths)])
+    starts = np.cumsum([0, *(row.units for row in rows)]).tolist()
     return {
-        name: whole[:, :, start : start + width]
-        for (name, width), start in zip(widths, starts.tolist(), strict=False)
+        row.name: whole[:, :, start : start + row.units] for row, start in zip(rows, starts, strict=False)
     }

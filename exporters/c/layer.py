@@ -1,155 +1,120 @@
-"""One layer in C: dense, rescale and filter (docs/spec.md 5.1 to 5.3), and the loop over its neurons."""
+"""One layer in C: its numbers, its sums, and one or two passes over its units."""
 
 from __future__ import annotations
 
-from quantize.program import Filter, ReadoutLayer, Rescale, SpikingLayer, Synapse
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from quantize.graph.layers import Graph, UnitLayer
+
+from .arrays import LayerArrays, declare_arrays
+from .calls import SPIKES, Call
 from .dense import write_dense
-from .expressions import Value, cast, each, interval_of, modes, overflowing_word, requantized, shifting_word
-from .neuron import write_neuron
+from .histories import History, Sent, delayed
+from .passes import Stores, write_pass
+from .plan import LayerPlan, Part, plan_layer
+from .statements import Statements
 from .text import comment
-from .unit import Unit
-from .widths import (
-    ZERO,
-    FilterWidths,
-    LayerWidths,
-    Sites,
-    SynapseWidths,
-    filter_widths,
-    layer_widths,
-    neuron_widths,
-    synapse_widths,
-)
-from .words import computing, notation, range_of, storing, widest
+from .unit import Array, Unit
+from .widths import layer_widths
+from .words import ZERO, union
 
-__all__ = ["write_layer"]
+__all__ = ["LayerCode", "Sources", "write_layer"]
 
 
-def write_layer(unit: Unit, prefix: str, layer: SpikingLayer | ReadoutLayer, sites: Sites, hi: int) -> None:
-    """Add `layer` to `unit`: its constants, its states, and `<prefix>_step(inputs)`.
+@dataclass(frozen=True)
+class Sources:
+    """Where the values of sources lie: of this step, as far as they are written, and of earlier ones."""
 
-    Args:
-        prefix: first part of its names.
-        sites: what is proven about the program.
-        hi: largest input value.
-    """
-    inputs, neurons = layer.dense.weight.shape
+    graph: Graph
+    present: dict[str, Sent]
+    histories: Mapping[str, History]
+
+
+@dataclass(frozen=True)
+class LayerCode:
+    """What the network does with a layer that is written."""
+
+    layer: UnitLayer
+    arrays: LayerArrays
+    held: Call | None  # the call when the input is set
+    step: Call | None  # the call in every step
+
+
+def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
+    """Add `layer` to `unit`, and what it sends to `sources.present`."""
+    graph, name = sources.graph, layer.name
+    plan, widths = plan_layer(graph, layer), layer_widths(layer, graph.proof)
+    functions = {what: unit.names.claim(f"{name}_{what}") for what in ("input", "hold", "step", "update")}
     unit.text()
-    unit.text(comment(f"---- {prefix}: {inputs} inputs, {neurons} {_what(layer)} ----"))
+    unit.text(comment(f"---- {name}: {layer.units} units ----"))
+    sums: dict[int, Array] = {}
+    calls: dict[int, list[Call]] = {}
+    for index in (*plan.held_feeds, *plan.step_feeds):
+        sums[index], calls[index] = _feed(unit, layer, index, sources)
     unit.text()
-    widths = layer_widths(prefix, sites)
-    write_dense(unit, prefix, layer.dense, widths.accumulator, hi)
-    q = _rescale(unit, prefix, layer.rescale, widths)
-    calls = [f"{prefix}_accumulate(inputs);"]
-    first = f"const {q.word.type} q = {prefix}_rescale(j);"
-    if isinstance(layer, ReadoutLayer):
-        _filter(unit, prefix, f"{prefix}_state", layer.filter, filter_widths(prefix, layer.filter, sites), q)
-        calls.append(_loop(unit, f"{prefix}_update", neurons, [first, f"(void){prefix}_filter_step(j, q);"]))
+    arrays = declare_arrays(unit, layer, plan, widths, sums)
+    held = [call for index in plan.held_feeds for call in calls[index]]
+    statements = Statements(unit, layer, widths, arrays, unit.names.inside("j"))
+    held += _pass(functions["hold"], plan.held, _held_stores(plan, arrays), statements)
+    step = [call for index in plan.step_feeds for call in calls[index]]
+    statements = Statements(unit, layer, widths, arrays, unit.names.inside("j"))
+    step += _pass(functions["update"], plan.step, _step_stores(layer, plan, arrays), statements)
+    sent = arrays.of(layer, layer.output)
+    sources.present[name] = Sent(sent.name, sent.word)
+    return LayerCode(
+        layer,
+        arrays,
+        _whole(unit, functions["input"], "What stays the same while the input does.", held, graph),
+        _whole(unit, functions["step"], "One time step of the layer.", step, graph),
+    )
+
+
+def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[Array, list[Call]]:
+    """Add feed number `index`: its sums, and the calls that make them."""
+    feed = layer.feeds[index]
+    suffix = str(index) if len(layer.feeds) > 1 else ""
+    sent = sources.graph.proof.sources[feed.source]
+    unit.text()
+    if feed.longest:
+        sent = union(sent, ZERO)  # before the first step
+        present, history = sources.present.get(feed.source), sources.histories[feed.source]
+        seen, before = delayed(unit, f"{layer.name}_seen{suffix}", feed, present, history)
     else:
-        drive, statements = _drives(unit, prefix, layer, sites, q)
-        calls.append(_loop(unit, f"{prefix}_drives", neurons, [first, *statements]))
-        neuron = neuron_widths(prefix, layer.neuron, drive.interval, sites)
-        write_neuron(unit, prefix, layer.neuron, neuron, drive.word)
-        calls.append(_loop(unit, f"{prefix}_update", neurons, [f"{prefix}_neuron(j, {prefix}_drive[j]);"]))
-    with unit.function(
-        f"static void {prefix}_step(const uint8_t inputs[{inputs}])", "One time step of the layer."
-    ) as text:
+        seen, before = sources.present[feed.source], []
+    sums = write_dense(unit, layer.name, suffix, feed, sent, seen.word)
+    return sums.array, [*before, Call(sums.function, seen.text)]
+
+
+def _pass(function: str, part: Part, stores: Stores, statements: Statements) -> list[Call]:
+    """Add a pass, if it computes anything; the call of it."""
+    if not part.operations:
+        return []
+    write_pass(function, part, stores, statements)
+    return [Call(function)]
+
+
+def _held_stores(plan: LayerPlan, arrays: LayerArrays) -> Stores:
+    return {result: [arrays.own[result]] for result in plan.held.stored}
+
+
+def _step_stores(layer: UnitLayer, plan: LayerPlan, arrays: LayerArrays) -> Stores:
+    stores: dict[str, list[Array]] = {}
+    for result, array in arrays.own.items():
+        if result not in plan.held.stored:
+            stores[result] = [array]
+    for state, result in layer.next.items():
+        stores.setdefault(result, []).append(arrays.states[state])
+    return stores
+
+
+def _whole(unit: Unit, function: str, note: str, calls: list[Call], graph: Graph) -> Call | None:
+    """Add `function` of `calls`, if there are any; the call of it."""
+    if not calls:
+        return None
+    given = any(call.takes_input for call in calls)
+    parameter = f"const uint8_t {SPIKES}[{graph.input.channels}]" if given else "void"
+    with unit.function(f"static void {function}({parameter})", note) as text:
         for call in calls:
-            text(call)
-
-
-def _loop(unit: Unit, name: str, neurons: int, statements: list[str]) -> str:
-    """Adds function `name`, which does `statements` for every neuron `j`; the statement that calls it."""
-    with (
-        unit.function(f"static void {name}(void)", "For every neuron.") as text,
-        unit.block(each(neurons)),
-    ):
-        for statement in statements:
-            text(statement)
-    return f"{name}();"
-
-
-def _what(layer: SpikingLayer | ReadoutLayer) -> str:
-    return "neurons" if isinstance(layer, SpikingLayer) else "classes"
-
-
-def _rescale(unit: Unit, prefix: str, rescale: Rescale, widths: LayerWidths) -> Value:
-    unit.text()
-    multiplier = unit.parameter(f"{prefix}_multiplier", rescale.multiplier, "of the accumulator")
-    bias = unit.parameter(f"{prefix}_bias", rescale.bias, "at the scale of the product")
-    word = shifting_word(
-        f"{prefix}.product",
-        rescale.shift,
-        widths.product,
-        interval_of(rescale.multiplier),
-        interval_of(rescale.bias),
-    )
-    interval = widths.rescaled.overflowed(rescale.site)
-    result = Value(computing(f"{prefix}.rescale", interval), interval)
-    note = f"Spec 5.2: the result is {notation(rescale.site.format)}, {modes(rescale.site)}."
-    with unit.function(f"static inline {result.word.type} {prefix}_rescale(uint32_t j)", note) as text:
-        text(f"const {word.type} product = (({word.type}){prefix}_accumulator[j] * {multiplier}) + {bias};")
-        value = requantized(unit, "product", word, rescale.shift, widths.rescaled, rescale.site, result.word)
-        text(f"return {value};")
-    return result
-
-
-def _filter(unit: Unit, prefix: str, state: str, part: Filter, widths: FilterWidths, q: Value) -> Value:
-    """Adds `<prefix>_filter_step(j, q)`, which updates and returns the state."""
-    site, states = part.site, range_of(part.site.format)
-    stored = storing(state, states)
-    unit.text()
-    decay = unit.parameter(f"{prefix}_decay", part.decay, f"of 2^{part.shift}: what leaks in a step")
-    unit.state(state, len(part.decay), stored.type, stored.bits, notation(site.format))
-    product = shifting_word(f"{state}.leak", part.shift, widths.leak, interval_of(part.decay))
-    word = widest(overflowing_word(state, site, widths.update), computing(state, q.interval))
-    result = Value(computing(state, states), states)
-    with unit.function(
-        f"static inline {result.word.type} {prefix}_filter_step(uint32_t j, {q.word.type} q)",
-        f"Spec 5.3: the state is {notation(site.format)}, {modes(site)}.",
-    ) as text:
-        leak = unit.shifted(f"({product.type}){state}[j] * {decay}", part.shift, site.rounding, product)
-        text(f"const {word.type} leak = {cast(leak, product, word)};")
-        text(f"const {word.type} updated = ({state}[j] - leak) + q;")
-        value = unit.overflowed("updated", widths.update, site, word)
-        text(f"const {result.word.type} kept = {cast(value, word, result.word)};")
-        text(f"{state}[j] = {cast('kept', result.word, stored)};")
-        text("return kept;")
-    return result
-
-
-def _drives(unit: Unit, prefix: str, layer: SpikingLayer, sites: Sites, q: Value) -> tuple[Value, list[str]]:
-    """The drive of a neuron, and the statements that turn `q` into it."""
-    drive, statements, expression = q, [], "q"
-    if layer.synapse is not None:
-        widths = synapse_widths(prefix, layer.synapse, sites)
-        filtered = _filter(unit, prefix, f"{prefix}_filter", layer.synapse.filter, widths.filter, q)
-        drive = _drive(unit, prefix, layer.synapse, widths, filtered)
-        statements.append(f"const {filtered.word.type} filtered = {prefix}_filter_step(j, q);")
-        expression = f"{prefix}_drive_of(j, filtered)"
-    stored = storing(f"{prefix}.drive", drive.interval, ZERO)
-    unit.text()
-    unit.state(f"{prefix}_drive", layer.width, stored.type, stored.bits, notation(layer.drive.format))
-    return drive, [*statements, f"{prefix}_drive[j] = {cast(expression, drive.word, stored)};"]
-
-
-def _drive(unit: Unit, prefix: str, synapse: Synapse, widths: SynapseWidths, filtered: Value) -> Value:
-    """Adds `<prefix>_drive_of(j, filtered)`."""
-    site = synapse.drive
-    shift = synapse.filter.site.format.frac - site.format.frac
-    unit.text()
-    offset = unit.parameter(f"{prefix}_offset", synapse.offset, "added to the filter, at its scale")
-    word = shifting_word(
-        f"{prefix}.offset", shift, widths.offset, filtered.interval, interval_of(synapse.offset)
-    )
-    interval = widths.shifted.overflowed(site)
-    result = Value(computing(f"{prefix}.drive", interval), interval)
-    with unit.function(
-        f"static inline {result.word.type} {prefix}_drive_of(uint32_t j, {filtered.word.type} filtered)",
-        f"Spec 5.3: the result is {notation(site.format)}, {modes(site)}.",
-    ) as text:
-        if not offset.endswith("[j]"):
-            text("(void)j;")
-        text(f"const {word.type} moved = ({word.type})filtered + {offset};")
-        text(f"return {requantized(unit, 'moved', word, shift, widths.shifted, site, result.word)};")
-    return result
+            text(str(call))
+    return Call(function, SPIKES if given else "")

@@ -1,18 +1,26 @@
-"""A program as a folder of C99 (docs/c.md)."""
+"""A graph as a folder of C99 (docs/c.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
-from quantize.program import Program, layer_prefix, layer_signals
-from quantize.ranges import prove
+from quantize.graph.label import Label
+from quantize.graph.layers import INPUT, Graph, full_name
 
-from .api import Signal, write_accessors, write_header, write_reset, write_step
+from .api import Signal, write_accessors, write_header
+from .calls import SPIKES
 from .helpers import write_helpers
-from .layer import write_layer
+from .histories import Sent, write_histories
+from .layer import LayerCode, Sources, write_layer
+from .plan import holds
+from .running import write_reset, write_step
+from .signals import told
+from .text import comment
 from .unit import Array, Unit
+from .words import UINT8, range_of
 
 __all__ = ["RUNTIME_FILES", "c_files"]
 
@@ -20,69 +28,79 @@ RUNTIME_FILES = ("trace.h", "trace.c", "main_host.c", "main_firmware.c", "Makefi
 """What is the same for every program."""
 
 
-def c_files(program: Program) -> Mapping[str, str]:
+def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
     """File name -> text: everything that `--to c` writes.
 
     Raises:
-        ParameterError, RangeError: the program breaks a rule of the specification, or cannot be proven.
-        UnsupportedError: a value needs more than 64 bits.
+        ParameterError, RangeError: the graph breaks a rule of the specification, or cannot be proven.
+        UnsupportedError: a value needs more than 64 bits, or an input more than a byte.
     """
-    unit = _layers(program)
-    signals = _signals(program, unit.arrays)
+    fmt = graph.input.format
+    if not UINT8.holds(range_of(fmt)):
+        raise UnsupportedError(
+            f"the inputs of the emitted C must be bytes without a sign, not {fmt.lo}..{fmt.hi}"
+        )
+    unit = Unit()
+    sources = _sources(unit, graph)
+    layers = [write_layer(unit, layer, sources) for layer in graph.layers]
+    signals = _signals(layers, sources)
     runtime = resources.files(__package__) / "runtime"
+    header, tail = Emitter(), Emitter()
+    write_header(header, graph, signals)
+    write_step(tail, layers, sources)
+    write_reset(tail, layers, sources)
+    write_accessors(tail, signals)
     return {
-        "network.h": _header(program, signals),
-        "network.c": _source(program, unit, signals),
+        "network.h": str(header),
+        "network.c": f"{_head(unit, label)}{unit.text}{tail}",
         "sizes.txt": _sizes(unit.arrays),
         **{name: (runtime / name).read_text(encoding="utf-8") for name in RUNTIME_FILES},
     }
 
 
-def _layers(program: Program) -> Unit:
-    sites = {site.site: site.interval for site in prove(program).sites}
-    unit = Unit()
-    hi = program.input.hi
-    for index, layer in enumerate(program.layers):
-        write_layer(unit, layer_prefix(index, layer), layer, sites, hi)
-        hi = 1
-    return unit
+def _sources(unit: Unit, graph: Graph) -> Sources:
+    histories = write_histories(unit, graph)
+    given = Sent(SPIKES, UINT8)
+    if holds(graph) and INPUT in histories:
+        # The steps of a held input are not given it again.
+        copy = unit.variable("input_now", UINT8, [graph.input.channels], "the input of this step")
+        given = Sent(copy.name, copy.word)
+    return Sources(graph, {INPUT: given}, histories)
 
 
-def _signals(program: Program, arrays: Sequence[Array]) -> tuple[Signal, ...]:
-    types = {array.name: array.type for array in arrays}
-    found = []
-    for index, layer in enumerate(program.layers):
-        for name in layer_signals(index, layer):
-            prefix, _, kind = name.partition(".")
-            array = f"{prefix}_{kind or 'state'}"
-            found.append(Signal(name, array, types[array], layer.width, name in program.state_names))
-    return tuple(found)
-
-
-def _header(program: Program, signals: Sequence[Signal]) -> str:
-    text = Emitter()
-    write_header(text, program, signals)
-    return str(text)
-
-
-def _source(program: Program, unit: Unit, signals: Sequence[Signal]) -> str:
-    head, tail = Emitter(), Emitter()
-    head("/*")
-    head(
-        " * A spiking network in integers, written by expifref; its docs/spec.md says what each line must do."
+def _signals(layers: Sequence[LayerCode], sources: Sources) -> tuple[Signal, ...]:
+    found: dict[str, tuple[str, Array]] = {}
+    for code in layers:
+        layer, arrays = code.layer, code.arrays
+        results = {layer.output: layer.output, **layer.signals}
+        for key, result in results.items():
+            array = arrays.of(layer, result)
+            found[full_name(layer.name, key)] = f"{array.name}[j]", array
+        for state, array in arrays.states.items():
+            found[full_name(layer.name, state)] = f"{array.name}[j]", array
+    for name, source, age in sources.graph.delayed:
+        history = sources.histories[source]
+        found[name] = f"{history.aged(f'{age}U')}[j]", history.rows
+    return tuple(
+        Signal(row.name, found[row.name][0], found[row.name][1].word, row.units, row.is_state)
+        for row in told(sources.graph)
     )
-    head(" *")
-    head(
+
+
+def _head(unit: Unit, label: Label) -> Emitter:
+    text = Emitter()
+    text("/*")
+    text(" * A network in integers, written by expifref, whose specification says what each line must do.")
+    text(" *")
+    text(
         " * Qm.n is a signed number with m integer and n fraction bits, UQm.n an unsigned one: the integer k"
     )
-    head(" * stands for k * 2^-n. The widths are proven: no value leaves its type, for any input and state.")
-    head(" */")
-    head('#include "network.h"')
-    write_helpers(head, unit.helpers)
-    write_step(tail, program, signals)
-    write_reset(tail, program)
-    write_accessors(tail, signals)
-    return f"{head}{unit.text}{tail}"
+    text(" * stands for k * 2^-n. The widths are proven: no value leaves its type, for any input and state.")
+    text(" */")
+    text(comment(f"Program {label.digest}, for {label.device}, by expifref {label.tool_version}."))
+    text('#include "network.h"')
+    write_helpers(text, unit.helpers)
+    return text
 
 
 def _sizes(arrays: Sequence[Array]) -> str:
@@ -94,5 +112,5 @@ def _sizes(arrays: Sequence[Array]) -> str:
         text(f"{title}: {sum(array.bytes for array in chosen)} bytes")
         with text.indent():
             for array in chosen:
-                text(f"{array.bytes:>9}  {array.name}: {array.count} x {array.type}")
+                text(f"{array.bytes:>9}  {array.name}: {array.count} x {array.word.type}")
     return str(text)

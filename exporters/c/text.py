@@ -1,10 +1,14 @@
-"""Texts in C: the only way into its comments and strings."""
+"""Texts in C: the only way into its comments and strings, and its blocks."""
 
 from __future__ import annotations
 
-from expifref.texts import plain_ascii
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-__all__ = ["comment", "string"]
+from expifref.texts import plain_ascii
+from exporters.emitter import Emitter
+
+__all__ = ["block", "comment", "string"]
 
 
 def comment(text: str) -> str:
@@ -19,3 +23,12 @@ def comment(text: str) -> str:
 def string(text: str) -> str:
     """`text` as a string literal; what a string would have to escape becomes `_`."""
     return f'"{plain_ascii(text).replace("??", "? ?").replace(chr(34), "_")}"'
+
+
+@contextmanager
+def block(text: Emitter, head: str = "", close: str = "}") -> Iterator[None]:
+    """Braces around what is written within the `with` block."""
+    text(f"{head} {{" if head else "{")
+    with text.indent():
+        yield
+    text(close)

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from expifref.exceptions import UnsupportedError
 from quantize.formats import Format
-from quantize.ranges import Interval
+from quantize.intervals import Interval
 
 __all__ = [
     "INT32",
     "INT64",
+    "UINT8",
+    "UINT32",
+    "ZERO",
     "Word",
+    "cast",
     "computing",
     "literal",
     "notation",
@@ -21,17 +25,20 @@ __all__ = [
     "widest",
 ]
 
+ZERO = Interval(0, 0)
+
 
 @dataclass(frozen=True)
 class Word:
-    """A signed type of <stdint.h>."""
+    """A type of <stdint.h>."""
 
     bits: int
+    signed: bool = True
 
     @property
     def type(self) -> str:
         """Its name in C."""
-        return f"int{self.bits}_t"
+        return f"{'' if self.signed else 'u'}int{self.bits}_t"
 
     @property
     def tag(self) -> str:
@@ -40,9 +47,12 @@ class Word:
 
     def holds(self, interval: Interval) -> bool:
         """Whether every value of `interval` is one of this type."""
-        return interval.bits <= self.bits
+        if self.signed:
+            return interval.bits <= self.bits
+        return interval.lo >= 0 and interval.bits <= self.bits + 1
 
 
+UINT8, UINT16, UINT32 = (Word(bits, signed=False) for bits in (8, 16, 32))
 INT8, INT16, INT32, INT64 = Word(8), Word(16), Word(32), Word(64)
 
 
@@ -53,7 +63,8 @@ def computing(what: str, *intervals: Interval) -> Word:
 
 def storing(what: str, *intervals: Interval) -> Word:
     """The narrowest word that holds all `intervals`."""
-    return _narrowest(what, (INT8, INT16, INT32, INT64), intervals)
+    # Those without a sign are narrower than int, so that C computes with them as with the others.
+    return _narrowest(what, (INT8, UINT8, INT16, UINT16, INT32, INT64), intervals)
 
 
 def union(*intervals: Interval) -> Interval:
@@ -69,6 +80,13 @@ def widest(*words: Word) -> Word:
 def range_of(fmt: Format) -> Interval:
     """Every value of a format."""
     return Interval(fmt.lo, fmt.hi)
+
+
+def cast(value: str, given: Word, wanted: Word) -> str:
+    """An expression of type `given` as one that C converts to `wanted` without a warning."""
+    if given == wanted or (wanted.signed and wanted.bits > given.bits):
+        return value
+    return f"({wanted.type}){value}" if value.isidentifier() else f"({wanted.type})({value})"
 
 
 def literal(value: int, word: Word = INT32) -> str:

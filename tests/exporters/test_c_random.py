@@ -1,68 +1,103 @@
-"""The emitted C of random programs against the emulator: every signal of every step."""
+"""The emitted C of random graphs, and of the programs of version 1: every signal and state, every bit."""
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
+import pytest
+from numpy.typing import NDArray
+
+from exporters.c.build import PLATFORMS
 from exporters.c.executor import CExecutor
 from exporters.verification import differing_bits
-from quantize.emulator import Emulator
-from quantize.program import Program
+from quantize.arrays import Integers
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.label import Label, label_of
+from quantize.graph.layers import Graph
+from quantize.program_io import program_from_json
+from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.programs import random_input, random_program, random_state
 from tests.tools import need
+from tests.version1.archive import NAMES, hashes, read, run_of
 
+LABEL = Label("sha256:0", "0", "none", "rate", 1e-3, 10)
 SANITIZERS = "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
-BATCHES = 20
-PER_BATCH = 10
 
 
-def check(program: Program, seed: int, platform: str, extra: str) -> None:
-    executor = CExecutor(program, platform, extra)
-    spikes, state = random_input(program, 6, 5, seed), random_state(program, 5, seed)
+def check(graph: Graph, values: NDArray[Any], state: dict[str, Integers], platform: str, extra: str) -> None:
+    """Run `values` from the start and from `state`."""
+    executor = CExecutor(graph, LABEL, platform, extra)
     for start in (None, state):
-        expected = Emulator(program).run(spikes, start)
-        found = executor.run(spikes, start)
+        expected, found = GraphEmulator(graph).run(values, start), executor.run(values, start)
+        assert list(found.signals) == list(expected.signals)
+        assert set(found.state) == set(expected.state)
         for name, trace in expected.signals.items():
-            assert differing_bits(trace, found.signals[name].copy()) == 0, f"{name} of program {seed}"
-        for name, values in expected.state.items():
-            assert (values == found.state[name]).all(), f"{name} of program {seed}"
+            assert differing_bits(trace, found.signals[name].copy()) == 0, name
+        for name, last in expected.state.items():
+            assert differing_bits(last, found.state[name].copy()) == 0, name
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
-def test_random_programs_are_equal(batch: int) -> None:
+def check_graph(seed: int, platform: str, extra: str) -> None:
+    """Of a graph that feeds back, with delays, with values of any sign."""
+    graph = random_graph(seed)
+    values, state = random_graph_input(graph, 6, 3, seed), random_graph_state(graph, 3, seed)
+    check(graph, values, state, platform, extra)
+
+
+def check_program(seed: int, platform: str, extra: str, **choices: Any) -> None:
+    """Of a program of version 1."""
+    program = random_program(seed, **choices)
+    check(program.graph, random_input(program, 6, 5, seed), random_state(program, 5, seed), platform, extra)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs_are_equal(seed: int) -> None:
     need("make", "gcc")
-    for seed in range(batch * PER_BATCH, (batch + 1) * PER_BATCH):
-        check(random_program(seed), seed, "host", "-O0")
+    check_graph(seed, "host", "-O0")
 
 
-@pytest.mark.parametrize("seed", range(1000, 1012))
-def test_random_programs_run_clean_under_sanitizers(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(40))
+def test_random_programs_are_equal(seed: int) -> None:
     need("make", "gcc")
-    check(random_program(seed), seed, "host", SANITIZERS)
+    check_program(seed, "host", "-O0")
 
 
-@pytest.mark.parametrize("seed", range(2000, 2012))
-def test_random_programs_with_clang(seed: int) -> None:
+@pytest.mark.parametrize("seed", range(1000, 1008))
+def test_random_graphs_run_clean_under_sanitizers(seed: int) -> None:
+    need("make", "gcc")
+    check_graph(seed, "host", SANITIZERS)
+
+
+@pytest.mark.parametrize("seed", range(2000, 2008))
+def test_random_graphs_with_clang(seed: int) -> None:
     need("make", "clang")
-    check(random_program(seed), seed, "host-clang", "-O1")
+    check_graph(seed, "host-clang", "-O1")
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 5, 16, 28])
 def test_packed_weights_and_graded_inputs(bits: int) -> None:
     need("make", "gcc")
     for seed in range(3):
-        check(
-            random_program(seed, weight_bits=bits, input_bits=3, widths=[5, 7, 3], layers=2),
-            seed,
-            "host",
-            "-O0",
-        )
+        check_program(seed, "host", "-O0", weight_bits=bits, input_bits=3, widths=[5, 7, 3], layers=2)
 
 
 @pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "arm968", "rv32imac"])
-def test_random_programs_on_emulated_cores(platform: str) -> None:
-    from exporters.c.build import PLATFORMS
-
+def test_random_graphs_on_emulated_cores(platform: str) -> None:
     need(*PLATFORMS[platform].tools)
     for seed in range(4):
-        check(random_program(seed), seed, platform, "")
+        check_graph(seed, platform, "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_of_version_1_give_their_hashes(name: str) -> None:
+    need("make", "gcc")
+    program = program_from_json(json.loads(read(name, "program.json")), name)
+    values, state = run_of(name)
+    wanted = json.loads(read(name, "hashes.json"))
+    executor = CExecutor(program.graph, label_of(program), "host", "-O0")
+    start, given = executor.run(values), executor.run(values, state)
+    assert hashes(start.signals) == wanted["start"]
+    assert hashes(start.state) == wanted["start_state"]
+    assert hashes(given.signals) == wanted["given"]
+    assert hashes(given.state) == wanted["given_state"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +13,29 @@ from exporters.c.build import PLATFORMS, build
 from exporters.c.executor import CExecutor, parse_trace, stimulus
 from exporters.c.helpers import write_helpers
 from exporters.c.network import RUNTIME_FILES, c_files
+from exporters.c.operations import WRITERS
+from exporters.c.plan import holds
 from exporters.c.unit import Unit
 from exporters.c.words import INT32, INT64, computing, literal, notation
 from exporters.emitter import Emitter
 from exporters.registry import export_program
-from exporters.tools import run_tool
+from exporters.tools import lay_out, run_tool
 from exporters.verification import verify
-from quantize.arrays import frozen
+from quantize.arrays import codes, frozen
 from quantize.emulator import Emulator
 from quantize.formats import Format, Overflow, Quantizer, Rounding
-from quantize.program import Program, SpikingLayer
-from quantize.ranges import Interval
+from quantize.graph.body import Body
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.label import Label
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
+from quantize.graph.operations import OPERATIONS
+from quantize.intervals import Interval
+from quantize.program import Program
+from tests.graphs import random_graph, random_graph_input
 from tests.networks import lowered, network
 from tests.tools import need
+
+LABEL = Label("sha256:0", "0", "none", "rate", 1e-3, 10)
 
 
 @pytest.fixture(scope="module")
@@ -65,40 +75,115 @@ static inline int64_t rnd_conv_i64(int64_t x, uint32_t k)
     )
 
 
-def test_the_rescale_of_a_small_layer() -> None:
-    small = lowered(network((2, 2, 2), tau_synapse=None), "generic-16bit")
-    layer = small.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    rescale = replace(
-        layer.rescale,
-        multiplier=frozen([3, 3]),
-        bias=frozen([-5, 7]),
-        shift=4,
-        site=Quantizer(Format(True, 8, layer.neuron.membrane.format.frac), Rounding.RND, Overflow.SAT),
-    )
-    dense = replace(layer.dense, weight=frozen([[100, -100], [27, 28]]))
-    changed = replace(small, layers=(replace(layer, dense=dense, rescale=rescale), *small.layers[1:]))
-    source = c_files(changed)["network.c"]
+def test_every_operation_has_a_row() -> None:
+    assert set(OPERATIONS) <= set(WRITERS)
+
+
+def small(feeds: int = 1) -> tuple[Body, tuple[LayerFeed, ...]]:
+    """An empty body, and feeds of two inputs to two units."""
+    dense = Dense(codes(np.array([[100, -100], [27, 28]])), Format(True, 8, 0), Format(True, 16, 0))
+    return Body(), tuple(LayerFeed(INPUT, dense, frozen([0])) for _ in range(feeds))
+
+
+def source_of(layer: UnitLayer, bits: int = 1) -> str:
+    return c_files(Graph(Port(2, Format(False, bits, 0)), (layer,), layer.name), LABEL)["network.c"]
+
+
+def test_a_statement_an_operation() -> None:
+    body, feeds = small()
+    scaled = body.mul(body.feed(0, "accumulator"), body.constant("multiplier", 3), "product")
+    biased = body.add(scaled, body.constant("bias", frozen([-5, 7])), "biased")
+    site = Quantizer(Format(True, 6, 0), Rounding.RND, Overflow.SAT)
+    body.signals["drive"] = body.overflow(body.shift(biased, 4, site.rounding, "scaled"), site, "rescale")
+    source = source_of(body.layer("layer0", 2, feeds, "rescale"))
     assert "static const int8_t layer0_weight[2][2] = {\n    {\n        100, -100\n    },\n" in source
-    assert "#define LAYER0_MULTIPLIER (3) /* of the accumulator */" in source
-    start = source.index("static inline int32_t layer0_rescale")
-    assert source[start : source.index("}\n", start) + 2] == (
-        "static inline int32_t layer0_rescale(uint32_t j)\n"
+    start = source.index("static void layer0_update")
+    assert source[start : source.index("\n}\n", start) + 3] == (
+        "static void layer0_update(void)\n"
         "{\n"
-        "    const int32_t product = ((int32_t)layer0_accumulator[j] * LAYER0_MULTIPLIER) + layer0_bias[j];\n"
-        "    return rnd_i32(product, 4U);\n"
+        "    for (uint32_t j = 0U; j < 2U; ++j) {\n"
+        "        const int32_t accumulator = layer0_accumulator[j];\n"
+        "        const int32_t multiplier = 3;\n"
+        "        const int32_t product = accumulator * multiplier;\n"
+        "        const int32_t bias = layer0_bias[j];\n"
+        "        const int32_t biased = product + bias;\n"
+        "        const int32_t scaled = rnd_i32(biased, 4U);\n"
+        "        const int32_t rescale = scaled; /* Q5.0, SAT */\n"
+        "        layer0_drive[j] = (int8_t)rescale;\n"
+        "    }\n"
         "}\n"
     )
 
 
+def test_lookups_of_one_argument_share_its_place() -> None:
+    body, feeds = small()
+    tables = [SegmentTable(-64, 3, frozen(range(17)), Format(False, 8, 0), Rounding.RND, "x", 0.0, "")] * 2
+    value = body.feed()
+    one, other = body.lookup(value, {"one": tables[0]}), body.lookup(value, {"other": tables[1]})
+    source = source_of(body.layer("layer0", 2, feeds, body.add(one, other)))
+    assert source.count("clamp_i32(r0, (-64), 63)") == 1
+    assert source.count("[r0_segment + 1U]") == 2
+
+
+def test_what_one_side_of_a_choice_needs_is_computed_there() -> None:
+    body, feeds = small(2)
+    waits = body.state("waits", Format(False, 3, 0))
+    dear = body.mul(body.feed(0, "a"), body.feed(1, "b"), "dear")
+    one = body.constant("one", 1)
+    chosen = body.select(body.at_least(waits, one), waits, dear, "chosen")
+    body.next["waits"] = body.maximum(body.sub(waits, one), body.constant("zero", 0), "less")
+    source = source_of(body.layer("layer0", 2, feeds, chosen))
+    assert (
+        "        if (waits_before >= one) {\n"
+        "            layer0_chosen[j] = (int16_t)waits_before;\n"
+        "        } else {\n"
+        "            const int32_t a = layer0_accumulator0[j];\n"
+        "            const int32_t b = layer0_accumulator1[j];\n"
+        "            const int32_t dear = a * b;\n"
+        "            layer0_chosen[j] = (int16_t)dear;\n"
+        "        }\n"
+        "        const int32_t less = (waits_before >= one) ? (waits_before - one) : 0;\n"
+    ) in source
+
+
+def test_what_a_held_input_makes_is_computed_once() -> None:
+    body, feeds = small()
+    state = body.state("s", Format(True, 16, 0))
+    held = body.mul(body.feed(0, "a"), body.constant("c", 5), "held")
+    site = Quantizer(Format(True, 16, 0), Rounding.TRN, Overflow.WRAP)
+    body.next["s"] = body.overflow(body.add(state, held), site, "after")
+    layer = body.layer("layer0", 2, feeds, "after")
+    source = source_of(layer, bits=4)
+    hold, update = source.index("static void layer0_hold"), source.index("static void layer0_update")
+    assert "layer0_held[j] = (int16_t)held;" in source[hold:update]
+    assert "const int32_t held = layer0_held[j];" in source[update:]
+    assert "a * c" not in source[update:]
+    assert "layer0_hold" not in source_of(layer)
+
+
+def test_names_that_c_has_already_are_changed() -> None:
+    body, feeds = small()
+    state = body.state("int8_t", Format(True, 16, 0))
+    body.next["int8_t"] = body.maximum(state, body.feed(0, "register"), "j")
+    body.signals["clamp_i32"] = body.minimum(state, "register", "main")
+    layer = body.layer("int8", 2, feeds, "j")
+    source = source_of(layer)
+    assert "const int32_t register_ = int8_accumulator[j];" in source
+    assert "static int16_t int8_int8_t_[2];" in source
+    assert "const int32_t main_ = smaller_i32(int8_t_before, register_);" in source
+
+
 def test_an_overflow_is_written_only_where_it_can_happen() -> None:
-    unit, site = Unit(), Quantizer(Format(True, 8, 0), Rounding.TRN, Overflow.SAT)
-    assert unit.overflowed("x", Interval(-128, 127), site, INT32) == "x"
-    assert unit.overflowed("x", Interval(-129, 127), site, INT32) == "at_least_i32(x, (-128))"
-    assert unit.overflowed("x", Interval(-128, 128), site, INT32) == "at_most_i32(x, 127)"
-    assert unit.overflowed("x", Interval(-200, 200), site, INT32) == "clamp_i32(x, (-128), 127)"
-    wraps = replace(site, overflow=Overflow.WRAP)
-    assert unit.overflowed("x", Interval(0, 128), wraps, INT64) == "wrap_i64(x, (-128), 8U)"
+    unit, fmt = Unit(), Format(True, 8, 0)
+
+    def written(lo: int, hi: int) -> str:
+        return unit.overflowed("x", Interval(lo, hi), fmt, Overflow.SAT, INT32)
+
+    assert written(-128, 127) == "x"
+    assert written(-129, 127) == "larger_i32(x, (-128))"
+    assert written(-128, 128) == "smaller_i32(x, 127)"
+    assert written(-200, 200) == "clamp_i32(x, (-128), 127)"
+    assert unit.overflowed("x", Interval(0, 128), fmt, Overflow.WRAP, INT64) == "wrap_i64(x, (-128), 8U)"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +218,8 @@ def test_a_value_too_wide_for_c_is_refused() -> None:
 
 
 def test_no_float_and_no_allocation(program: Program) -> None:
-    source = c_files(program)["network.c"] + c_files(program)["network.h"]
+    files = c_files(program.graph, LABEL)
+    source = files["network.c"] + files["network.h"]
     for word in ("float", "double", "malloc", "#include <stdlib"):
         assert word not in source
 
@@ -176,21 +262,21 @@ def test_a_file_in_the_way_is_refused(program: Program, tmp_path: Path) -> None:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_every_platform_gives_every_bit(program: Program, platform: str) -> None:
     need(*PLATFORMS[platform].tools)
-    result = verify(program, {platform: CExecutor(program, platform)}, [spikes_for(program)])
+    result = verify(program, {platform: CExecutor(program.graph, LABEL, platform)}, [spikes_for(program)])
     assert result.passed, result.executors[platform].first
 
 
 def test_sanitizers_find_nothing(program: Program) -> None:
     need("make", "gcc")
     options = "-g -fsanitize=address,undefined -fno-sanitize-recover=all"
-    result = verify(program, {"it": CExecutor(program, "host", options)}, [spikes_for(program)])
+    result = verify(program, {"it": CExecutor(program.graph, LABEL, "host", options)}, [spikes_for(program)])
     assert result.passed
 
 
 def test_inputs_and_states_are_checked(program: Program) -> None:
     need("make", "gcc")
-    executor = CExecutor(program)
-    with pytest.raises(DataError, match=r"^`spikes` must have 6 inputs, not 5$"):
+    executor = CExecutor(program.graph, LABEL)
+    with pytest.raises(DataError, match=r"^the input must have 6 channels, not 5$"):
         executor.run(np.zeros((2, 2, 5), np.uint8))
     with pytest.raises(DataError, match=r"^`layer9.membrane` is not a state of this program"):
         executor.run(spikes_for(program), {"layer9.membrane": np.zeros((6, 5), np.int64)})
@@ -203,7 +289,7 @@ def test_the_host_program_prints_every_signal(program: Program, tmp_path: Path) 
     need("make", "gcc")
     spikes = spikes_for(program, 2, 2)
     export_program(program, "c", tmp_path / "c")
-    (tmp_path / "c" / "stimulus.bin").write_bytes(stimulus(program, spikes))
+    (tmp_path / "c" / "stimulus.bin").write_bytes(stimulus(program.graph, spikes.astype(np.int64)))
     printed = run_tool("make", ["--silent", "print"], tmp_path / "c").splitlines()
     wanted = Emulator(program).run(spikes).signals
     assert printed == [
@@ -214,12 +300,62 @@ def test_the_host_program_prints_every_signal(program: Program, tmp_path: Path) 
     ]
 
 
+HELD = """
+#include <inttypes.h>
+#include <stdio.h>
+#include "network.h"
+
+int main(void)
+{
+    static uint8_t spikes[EXPIFREF_INPUTS];
+    static expifref_output readout[EXPIFREF_OUTPUTS];
+    expifref_reset();
+    if (fread(spikes, 1U, EXPIFREF_INPUTS, stdin) != EXPIFREF_INPUTS) {
+        return 1;
+    }
+    expifref_input(spikes);
+    for (uint32_t step = 0U; step < 8U; ++step) {
+        expifref_held_step(readout);
+        for (uint32_t signal = 0U; signal < EXPIFREF_SIGNALS; ++signal) {
+            for (uint32_t j = 0U; j < expifref_signal_size(signal); ++j) {
+                (void)printf("%" PRId64 "\\n", expifref_signal(signal, j));
+            }
+        }
+    }
+    return 0;
+}
+"""
+
+
+CURRENTS = [seed for seed in range(3000, 3020) if holds(random_graph(seed))]
+
+
+@pytest.mark.parametrize("seed", CURRENTS)
+def test_a_held_input_gives_every_bit(seed: int, tmp_path: Path) -> None:
+    need("gcc")
+    graph = random_graph(seed)
+    lay_out(tmp_path, {**c_files(graph, LABEL), "held.c": HELD})
+    run_tool("gcc", ["-std=c99", "-O1", "-o", "held", "network.c", "held.c"], tmp_path)
+    one = random_graph_input(graph, 1, 1, 0)
+    done = subprocess.run([tmp_path / "held"], input=one.tobytes(), capture_output=True, check=True)
+    trace = np.array(done.stdout.split(), "<i8").tobytes()
+    found = parse_trace(graph, trace, 8, 1)
+    wanted = GraphEmulator(graph).run(np.repeat(one, 8, axis=0))
+    for name, values in wanted.signals.items():
+        assert (found[name] == values).all(), name
+    for name, values in wanted.state.items():
+        assert (found[name][-1] == values).all(), name
+
+
 def test_a_stimulus_and_a_trace_in_bytes(program: Program) -> None:
     spikes = spikes_for(program, 2, 1)
-    assert stimulus(program, spikes) == bytes([2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]) + spikes.tobytes()
+    assert (
+        stimulus(program.graph, spikes.astype(np.int64))
+        == bytes([2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]) + spikes.tobytes()
+    )
     total = sum(5 for _ in program.signal_names[:-2]) + 2 * 3
     trace = np.arange(2 * total).astype("<i8").tobytes()
-    parsed = parse_trace(program, trace, 2, 1)
+    parsed = parse_trace(program.graph, trace, 2, 1)
     assert parsed["readout"][1, 0].tolist() == [2 * total - 3, 2 * total - 2, 2 * total - 1]
 
 

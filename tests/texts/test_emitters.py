@@ -25,6 +25,7 @@ from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.testbench import bench_files
 from hw_profiles import load_profile
 from quantize.emulator import Emulator
+from quantize.graph.label import label_of
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import program_to_json, save_program
 from quantize.trace import Executor
@@ -68,6 +69,14 @@ def emitted(program: Program, everything: bool = True) -> dict[str, str]:
         files |= {f"bench/{file}": text for file, text in bench_files(program).items()}
         files["native/network.c"] = native_source(program, native_layers(program))
     return files
+
+
+def c_network(program: Program) -> str:
+    return c_files(program.graph, label_of(program))["network.c"]
+
+
+def c_executor(program: Program) -> CExecutor:
+    return CExecutor(program.graph, label_of(program))
 
 
 def code(files: Files) -> dict[str, str]:
@@ -117,7 +126,7 @@ def test_no_target_and_no_executor_is_led_elsewhere(language: str) -> None:
 @pytest.mark.parametrize("text", EXECUTED_C.values(), ids=EXECUTED_C)
 def test_the_check_sees_c_that_leaves_its_comment(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unit, "comment", lambda note: f"/* {note} */")
-    assert not same_as_harmless({"c/network.c": c_files(with_texts(text))["network.c"]})
+    assert not same_as_harmless({"c/network.c": c_network(with_texts(text))})
 
 
 @pytest.mark.parametrize("text", EXECUTED_SV.values(), ids=EXECUTED_SV)
@@ -178,12 +187,12 @@ def with_marker(texts: Iterable[str], marker: Path) -> list[str]:
 def test_nothing_of_a_text_runs_in_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need("gcc", "make")
     marker = tmp_path / "marker"
-    assert agrees(CExecutor(tabulated(*with_marker(PAYLOADS["C"], marker))))
+    assert agrees(c_executor(tabulated(*with_marker(PAYLOADS["C"], marker))))
     assert not marker.exists()
     # With comments as they once were such a text does run, and no bit differs.
     monkeypatch.setattr(unit, "comment", lambda note: f"/* {note} */")
     (text,) = with_marker([EXECUTED_C["splices"]], marker)
-    assert agrees(CExecutor(tabulated(text, "x", "x")))
+    assert agrees(c_executor(tabulated(text, "x", "x")))
     assert marker.exists()
 
 

@@ -90,7 +90,7 @@ static int run_step(FILE *stimulus)
     expifref_step(spikes, readout);
     for (uint32_t j = 0U; j < EXPIFREF_OUTPUTS; ++j) {
         /* The readout that the caller gets is the one that is traced. */
-        if (readout[j] != expifref_signal(EXPIFREF_SIGNALS - 1U, j)) {
+        if (readout[j] != expifref_signal(EXPIFREF_OUTPUT_SIGNAL, j)) {
             return 1;
         }
     }

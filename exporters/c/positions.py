@@ -1,0 +1,39 @@
+"""Lookups of one argument in tables that are cut alike find its place in them once."""
+
+from __future__ import annotations
+
+from quantize.graph.layers import SegmentTable
+from quantize.intervals import Interval
+
+from .statements import Expression, Position, Statements
+from .words import INT32, Word, literal, widest
+
+__all__ = ["position"]
+
+
+def position(argument: str, table: SegmentTable, statements: Statements) -> Position:
+    """Where the result `argument` lies in tables that are cut like `table`; written where it is not known."""
+    key = (argument, table.start, table.shift, table.segments)
+    if key not in statements.positions:
+        statements.positions[key] = _written(argument, table, statements)
+    return statements.positions[key]
+
+
+def _written(argument: str, table: SegmentTable, statements: Statements) -> Position:
+    value, unit = statements.values[argument], statements.unit
+    reached, limits = statements.widths[argument].interval, Interval(table.start, table.stop - 1)
+    word = widest(value.word, statements.holding(argument, limits, Interval(0, limits.hi - limits.lo)))
+    inside = unit.limited(value.text, reached, limits, word)
+    moved = inside if limits.lo == 0 else f"{inside} - {literal(limits.lo, word)}"
+    offset = statements.local(f"{argument}_offset", Expression(moved, word))
+    unsigned = f"(u{word.type}){offset.text}"
+    segment = statements.names.claim(f"{argument}_segment")
+    unit.text(f"const uint32_t {segment} = (uint32_t)({unsigned} >> {table.shift}U);")
+    if not table.shift:
+        return Position(segment, offset)
+    mask = f"({word.type})({unsigned} & {_unsigned((1 << table.shift) - 1, word)})"
+    return Position(segment, statements.local(f"{argument}_rest", Expression(mask, word)))
+
+
+def _unsigned(value: int, word: Word) -> str:
+    return f"{value}U" if word == INT32 else f"UINT64_C({value})"
