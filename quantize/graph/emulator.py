@@ -41,7 +41,15 @@ from .operations import (
 )
 from .rules import interpolated
 
-__all__ = ["GraphEmulator", "check_state", "check_values", "dense", "initial_state", "kept_signals"]
+__all__ = [
+    "GraphEmulator",
+    "check_state",
+    "check_values",
+    "checked_values",
+    "dense",
+    "initial_state",
+    "kept_signals",
+]
 
 Values = Mapping[str, Integers]
 
@@ -60,6 +68,11 @@ def initial_state(graph: Graph, batch: int) -> dict[str, Integers]:
 
 def check_values(port: Port, values: NDArray[Any]) -> Integers:
     """Return `values` as int64 `[steps, batch, channels]`, or raise DataError saying what is wrong."""
+    return checked_values(port, values).astype(np.int64)
+
+
+def checked_values(port: Port, values: NDArray[Any]) -> NDArray[Any]:
+    """Return `values` `[steps, batch, channels]` of the type they have, or raise as `check_values`."""
     if values.dtype.kind not in "iub":
         raise DataError(f"the input must be whole numbers, not {values.dtype}")
     if values.ndim != 3:
@@ -71,7 +84,7 @@ def check_values(port: Port, values: NDArray[Any]) -> Integers:
     lo, hi = int(values.min()), int(values.max())
     if lo < port.format.lo or hi > port.format.hi:
         raise DataError(f"the input must lie in {port.format.lo}..{port.format.hi}, not in {lo}..{hi}")
-    return values.astype(np.int64)
+    return values
 
 
 def kept_signals(graph: Graph, signals: Sequence[str] | None) -> tuple[str, ...]:
