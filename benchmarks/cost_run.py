@@ -158,7 +158,7 @@ def measure(shape: Shape) -> dict[str, _Measured]:
     from quantize.jax import JaxExecutor
 
     makers: dict[str, Callable[[Program], Executor]] = {
-        "native": lambda program: NativeExecutor(program, 1),
+        "native": lambda program: NativeExecutor(program.graph, 1),
         "jax": lambda program: JaxExecutor(program.graph),
         "emulator": Emulator,
     }

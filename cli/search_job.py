@@ -126,7 +126,8 @@ class Setup:
             return Emulator(program)
         from exporters.native.executor import NativeExecutor
 
-        return NativeExecutor(program, threads=max(1, len(os.sched_getaffinity(0)) // self.job.workers))
+        threads = max(1, len(os.sched_getaffinity(0)) // self.job.workers)
+        return NativeExecutor(program.graph, threads)
 
     def test_examples(self) -> list[Examples]:
         """All test samples; nothing that a search decides depends on them."""

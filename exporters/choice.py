@@ -108,14 +108,14 @@ def make(name: str, program: Program, threads: int | None = None) -> SummingExec
     Raises:
         ParameterError: the name is not known, or the program breaks a rule of the specification.
         RangeError: a width of the program is not proven.
-        MissingToolError, ToolError, UnsupportedError: see `exporters.native.executor.NativeExecutor`.
+        MissingToolError, ToolError: see `exporters.native.executor.NativeExecutor`.
     """
     if name == "emulator":
         return Emulator(program)
     if name == "native":
         from .native.executor import NativeExecutor
 
-        return NativeExecutor(program, threads)
+        return NativeExecutor(program.graph, threads)
     if name == "jax":
         from quantize.jax import JaxExecutor
 

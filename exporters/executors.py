@@ -66,7 +66,7 @@ def _jax(program: Program, _profile: Profile) -> Executor:
 def _native(program: Program, _profile: Profile) -> Executor:
     from .native.executor import NativeExecutor
 
-    return NativeExecutor(program)
+    return NativeExecutor(program.graph)
 
 
 def _c_on(platform: str) -> Maker:

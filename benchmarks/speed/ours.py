@@ -32,16 +32,17 @@ from .measure import NotRunError, Prepared, required_version, weighted
 
 def w1_native(folder: Path) -> Prepared:
     """Compiled for this machine."""
-    from exporters.native.executor import NativeExecutor
+    from exporters.native.driven import DrivenExecutor
 
     program, drive = load_program(folder / "program.json"), np.load(folder / "drive.npy")
-    executor = NativeExecutor(program, 1)
+    layer = program.graph.layers[0]
+    executor = DrivenExecutor(program.graph, layer.name, layer.signals["drive"], 1)
     last: list[Any] = []
 
     def run() -> None:
-        last[:] = [executor.drive(drive)]
+        last[:] = [executor.run(drive)]
 
-    return Prepared(run, lambda: _neurons(last[0].counts, last[0].membrane), _own())
+    return Prepared(run, lambda: _neurons(last[0].total, last[0].state["layer0.membrane"]), _own())
 
 
 def w1_jax(folder: Path) -> Prepared:
@@ -295,7 +296,7 @@ def _outputs(folder: Path, make: Callable[[Program], Executor], everything: bool
 def _native(program: Program, threads: int | None = 1) -> Executor:
     from exporters.native.executor import NativeExecutor
 
-    return NativeExecutor(program, threads)
+    return NativeExecutor(program.graph, threads)
 
 
 def _onnx(program: Program, form: str) -> Executor:

@@ -1,20 +1,20 @@
-/* What the layers of a program on this machine share; included first. */
+/* What the layers of a graph on this machine share; included first. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __AVX2__
-#include <immintrin.h>
-#endif
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "inputs are read eight at a time, lowest first"
+#error "values are read eight at a time, lowest first"
 #endif
 
-enum { BLOCK = 64 };
+/* Arrays begin with a cache line. */
+#define LINE 64
+#define ALIGNED __attribute__((aligned(LINE)))
+#define INLINED static inline __attribute__((always_inline))
 
 /* One bit for each of eight bytes, 1 where the byte is not 0. */
-static inline uint64_t active(const uint8_t *bytes)
+static inline uint64_t active_bits(const uint8_t *bytes)
 {
     uint64_t eight;
     memcpy(&eight, bytes, 8);
@@ -27,7 +27,7 @@ static inline uint64_t active(const uint8_t *bytes)
 }
 
 /*
- * The places of the bytes that are not 0, in order; the bytes from `size` to the next multiple of 64 must be 0.
+ * The places of the bytes that are not 0, in order; bytes can be read up to the next multiple of 64.
  * By 64, because the processor cannot foresee where a walk through single events ends: once is enough.
  */
 static inline uint32_t list_events(const uint8_t *bytes, uint32_t size, uint32_t *events)
@@ -36,7 +36,10 @@ static inline uint32_t list_events(const uint8_t *bytes, uint32_t size, uint32_t
     for (uint32_t i = 0; i < size; i += 64) {
         uint64_t left = 0;
         for (uint32_t k = 0; k < 64; k += 8) {
-            left |= active(bytes + i + k) << k;
+            left |= active_bits(bytes + i + k) << k;
+        }
+        if (size - i < 64) {
+            left &= (UINT64_C(1) << (size - i)) - 1;
         }
         for (; left != 0; left &= left - 1U) {
             events[count] = i + (uint32_t)__builtin_ctzll(left);
@@ -46,27 +49,35 @@ static inline uint32_t list_events(const uint8_t *bytes, uint32_t size, uint32_t
     return count;
 }
 
-/* Sixteen weights of 8 bits as lanes of 16: with AVX2 one instruction, where GCC 12 alone makes five. */
-typedef int16_t lanes_of_16 __attribute__((vector_size(32)));
-#ifdef __AVX2__
-#define WIDEN_8_TO_16(x) ((lanes_of_16)_mm256_cvtepi8_epi16((__m128i)(x)))
+/*
+ * Sixteen weights of 8 bits as lanes of 16: with AVX2 one instruction, where GCC 12 alone makes five. By its
+ * builtin function, because <immintrin.h> takes as long to compile as everything else.
+ */
+#if defined(__AVX2__) && !defined(__clang__)
+typedef char bytes_of_8 __attribute__((vector_size(16)));
+#define WIDEN_8_TO_16(x) __builtin_ia32_pmovsxbw256((bytes_of_8)(x))
 #else
+typedef int16_t lanes_of_16 __attribute__((vector_size(32)));
 #define WIDEN_8_TO_16(x) __builtin_convertvector(x, lanes_of_16)
 #endif
 
-/* Rounding, spec 2, with k >= 1, and overflow, spec 3; `one` has the type of the computation. */
-#define TRN(x, k, one) ((x) >> (k))
-#define TRN_ZERO(x, k, one) (((x) + (((x) < 0) ? ((one) << (k)) - (one) : (one) - (one))) >> (k))
-#define RND(x, k, one) (((x) + ((one) << ((k) - 1))) >> (k))
-#define RND_ZERO(x, k, one) (((x) + ((one) << ((k) - 1)) - (one) + ((x) < 0)) >> (k))
-#define RND_INF(x, k, one) (((x) + ((one) << ((k) - 1)) - ((x) < 0)) >> (k))
-#define RND_MIN_INF(x, k, one) (((x) + ((one) << ((k) - 1)) - (one)) >> (k))
-#define RND_CONV(x, k, one) (((x) + ((one) << ((k) - 1)) - (one) + (((x) >> (k)) & (one))) >> (k))
-#define SAT(x, lo, hi) (((x) < (lo)) ? (lo) : ((x) > (hi)) ? (hi) : (x))
+#define LARGER(a, b) (((a) > (b)) ? (a) : (b))
+#define SMALLER(a, b) (((a) < (b)) ? (a) : (b))
 
-/* Between the arrays of a layer and those of the caller, which are int64_t. */
-#define LOAD(own, given, count) for (int64_t j = 0; j < (count); ++j) { (own)[j] = (__typeof__((own)[0]))(given)[j]; }
-#define KEEP(given, own, count) for (int64_t j = 0; j < (count); ++j) { (given)[j] = (int64_t)(own)[j]; }
-#define SHOW(signal, from, own, count) if ((signal) != NULL) { KEEP((signal) + (from), own, count) }
+/* Between the arrays of a layer, which go on after `count` elements, and those of the caller. */
+#define ELEMENTS(own) ((int64_t)(sizeof(own) / sizeof((own)[0])))
+#define LOAD(own, from, to, given, count) \
+    for (int64_t j = (from); j < (to); ++j) { \
+        (own)[j] = (__typeof__((own)[0]))(given)[(j < (count)) ? j : (count) - 1]; \
+    }
+#define KEEP(given, own, from, to) for (int64_t j = (from); j < (to); ++j) { (given)[j] = (int64_t)(own)[j]; }
+#define SHOW(signal, from, own, count) if ((signal) != NULL) { KEEP((signal) + (from), own, 0, count) }
 #define ADD(sums, from, own, count) \
     if ((sums) != NULL) { for (int64_t j = 0; j < (count); ++j) { ((sums) + (from))[j] += (int64_t)(own)[j]; } }
+
+/* Values of a source, each as old as its unit's delay; those of `age` steps lie `age` rows before `now`. */
+#define SEEN(seen, current, past, rows, now, delays, count) \
+    for (int64_t j = 0; j < (count); ++j) { \
+        const int64_t age = (delays)[j]; \
+        (seen)[j] = age ? (past)[((now) - age) % (rows)][j] : (current)[j]; \
+    }

@@ -1,7 +1,8 @@
-"""The native executor: every signal of random programs, its types and modes, its threads, its errors."""
+"""The native executor: every signal of random graphs and programs, its types, its threads, its errors."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,16 +12,24 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import DataError, ParameterError
 from exporters.native.executor import NativeExecutor
-from exporters.native.source import native_layers, native_source
+from exporters.native.network import native_text
+from exporters.native.sums import feed_sums
 from exporters.verification import verify
-from quantize.arrays import frozen
+from quantize.arrays import codes, frozen
 from quantize.emulator import Emulator, initial_state
 from quantize.formats import Format, Overflow, Quantizer
+from quantize.graph.body import Body
+from quantize.graph.emulator import GraphEmulator
+from quantize.graph.layers import Dense, Graph, LayerFeed, Port
 from quantize.program import Program, ReadoutLayer, SpikingLayer
+from quantize.program_io import program_from_json
 from quantize.ranges import prove
+from quantize.trace import Execution
+from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.networks import lowered, network
 from tests.programs import random_program
 from tests.tools import need
+from tests.version1.archive import NAMES, hashes, read, run_of
 
 L = TypeVar("L", SpikingLayer, ReadoutLayer)
 
@@ -40,12 +49,49 @@ def program() -> Program:
     return lowered(network((6, 5, 3)), "generic-16bit")
 
 
+def same(found: Execution, wanted: Execution) -> bool:
+    """Whether all signals and states are the same."""
+    assert found.signals.keys() == wanted.signals.keys()
+    assert found.state.keys() == wanted.state.keys()
+    return all(
+        np.array_equal(mine[name], theirs[name])
+        for mine, theirs in ((found.signals, wanted.signals), (found.state, wanted.state))
+        for name in theirs
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_graphs_give_every_bit(seed: int) -> None:
+    """From their start and from any states that may be given; frames that change and frames that stay."""
+    need("gcc")
+    graph = random_graph(seed)
+    values = random_graph_input(graph, 9, 3, seed)
+    values[4:6] = values[3]
+    native, emulator = NativeExecutor(graph), GraphEmulator(graph)
+    for state in ({}, random_graph_state(graph, 3, seed)):
+        assert same(native.run(values, state), emulator.run(values, state))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_program_of_version_1(name: str) -> None:
+    need("gcc")
+    program = program_from_json(json.loads(read(name, "program.json")), name)
+    spikes, state = run_of(name)
+    wanted = json.loads(read(name, "hashes.json"))
+    native = NativeExecutor(program.graph)
+    start, given = native.run(spikes), native.run(spikes, state)
+    assert hashes(start.signals) == wanted["start"]
+    assert hashes(start.state) == wanted["start_state"]
+    assert hashes(given.signals) == wanted["given"]
+    assert hashes(given.state) == wanted["given_state"]
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_random_programs_give_every_bit(seed: int) -> None:
     need("gcc")
     program = random_program(seed)
     batches = [inputs_for(program, seed), inputs_for(program, seed + 1, 3, 2)]
-    result = verify(program, {"native": NativeExecutor(program)}, batches)
+    result = verify(program, {"native": NativeExecutor(program.graph)}, batches)
     assert result.passed, result.executors["native"].first
 
 
@@ -55,7 +101,7 @@ def test_every_width_of_a_layer(width: int) -> None:
     need("gcc")
     program = lowered(network((9, width, 3), tau_synapse=None), "generic-8bit")
     spikes = inputs_for(program, width, 12, 3)
-    result = verify(program, {"native": NativeExecutor(program)}, [spikes], probe=False)
+    result = verify(program, {"native": NativeExecutor(program.graph)}, [spikes], probe=False)
     assert result.passed, result.executors["native"].first
 
 
@@ -63,7 +109,7 @@ def test_a_site_as_wide_as_what_it_clips() -> None:
     """32 bits, which no value of a 32-bit product leaves: the compiler must not refuse the comparison."""
     need("gcc")
     program = lowered(network((6, 5, 3)), "spinnaker1")
-    result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
+    result = verify(program, {"native": NativeExecutor(program.graph)}, [inputs_for(program, 0)])
     assert result.passed, result.executors["native"].first
 
 
@@ -112,7 +158,7 @@ def test_an_unsigned_site_as_wide_as_a_word(site: str, bits: int, overflow: Over
     need("gcc")
     narrow = random_program(6, layers=2, readout=True, widths=(6, 5, 3))
     program = with_site(narrow, site, Format(False, bits, 0), overflow)
-    result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
+    result = verify(program, {"native": NativeExecutor(program.graph)}, [inputs_for(program, 0)])
     assert result.passed, result.executors["native"].first
 
 
@@ -126,8 +172,8 @@ def test_a_wide_sum_that_is_scaled_down_takes_words_that_hold_it() -> None:
     gain = tuple(replace(table, values=frozen(table.values >> 4)) for table in layer.neuron.gain)
     program = with_first(program, replace(layer, neuron=replace(layer.neuron, gain=gain)))
     assert max(site.interval.bits for site in prove(program).sites if site.site == "layer0.membrane") <= 31
-    assert native_layers(program)[0].macros["WORD"] == "int64_t"
-    result = verify(program, {"native": NativeExecutor(program)}, [inputs_for(program, 0)])
+    assert "const int64_t v_sum = " in native_text(program.graph).source
+    result = verify(program, {"native": NativeExecutor(program.graph)}, [inputs_for(program, 0)])
     assert result.passed, result.executors["native"].first
 
 
@@ -140,33 +186,76 @@ def test_partial_sums_are_moved_before_they_overflow() -> None:
     dense = replace(layer.dense, weight=frozen(np.full((700, 20), 127)), accumulator=Format(True, 24, 0))
     still = replace(layer.rescale, multiplier=frozen(np.zeros(20)), bias=frozen(np.zeros(20)))
     changed = with_first(program, replace(layer, dense=dense, rescale=still))
-    native = native_layers(changed)[0]
-    assert (native.macros["LANE"], native.macros["GROUP"]) == ("int16_t", "258U")
-    found = NativeExecutor(changed).run(np.ones((2, 1, 700), np.uint8), signals=["layer0.accumulator"])
+    sums = feed_sums(changed.graph, "layer0", 0)
+    assert (sums.macros["LANE"], sums.macros["GROUP"]) == ("int16_t", "258U")
+    found = NativeExecutor(changed.graph).run(np.ones((2, 1, 700), np.uint8), signals=["layer0.accumulator"])
     assert (found.signals["layer0.accumulator"] == 88_900).all()
 
 
-@pytest.mark.parametrize(("profile", "push"), [("generic-8bit", "int32_t"), ("generic-16bit", "int64_t")])
-def test_words_are_64_bits_only_for_the_products_that_need_them(profile: str, push: str) -> None:
-    layer, _readout = native_layers(lowered(network((6, 5, 3), tau_synapse=None), profile))
-    assert (layer.macros["PUSH"], layer.macros["PRODUCT"], layer.macros["WORD"]) == (
-        push,
-        "int32_t",
-        "int32_t",
-    )
+def test_partial_sums_of_values_that_are_never_0_fit() -> None:
+    """The sum itself is 0, but half of it is 2**31."""
+    need("gcc")
+    weight = codes(np.repeat([[127], [-127]], 1 << 16, axis=0))
+    body = Body()
+    body.next["s"] = body.state("s", Format(False, 8, 0), 255)
+    one = body.maximum("s_before", body.constant("floor", 255))
+    source = body.layer("source", 1 << 17, (), one)
+    body = Body()
+    body.signals["sum"] = body.feed(0, "sum")
+    feed = LayerFeed("source", Dense(weight, Format(True, 8, 0), Format(True, 40, 0)), frozen([0]))
+    graph = Graph(Port(1, Format(False, 1, 0)), (source, body.layer("sums", 1, (feed,), "sum")), "sums")
+    assert graph.proof.sources["sums"] == (0, 0)
+    run = NativeExecutor(graph).run(np.zeros((1, 1, 1), np.uint8))
+    assert run.signals["sums.sum"].item() == 0
+
+
+@pytest.mark.parametrize(
+    ("profile", "wide"), [("generic-8bit", False), ("generic-16bit", False), ("spinnaker1", True)]
+)
+def test_words_are_64_bits_only_for_what_needs_them(profile: str, wide: bool) -> None:
+    text = native_text(lowered(network((6, 5, 3), tau_synapse=None), profile).graph).source
+    assert ("const int64_t v_" in text) == wide
+
+
+REFRACTORY = [1, (1 << 31) - 1, 1 << 31, (1 << 40) - 1]
+
+
+@pytest.mark.parametrize("steps", REFRACTORY)
+def test_words_hold_states_and_constants_that_no_site_makes(program: Program, steps: int) -> None:
+    need("gcc")
+    layer = program.layers[0]
+    assert isinstance(layer, SpikingLayer)
+    neuron = replace(layer.neuron, refractory_steps=frozen([0, 1, steps, 1, steps]))
+    changed = with_first(program, replace(layer, neuron=neuron))
+    spikes = inputs_for(program, 1, 40)
+    state = {"layer0.refractory": np.full((5, 5), steps)}
+    native, emulator = NativeExecutor(changed.graph), Emulator(changed)
+    assert same(native.run(spikes), emulator.run(spikes))
+    assert same(native.run(spikes, state), emulator.run(spikes, state))
+
+
+@pytest.mark.parametrize("bits", [32, 33, 40, 50])
+def test_words_hold_a_given_state_of_a_wide_format(bits: int) -> None:
+    """Though nothing that the program itself makes leaves 32 bits."""
+    need("gcc")
+    narrow = random_program(6, layers=2, readout=True, widths=(6, 5, 3))
+    program = with_site(narrow, "readout", Format(True, bits, 0), Overflow.SAT)
+    state = {"readout": np.array([[(1 << bits - 1) - 1, -1 << bits - 1, 0]])}
+    spikes = inputs_for(program, 0, 4, 1)
+    assert same(NativeExecutor(program.graph).run(spikes, state), Emulator(program).run(spikes, state))
 
 
 def test_an_unchanged_input_keeps_its_sum(program: Program) -> None:
     need("gcc")
     spikes = np.repeat(inputs_for(program, 3, 2, 4), 3, axis=0)
-    assert verify(program, {"native": NativeExecutor(program)}, [spikes], probe=False).passed
+    assert verify(program, {"native": NativeExecutor(program.graph)}, [spikes], probe=False).passed
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 def test_threads_change_nothing(program: Program, threads: int) -> None:
     need("gcc")
     spikes = inputs_for(program, 5)
-    found = NativeExecutor(program, threads).run(spikes)
+    found = NativeExecutor(program.graph, threads).run(spikes)
     expected = Emulator(program).run(spikes)
     for name, trace in expected.signals.items():
         assert np.array_equal(found.signals[name], trace)
@@ -177,7 +266,7 @@ def test_threads_change_nothing(program: Program, threads: int) -> None:
 def test_only_the_signals_that_are_asked_for(program: Program) -> None:
     need("gcc")
     spikes = inputs_for(program, 6)
-    found = NativeExecutor(program).run(spikes, signals=["readout"])
+    found = NativeExecutor(program.graph).run(spikes, signals=["readout"])
     assert list(found.signals) == ["readout"]
     assert np.array_equal(found.signals["readout"], Emulator(program).run(spikes).signals["readout"])
 
@@ -186,42 +275,8 @@ def test_the_given_state_is_not_changed(program: Program) -> None:
     need("gcc")
     state = initial_state(program, 5)
     before = {name: values.copy() for name, values in state.items()}
-    NativeExecutor(program).run(inputs_for(program, 7), state)
+    NativeExecutor(program.graph).run(inputs_for(program, 7), state)
     assert all(np.array_equal(state[name], before[name]) for name in before)
-
-
-@pytest.mark.parametrize("width", [5, 64, 2100])
-def test_driven_neurons_are_those_of_the_program(width: int) -> None:
-    """Given the drives that a run of the emulator formed, the neurons alone do what they did in it."""
-    need("gcc")
-    program = lowered(network((6, width, 3), tau_synapse=None), "generic-16bit")
-    run = Emulator(program).run(inputs_for(program, 8, 40, 1))
-    found = NativeExecutor(program, 2).drive(run.signals["layer0.drive"][:, 0])
-    assert found.counts.sum() > 0
-    assert np.array_equal(found.counts, run.signals["layer0.spikes"][:, 0].sum(axis=0))
-    assert np.array_equal(found.membrane, run.state["layer0.membrane"][0])
-    assert np.array_equal(found.refractory, run.state["layer0.refractory"][0])
-
-
-def test_drives_of_the_type_of_the_format_need_no_look(program: Program) -> None:
-    need("gcc")
-    drive = np.random.default_rng(0).integers(-32768, 32768, (40, 5))
-    wide, narrow = (NativeExecutor(program).drive(drive.astype(dtype)) for dtype in (np.int64, np.int16))
-    assert wide.counts.sum() > 0
-    assert np.array_equal(wide.counts, narrow.counts)
-    assert np.array_equal(wide.membrane, narrow.membrane)
-
-
-@pytest.mark.parametrize(("value", "entry"), [((1 << 15) - 1, "int32_t"), (1 << 15, "int64_t")])
-def test_two_table_values_share_an_entry(program: Program, value: int, entry: str) -> None:
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    growth = replace(layer.neuron.growth, values=frozen(np.full_like(layer.neuron.growth.values, value)))
-    neuron = replace(layer.neuron, growth=replace(growth, format=Format(False, 16, growth.format.frac)))
-    native = native_layers(with_first(program, replace(layer, neuron=neuron)))[0]
-    assert native.macros["ENTRY"] == entry
-    half = 8 * native.arrays["table"].itemsize // 2
-    assert (native.arrays["table"] >> half == value).all()
 
 
 def test_the_text_does_not_depend_on_the_weights(program: Program) -> None:
@@ -229,19 +284,15 @@ def test_the_text_does_not_depend_on_the_weights(program: Program) -> None:
     assert isinstance(layer, SpikingLayer)
     dense = replace(layer.dense, weight=frozen(layer.dense.weight[::-1]))
     other = with_first(program, replace(layer, dense=dense))
-    assert native_source(other, native_layers(other)) == native_source(program, native_layers(program))
+    assert native_text(other.graph).source == native_text(program.graph).source
 
 
 def test_errors_are_sentences(program: Program) -> None:
     need("gcc")
     with pytest.raises(ParameterError, match=r"^`threads` must be at least 1, not 0$"):
-        NativeExecutor(program, 0)
-    executor = NativeExecutor(program)
-    with pytest.raises(DataError, match=r"^`spikes` must have 6 inputs, not 5$"):
+        NativeExecutor(program.graph, 0)
+    executor = NativeExecutor(program.graph)
+    with pytest.raises(DataError, match=r"^the input must have 6 channels, not 5$"):
         executor.run(np.zeros((2, 2, 5), np.uint8))
     with pytest.raises(DataError, match=r"^`bogus` is not a signal of this program: layer0.accumulator, "):
         executor.run(inputs_for(program, 0), signals=["bogus"])
-    with pytest.raises(DataError, match=r"^`drives` must be \[steps, 5\], not \[2, 4\]$"):
-        executor.drive(np.zeros((2, 4), np.int64))
-    with pytest.raises(DataError, match=r"^`drives` must lie in -32768..32767, not in 0..40000$"):
-        executor.drive(np.full((2, 5), 40_000) * np.array([0, 1, 1, 1, 1]))

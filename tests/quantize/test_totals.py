@@ -18,7 +18,7 @@ from tests.tools import need
 MAKERS: dict[str, Callable[[Program], SummingExecutor]] = {
     "emulator": Emulator,
     "jax": lambda program: JaxExecutor(program.graph),
-    "native": NativeExecutor,
+    "native": lambda program: NativeExecutor(program.graph),
 }
 
 

@@ -17,7 +17,7 @@ from exporters.c.executor import CExecutor
 from exporters.c.network import c_files
 from exporters.deploy import deploy
 from exporters.deployment import save_deployment
-from exporters.native.source import native_layers, native_source
+from exporters.native.network import native_text
 from exporters.onnx_program import sequence_model
 from exporters.registry import PROGRAM_TARGETS, FolderTarget
 from exporters.systemverilog import emit_systemverilog, module
@@ -67,7 +67,7 @@ def emitted(program: Program, everything: bool = True) -> dict[str, str]:
     }
     if everything:
         files |= {f"bench/{file}": text for file, text in bench_files(program).items()}
-        files["native/network.c"] = native_source(program, native_layers(program))
+        files["native/network.c"] = native_text(program.graph).source
     return files
 
 
