@@ -12,13 +12,17 @@ from numpy.typing import NDArray
 
 from quantize.graph.document import GraphProgram, graph_program_to_json
 from quantize.graph.emulator import GraphEmulator
+from quantize.graph.label import Label
 from quantize.graph.layers import Graph
 from quantize.program import Evidence
 from quantize.trace import Execution, Executor
 from tests.oracle import Oracle
 from tests.tools import need
 
-__all__ = ["MAKERS", "assert_agrees", "executor"]
+__all__ = ["LABEL", "MAKERS", "assert_agrees", "executor"]
+
+
+LABEL = Label(digest="0" * 64, tool_version="0", device="none", encoder="rate", dt_seconds=1e-3, steps=5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +64,24 @@ def _jax(graph: Graph) -> Executor:
     return JaxExecutor(graph)
 
 
+def _native(graph: Graph) -> Executor:
+    from exporters.native.executor import NativeExecutor
+
+    return NativeExecutor(graph)
+
+
+def _c_host(graph: Graph) -> Executor:
+    from exporters.c.executor import CExecutor
+
+    return CExecutor(graph, LABEL, "host")
+
+
 MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
     {
         "specification": (_Specification, ()),
         "jax": (_jax, ()),
+        "native": (_native, ("gcc",)),
+        "c-host": (_c_host, ("make", "gcc")),
     }
 )
 """Name -> what makes it, and the tools that it needs."""

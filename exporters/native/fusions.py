@@ -20,7 +20,6 @@ from quantize.formats import Rounding
 from quantize.graph.layers import SegmentTable, UnitLayer
 from quantize.graph.operations import Lookup, Mul, RoundShift
 from quantize.graph.proof import Proven
-from quantize.graph.segments import interpolated
 from quantize.intervals import Interval
 
 from .operations import Entry, Part, Place, SplitProduct
@@ -82,7 +81,9 @@ def _full_table(code: Code, lookup: Lookup) -> tuple[Place, Entry] | None:
         return None
     place = Place(f"{lookup.name}_PLACE", lookup.of, first, last, len(tables), index)
     codes = np.arange(first, last + 1, dtype=np.int64)
-    values = np.concatenate([interpolated(table, place(table.grid, codes)) for table in tables])
+    values = np.concatenate(
+        [segments.interpolated(table, segments.place(table.grid, codes)) for table in tables]
+    )
     return place, Entry(lookup.name, (place.name,), values.astype(narrowest(values)))
 
 
