@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from quantize.arrays import narrowest
 from quantize.formats import Rounding
+from quantize.graph import segments
 from quantize.graph.layers import SegmentTable, UnitLayer
 from quantize.graph.operations import Lookup, Mul, RoundShift
 from quantize.graph.proof import Proven

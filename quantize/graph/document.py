@@ -30,6 +30,9 @@ __all__ = [
 
 SCHEMA = "expifref/program/2"
 
+_MAX_INPUT_BITS = 8
+"""Inputs travel as uint8 in files, models and on wires."""
+
 
 @dataclass(frozen=True, eq=False)
 class GraphProgram:
@@ -62,6 +65,7 @@ def graph_program_from_json(
         RangeError: its widths cannot be proven.
     """
     program = from_document(GraphProgram, document, SCHEMA, place, matrices, _canonical)
+    _check_input(program.graph)
     _check_tables(program.graph, place)
     prove_graph(program.graph, _product_bits(program))
     _check_profile(program)
@@ -111,6 +115,12 @@ def _check_profile(program: GraphProgram) -> None:
                     f"`{layer.name}.{operation.name}` must have at most {arithmetic.tau_tables} tables, as "
                     f"the profile of the program says, not {len(operation.tables)}"
                 )
+
+
+def _check_input(graph: Graph) -> None:
+    fmt = graph.input.format
+    if fmt.signed or fmt.bits > _MAX_INPUT_BITS:
+        raise ParameterError(f"`input.format` must be unsigned with 1 to {_MAX_INPUT_BITS} bits, not {fmt}")
 
 
 def _check_tables(graph: Graph, place: str) -> None:

@@ -23,18 +23,12 @@ _MAX_VALUE = (1 << MAX_BITS) - 1
 _MAX_NUMBER = (1 << 53) - 1
 """Of what stands in a file as a number, which a reader may take for a float64."""
 
-_MAX_INPUT_BITS = 8
-"""Inputs travel as uint8."""
-
 
 def check_graph(graph: Graph) -> None:
     """Raise ParameterError naming the first field that breaks a rule of the specification."""
     if not graph.layers:
         raise ParameterError("a program must have at least one layer, and this one has none")
     _number("input.channels", graph.input.channels, 1, _MAX_NUMBER)
-    _number("input.format.bits", graph.input.format.bits, 1, _MAX_INPUT_BITS)
-    if graph.input.format.signed:
-        raise ParameterError("`input.format` must be unsigned, and is signed")
     _unique("layers", [INPUT, *(layer.name for layer in graph.layers)])
     if graph.output not in graph.by_name:
         raise ParameterError(f"the output of a program must be one of its layers, not `{graph.output}`")
