@@ -30,6 +30,7 @@ def summarize(result: Verification) -> dict[str, Any]:
             for name, entry in result.executors.items()
         },
         "not_run": result.not_run,
+        "refused": result.refused,
     }
 
 
@@ -44,7 +45,7 @@ def print_result(result: Verification, reference: str = EMULATOR) -> None:
     for name, entry in result.executors.items():
         if entry.first is not None:
             print_text(f"{name}: {entry.first}")
-    for name, reason in result.not_run.items():
+    for name, reason in {**result.not_run, **result.refused}.items():
         print_text(f"{name} was not run: {reason}")
     if result.not_run and result.all_required:
         print_text("Where CI is `true` every executor must run, so this verification fails.")

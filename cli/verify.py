@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +62,6 @@ def verify(
 
 
 def _run(job: _Job, samples: int | None, processes: int, group: Group, json: bool) -> None:
-    from exporters.executors import missing_executors
     from exporters.tools import tools_are_required
     from quantize.golden import differing_signals
 
@@ -73,7 +72,9 @@ def _run(job: _Job, samples: int | None, processes: int, group: Group, json: boo
         result = _in_this_process(_set_up(job), total)
     else:
         result = _shared(job, total, processes, group)
-    result.not_run = {} if job.executors else missing_executors()
+    if job.executors is None and group.leads:
+        there = _set_up(job)
+        result.not_run, result.refused = there.missing, there.refused
     result.all_required = tools_are_required()
     golden = differing_signals(loaded)
     if json:
@@ -89,14 +90,14 @@ def _run(job: _Job, samples: int | None, processes: int, group: Group, json: boo
 
 def verify_program(program: Program, data: LoadedDataset, seed: int) -> Verification:
     """Verify `program` on the test samples of `data`, on every executor there is, with a progress bar."""
-    from exporters.executors import make_executors, missing_executors
+    from exporters.executors import all_executors
     from exporters.tools import tools_are_required
     from hw_profiles import parse_profile
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    setup = _Setup(program, data, seed, make_executors(None, program, profile), None)
-    result = _in_this_process(setup, len(data.test_images))
-    result.not_run = missing_executors()
+    there = all_executors(program, profile)
+    result = _in_this_process(_Setup(program, data, seed, there.made, None), len(data.test_images))
+    result.not_run, result.refused = there.missing, there.refused
     result.all_required = tools_are_required()
     return result
 
@@ -122,6 +123,8 @@ class _Setup:
     seed: int
     executors: dict[str, Executor]
     reference: Executor | None  # None: the emulator
+    missing: dict[str, str] = field(default_factory=dict)  # see `exporters.executors.Executors`
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -136,17 +139,19 @@ def _load(job: _Job) -> tuple[Program, LoadedDataset | None]:
 
 @cache
 def _set_up(job: _Job) -> _Setup:
-    from exporters.executors import make_executors
+    from exporters.executors import Executors, all_executors, make_executors
     from hw_profiles import parse_profile
 
     program, data = _load(job)
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    names = None if job.executors is None else list(job.executors)
-    executors = make_executors(names, program, profile)
-    if job.reference == EMULATOR:
-        return _Setup(program, data, job.seed, executors, None)
-    (reference,) = make_executors([job.reference], program, profile).values()
-    return _Setup(program, data, job.seed, executors, reference)
+    if job.executors is None:
+        there = all_executors(program, profile)
+    else:
+        there = Executors(make_executors(job.executors, program, profile), {}, {})
+    reference = None
+    if job.reference != EMULATOR:
+        (reference,) = make_executors([job.reference], program, profile).values()
+    return _Setup(program, data, job.seed, there.made, reference, there.missing, there.refused)
 
 
 def _about(job: _Job, total: int) -> Facts:
@@ -204,13 +209,13 @@ def _shared(job: _Job, total: int, processes: int, group: Group) -> Verification
 def _executors(job: _Job, group: Group) -> tuple[str, ...]:
     """Those of rank 0, or what is compared would depend on the machines."""
     from expifref.exceptions import DataError
-    from exporters.executors import EXECUTORS, missing_executors
+    from exporters.executors import EXECUTORS
 
     from .ranks import form_of
 
     if job.executors is not None:
         return job.executors
-    here = tuple(name for name in EXECUTORS if name not in missing_executors())
+    here = tuple(_set_up(job).executors) if group.leads else ()
     chosen = group.exchange("the executors", here, form_of(tuple[str, ...]))[0]
     if not chosen or not set(chosen) <= set(EXECUTORS):  # a name could be that of a file
         raise DataError("rank 0 must choose executors that are known, but names others")

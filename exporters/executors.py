@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
-from expifref.exceptions import ParameterError
+from expifref.exceptions import ParameterError, UnsupportedError
 from hw_profiles import Profile
 from quantize.emulator import Emulator
 from quantize.graph.label import label_of
@@ -21,7 +21,15 @@ from quantize.trace import Executor
 
 from .tools import TOOLS, missing_tools
 
-__all__ = ["EXECUTORS", "ExecutorKind", "make_executors", "missing_executors", "sample_limits"]
+__all__ = [
+    "EXECUTORS",
+    "ExecutorKind",
+    "Executors",
+    "all_executors",
+    "make_executors",
+    "missing_executors",
+    "sample_limits",
+]
 
 Maker = Callable[[Program, Profile], Executor]
 
@@ -113,19 +121,40 @@ EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
 )
 
 
-def make_executors(names: list[str] | None, program: Program, profile: Profile) -> dict[str, Executor]:
-    """The executors called `names`, or for None all whose tools are installed.
+@dataclass(frozen=True)
+class Executors:
+    """All executors of a program, and why others are not among them."""
 
-    A name may also be the path of an exported file.
+    made: dict[str, Executor]
+    missing: dict[str, str]  # executor -> the tool that it lacks
+    refused: dict[str, str]  # executor -> what it cannot run in this program
+
+
+def all_executors(program: Program, profile: Profile) -> Executors:
+    """Every executor whose tools are installed and that does not refuse `program`."""
+    missing = missing_executors()
+    made: dict[str, Executor] = {}
+    refused: dict[str, str] = {}
+    for name, kind in EXECUTORS.items():
+        if name in missing:
+            continue
+        try:
+            made[name] = kind.make(program, profile)
+        except UnsupportedError as refusal:
+            refused[name] = str(refusal)
+    return Executors(made, missing, refused)
+
+
+def make_executors(names: Iterable[str], program: Program, profile: Profile) -> dict[str, Executor]:
+    """The executors called `names`; a name may also be the path of an exported file.
 
     Raises:
         ParameterError: a name is not known.
         FileFormatError: a file cannot be used.
         MissingToolError: a tool of an executor in `names` is not installed.
+        UnsupportedError: an executor in `names` refuses the program.
     """
-    missing = missing_executors()
-    chosen = names or [name for name in EXECUTORS if name not in missing]
-    return {name: _make(name, program, profile) for name in chosen}
+    return {name: _make(name, program, profile) for name in names}
 
 
 def missing_executors() -> dict[str, str]:

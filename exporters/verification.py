@@ -65,6 +65,7 @@ class Verification:
 
     executors: dict[str, ExecutorResult] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)  # executor -> why
+    refused: dict[str, str] = field(default_factory=dict)  # executor -> what it cannot run in this program
     all_required: bool = False  # whether an executor that did not run is a failure
 
     @property

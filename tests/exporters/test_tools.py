@@ -9,7 +9,7 @@ import pytest
 
 from expifref.exceptions import MissingToolError, ParameterError, ToolError
 from exporters.emitter import Emitter
-from exporters.executors import EXECUTORS, make_executors, missing_executors
+from exporters.executors import EXECUTORS, all_executors, make_executors, missing_executors
 from exporters.tools import (
     TOOLS,
     find_tool,
@@ -125,7 +125,7 @@ def test_executors_without_tools_are_left_out_and_named() -> None:
     assert missing["c-host"].startswith("make is not installed: apt-get install")
     program = lowered(network((4, 3, 2)), "generic-16bit")
     profile = load_profile("generic-16bit")
-    assert set(make_executors(None, program, profile)) == set(EXECUTORS) - set(missing)
+    assert set(all_executors(program, profile).made) == set(EXECUTORS) - set(missing)
     with pytest.raises(MissingToolError, match=r"^`gcc` must be installed"):
         make_executors(["c-host"], program, profile)
 

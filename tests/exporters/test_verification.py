@@ -11,13 +11,20 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from expifref.exceptions import ParameterError
+from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.deploy import deploy, program_of
-from exporters.executors import EXECUTORS, make_executors, missing_executors, sample_limits
+from exporters.executors import (
+    EXECUTORS,
+    ExecutorKind,
+    all_executors,
+    make_executors,
+    missing_executors,
+    sample_limits,
+)
 from exporters.onnx_executor import OnnxExecutor
 from exporters.onnx_program import sequence_model, step_model
 from exporters.verification import Verification, differing_bits, merge, verify
-from hw_profiles import load_profile
+from hw_profiles import Profile, load_profile
 from quantize.arrays import Integers, frozen
 from quantize.emulator import Emulator, lookup
 from quantize.formats import overflow, requantize, round_shift
@@ -48,11 +55,29 @@ def check(program: Program, executor: Executor) -> Verification:
 
 
 def test_all_executors_agree(program: Program) -> None:
-    executors = make_executors(None, program, PROFILE)
+    executors = all_executors(program, PROFILE).made
     result = verify(program, executors, [spikes_for(program)], sample_limits(executors))
     assert set(result.executors) == set(EXECUTORS) - set(missing_executors())
     assert result.passed
     assert all(entry.differing_bits == 0 and entry.neuron_steps > 0 for entry in result.executors.values())
+
+
+def test_an_executor_that_refuses_a_program_is_passed_over(
+    program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_program: Program, _profile: Profile) -> Executor:
+        raise UnsupportedError("it must have no gain, but has one")
+
+    rows = {"jax": EXECUTORS["jax"], "other": ExecutorKind(refuse, None, "one that cannot")}
+    monkeypatch.setattr("exporters.executors.EXECUTORS", rows)
+    there = all_executors(program, PROFILE)
+    assert (list(there.made), there.missing) == (["jax"], {})
+    assert there.refused == {"other": "it must have no gain, but has one"}
+    with pytest.raises(UnsupportedError):
+        make_executors(["other"], program, PROFILE)
+    result = verify(program, there.made, [spikes_for(program)])
+    result.refused, result.all_required = there.refused, True
+    assert result.passed  # no tool is missing
 
 
 def test_every_executor_is_given_the_samples_it_was_promised(program: Program) -> None:
