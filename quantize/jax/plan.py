@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from quantize.arrays import Integers, extremes, holding
+from quantize.arrays import UNSIGNED, Integers, extremes, holding
 from quantize.graph.layers import Graph, LayerFeed, UnitLayer, full_name
 from quantize.graph.operations import Feed
 from quantize.graph.proof import Proven
@@ -188,4 +188,4 @@ def _source_word(graph: Graph, source: str, feeds: Iterable[Mapping[int, FeedPla
     forms = {one.product.form for each in feeds for one in each.values() if one.feed.source == source}
     if forms == {Form.FLOAT32} and max(-lo, hi) <= _EXACT_FLOAT:
         return np.dtype(np.float32)
-    return holding(lo, hi)
+    return holding(lo, hi, UNSIGNED) if lo == 0 else holding(lo, hi)
