@@ -34,7 +34,7 @@ _SAMPLES = 4
 _ACTIVE = 0.3
 """Share of the inputs that are not zero in a step of `synthetic_input`."""
 
-_PARTS = re.compile(r"_(accumulate\d*|hold|update)$")
+_PARTS = re.compile(r"_(accumulate\d*|hold|prepare|update)$")
 """The functions of a layer whose repetitions are known."""
 
 _SENT = "what it sends"
@@ -86,7 +86,8 @@ def _sent(graph: Graph, spikes: Spikes) -> Mapping[str, Integers]:
 def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str, int]) -> dict[str, float]:
     steps, batch = sent[layer.name].shape[:2]
     updates = steps * batch * layer.units
-    repetitions = {"hold": ("held value", updates), "update": ("neuron update", updates)}
+    parts = {"hold": "held value", "prepare": "prepared value", "update": "neuron update"}
+    repetitions = {part: (what, updates) for part, what in parts.items()}
     for index, feed in enumerate(layer.feeds):
         several = len(layer.feeds) > 1
         what = f"synaptic event of feed {index}" if several else "synaptic event"

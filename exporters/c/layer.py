@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from quantize.graph.layers import Graph, UnitLayer
 
@@ -11,8 +12,9 @@ from .arrays import LayerArrays, declare_arrays
 from .calls import SPIKES, Call
 from .dense import write_dense
 from .histories import History, Sent, delayed
+from .parts import Part
 from .passes import Stores, write_pass
-from .plan import LayerPlan, Part, plan_layer
+from .plan import LayerPlan, plan_layer
 from .statements import Statements
 from .text import comment
 from .unit import Array, Unit
@@ -20,6 +22,9 @@ from .widths import layer_widths
 from .words import ZERO, union
 
 __all__ = ["LayerCode", "Sources", "write_layer"]
+
+_FUNCTIONS = ("input", "hold", "step", "prepare", "update")
+"""Of every layer, as far as it has them."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
     """Add `layer` to `unit`, and what it sends to `sources.present`."""
     graph, name = sources.graph, layer.name
     plan, widths = plan_layer(graph, layer), layer_widths(layer, graph.proof)
-    functions = {what: unit.names.claim(f"{name}_{what}") for what in ("input", "hold", "step", "update")}
+    functions = {what: unit.names.claim(f"{name}_{what}") for what in _FUNCTIONS}
     unit.text()
     unit.text(comment(f"---- {name}: {layer.units} units ----"))
     sums: dict[int, Array] = {}
@@ -55,11 +60,13 @@ def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
     unit.text()
     arrays = declare_arrays(unit, layer, plan, widths, sums)
     held = [call for index in plan.held_feeds for call in calls[index]]
-    statements = Statements(unit, layer, widths, arrays, unit.names.inside("j"))
-    held += _pass(functions["hold"], plan.held, _held_stores(plan, arrays), statements)
     step = [call for index in plan.step_feeds for call in calls[index]]
-    statements = Statements(unit, layer, widths, arrays, unit.names.inside("j"))
-    step += _pass(functions["update"], plan.step, _step_stores(layer, plan, arrays), statements)
+    statements = partial(Statements, unit, layer, widths, arrays)
+    stores = {result: [arrays.own[result]] for result in plan.held.stored}
+    held += _pass(functions["hold"], plan.held, stores, statements(unit.names.inside("j")))
+    for what, part in zip(("prepare", "update")[-len(plan.steps) :], plan.steps, strict=True):
+        stores = _step_stores(layer, plan, arrays, part)
+        step += _pass(functions[what], part, stores, statements(unit.names.inside("j")))
     sent = arrays.of(layer, layer.output)
     sources.present[name] = Sent(sent.name, sent.word)
     return LayerCode(
@@ -94,17 +101,15 @@ def _pass(function: str, part: Part, stores: Stores, statements: Statements) -> 
     return [Call(function)]
 
 
-def _held_stores(plan: LayerPlan, arrays: LayerArrays) -> Stores:
-    return {result: [arrays.own[result]] for result in plan.held.stored}
-
-
-def _step_stores(layer: UnitLayer, plan: LayerPlan, arrays: LayerArrays) -> Stores:
-    stores: dict[str, list[Array]] = {}
-    for result, array in arrays.own.items():
-        if result not in plan.held.stored:
-            stores[result] = [array]
+def _step_stores(
+    layer: UnitLayer, plan: LayerPlan, arrays: LayerArrays, part: Part
+) -> dict[str, list[Array]]:
+    """Where `part`, of those in every step, leaves its results; the held ones are there already."""
+    own = part.stored - plan.held.stored
+    stores = {result: [array] for result, array in arrays.own.items() if result in own}
     for state, result in layer.next.items():
-        stores.setdefault(result, []).append(arrays.states[state])
+        if result in part.stored:
+            stores.setdefault(result, []).append(arrays.states[state])
     return stores
 
 

@@ -28,7 +28,7 @@ from quantize.intervals import Interval
 from .choices import at_least, choice, excess
 from .fusions import Excess, SelectAtLeast
 from .lookups import lookup
-from .plan import Kept
+from .parts import Kept
 from .statements import Expression, Statements
 from .text import comment
 from .unit import Array

@@ -11,7 +11,7 @@ from quantize.graph.operations import StateBefore
 from .arms import Arms, arms
 from .choices import condition
 from .operations import write_statement
-from .plan import Part
+from .parts import Part
 from .statements import Expression, Statements
 from .text import block
 from .unit import Array, each

@@ -15,42 +15,26 @@ from quantize.graph.operations import Feed
 from quantize.graph.passes import held_results, held_sources, needed
 
 from .fusions import fused
+from .parts import Kept, Part, cut
 
-__all__ = ["Kept", "LayerPlan", "Part", "holds", "plan_layer"]
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A held result, read back from the array that keeps it."""
-
-    name: str
-    of: tuple[()] = ()
-    op: str = "kept"
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one pass over the units computes: `operations`, in order, of which `stored` are left in arrays."""
-
-    operations: tuple[Any, ...]
-    stored: frozenset[str]
+__all__ = ["LayerPlan", "holds", "plan_layer"]
 
 
 @dataclass(frozen=True)
 class LayerPlan:
-    """Both passes over a layer."""
+    """The passes over a layer."""
 
     held: Part
-    step: Part
+    steps: tuple[Part, ...]  # one or two
     own: tuple[str, ...]  # the results that get arrays of their own
     held_feeds: tuple[int, ...]
     step_feeds: tuple[int, ...]
 
     @property
     def operations(self) -> Iterator[Any]:
-        """Of both passes; those that both need are there twice."""
-        yield from self.held.operations
-        yield from self.step.operations
+        """Of all passes; those that several need are there several times."""
+        for part in (self.held, *self.steps):
+            yield from part.operations
 
 
 def holds(graph: Graph) -> bool:
@@ -72,7 +56,8 @@ def plan_layer(graph: Graph, layer: UnitLayer) -> LayerPlan:
     held_stored = held.intersection(own)
     before = Part(needed(shorter, held_stored), held_stored)
     fed = _feeds((*before.operations, *step.operations, *(layer.results[name] for name in told)))
-    return LayerPlan(before, step, own, tuple(sorted(fed & held_feeds)), tuple(sorted(fed - held_feeds)))
+    steps = cut(layer, step, [result for result in own if result not in held])
+    return LayerPlan(before, steps, own, tuple(sorted(fed & held_feeds)), tuple(sorted(fed - held_feeds)))
 
 
 def _held_feeds(graph: Graph, layer: UnitLayer) -> frozenset[int]:

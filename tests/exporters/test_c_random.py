@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
+from exporters.c import parts
 from exporters.c.build import PLATFORMS
 from exporters.c.executor import CExecutor
 from exporters.verification import differing_bits
@@ -54,6 +55,13 @@ def check_program(seed: int, platform: str, extra: str, **choices: Any) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_random_graphs_are_equal(seed: int) -> None:
     need("make", "gcc")
+    check_graph(seed, "host", "-O0")
+
+
+@pytest.mark.parametrize("seed", range(100, 108))
+def test_random_graphs_in_two_passes_are_equal(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("make", "gcc")
+    monkeypatch.setattr(parts, "_LONG", 1)
     check_graph(seed, "host", "-O0")
 
 

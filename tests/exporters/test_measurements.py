@@ -25,7 +25,8 @@ def test_instructions_of_every_part_are_counted(program: Program, platform: str)
     need(*MEASUREMENTS[platform].tools)
     found = count(program.graph, label_of(program), platform)
     hidden, readout = found["instructions"]["layer0"], found["instructions"]["readout"]
-    assert set(hidden) == set(readout) == {"each synaptic event", "each neuron update"}
+    assert set(hidden) - set(readout) == {"each prepared value"}
+    assert set(readout) == {"each synaptic event", "each neuron update"}
     # No update does with fewer instructions than it has table loads, and none needs a library division.
     assert 20 < hidden["each neuron update"] < 200
     assert found["code_and_constant_bytes"] > program.layers[0].dense.weight.size
