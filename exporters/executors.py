@@ -49,7 +49,7 @@ def _deployment(program: Program, profile: Profile) -> Executor:
 
 def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "reference"]) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
-        from .onnx_executor import program_executor
+        from .onnx.executor import program_executor
 
         return program_executor(program, form, backend)
 
@@ -141,7 +141,7 @@ def _make(name: str, program: Program, profile: Profile) -> Executor:
     if name in EXECUTORS:
         return EXECUTORS[name].make(program, profile)
     if name.endswith(".onnx"):
-        from .onnx_executor import OnnxExecutor
+        from .onnx.executor import OnnxExecutor
 
         return OnnxExecutor(Path(name), "onnxruntime")
     if name.endswith(".json"):

@@ -15,7 +15,7 @@ from hw_profiles import parse_profile
 from quantize.program import Program
 
 if TYPE_CHECKING:
-    from .onnx_program import Form
+    from .onnx.program import Form
 
 __all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "FolderTarget", "Target", "export_model", "export_program"]
 
@@ -49,7 +49,7 @@ AnyTarget = Target[Source] | FolderTarget[Source]
 
 def _onnx(form: Form) -> Callable[[Program, Path], None]:
     def write(program: Program, path: Path) -> None:
-        from .onnx_program import save_program
+        from .onnx.program import save_program
 
         save_program(program, form, path)
 
@@ -92,8 +92,8 @@ def _formal(program: Program) -> Mapping[str, str]:
 
 
 def _float(description: Description, path: Path) -> None:
-    from .onnx_beside import Beside, save_model
-    from .onnx_float import float_model
+    from .onnx.beside import Beside, save_model
+    from .onnx.float_model import float_model
 
     save_model(float_model(description), Beside(), path)
 

@@ -7,7 +7,7 @@ import pytest
 from onnx import numpy_helper, parser
 
 from expifref.exceptions import UnsupportedError
-from exporters.onnx_lint import check_portable, float_tensors
+from exporters.onnx.lint import check_portable, float_tensors
 
 HEADER = '<ir_version: 8, opset_import: ["" : 18]>'
 TABLE = "<int64[4] table = {5, 6, 7, 8}, int64 none = {0}, int64 last = {3}>"

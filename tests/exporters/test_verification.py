@@ -14,8 +14,7 @@ from onnx import numpy_helper
 from expifref.exceptions import ParameterError
 from exporters.deploy import deploy, program_of
 from exporters.executors import EXECUTORS, make_executors, missing_executors, sample_limits
-from exporters.onnx_executor import OnnxExecutor
-from exporters.onnx_program import sequence_model, step_model
+from exporters.onnx.executor import OnnxExecutor
 from exporters.verification import Verification, differing_bits, merge, verify
 from hw_profiles import load_profile
 from quantize.arrays import Integers, frozen
@@ -25,6 +24,8 @@ from quantize.probes import Probe, probes
 from quantize.program import Layer, NeuronUpdate, Program, SpikingLayer
 from quantize.trace import Execution, Executor, Spikes, State
 from tests.networks import lowered, network
+
+from .models import sequence_of, step_of
 
 PROFILE = load_profile("generic-16bit")
 
@@ -251,8 +252,10 @@ def test_one_flipped_bit_in_a_deployment_file_is_seen(program: Program) -> None:
     assert not check(program, Emulator(program_of(tampered))).passed
 
 
-@pytest.mark.parametrize("build", [sequence_model, step_model])
-@pytest.mark.parametrize("name", ["layer0.weight", "layer0.threshold", "layer0.growth.values"])
+@pytest.mark.parametrize("build", [sequence_of, step_of])
+@pytest.mark.parametrize(
+    "name", ["layer0/feeds/0/weight", "layer0/constants/threshold", "layer0/tables/growth,gain/rows"]
+)
 def test_one_flipped_bit_in_an_onnx_model_is_seen(
     program: Program, build: Callable[[Program], onnx.ModelProto], name: str
 ) -> None:

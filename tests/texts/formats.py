@@ -26,9 +26,8 @@ from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training_step import Carry
 from exporters.deploy import deploy, program_of
 from exporters.deployment import SCHEMA, Deployment
-from exporters.onnx_executor import OnnxExecutor
-from exporters.onnx_interface import Interface, interface_of
-from exporters.onnx_program import sequence_model
+from exporters.onnx.executor import OnnxExecutor
+from exporters.onnx.interface import Interface, interface_of
 from hw_profiles import SCHEMA_PATH, load_profile, parse_profile
 from quantize import arrays
 from quantize.arrays import Matrices
@@ -37,6 +36,7 @@ from quantize.program_io import program_from_json
 from quantize.sealed import canonical_digest, document_schema, from_document, read_document, to_document
 from quantize.search import Finished, Outcome, Question, finished_points
 from quantize.search.evaluation import Losses
+from tests.exporters.models import sequence_of
 from tests.networks import lowered, network
 
 __all__ = ["Format", "formats", "small_program"]
@@ -169,7 +169,7 @@ def _resume(folder: Path) -> Format:
 
 
 def _onnx() -> Format:
-    model = sequence_model(small_program())
+    model = sequence_of(small_program())
     document = plain(Interface, interface_of(model))
 
     def read(changed: Document) -> object:

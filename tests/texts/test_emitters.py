@@ -18,7 +18,6 @@ from exporters.c.network import c_files
 from exporters.deploy import deploy
 from exporters.deployment import save_deployment
 from exporters.native.source import native_layers, native_source
-from exporters.onnx_program import sequence_model
 from exporters.registry import PROGRAM_TARGETS, FolderTarget
 from exporters.systemverilog import emit_systemverilog, module
 from exporters.systemverilog.simulator import SystemVerilogExecutor
@@ -28,6 +27,7 @@ from quantize.emulator import Emulator
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import program_to_json, save_program
 from quantize.trace import Executor
+from tests.exporters.models import sequence_of
 from tests.tools import need
 
 from .code import c_code, systemverilog_code
@@ -142,7 +142,7 @@ def test_a_program_with_such_texts_is_not_written(tmp_path: Path) -> None:
         'letters, digits, `_`, `.`, `+` or `-`, the first of them a letter, a digit or `_`, not "a b"'
     )
     with pytest.raises(FileFormatError, match=r"^the ONNX model cannot be written with this `metadata\."):
-        sequence_model(with_texts("a\nb"))
+        sequence_of(with_texts("a\nb"))
     assert list(tmp_path.iterdir()) == []
 
 
