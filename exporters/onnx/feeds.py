@@ -16,7 +16,7 @@ from quantize.graph.layers import Dense, Graph, LayerFeed, history_name
 from quantize.intervals import Interval
 
 from .builder import INT32, UINT8, GraphBuilder
-from .values import Value, as_kind, constant, stored, word
+from .values import BOOL, Value, as_kind, constant, stored, word
 
 __all__ = ["accumulator", "seen"]
 
@@ -56,6 +56,7 @@ def seen(
     if len(ages) == 1:
         return values[0], interval
     kind = stored(interval)
+    values = [_plainly_binary(builder, value, interval) for value in values]
     chosen = as_kind(builder, values[0], kind)
     for age, value in zip(ages[1:], values[1:], strict=True):
         old = builder.constant(f"{place}/delay{age}", delay == age)
@@ -79,10 +80,18 @@ def accumulator(builder: GraphBuilder, place: str, part: Dense, source: Value, i
 
 def _moved(builder: GraphBuilder, place: str, source: Value, zero: int, interval: Interval) -> _Bytes:
     if not zero:
-        return _Bytes(as_kind(builder, source, UINT8), 0, interval.hi <= 1)
+        plain = _plainly_binary(builder, source, interval)
+        return _Bytes(as_kind(builder, plain, UINT8), 0, interval.hi <= 1)
     added = constant(builder, f"{place}/zero", np.array(zero), INT32)
     raised = builder.node("Add", [as_kind(builder, source, INT32), added], f"{place}/raised")
     return _Bytes(builder.cast(raised, f"{place}/bytes", UINT8), zero, False)
+
+
+def _plainly_binary(builder: GraphBuilder, value: Value, interval: Interval) -> Value:
+    """`value` such that 0 and 1 are seen to be all it can be, where `interval` says so."""
+    if value.kind in {BOOL, UINT8} or interval.lo < 0 or interval.hi > 1:
+        return value
+    return Value(as_kind(builder, value, BOOL), BOOL)
 
 
 def _product(builder: GraphBuilder, name: str, weight: Codes, source: _Bytes) -> str:

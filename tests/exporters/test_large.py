@@ -211,11 +211,11 @@ def test_a_document_without_its_side_file_is_refused(copy: Path) -> None:
 
 EDITS = {
     "location": ("../n.bin", 'must name a file in its own folder, not "../n.bin"'),
-    "length": ("5", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
-    "offset": ("-1", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
+    "length": ("5", "must say that `layer0/feeds/0/weight` takes 1070000 bytes of `{side}`, and where"),
+    "offset": ("-1", "must say that `layer0/feeds/0/weight` takes 1070000 bytes of `{side}`, and where"),
     "endless offset": (
         "9" * 5000,
-        "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where",
+        "must say that `layer0/feeds/0/weight` takes 1070000 bytes of `{side}`, and where",
     ),
 }
 
