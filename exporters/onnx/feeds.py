@@ -135,7 +135,7 @@ def _by_two_bytes(
 
 
 def _by_words(builder: GraphBuilder, place: str, part: Dense, source: Value, interval: Interval) -> Value:
-    kind = word(_reach(part, interval))
+    kind = word(_reach(part, interval), interval)
     weight = constant(builder, f"{place}/weight", part.weight, kind)
     inputs = [as_kind(builder, source, kind), weight]
     return Value(builder.node("MatMul", inputs, f"{place}/accumulator"), kind)

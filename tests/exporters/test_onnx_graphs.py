@@ -18,7 +18,7 @@ from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
 from quantize.graph.emulator import GraphEmulator
 from quantize.graph.label import Label
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
 from quantize.graph.operations import OPERATIONS
 from quantize.program_io import program_from_json
 from quantize.trace import Execution
@@ -128,6 +128,21 @@ def test_products_of_signed_and_graded_sources_are_equal(case: tuple[int, int, i
     sequence, _ = run_everywhere(chain(*case), seed=case[2])
     nodes = {node.op_type for node in sequence.graph.node[-1].attribute[0].g.node}
     assert nodes & {"MatMul", "MatMulInteger"} == FORMS[case]
+
+
+def test_products_of_0_and_1_out_of_a_table_are_equal() -> None:
+    """The interval is proven, but cannot be seen from the nodes."""
+    first, second = Body(), Body()
+    values = frozen(np.array([0, 1, 1, 0]))
+    table = SegmentTable(0, 2, values, BYTES, Rounding.RND, "steps", 0.0, "0" * 64)
+    output = first.lookup(first.feed(), {"steps": table})
+    first.signals["output"] = output
+    second.signals["accumulator"] = second.feed(0, "accumulator")
+    weight = codes(np.array([[127, -128], [-128, 127]]))
+    source = first.layer("source", 2, (LayerFeed(INPUT, dense(weight, 8), frozen([0])),), output)
+    feed = LayerFeed("source", dense(weight, 8), frozen([0, 2]))
+    reader = second.layer("reader", 2, (feed,), "accumulator")
+    run_everywhere(Graph(Port(2, BYTES), (source, reader), "reader"), seed=2)
 
 
 def test_what_a_delay_keeps_is_a_state() -> None:
