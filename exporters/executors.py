@@ -39,8 +39,8 @@ def _deployment(program: Program, profile: Profile) -> Executor:
     from quantize.arrays import Matrices
     from quantize.sealed import from_document, to_document
 
-    from .deploy import deploy, program_of
-    from .deployment import SCHEMA, Deployment
+    from .deployment.document import SCHEMA, Deployment
+    from .deployment.make import deploy, program_of
 
     matrices = Matrices()
     document = to_document(Deployment, deploy(program, profile), matrices)
@@ -145,8 +145,8 @@ def _make(name: str, program: Program, profile: Profile) -> Executor:
 
         return OnnxExecutor(Path(name), "onnxruntime")
     if name.endswith(".json"):
-        from .deploy import program_of
-        from .deployment import load_deployment
+        from .deployment.document import load_deployment
+        from .deployment.make import program_of
 
         return Emulator(program_of(load_deployment(Path(name))))
     raise ParameterError(

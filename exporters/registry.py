@@ -57,8 +57,8 @@ def _onnx(form: Form) -> Callable[[Program, Path], None]:
 
 
 def _deployment(program: Program, path: Path) -> None:
-    from .deploy import deploy
-    from .deployment import save_deployment
+    from .deployment.document import save_deployment
+    from .deployment.make import deploy
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
     save_deployment(deploy(program, profile), path)

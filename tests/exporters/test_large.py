@@ -18,8 +18,8 @@ from expifref.checkpoint import save_description
 from expifref.exceptions import FileFormatError
 from expifref.opening import file_beside
 from expifref.texts import shown
-from exporters.deploy import program_of
-from exporters.deployment import load_deployment
+from exporters.deployment.document import load_deployment
+from exporters.deployment.make import program_of
 from exporters.executors import make_executors, missing_executors
 from exporters.onnx.beside import tensors_of
 from exporters.onnx.executor import OnnxExecutor, load_model

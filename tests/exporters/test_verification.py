@@ -12,7 +12,7 @@ import pytest
 from onnx import numpy_helper
 
 from expifref.exceptions import ParameterError
-from exporters.deploy import deploy, program_of
+from exporters.deployment.make import deploy, program_of
 from exporters.executors import EXECUTORS, make_executors, missing_executors, sample_limits
 from exporters.onnx.executor import OnnxExecutor
 from exporters.verification import Verification, differing_bits, merge, verify

@@ -24,8 +24,8 @@ from expifref.resume import TrainingState, load_state, save_state
 from expifref.resume_file import ResumeDocument
 from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training_step import Carry
-from exporters.deploy import deploy, program_of
-from exporters.deployment import SCHEMA, Deployment
+from exporters.deployment.document import SCHEMA, Deployment
+from exporters.deployment.make import deploy, program_of
 from exporters.onnx.executor import OnnxExecutor
 from exporters.onnx.interface import Interface, interface_of
 from hw_profiles import SCHEMA_PATH, load_profile, parse_profile
@@ -87,7 +87,7 @@ def _program(folder: Path) -> Format:
 
 def _deployment(folder: Path) -> Format:
     program, profile = small_program(), load_profile("generic-8bit")
-    with mock.patch("exporters.deploy.LARGE", 0):
+    with mock.patch("exporters.deployment.make.LARGE", 0):
         words = deploy(program, profile)
 
     def read(document: Document, matrices: Matrices) -> object:
@@ -127,7 +127,7 @@ def _sealed(
 @contextmanager
 def _everything_is_large() -> Iterator[None]:
     """Matrices of any size lie beside their document."""
-    with mock.patch.object(arrays, "LARGE", 0), mock.patch("exporters.deploy.LARGE", 0):
+    with mock.patch.object(arrays, "LARGE", 0), mock.patch("exporters.deployment.make.LARGE", 0):
         yield
 
 

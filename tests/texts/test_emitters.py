@@ -15,8 +15,8 @@ from expifref.exceptions import FileFormatError
 from exporters.c import unit
 from exporters.c.executor import CExecutor
 from exporters.c.network import c_files
-from exporters.deploy import deploy
-from exporters.deployment import save_deployment
+from exporters.deployment.document import save_deployment
+from exporters.deployment.make import deploy
 from exporters.native.source import native_layers, native_source
 from exporters.registry import PROGRAM_TARGETS, FolderTarget
 from exporters.systemverilog import emit_systemverilog, module
