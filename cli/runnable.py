@@ -11,8 +11,8 @@ __all__ = ["read_runnable"]
 
 def read_runnable(path: Path) -> tuple[Program, str]:
     """The program in `path`, which may be a program or a deployment file, and the program's digest."""
-    from exporters.deploy import program_of
-    from exporters.deployment import SCHEMA, Deployment
+    from exporters.deployment.document import SCHEMA, Deployment
+    from exporters.deployment.make import program_of
     from quantize.program_io import digest, program_from_json
     from quantize.sealed import from_document, read_document
 

@@ -48,8 +48,8 @@ def _deployment(program: Program, profile: Profile) -> Executor:
     from quantize.arrays import Matrices
     from quantize.sealed import from_document, to_document
 
-    from .deploy import deploy, program_of
-    from .deployment import SCHEMA, Deployment
+    from .deployment.document import SCHEMA, Deployment
+    from .deployment.make import deploy, program_of
 
     matrices = Matrices()
     document = to_document(Deployment, deploy(program, profile), matrices)
@@ -58,7 +58,7 @@ def _deployment(program: Program, profile: Profile) -> Executor:
 
 def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "reference"]) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
-        from .onnx_executor import program_executor
+        from .onnx.executor import program_executor
 
         return program_executor(program, form, backend)
 
@@ -171,12 +171,12 @@ def _make(name: str, program: Program, profile: Profile) -> Executor:
     if name in EXECUTORS:
         return EXECUTORS[name].make(program, profile)
     if name.endswith(".onnx"):
-        from .onnx_executor import OnnxExecutor
+        from .onnx.executor import OnnxExecutor
 
         return OnnxExecutor(Path(name), "onnxruntime")
     if name.endswith(".json"):
-        from .deploy import program_of
-        from .deployment import load_deployment
+        from .deployment.document import load_deployment
+        from .deployment.make import program_of
 
         return Emulator(program_of(load_deployment(Path(name))))
     raise ParameterError(

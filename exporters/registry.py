@@ -16,7 +16,7 @@ from quantize.graph.label import label_of
 from quantize.program import Program
 
 if TYPE_CHECKING:
-    from .onnx_program import Form
+    from .onnx.program import Form
 
 __all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "FolderTarget", "Target", "export_model", "export_program"]
 
@@ -50,7 +50,7 @@ AnyTarget = Target[Source] | FolderTarget[Source]
 
 def _onnx(form: Form) -> Callable[[Program, Path], None]:
     def write(program: Program, path: Path) -> None:
-        from .onnx_program import save_program
+        from .onnx.program import save_program
 
         save_program(program, form, path)
 
@@ -58,8 +58,8 @@ def _onnx(form: Form) -> Callable[[Program, Path], None]:
 
 
 def _deployment(program: Program, path: Path) -> None:
-    from .deploy import deploy
-    from .deployment import save_deployment
+    from .deployment.document import save_deployment
+    from .deployment.make import deploy
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
     save_deployment(deploy(program, profile), path)
@@ -93,8 +93,8 @@ def _formal(program: Program) -> Mapping[str, str]:
 
 
 def _float(description: Description, path: Path) -> None:
-    from .onnx_beside import Beside, save_model
-    from .onnx_float import float_model
+    from .onnx.beside import Beside, save_model
+    from .onnx.float_model import float_model
 
     save_model(float_model(description), Beside(), path)
 

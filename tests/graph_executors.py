@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.onnx.executor import Backend
 from quantize.graph.document import GraphProgram, graph_program_to_json
 from quantize.graph.emulator import GraphEmulator
 from quantize.graph.label import Label
@@ -76,12 +77,25 @@ def _c_host(graph: Graph) -> Executor:
     return CExecutor(graph, LABEL, "host")
 
 
+def _onnx(form: str, backend: Backend) -> Callable[[Graph], Executor]:
+    def make(graph: Graph) -> Executor:
+        from exporters.onnx.executor import OnnxExecutor
+        from exporters.onnx.program import sequence_model, step_model
+
+        return OnnxExecutor((sequence_model if form == "sequence" else step_model)(graph, LABEL), backend)
+
+    return make
+
+
 MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
     {
         "specification": (_Specification, ()),
         "jax": (_jax, ()),
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),
+        "onnxruntime": (_onnx("sequence", "onnxruntime"), ()),
+        "onnxruntime-step": (_onnx("step", "onnxruntime"), ()),
+        "onnx-reference": (_onnx("sequence", "reference"), ()),
     }
 )
 """Name -> what makes it, and the tools that it needs."""

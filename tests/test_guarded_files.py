@@ -42,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "expifref/tensor_files.py": {"safe_open"},
     "expifref/blocks.py": {"open"},
     "expifref/data/fashion_mnist.py": {"open", "urlopen"},  # SHA-256 known, unpacked to a bound
-    "exporters/onnx_executor.py": {"load_model_from_string"},
+    "exporters/onnx/executor.py": {"load_model_from_string"},
     "cli/inputs.py": {"open"},  # parts of a file that `map_npy` has checked
     "cli/agreement.py": {"open"},  # for its digest
     "cli/ranks/tokens.py": {"open"},  # a private file of the user
@@ -54,7 +54,7 @@ ALLOWED: dict[str, set[str]] = {
     "expifref/training.py": {"json.loads"},
     "quantize/stored.py": {"ZipFile", "np.load", "open", "open_memmap"},
     "quantize/search/storage.py": {"open"},
-    "exporters/onnx_beside.py": {"open"},
+    "exporters/onnx/beside.py": {"open"},
     "exporters/systemverilog/simulator.py": {"read_text"},
     "exporters/c/executor.py": {"read_bytes"},
     # What comes with the package, and what the system says.

@@ -300,10 +300,12 @@ def _native(program: Program, threads: int | None = 1) -> Executor:
 
 
 def _onnx(program: Program, form: str) -> Executor:
-    from exporters.onnx_executor import OnnxExecutor
-    from exporters.onnx_program import sequence_model, step_model
+    from exporters.onnx.executor import OnnxExecutor
+    from exporters.onnx.program import sequence_model, step_model
+    from quantize.graph.label import label_of
 
-    return OnnxExecutor(sequence_model(program) if form == "sequence" else step_model(program))
+    build = sequence_model if form == "sequence" else step_model
+    return OnnxExecutor(build(program.graph, label_of(program)))
 
 
 def _spiking(program: Program) -> SpikingLayer:

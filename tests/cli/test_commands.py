@@ -11,7 +11,7 @@ from expifref.checkpoint import read_model
 from expifref.limits import RESUME
 from expifref.resume_file import resume_path
 from expifref.tensor_files import read_tensors, write_tensors
-from exporters.deployment import load_deployment
+from exporters.deployment.document import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.measurements import missing_measurements
 from hw_profiles import profile_path

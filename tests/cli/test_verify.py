@@ -92,13 +92,12 @@ def test_some_executors_and_exported_files(work: Workspace) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "layer0.weight",
-        "layer0.multiplier",
-        "layer0.threshold",
-        "layer0.growth.values",
-        "layer0.gain.values",
-        "readout.weight",
-        "readout.decay",
+        "layer0/feeds/0/weight",
+        "layer0/constants/multiplier",
+        "layer0/constants/threshold",
+        "layer0/tables/growth,gain/rows",
+        "readout/feeds/0/weight",
+        "readout/constants/decay",
     ],
 )
 def test_one_flipped_bit_of_an_onnx_file_fails(work: Workspace, tmp_path: Path, name: str) -> None:
@@ -178,6 +177,6 @@ def test_another_reference(work: Workspace, tmp_path: Path) -> None:
     command = ("verify", work.program, "--reference", work.onnx, "--samples", 4)
     said = succeeds(*command, "--executor", "deployment").out
     assert "Every signal of every step against the emulator" not in said
-    flipped_model = flip_onnx(work.onnx, tmp_path / "flipped.onnx", "layer0.threshold")
+    flipped_model = flip_onnx(work.onnx, tmp_path / "flipped.onnx", "layer0/constants/threshold")
     outcome = expifref("verify", work.program, "--reference", flipped_model, "--executor", "deployment")
     assert (outcome.code, outcome.err) == (1, "")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import FileFormatError, ParameterError
-from exporters.deploy import deploy, program_of
-from exporters.deployment import Core, CoreSlice, Deployment, load_deployment, save_deployment
+from exporters.deployment.document import Core, CoreSlice, Deployment, load_deployment, save_deployment
+from exporters.deployment.make import deploy, program_of
 from hw_profiles import Profile, load_profile
 from quantize.arrays import frozen
 from quantize.emulator import Emulator

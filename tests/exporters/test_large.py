@@ -18,11 +18,11 @@ from expifref.checkpoint import save_description
 from expifref.exceptions import FileFormatError
 from expifref.opening import file_beside
 from expifref.texts import shown
-from exporters.deploy import program_of
-from exporters.deployment import load_deployment
+from exporters.deployment.document import load_deployment
+from exporters.deployment.make import program_of
 from exporters.executors import make_executors, missing_executors
-from exporters.onnx_beside import tensors_of
-from exporters.onnx_executor import OnnxExecutor, load_model
+from exporters.onnx.beside import tensors_of
+from exporters.onnx.executor import OnnxExecutor, load_model
 from exporters.registry import export_program
 from exporters.verification import verify
 from hw_profiles import load_profile
@@ -211,11 +211,11 @@ def test_a_document_without_its_side_file_is_refused(copy: Path) -> None:
 
 EDITS = {
     "location": ("../n.bin", 'must name a file in its own folder, not "../n.bin"'),
-    "length": ("5", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
-    "offset": ("-1", "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where"),
+    "length": ("5", "must say that `layer0/feeds/0/weight` takes 1070000 bytes of `{side}`, and where"),
+    "offset": ("-1", "must say that `layer0/feeds/0/weight` takes 1070000 bytes of `{side}`, and where"),
     "endless offset": (
         "9" * 5000,
-        "must say that `layer0.weight` takes 1070000 bytes of `{side}`, and where",
+        "must say that `layer0/feeds/0/weight` takes 1070000 bytes of `{side}`, and where",
     ),
 }
 
@@ -241,7 +241,7 @@ def test_a_type_that_no_integer_model_has(kind: int, copy: Path) -> None:
         load_model(path)
     assert str(caught.value) == (
         f"`{path}` must have whole numbers of 8 to 64 bits beside it, "
-        f"but `layer0.weight` is of the ONNX type {kind}"
+        f"but `layer0/feeds/0/weight` is of the ONNX type {kind}"
     )
 
 
@@ -251,7 +251,8 @@ def test_an_onnx_side_file_that_was_cut_is_refused(copy: Path) -> None:
     with pytest.raises(FileFormatError) as caught:
         load_model(copy / "n.onnx")
     assert str(caught.value) == (
-        f"`{side}` must hold 1070000 bytes for `layer0.weight`, not 1069999: it is cut; export the model anew"
+        f"`{side}` must hold 1070000 bytes for `layer0/feeds/0/weight`, not 1069999: it is cut; "
+        "export the model anew"
     )
 
 

@@ -13,10 +13,11 @@ from onnx import TensorProto, parser
 
 from expifref.exceptions import DataError, FileFormatError, ParameterError
 from expifref.texts import shown
-from exporters.onnx_executor import OnnxExecutor, load_model
-from exporters.onnx_program import sequence_model, step_model
+from exporters.onnx.executor import OnnxExecutor, load_model
 from quantize.program import Program
 from tests.programs import random_input, random_program, random_state
+
+from .models import sequence_of, step_of
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def program() -> Program:
 
 @pytest.fixture(scope="module")
 def model(program: Program) -> onnx.ModelProto:
-    return sequence_model(program)
+    return sequence_of(program)
 
 
 def copy(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -46,7 +47,7 @@ def test_a_model_is_taken_as_object_bytes_or_path(
         np.testing.assert_array_equal(result.signals["readout"], results[0].signals["readout"])
 
 
-@pytest.mark.parametrize("export", [sequence_model, step_model])
+@pytest.mark.parametrize("export", [sequence_of, step_of])
 def test_only_the_signals_that_were_asked_for_come_back(program: Program, export: type) -> None:
     executor = OnnxExecutor(export(program))
     result = executor.run(random_input(program, 3, 2, seed=1), signals=["readout", "layer0.spikes"])

@@ -16,8 +16,8 @@ from expifref.description import Description, NeuronParameters, ReadoutDescripti
 from expifref.dynamics import NeuronConstants, canonical_step, phi
 from expifref.encoders import get_encoder
 from expifref.simulate import constants, simulate
-from exporters import onnx_float
-from exporters.onnx_float import float_model
+from exporters.onnx import float_model as onnx_float
+from exporters.onnx.float_model import float_model
 
 VOLTS = 1e-12
 """Largest difference seen is 2e-14 V; 1 mV is the scale of a membrane."""

@@ -9,17 +9,18 @@ import pytest
 from onnx import TensorProto, helper, parser
 
 from expifref.exceptions import FileFormatError
-from exporters.onnx_executor import OnnxExecutor
-from exporters.onnx_guard import check_bounded
-from exporters.onnx_program import sequence_model, step_model
+from exporters.onnx.executor import OnnxExecutor
+from exporters.onnx.guard import check_bounded
 from tests.programs import random_program
+
+from .models import sequence_of, step_of
 
 HEADER = '<ir_version: 8, opset_import: ["" : 18, "f" : 1]>'
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_what_is_exported_is_taken(seed: int) -> None:
-    for export in (sequence_model, step_model):
+    for export in (sequence_of, step_of):
         check_bounded(export(random_program(seed)), "the model")
 
 
@@ -81,7 +82,7 @@ def test_functions_in_a_circle() -> None:
 
 @pytest.mark.parametrize("change", ["name", "rank", "type"])
 def test_inputs_of_another_form(change: str) -> None:
-    model = sequence_model(random_program(5, layers=2, readout=True, widths=[6, 5, 3]))
+    model = sequence_of(random_program(5, layers=2, readout=True, widths=[6, 5, 3]))
     kind = model.graph.input[0].type.tensor_type
     if change == "rank":
         del kind.shape.dim[-1]

@@ -7,7 +7,7 @@ import pytest
 from onnx import numpy_helper, parser
 
 from expifref.exceptions import UnsupportedError
-from exporters.onnx_lint import check_portable, float_tensors
+from exporters.onnx.lint import check_portable, float_tensors
 
 HEADER = '<ir_version: 8, opset_import: ["" : 18]>'
 TABLE = "<int64[4] table = {5, 6, 7, 8}, int64 none = {0}, int64 last = {3}>"
@@ -129,6 +129,11 @@ GOOD = {
     "index bounded by comparisons": f"g (int64[N] i) => (int64[N] y) {TABLE} "
     "{ b = Less (i, none) c = Where (b, none, i) a = Greater (c, last) d = Where (a, last, c) "
     "y = Gather (table, d) }",
+    "constant of the type of its operand": "g (int32[N] x) => (int32[N] y) "
+    "{ w = Constant <value_int = 4> () d = CastLike (w, x) m = Neg (d) "
+    "k = BitwiseAnd (x, m) y = Div (k, d) }",
+    "parts of a narrow row": "g (int32[N, 2] x) => (int32[N, 1] y) "
+    "{ a, b = Split <axis = 1, num_outputs = 2> (x) y = Min (a, b) }",
     "int32 clip": "g (int32[N] x) => (int32[N] y) <int32 lo = {0}> { y = Clip (x, lo) }",
     "unsigned shift": "g (uint32[N] x, uint32[N] k) => (uint32[N] y) "
     '{ y = BitShift <direction = "LEFT"> (x, k) }',

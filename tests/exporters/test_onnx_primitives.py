@@ -1,17 +1,18 @@
-"""Each primitive on its own, in ONNX Runtime at its default optimisation, against the plain definitions."""
+"""Each function on its own, in ONNX Runtime at its default optimisation, against the plain definitions."""
 
 from __future__ import annotations
 
-from itertools import product
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from numpy.typing import NDArray
+from onnx import helper
 
-from exporters.onnx_graph import GraphBuilder
-from exporters.onnx_primitives import DOMAIN, OPSET, functions, rounding_name, unit
+from exporters.onnx.builder import GraphBuilder
+from exporters.onnx.primitives import DOMAIN, OPSET, functions
 from quantize.arrays import Integers
 from quantize.formats import Format, Overflow, Rounding, overflow, round_shift
 from tests.exporters import reference
@@ -23,12 +24,13 @@ LARGE = np.array(
 FORMATS = [Format(signed, bits, 0) for signed in (False, True) for bits in (1, 2, 3, 8, 10)]
 
 
-def run(builder: GraphBuilder, outputs: list[str], x: Integers) -> dict[str, Integers]:
+def run(builder: GraphBuilder, outputs: list[str], x: NDArray[Any]) -> dict[str, Integers]:
+    kind = helper.np_dtype_to_tensor_dtype(x.dtype)
     graph = helper.make_graph(
         builder.nodes,
         "primitives",
-        [helper.make_tensor_value_info("x", TensorProto.INT64, ["n"])],
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ["n"]) for name in outputs],
+        [helper.make_tensor_value_info("x", kind, ["n"])],
+        [helper.make_tensor_value_info(name, kind, ["n"]) for name in outputs],
     )
     model = helper.make_model(
         graph,
@@ -41,18 +43,21 @@ def run(builder: GraphBuilder, outputs: list[str], x: Integers) -> dict[str, Int
     return dict(zip(outputs, session.run(outputs, {"x": x}), strict=True))
 
 
-@pytest.mark.parametrize("codes", [CODES, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize("kind", [np.int32, np.int64], ids=["int32", "int64"])
 @pytest.mark.parametrize("mode", Rounding)
-def test_rounding_is_equal_for_every_code_and_shift(mode: Rounding, codes: Integers) -> None:
-    builder, shifts = GraphBuilder(), range(13)
+def test_rounding_is_equal_for_every_code_and_shift(mode: Rounding, kind: type) -> None:
+    builder, shifts = GraphBuilder(), range(1, 13)
     for shift in shifts:
-        builder.call(f"RoundShift_{rounding_name(shift, mode)}", ["x"], f"y{shift}", unit=unit(shift, "x"))
-    results = run(builder, [f"y{shift}" for shift in shifts], codes)
+        builder.call(f"RoundShift_{mode}", ["x"], f"y{shift}", unit=1 << shift)
+    codes = LARGE[np.abs(LARGE) < 1 << 31].tolist() if kind is np.int32 else LARGE.tolist()
+    values = np.array([*CODES, *codes], np.int64)
+    values = values[np.abs(values) < np.iinfo(kind).max - (1 << 13)]
+    results = run(builder, [f"y{shift}" for shift in shifts], values.astype(kind))
     for shift in shifts:
         np.testing.assert_array_equal(
-            results[f"y{shift}"], round_shift(codes, shift, mode), err_msg=f"{shift}"
+            results[f"y{shift}"], round_shift(values, shift, mode), err_msg=f"{shift}"
         )
-        expected = [reference.divide(x, shift, mode) for x in codes.tolist()]
+        expected = [reference.divide(x, shift, mode) for x in values.tolist()]
         np.testing.assert_array_equal(results[f"y{shift}"], expected, err_msg=f"{shift}")
 
 
@@ -60,53 +65,50 @@ def test_rounding_is_equal_for_every_code_and_shift(mode: Rounding, codes: Integ
 def test_rounding_at_the_largest_shifts(mode: Rounding) -> None:
     builder, shifts = GraphBuilder(), (31, 32, 60, 61, 62)
     for shift in shifts:
-        builder.call(f"RoundShift_{mode}", ["x"], f"y{shift}", unit=unit(shift, "x"))
+        builder.call(f"RoundShift_{mode}", ["x"], f"y{shift}", unit=1 << shift)
     results = run(builder, [f"y{shift}" for shift in shifts], LARGE)
     for shift in shifts:
         expected = [reference.divide(x, shift, mode) for x in LARGE.tolist()]
         np.testing.assert_array_equal(results[f"y{shift}"], expected, err_msg=f"{shift}")
 
 
-def test_a_negative_shift_multiplies() -> None:
+@pytest.mark.parametrize("kind", [np.int32, np.int64], ids=["int32", "int64"])
+def test_a_shift_to_the_left_multiplies(kind: type) -> None:
     builder = GraphBuilder()
-    name = f"RoundShift_{rounding_name(-5, Rounding.RND)}"
-    builder.call(name, ["x"], "y", unit=unit(-5, "x"))
-    np.testing.assert_array_equal(run(builder, ["y"], CODES)["y"], CODES * 32)
+    builder.call("ShiftLeft", ["x"], "y", unit=32)
+    np.testing.assert_array_equal(run(builder, ["y"], CODES.astype(kind))["y"], CODES * 32)
 
 
-@pytest.mark.parametrize("mode", Overflow)
-def test_overflow_is_equal_for_every_code_and_format(mode: Overflow) -> None:
-    builder = GraphBuilder()
+@pytest.mark.parametrize("kind", [np.int32, np.int64], ids=["int32", "int64"])
+@pytest.mark.parametrize("function", ["Overflow_SAT", "Overflow_SAT_WIDE", "Overflow_WRAP"])
+def test_overflow_is_equal_for_every_code_and_format(function: str, kind: type) -> None:
+    builder, mode = GraphBuilder(), Overflow(function.split("_")[1])
     for fmt in FORMATS:
-        builder.call(f"Overflow_{mode}", ["x"], str(fmt), lo=fmt.lo, hi=fmt.hi)
-    results = run(builder, [str(fmt) for fmt in FORMATS], CODES)
+        builder.call(function, ["x"], str(fmt), lo=fmt.lo, hi=fmt.hi)
+    results = run(builder, [str(fmt) for fmt in FORMATS], CODES.astype(kind))
     for fmt in FORMATS:
         np.testing.assert_array_equal(results[str(fmt)], overflow(CODES, fmt, mode), err_msg=str(fmt))
         expected = [reference.bring_inside(x, fmt, mode) for x in CODES.tolist()]
         np.testing.assert_array_equal(results[str(fmt)], expected, err_msg=str(fmt))
 
 
-def test_a_site_rounds_before_it_overflows() -> None:
-    builder, fmt = GraphBuilder(), Format(signed=True, bits=6, frac=0)
-    sites = list(product(Rounding, Overflow))
-    for rounding, mode in sites:
-        name = f"{rounding}_{mode}"
-        builder.call(f"Requantize_{name}", ["x"], name, unit=8, lo=fmt.lo, hi=fmt.hi)
-    results = run(builder, [f"{rounding}_{mode}" for rounding, mode in sites], CODES)
-    for rounding, mode in sites:
-        expected = overflow(round_shift(CODES, 3, rounding), fmt, mode)
-        np.testing.assert_array_equal(results[f"{rounding}_{mode}"], expected, err_msg=f"{rounding} {mode}")
+@pytest.mark.parametrize("function", ["Overflow_SAT_WIDE", "Overflow_WRAP"])
+@pytest.mark.parametrize("bits", [4, 31, 32, 33, 61])
+def test_wide_overflow_is_right_in_every_release(function: str, bits: int) -> None:
+    """Among them the pairs that Clip of int64 gets wrong on some CPUs."""
+    builder, fmt = GraphBuilder(), Format(True, bits, 0)
+    builder.call(function, ["x"], "y", lo=fmt.lo, hi=fmt.hi)
+    mode = Overflow(function.split("_")[1])
+    np.testing.assert_array_equal(run(builder, ["y"], LARGE)["y"], overflow(LARGE, fmt, mode))
 
 
 def test_functions_follow_those_they_call() -> None:
-    found = [function.name for function in functions(["ExpIFUpdate_RND_SAT_WRAP", "Filter_RND_SAT"])]
+    found = [function.name for function in functions(["Lookup_RND", "Overflow_SAT_WIDE"])]
     assert sorted(found) == [
-        "ExpIFUpdate_RND_SAT_WRAP",
-        "Filter_RND_SAT",
-        "Larger",
-        "Overflow_SAT",
-        "Overflow_WRAP",
+        "Lookup_RND",
+        "Maximum_WIDE",
+        "Minimum_WIDE",
+        "Overflow_SAT_WIDE",
         "RoundShift_RND",
-        "Smaller",
     ]
-    assert found.index("RoundShift_RND") < found.index("Filter_RND_SAT")
+    assert found.index("RoundShift_RND") < found.index("Lookup_RND")

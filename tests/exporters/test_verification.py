@@ -12,7 +12,7 @@ import pytest
 from onnx import numpy_helper
 
 from expifref.exceptions import ParameterError, UnsupportedError
-from exporters.deploy import deploy, program_of
+from exporters.deployment.make import deploy, program_of
 from exporters.executors import (
     EXECUTORS,
     ExecutorKind,
@@ -21,8 +21,7 @@ from exporters.executors import (
     missing_executors,
     sample_limits,
 )
-from exporters.onnx_executor import OnnxExecutor
-from exporters.onnx_program import sequence_model, step_model
+from exporters.onnx.executor import OnnxExecutor
 from exporters.verification import Verification, differing_bits, merge, verify
 from hw_profiles import Profile, load_profile
 from quantize.arrays import Integers, frozen
@@ -32,6 +31,8 @@ from quantize.probes import Probe, probes
 from quantize.program import Layer, NeuronUpdate, Program, SpikingLayer
 from quantize.trace import Execution, Executor, Spikes, State
 from tests.networks import lowered, network
+
+from .models import sequence_of, step_of
 
 PROFILE = load_profile("generic-16bit")
 
@@ -276,22 +277,24 @@ def test_one_flipped_bit_in_a_deployment_file_is_seen(program: Program) -> None:
     assert not check(program, Emulator(program_of(tampered))).passed
 
 
-@pytest.mark.parametrize("build", [sequence_model, step_model])
-@pytest.mark.parametrize("name", ["layer0.weight", "layer0.threshold", "layer0.growth.values"])
+@pytest.mark.parametrize("build", [sequence_of, step_of])
+@pytest.mark.parametrize(
+    "name", ["layer0/feeds/0/weight", "layer0/constants/threshold", "layer0/tables/growth,gain/rows"]
+)
 def test_one_flipped_bit_in_an_onnx_model_is_seen(
     program: Program, build: Callable[[Program], onnx.ModelProto], name: str
 ) -> None:
     model = build(program)
     assert check(program, OnnxExecutor(model)).passed
-    flip_constant(model, name, 4)
+    flip_constant(model, name)
     assert not check(program, OnnxExecutor(model)).passed
 
 
-def flip_constant(model: onnx.ModelProto, name: str, index: int) -> None:
+def flip_constant(model: onnx.ModelProto, name: str) -> None:
     found = [tensor for tensor in constants(model.graph) if tensor.name == name]
     assert len(found) == 1, f"the model must have one constant {name}"
     values = numpy_helper.to_array(found[0]).copy()
-    values.flat[index] ^= 1
+    values.flat[values.size // 2] ^= 1
     found[0].CopyFrom(numpy_helper.from_array(values, name))
 
 

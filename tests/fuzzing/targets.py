@@ -25,10 +25,10 @@ from cli.inputs import recorded_inputs
 from cli.runnable import read_runnable
 from expifref.checkpoint import ModelFile, read_model, save_model
 from expifref.data import load
-from exporters.deploy import deploy
-from exporters.deployment import save_deployment
-from exporters.onnx_executor import OnnxExecutor
-from exporters.onnx_program import save_program as save_onnx
+from exporters.deployment.document import save_deployment
+from exporters.deployment.make import deploy
+from exporters.onnx.executor import OnnxExecutor
+from exporters.onnx.program import save_program as save_onnx
 from hw_profiles import check_profile, load_profile, profile_path
 from quantize.calibration import calibrate
 from quantize.emulator import Emulator

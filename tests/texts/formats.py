@@ -24,11 +24,10 @@ from expifref.resume import TrainingState, load_state, save_state
 from expifref.resume_file import ResumeDocument
 from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training_step import Carry
-from exporters.deploy import deploy, program_of
-from exporters.deployment import SCHEMA, Deployment
-from exporters.onnx_executor import OnnxExecutor
-from exporters.onnx_interface import Interface, interface_of
-from exporters.onnx_program import sequence_model
+from exporters.deployment.document import SCHEMA, Deployment
+from exporters.deployment.make import deploy, program_of
+from exporters.onnx.executor import OnnxExecutor
+from exporters.onnx.interface import Interface, interface_of
 from hw_profiles import SCHEMA_PATH, load_profile, parse_profile
 from quantize import arrays
 from quantize.arrays import Matrices
@@ -37,6 +36,7 @@ from quantize.program_io import program_from_json
 from quantize.sealed import canonical_digest, document_schema, from_document, read_document, to_document
 from quantize.search import Finished, Outcome, Question, finished_points
 from quantize.search.evaluation import Losses
+from tests.exporters.models import sequence_of
 from tests.networks import lowered, network
 
 __all__ = ["Format", "formats", "small_program"]
@@ -87,7 +87,7 @@ def _program(folder: Path) -> Format:
 
 def _deployment(folder: Path) -> Format:
     program, profile = small_program(), load_profile("generic-8bit")
-    with mock.patch("exporters.deploy.LARGE", 0):
+    with mock.patch("exporters.deployment.make.LARGE", 0):
         words = deploy(program, profile)
 
     def read(document: Document, matrices: Matrices) -> object:
@@ -127,7 +127,7 @@ def _sealed(
 @contextmanager
 def _everything_is_large() -> Iterator[None]:
     """Matrices of any size lie beside their document."""
-    with mock.patch.object(arrays, "LARGE", 0), mock.patch("exporters.deploy.LARGE", 0):
+    with mock.patch.object(arrays, "LARGE", 0), mock.patch("exporters.deployment.make.LARGE", 0):
         yield
 
 
@@ -169,7 +169,7 @@ def _resume(folder: Path) -> Format:
 
 
 def _onnx() -> Format:
-    model = sequence_model(small_program())
+    model = sequence_of(small_program())
     document = plain(Interface, interface_of(model))
 
     def read(changed: Document) -> object:

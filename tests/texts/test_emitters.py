@@ -15,10 +15,9 @@ from expifref.exceptions import FileFormatError
 from exporters.c import unit
 from exporters.c.executor import CExecutor
 from exporters.c.network import c_files
-from exporters.deploy import deploy
-from exporters.deployment import save_deployment
+from exporters.deployment.document import save_deployment
+from exporters.deployment.make import deploy
 from exporters.native.network import native_text
-from exporters.onnx_program import sequence_model
 from exporters.registry import PROGRAM_TARGETS, FolderTarget
 from exporters.systemverilog import emit_systemverilog, module
 from exporters.systemverilog.simulator import SystemVerilogExecutor
@@ -29,6 +28,7 @@ from quantize.graph.label import label_of
 from quantize.program import Program, SpikingLayer
 from quantize.program_io import program_to_json, save_program
 from quantize.trace import Executor
+from tests.exporters.models import sequence_of
 from tests.tools import need
 
 from .code import c_code, systemverilog_code
@@ -151,7 +151,7 @@ def test_a_program_with_such_texts_is_not_written(tmp_path: Path) -> None:
         'letters, digits, `_`, `.`, `+` or `-`, the first of them a letter, a digit or `_`, not "a b"'
     )
     with pytest.raises(FileFormatError, match=r"^the ONNX model cannot be written with this `metadata\."):
-        sequence_model(with_texts("a\nb"))
+        sequence_of(with_texts("a\nb"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -71,7 +71,7 @@ VERIFICATION = Verification(
         ),
     },
     {"native": "gcc is not installed: say `apt install gcc`"},
-    True,
+    all_required=True,
 )
 LOCATED = Located(
     Divergence(

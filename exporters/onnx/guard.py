@@ -17,10 +17,10 @@ __all__ = ["check_bounded"]
 
 _OPERATIONS = frozenset(
     {
-        *("Add", "BitShift", "BitwiseAnd", "Cast", "Clip", "Concat", "Constant", "ConvInteger", "Div"),
-        *("Equal", "Expand", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual"),
+        *("Add", "BitShift", "BitwiseAnd", "Cast", "CastLike", "Clip", "Concat", "Constant", "ConvInteger"),
+        *("Div", "Equal", "Expand", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual"),
         *("MatMul", "MatMulInteger", "Max", "Min", "Mod", "Mul", "Neg", "Not", "And", "Or", "Reshape"),
-        *("Scan", "Shape", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
+        *("Scan", "Shape", "Split", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     }
 )
 _STANDARD = frozenset({"", "ai.onnx"})

@@ -16,9 +16,9 @@ from expifref.description import Description, ReadoutDescription, SpikingDescrip
 from expifref.encoders import get_encoder
 from expifref.simulate import constants
 
-from .onnx_graph import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
-from .onnx_interface import describe
-from .onnx_primitives import DOMAIN, OPSET
+from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
+from .interface import describe
+from .primitives import DOMAIN, OPSET
 
 __all__ = ["float_model"]
 

@@ -77,8 +77,12 @@ def result_of(
         return _constant(node)
     if operator == "Cast":
         return _cast(known[0], attribute(node, "to", _UNKNOWN_TYPE))
+    if operator == "CastLike" and len(known) == 2:
+        return _cast(known[0], known[1].kind)
     if not known:
         return known_of_type(_UNKNOWN_TYPE)
+    if operator in _MOVES:
+        return replace(known[0], length=None)
     if operator in _BOUNDS and len(known) == len(inputs):
         lo, hi = _BOUNDS[operator](known)
         kind = known[-1].kind
@@ -165,10 +169,6 @@ def _clip(k: Sequence[Known]) -> Bounds:
     )
 
 
-def _same(k: Sequence[Known]) -> Bounds:
-    return k[0].lo, k[0].hi
-
-
 _BOUNDS: Mapping[str, Callable[[Sequence[Known]], Bounds]] = MappingProxyType(
     {
         "Add": lambda k: (k[0].lo + k[1].lo, k[0].hi + k[1].hi),
@@ -181,12 +181,12 @@ _BOUNDS: Mapping[str, Callable[[Sequence[Known]], Bounds]] = MappingProxyType(
         "Min": lambda k: (min(x.lo for x in k), min(x.hi for x in k)),
         "Max": lambda k: (max(x.lo for x in k), max(x.hi for x in k)),
         "Where": lambda k: (min(k[1].lo, k[2].lo), max(k[1].hi, k[2].hi)),
-        "Identity": _same,
     }
 )
 _BOOLEANS = frozenset(
     {"Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal", "And", "Or", "Xor", "Not"}
 )
+_MOVES = frozenset({"Identity", "Expand"})
 _TYPES: Mapping[str, int] = MappingProxyType(
     {"MatMulInteger": _INT32, "ConvInteger": _INT32, "Shape": _INT64, "Size": _INT64, "ArgMax": _INT64}
 )

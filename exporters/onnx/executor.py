@@ -1,19 +1,19 @@
-"""Runs the integer models of `exporters.onnx_program` in ONNX Runtime or in ONNX's own reference."""
+"""Runs the integer models of `exporters.onnx.program` in ONNX Runtime or in ONNX's own reference."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from expifref.exceptions import DataError, FileFormatError, ParameterError
+from expifref.exceptions import DataError, FileFormatError
 from expifref.limits import ONNX
 from expifref.opening import read_file
 from expifref.scratch import scratch_folder
@@ -23,29 +23,20 @@ from quantize.emulator import check_input
 from quantize.program import SPEC_VERSION, InputPort, Program
 from quantize.trace import Execution, Spikes, State
 
-from .onnx_beside import check_beside, tensors_of
-from .onnx_guard import check_bounded
-from .onnx_interface import interface_of
-from .onnx_program import Form, save_program
+from .beside import check_beside, tensors_of
+from .guard import check_bounded
+from .interface import interface_of
+from .ports import FINAL, NEXT, SPIKES, START, Form
+from .program import save_program
+from .runtimes import Backend, reason, session_of
 
 __all__ = ["Backend", "OnnxExecutor", "load_model", "program_executor"]
-
-Backend = Literal["onnxruntime", "reference"]
-
-_ERRORS_ONLY = 3
-_REASON = 200
-"""Characters of what a library says that a message repeats."""
 
 _REQUIRED = {"expifref.form", "expifref.spec", "expifref.digest", "expifref.input_bits", "expifref.encoder"}
 _INPUT_BITS = {str(bits) for bits in range(1, 9)}
 _INTEGER_TYPES = {
     helper.np_dtype_to_tensor_dtype(np.dtype(f"{kind}{width}")) for kind in "iu" for width in (1, 2, 4, 8)
 }
-_SUFFIXES = {"sequence": ".initial", "step": ".previous"}
-
-
-_Call = Callable[[list[str], dict[str, NDArray[Any]]], list[NDArray[Any]]]
-"""Output names and inputs by name to outputs."""
 
 
 def load_model(source: bytes | Path) -> onnx.ModelProto:
@@ -75,12 +66,12 @@ def load_model(source: bytes | Path) -> onnx.ModelProto:
         onnx.checker.check_model(str(source) if isinstance(source, Path) else model)
     # UnicodeDecodeError: a name or a message about one is not text.
     except (onnx.checker.ValidationError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {_reason(error)}") from None
+        raise FileFormatError(f"{place} must be a valid ONNX model, but is not: {reason(error)}") from None
     return model
 
 
 def program_executor(program: Program, form: Form, backend: Backend) -> OnnxExecutor:
-    """An executor of the model that `exporters.onnx_program.save_program` writes; errors as there."""
+    """An executor of the model that `exporters.onnx.program.save_program` writes; errors as there."""
     with ExitStack() as stack:
         model = stack.enter_context(scratch_folder()) / "network.onnx"
         save_program(program, form, model)
@@ -116,7 +107,7 @@ class OnnxExecutor:
         graph = loaded.graph
         self._inputs = {entry.name: entry.type.tensor_type for entry in graph.input}
         form, spec = metadata.get("expifref.form", ""), metadata.get("expifref.spec")
-        if form not in _SUFFIXES or not metadata.keys() >= _REQUIRED or "spikes" not in self._inputs:
+        if form not in START or not metadata.keys() >= _REQUIRED or SPIKES not in self._inputs:
             raise FileFormatError(
                 "the ONNX model must be an integer program exported by expifref, but lacks an input `spikes` "
                 f"or the metadata of one ({', '.join(sorted(_REQUIRED))})"
@@ -134,18 +125,21 @@ class OnnxExecutor:
         _check_inputs(self._inputs, form)
         self.form = form
         self.digest = metadata["expifref.digest"]
-        self._suffix = _SUFFIXES[form]
+        self._suffix = START[form]
         self._states = tuple(
             name.removesuffix(self._suffix) for name in self._inputs if name.endswith(self._suffix)
         )
-        self.signals = tuple(name for name in interface.outputs if not name.endswith(".final"))
+        outputs = dict.fromkeys(interface.outputs)
+        self._after = {name: _output_of(name, form, outputs) for name in self._states}
+        own = {place for name, place in self._after.items() if place != name}
+        self.signals = tuple(name for name in outputs if name not in own)
         self._port = InputPort(
-            channels=self._inputs["spikes"].shape.dim[-1].dim_value,
+            channels=self._inputs[SPIKES].shape.dim[-1].dim_value,
             bits=int(bits),
             encoder=metadata["expifref.encoder"],
         )
         # From its path, where it has one: only so its weights beside it are found.
-        self._call = _session(model if isinstance(model, Path) else loaded, backend, threads)
+        self._call = session_of(model if isinstance(model, Path) else loaded, backend, threads)
 
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
@@ -167,8 +161,7 @@ class OnnxExecutor:
     def _run_sequence(
         self, spikes: Spikes, feeds: dict[str, NDArray[Any]], kept: tuple[str, ...]
     ) -> Execution:
-        finals = [f"{name}.final" for name in self._states]
-        results = self._call([*kept, *finals], {"spikes": spikes, **feeds})
+        results = self._call([*kept, *self._after.values()], {SPIKES: spikes, **feeds})
         wide = [np.asarray(result).astype(np.int64) for result in results]
         return Execution(
             dict(zip(kept, wide[: len(kept)], strict=True)),
@@ -176,17 +169,17 @@ class OnnxExecutor:
         )
 
     def _run_steps(self, spikes: Spikes, feeds: dict[str, NDArray[Any]], kept: tuple[str, ...]) -> Execution:
-        wanted = list(dict.fromkeys([*kept, *self._states]))
+        wanted = list(dict.fromkeys([*kept, *self._after.values()]))
         traces: dict[str, list[NDArray[Any]]] = {name: [] for name in kept}
         values: dict[str, NDArray[Any]] = {}
         for step in spikes:
-            values = dict(zip(wanted, self._call(wanted, {"spikes": step, **feeds}), strict=True))
-            feeds = {f"{name}{self._suffix}": values[name] for name in self._states}
+            values = dict(zip(wanted, self._call(wanted, {SPIKES: step, **feeds}), strict=True))
+            feeds = {f"{name}{self._suffix}": values[place] for name, place in self._after.items()}
             for name, trace in traces.items():
                 trace.append(values[name])
         return Execution(
             {name: np.stack(trace).astype(np.int64) for name, trace in traces.items()},
-            {name: np.asarray(values[name]).astype(np.int64) for name in self._states},
+            {name: np.asarray(values[place]).astype(np.int64) for name, place in self._after.items()},
         )
 
     def _kept(self, signals: Sequence[str] | None) -> tuple[str, ...]:
@@ -215,64 +208,19 @@ class OnnxExecutor:
         return feeds
 
 
+def _output_of(state: str, form: str, outputs: Container[str]) -> str:
+    """The output that says what `state` has become: in a step, that of a signal may be a state's too."""
+    if form == "sequence":
+        return f"{state}{FINAL}"
+    return state if state in outputs else f"{state}{NEXT}"
+
+
 def _check_inputs(inputs: Mapping[str, Any], form: str) -> None:
     """Raise FileFormatError unless all are tensors of whole numbers with the dimensions of their form."""
     for name, kind in inputs.items():
-        wanted = 3 if name == "spikes" and form == "sequence" else 2
+        wanted = 3 if name == SPIKES and form == "sequence" else 2
         if kind.elem_type not in _INTEGER_TYPES or len(kind.shape.dim) != wanted:
             raise FileFormatError(
                 f"the ONNX model must take whole numbers of {wanted} dimensions as `{short(name)}`, but does "
                 "not: export it anew"
             )
-
-
-def _session(model: onnx.ModelProto | Path, backend: str, threads: int) -> _Call:
-    if backend == "reference":
-        from onnx.reference import ReferenceEvaluator
-
-        evaluator = ReferenceEvaluator(str(model) if isinstance(model, Path) else model)
-        return lambda outputs, feeds: list(evaluator.run(outputs, feeds))
-    if backend != "onnxruntime":
-        raise ParameterError(f"`backend` must be `onnxruntime` or `reference`, not {backend!r}")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads
-    # ONNX Runtime's errors have no common base, names that are not text break their translation, and of
-    # inputs that it misses it says so with a ValueError.
-    failures: tuple[type[Exception], ...] = (*_runtime_errors(), UnicodeDecodeError, ValueError)
-    try:
-        session = onnxruntime.InferenceSession(
-            str(model) if isinstance(model, Path) else model.SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
-    except failures as error:
-        raise _unusable(error) from None
-
-    def call(outputs: list[str], feeds: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
-        try:
-            results: list[NDArray[Any]] = session.run(outputs, feeds)
-        except failures as error:
-            raise _unusable(error) from None
-        return results
-
-    return call
-
-
-def _runtime_errors() -> tuple[type[Exception], ...]:
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
-
-    return tuple(
-        kind for kind in vars(state).values() if isinstance(kind, type) and issubclass(kind, Exception)
-    )
-
-
-def _unusable(error: Exception) -> FileFormatError:
-    return FileFormatError(f"the ONNX model must run in ONNX Runtime, but does not: {_reason(error)}")
-
-
-def _reason(error: Exception) -> str:
-    """The first line of what a library says, which may repeat any name of the model."""
-    return short(str(error).strip().partition("\n")[0], _REASON)

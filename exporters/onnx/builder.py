@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from quantize.arrays import LARGE
 
-from .onnx_beside import Beside
-from .onnx_primitives import DOMAIN
+from .beside import Beside
+from .primitives import DOMAIN
 
 __all__ = [
     "BATCH",
@@ -24,7 +24,6 @@ __all__ = [
     "STEPS",
     "UINT8",
     "GraphBuilder",
-    "Port",
     "constant",
     "value",
 ]
@@ -40,15 +39,6 @@ INT64 = int(TensorProto.INT64)
 UINT8 = int(TensorProto.UINT8)
 
 Dimension = int | str
-
-
-@dataclass(frozen=True)
-class Port:
-    """A signal as a tensor of the graph."""
-
-    tensor: str
-    kind: int  # element type
-    width: int
 
 
 def constant(name: str, array: NDArray[Any]) -> onnx.TensorProto:
@@ -69,6 +59,7 @@ class GraphBuilder:
     constants: list[onnx.TensorProto] = field(default_factory=list)
     functions: set[str] = field(default_factory=set)
     beside: Beside | None = None  # takes large constants; None: all are in the model
+    names: set[str] = field(default_factory=set)  # of constants and outputs of nodes
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant and return its name."""
@@ -76,24 +67,35 @@ class GraphBuilder:
             self.constants.append(self.beside.add(name, array))
         else:
             self.constants.append(constant(name, array))
+        self.names.add(name)
         return name
 
     def node(self, operator: str, inputs: Sequence[str], output: str, **attributes: Any) -> str:
         """Add a standard operator with one output and return its name; the node is named after it."""
         self.nodes.append(helper.make_node(operator, inputs, [output], name=output, **attributes))
+        self.names.add(output)
         return output
 
+    def split(self, source: str, outputs: Sequence[str], axis: int) -> None:
+        """Add a `Split` into equal parts; the node is named after the first."""
+        node = helper.make_node(
+            "Split", [source], outputs, name=outputs[0], axis=axis, num_outputs=len(outputs)
+        )
+        self.nodes.append(node)
+        self.names.update(outputs)
+
     def call(self, function: str, inputs: Sequence[str], output: str, **attributes: int) -> str:
-        """Add a call of a primitive with one output and return its name."""
+        """Add a call of a function with one output and return its name."""
         self.calls(function, inputs, [output], **attributes)
         return output
 
     def calls(self, function: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: int) -> None:
-        """Add a call of a primitive; the node is named after its first output."""
+        """Add a call of a function; the node is named after its first output."""
         self.functions.add(function)
         node = helper.make_node(function, inputs, outputs, name=outputs[0], domain=DOMAIN)
         node.attribute.extend(helper.make_attribute(name, number) for name, number in attributes.items())
         self.nodes.append(node)
+        self.names.update(outputs)
 
     def cast(self, source: str, output: str, kind: int) -> str:
         """Add a conversion to `kind`."""

@@ -27,7 +27,7 @@ from quantize.program import (
 from quantize.program_io import digest
 from quantize.ranges import prove
 
-from .deployment import Core, CoreSlice, DeployedLayer, DeployedNeuron, Deployment, Route
+from .document import Core, CoreSlice, DeployedLayer, DeployedNeuron, Deployment, Route
 
 __all__ = ["deploy", "program_of"]
 

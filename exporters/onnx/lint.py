@@ -1,7 +1,7 @@
 """Refuses ONNX constructs whose integer result depends on the runtime or the CPU (docs/onnx.md, "Lint").
 
 The rules are checked after inlining all model-local functions, with the intervals of
-`exporters.onnx_intervals`, in the main graph and in every subgraph.
+`exporters.onnx.intervals`, in the main graph and in every subgraph.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from expifref.exceptions import UnsupportedError
 
-from .onnx_intervals import Known, attribute, known_constant, known_of_type, result_of
+from .intervals import Known, attribute, known_constant, known_of_type, result_of
 
 __all__ = ["check_portable", "float_tensors"]
 
@@ -105,7 +105,11 @@ def _check_graph(graph: onnx.GraphProto, outer: Scope) -> None:
         result = result_of(node, inputs, makers.get(node.input[0]) if node.input else None)
         makers |= dict.fromkeys(node.output, node)
         for index, name in enumerate(node.output):
-            scope[name] = result if index == 0 else known_of_type(types.get(name, TensorProto.UNDEFINED))
+            scope[name] = (
+                result
+                if index == 0 or node.op_type == "Split"
+                else known_of_type(types.get(name, TensorProto.UNDEFINED))
+            )
 
 
 def _called(node: onnx.NodeProto) -> str:
