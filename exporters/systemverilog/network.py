@@ -22,14 +22,10 @@ __all__ = ["TOP", "emit_systemverilog", "streams", "weights_for"]
 TOP = "network"
 """Name of the top module."""
 
-_LOADED_WORD_BITS = {"ice40-up5k": 16}
-"""Profiles whose large memories no bitstream can fill, and the width of their words."""
-
-_BANK_WORDS = {"ecp5-25f": 2048, "ecp5-85f": 2048}
-"""Profiles whose block RAM answers late, and the words of 8 bits of one block."""
-
-_BLOCK_RAM_BITS = 1 << 15
-"""On such a device, what goes into block RAM, which a bitstream fills."""
+_LOADED_WORD = "word of weights in memory that no bitstream fills"
+_BLOCK_RAM = "weights of a connection that stay in block RAM"
+_BANK = "words of weights in a block RAM with a register of its own"
+"""What the facts of a profile are called that say how weights lie in memory; a profile need not have any."""
 
 
 def emit_systemverilog(program: Program, weights: Mapping[int, Weights] | None = None) -> Files:
@@ -62,14 +58,14 @@ def emit_systemverilog(program: Program, weights: Mapping[int, Weights] | None =
 
 def weights_for(program: Program) -> dict[int, Weights]:
     """How the weights lie in the memories of the device that `program` was lowered for."""
-    name = program.evidence.device
+    facts = {fact["what"]: fact["value"] for fact in program.evidence.profile.get("facts", ())}
     dense = {index: layer.dense for index, layer in enumerate(program.layers)}
-    if name in _LOADED_WORD_BITS:
-        how = Weights(loaded=True, word_bits=_LOADED_WORD_BITS[name])
-        return {i: how for i, part in dense.items() if _weight_bits(part) > _BLOCK_RAM_BITS}
-    if name in _BANK_WORDS:
-        how = Weights(bank_words=_BANK_WORDS[name])
-        return {i: how for i, part in dense.items() if part.weight.size > _BANK_WORDS[name]}
+    if word_bits := facts.get(_LOADED_WORD):
+        most = facts.get(_BLOCK_RAM) or 0
+        how = Weights(loaded=True, word_bits=word_bits)
+        return {i: how for i, part in dense.items() if _weight_bits(part) > most}
+    if words := facts.get(_BANK):
+        return {i: Weights(bank_words=words) for i, part in dense.items() if part.weight.size > words}
     return {}
 
 

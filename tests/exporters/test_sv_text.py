@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from exporters.emitter import Emitter
-from exporters.systemverilog import emit_systemverilog
+from exporters.systemverilog import emit_systemverilog, weights_for
+from exporters.systemverilog.dense import Weights, packed_weights
 from exporters.systemverilog.drive import drive_module
 from exporters.systemverilog.memories import Field, Files, Rom, hex_text
 from exporters.systemverilog.values import Value
+from hw_profiles import load_profile
 from quantize.arrays import frozen
 from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.program import Dense, Filter, ReadoutLayer, Rescale
@@ -216,7 +220,18 @@ def test_the_same_program_gives_the_same_text() -> None:
 
 
 def test_weights_are_packed_first_in_the_lowest_bits() -> None:
-    from exporters.systemverilog.dense import Weights, packed_weights
-
     part = Dense(frozen(np.array([[1, -2], [3, 4]])), Format(True, 4, 0), Format(True, 8, 0))
     assert packed_weights(part, Weights(loaded=True, word_bits=8)) == [0xE1, 0x43]
+
+
+@pytest.mark.parametrize(
+    ("profile", "how"),
+    [("ecp5-25f", Weights(bank_words=2048)), ("ice40-up5k", Weights(loaded=True, word_bits=16))],
+)
+def test_where_weights_lie_is_a_fact_of_the_profile_whatever_it_is_called(profile: str, how: Weights) -> None:
+    program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8)
+    facts = load_profile(profile).document
+    for name in (profile, "mine"):
+        evidence = replace(program.evidence, profile=facts | {"name": name})
+        assert weights_for(replace(program, evidence=evidence)) == {0: how}
+    assert weights_for(program) == {}
