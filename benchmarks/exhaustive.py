@@ -20,11 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from datapaths import expif_datapath
 
 from exporters.c.network import c_files
-from exporters.emitter import Emitter
 from exporters.systemverilog.memories import Files
-from exporters.systemverilog.neuron import LATENCY, neuron_module
 from exporters.tools import lay_out, run_tool, tool_version
 from quantize.arrays import codes, frozen
 from quantize.formats import Format, Overflow, Rounding
@@ -124,35 +123,41 @@ def driven(layer: UnitLayer, drive: Format) -> Graph:
     return Graph(Port(2, Format(False, 1, 0)), (one,), one.name)
 
 
-def rtl_run(layer: SpikingLayer, folder: Path) -> str:
-    """What the harness says of the emitted datapath."""
+def rtl_run(program: Program, index: int, folder: Path) -> str:
+    """What the harness says of the emitted datapath, each of whose ports has its own stage."""
     files: Files = {}
-    e = Emitter()
-    path = neuron_module(e, files, "datapath", layer.neuron, layer.drive)
-    if path.parameters:
-        raise SystemExit("the neurons of the layer must be all alike, for the datapath to have no parameters")
-    lay_out(folder, files | {"datapath.sv": str(e)})
-    widths = {"membrane": path.membrane.width, "drive": path.drive.width}
-    put = "".join(f"    model.{name} = {name} & {(1 << width) - 1};\n" for name, width in widths.items())
-    sign = 1 << (widths["membrane"] - 1)
+    path = expif_datapath(files, program, index)
+    lay_out(folder, files)
+    inputs = {name: path.before[name] for name in ("membrane", "drive")}
+    first = min(value.stage or 0 for value in inputs.values())
+    latency, after = path.latency - first, path.after["membrane"]
+    put = "".join(
+        f"    given_{name}[clocks & 63] = {name};\n"
+        f"    model.{value.name} = given_{name}[(clocks - {(value.stage or 0) - first}) & 63]"
+        f" & {(1 << value.width) - 1};\n"
+        for name, value in inputs.items()
+    )
+    sign = 1 << (after.width - 1)
     (folder / "target.h").write_text(
-        '#include "Vdatapath.h"\n'
-        f"enum {{ LATENCY = {LATENCY} }};\n"
-        "static Vdatapath model;\n"
+        f'#include "V{path.module.name}.h"\n'
+        f"enum {{ LATENCY = {latency} }};\n"
+        f"static V{path.module.name} model;\n"
         "static long long clocks;\n"
-        "static void target_start(void) { model.rst = 0; model.valid = 1; model.refractory = 0; }\n"
+        "static int64_t given_membrane[64], given_drive[64], found[64];\n"
+        f"static void target_start(void) {{ model.{path.before['refractory'].name} = 0; }}\n"
         "static int target_ready(void) { return clocks >= LATENCY; }\n"
         "static void target_step(int64_t membrane, int64_t drive, int64_t *next, int *spike)\n"
         "{\n"
         f"{put}"
         "    model.clk = 0;\n    model.eval();\n    model.clk = 1;\n    model.eval();\n    ++clocks;\n"
-        f"    *next = ((int64_t)model.membrane_next ^ {sign}) - {sign};\n"
-        "    *spike = model.spike;\n"
+        f"    found[clocks & 63] = ((int64_t)model.{after.name} ^ {sign}) - {sign};\n"
+        f"    *next = found[(clocks - {path.latency - (after.stage or 0)}) & 63];\n"
+        f"    *spike = model.{path.output.name};\n"
         "}\n"
     )
     (folder / "main.cpp").write_text('#define DELAY (LATENCY - 1)\n#include "exhaustive.h"\n')
     arguments = ["--cc", "--exe", "--build", "-O3", "--x-assign", "fast", "--noassert", "-Wno-fatal"]
-    arguments += ["-CFLAGS", f"-O3 -I{folder}", "--Mdir", "build", "-o", "run", "datapath.sv", "main.cpp"]
+    arguments += ["-CFLAGS", f"-O3 -I{folder}", "--Mdir", "build", "-o", "run", path.module.file, "main.cpp"]
     run_tool("verilator", arguments, folder)
     return _started(folder, "build/run")
 
@@ -183,7 +188,7 @@ def main() -> None:
         if arguments.target == "c":
             said = c_run(program, arguments.layer, layer.drive.format, folder)
         else:
-            said = rtl_run(layer, folder)
+            said = rtl_run(program, arguments.layer, folder)
         seconds = time.perf_counter() - started
     pairs, differing = (int(word) for word in said.split())
     tool = "gcc" if arguments.target == "c" else "verilator"

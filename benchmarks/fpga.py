@@ -27,17 +27,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from lif_datapath import lif_module
+from datapaths import expif_datapath, lif_datapath
 
 from exporters.emitter import Emitter
 from exporters.systemverilog import emit_systemverilog, weights_for
 from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.memories import Files
-from exporters.systemverilog.neuron import neuron_module
 from exporters.systemverilog.simulator import SystemVerilogExecutor
+from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import lay_out, run_tool, tool_version
 from quantize.emulator import Emulator
-from quantize.program import Program, SpikingLayer
+from quantize.graph.label import label_of
+from quantize.program import Program
 from quantize.program_io import load_program
 
 RESULTS = Path(__file__).with_name("fpga_results.json")
@@ -164,42 +165,37 @@ def synthesized(files: Files, top: str, family: str) -> dict[str, int]:
     return {cell: count for cell, count in cells.items() if cell in COUNTED or "FF" in cell}
 
 
+def weights_of(program: Program) -> dict[FeedKey, Weights]:
+    """How its weights lie in the memories of the device that it was lowered for."""
+    return weights_for(program.graph, program.evidence.profile)
+
+
 def neuron(program: Program) -> list[dict[str, object]]:
     """The datapath of the first layer, and the LIF one, on both parts."""
-    layer = program.layers[0]
-    if not isinstance(layer, SpikingLayer):
-        raise SystemExit("the first layer must be a spiking one")
     rows = []
     for target, frequency in ((ECP5, 130), (UP5K, 48)):
-        for kind, write in (("expif", neuron_module), ("lif", lif_module)):
+        for kind, write in (("expif", expif_datapath), ("lif", lif_datapath)):
             files: Files = {}
-            e = Emitter()
-            write(e, files, "datapath", layer.neuron, layer.drive)
-            files["datapath.sv"] = str(e)
-            row = {"what": f"neuron datapath, {kind}", **implement(files, "datapath", target, frequency)}
-            rows.append(row | {"synthesis_without_harness": synthesized(files, "datapath", target[0])})
+            top = write(files, program, 0).module.name
+            row = {"what": f"neuron datapath, {kind}", **implement(files, top, target, frequency)}
+            rows.append(row | {"synthesis_without_harness": synthesized(files, top, target[0])})
     return rows
 
 
 def network(program: Program, up5k: bool) -> list[dict[str, object]]:
     """The whole network on one part; on the UP5K the first layer's weights lie in single-port RAM."""
-    files = emit_systemverilog(program, weights_for(program))
+    files = emit_systemverilog(program.graph, label_of(program), weights_of(program))
     target, frequency = (UP5K, 48) if up5k else (ECP5, 80)
     return [{"what": "network", **implement(files, "network", target, frequency)}]
 
 
 def artix(program: Program) -> list[dict[str, object]]:
     """Counts of `synth_xilinx` alone: there is no open place and route for this part on PyPI."""
-    layer = program.layers[0]
-    if not isinstance(layer, SpikingLayer):
-        raise SystemExit("the first layer must be a spiking one")
     datapath: Files = {}
-    e = Emitter()
-    neuron_module(e, datapath, "datapath", layer.neuron, layer.drive)
-    datapath["datapath.sv"] = str(e)
+    top = expif_datapath(datapath, program, 0).module.name
     rows = (
-        ("neuron datapath, expif", datapath, "datapath"),
-        ("network", emit_systemverilog(program), "network"),
+        ("neuron datapath, expif", datapath, top),
+        ("network", emit_systemverilog(program.graph, label_of(program)), "network"),
     )
     return [
         {"what": what, "part": "XC7A35T, synthesis only", "cells": synthesized(files, top, "xc7")}
@@ -213,7 +209,7 @@ def clocks(program: Program) -> list[dict[str, object]]:
     from expifref.encoders import encode
 
     images = load("fashion-mnist", None, seed=0).test_images[: IMAGES + 1]
-    executor = SystemVerilogExecutor(program, "verilator", weights_for(program))
+    executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights_of(program))
     rows: list[dict[str, object]] = []
     for steps in (16, 25):
         spikes = encode(program.input.encoder, images, steps, seed=0, samples=np.arange(len(images)))
@@ -235,7 +231,7 @@ def clocks(program: Program) -> list[dict[str, object]]:
 def board(program: Program, name: str, out: Path) -> list[dict[str, object]]:
     """A bitstream for `name` in the folder `out`; fails where the board's clock is not reached."""
     family, options, result, pins, packer, suffix = ROUTED[name]
-    files = emit_board(program, name)
+    files = emit_board(program.graph, label_of(program), name, weights_of(program))
     out.mkdir(parents=True, exist_ok=True)
     synthesize(out, files, family, name, f"-json {name}.json")
     constraints = next(file for file in files if file.endswith((".lpf", ".pcf")))

@@ -87,10 +87,14 @@ def _c_on(platform: str) -> Maker:
 
 
 def _verilator(program: Program, _profile: Profile) -> Executor:
+    from quantize.graph.label import label_of
+
     from .systemverilog import weights_for
     from .systemverilog.simulator import SystemVerilogExecutor
 
-    return SystemVerilogExecutor(program, "verilator", weights_for(program))
+    graph = program.graph
+    weights = weights_for(graph, program.evidence.profile)
+    return SystemVerilogExecutor(graph, label_of(program), "verilator", weights)
 
 
 EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(

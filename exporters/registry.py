@@ -74,14 +74,17 @@ def _c(program: Program) -> Mapping[str, str]:
 def _systemverilog(program: Program) -> Mapping[str, str]:
     from .systemverilog import emit_systemverilog, weights_for
 
-    return emit_systemverilog(program, weights_for(program))
+    graph = program.graph
+    return emit_systemverilog(graph, label_of(program), weights_for(graph, program.evidence.profile))
 
 
 def _board(name: str) -> Callable[[Program], Mapping[str, str]]:
     def emit(program: Program) -> Mapping[str, str]:
+        from .systemverilog import weights_for
         from .systemverilog.boards import emit_board
 
-        return emit_board(program, name)
+        graph = program.graph
+        return emit_board(graph, label_of(program), name, weights_for(graph, program.evidence.profile))
 
     return emit
 
@@ -89,7 +92,7 @@ def _board(name: str) -> Callable[[Program], Mapping[str, str]]:
 def _formal(program: Program) -> Mapping[str, str]:
     from .systemverilog.formal import formal_files
 
-    return formal_files(program)
+    return formal_files(program.graph)
 
 
 def _float(description: Description, path: Path) -> None:

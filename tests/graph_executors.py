@@ -87,12 +87,19 @@ def _onnx(form: str, backend: Backend) -> Callable[[Graph], Executor]:
     return make
 
 
+def _icarus(graph: Graph) -> Executor:
+    from exporters.systemverilog.simulator import SystemVerilogExecutor
+
+    return SystemVerilogExecutor(graph, LABEL, "icarus")
+
+
 MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
     {
         "specification": (_Specification, ()),
         "jax": (_jax, ()),
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),
+        "icarus": (_icarus, ("iverilog",)),
         "onnxruntime": (_onnx("sequence", "onnxruntime"), ()),
         "onnxruntime-step": (_onnx("step", "onnxruntime"), ()),
         "onnx-reference": (_onnx("sequence", "reference"), ()),

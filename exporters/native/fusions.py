@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from quantize.arrays import narrowest
 from quantize.formats import Rounding
-from quantize.graph import segments
 from quantize.graph.layers import SegmentTable, UnitLayer
 from quantize.graph.operations import Lookup, Mul, RoundShift
 from quantize.graph.proof import Proven
+from quantize.graph.segments import table_at
 from quantize.intervals import Interval
 
 from .operations import Entry, Part, Place, SplitProduct
@@ -82,9 +82,7 @@ def _full_table(code: Code, lookup: Lookup) -> tuple[Place, Entry] | None:
         return None
     place = Place(f"{lookup.name}_PLACE", lookup.of, first, last, len(tables), index)
     codes = np.arange(first, last + 1, dtype=np.int64)
-    values = np.concatenate(
-        [segments.interpolated(table, segments.place(table.grid, codes)) for table in tables]
-    )
+    values = np.concatenate([table_at(table, codes) for table in tables])
     return place, Entry(lookup.name, (place.name,), values.astype(narrowest(values)))
 
 

@@ -8,11 +8,13 @@ from types import MappingProxyType
 
 from expifref.exceptions import ParameterError
 from exporters.emitter import Emitter
-from quantize.program import Program
+from quantize.graph.label import Label
+from quantize.graph.layers import Graph
 
 from .memories import Files
-from .network import emit_systemverilog, weights_for
+from .network import emit_systemverilog
 from .serial import SERIAL, serial_files
+from .weights import FeedKey, Weights
 
 __all__ = ["BAUD", "BOARDS", "Board", "emit_board"]
 
@@ -77,8 +79,8 @@ ICEBREAKER = Board(
 BOARDS: Mapping[str, Board] = MappingProxyType({"ulx3s": ULX3S, "icebreaker": ICEBREAKER})
 
 
-def emit_board(program: Program, name: str) -> Files:
-    """The SystemVerilog of `program` with a top module for board `name` and the file of its pins.
+def emit_board(graph: Graph, label: Label, name: str, weights: Mapping[FeedKey, Weights]) -> Files:
+    """`emit_systemverilog` with a top module for board `name` and the file of its pins.
 
     Raises:
         ParameterError: the board is not known.
@@ -86,8 +88,8 @@ def emit_board(program: Program, name: str) -> Files:
     """
     if name not in BOARDS:
         raise ParameterError(f"the board must be one of {', '.join(BOARDS)}, not `{name}`")
-    board, weights = BOARDS[name], weights_for(program)
-    files = emit_systemverilog(program, weights) | serial_files(program, weights)
+    board = BOARDS[name]
+    files = emit_systemverilog(graph, label, weights) | serial_files(graph, weights)
     pins = _CONSTRAINTS[board.constraints](board)
     return files | {f"{name}.sv": _top(name, board), f"{name}.{board.constraints}": pins}
 

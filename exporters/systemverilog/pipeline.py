@@ -29,8 +29,9 @@ class Pipeline:
     _delayed: dict[tuple[str, int], Value] = field(default_factory=dict)
 
     def title(self, stage: int, text: str) -> None:
-        """Say what a stage does."""
-        self._stage(stage).title = text
+        """Name one more thing that a stage does."""
+        before = self._stage(stage).title
+        self._stage(stage).title = f"{before}, {text}" if before else text
 
     def wire(self, name: str, stage: int, interval: Interval, expression: str, note: str = "") -> Value:
         """A combinational signal of `stage`."""
@@ -48,9 +49,19 @@ class Pipeline:
         """A combinational word of `stage` that is no number: an address."""
         self._stage(stage).wires.append((f"logic [{width - 1}:0] {name}", name, expression, ""))
 
-    def insert(self, stage: int, memories: str) -> None:
-        """Lines at the start of `stage`: memories that are read between it and the stage before."""
-        self._stage(stage).memories = memories
+    def insert(self, stage: int, memory: str) -> None:
+        """Lines at the start of `stage`: a memory that is read between it and the stage before."""
+        self._stage(stage).memories += memory
+
+    def number(self, value: Value) -> Value:
+        """`value` as a signed number also where it is a flag."""
+        if not value.is_flag or value.stage is None:
+            return value
+        name = f"{value.name}_NUMBER"
+        if (name, value.stage) not in self._delayed:
+            wire = self.wire(name, value.stage, value.interval, f"{{1'b0, {value.name}}}")
+            self._delayed[name, value.stage] = wire
+        return self._delayed[name, value.stage]
 
     def at(self, value: Value, stage: int) -> Value:
         """`value` delayed to `stage`; registers are shared by all who ask."""
@@ -61,7 +72,7 @@ class Pipeline:
         root = value.root or value.name
         if (root, stage) not in self._delayed:
             before = self.at(value, stage - 1)
-            delayed = Value(f"{root}_{stage}", value.interval, stage, value.is_flag, root)
+            delayed = Value(f"{root}_S{stage}", value.interval, stage, value.is_flag, root)
             self._stage(stage).registers.append((delayed, before.name))
             self._delayed[root, stage] = delayed
         return self._delayed[root, stage]

@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
-from quantize.program import Program, ReadoutLayer, layer_prefix
+from quantize.graph.layers import INPUT, Graph
 from quantize.trace import Spikes
 
-from .dense import Weights, packed_weights
-from .drive import output_format
 from .memories import Files
 from .module import connect
-from .network import TOP, streams
+from .streams import stream_of, wires, wires_between
+from .top import TOP
 from .values import clog2
+from .weights import FeedKey, Weights, connections, packed_weights
 
 __all__ = ["SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
 
@@ -30,7 +30,7 @@ class Packet:
     RESET = 0
     EVENT = 1  # index, low byte first, then the value
     TICK = 2
-    LOAD = 16  # plus the layer: the next word of its weights, low byte first
+    LOAD = 16  # plus the number of a feed, over all layers: the next word of its weights, low byte first
 
 
 def encode(spikes: Spikes) -> bytes:
@@ -39,13 +39,14 @@ def encode(spikes: Spikes) -> bytes:
     return b"".join(events) + bytes((Packet.TICK, 0, 0, 0))
 
 
-def weight_packets(program: Program, weights: Mapping[int, Weights]) -> bytes:
+def weight_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> bytes:
     """The packets that load what no bitstream can hold; to be sent once after a reset of the device."""
+    numbers = {key: number for number, key in enumerate(connections(graph))}
     return b"".join(
-        bytes((Packet.LOAD + index,)) + word.to_bytes(3, "little")
-        for index, how in weights.items()
+        bytes((Packet.LOAD + numbers[key],)) + word.to_bytes(3, "little")
+        for key, how in weights.items()
         if how.loaded
-        for word in packed_weights(program.layers[index].dense, how)
+        for word in packed_weights(connections(graph)[key], how)
     )
 
 
@@ -63,29 +64,30 @@ def decode(answers: bytes) -> list[list[tuple[int, int]]]:
     return steps
 
 
-def serial_files(program: Program, weights: Mapping[int, Weights]) -> Files:
+def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
     """The module `SERIAL` around the network, and its receiver and transmitter.
 
     Raises:
         UnsupportedError: something does not fit a packet.
     """
-    _require_packets(program, weights)
+    _require_packets(graph, weights)
     return {
-        f"{SERIAL}.sv": _serial(program, weights),
+        f"{SERIAL}.sv": _serial(graph, weights),
         "serial_receiver.sv": _RECEIVER,
         "serial_transmitter.sv": _TRANSMITTER,
     }
 
 
-def _require_packets(program: Program, weights: Mapping[int, Weights]) -> None:
-    last = program.layers[-1]
-    formats = {i: program.layers[i].dense.weight_format for i, how in weights.items() if how.loaded}
-    words = [weights[i].lanes(fmt.bits) * fmt.bits for i, fmt in formats.items()]
+def _require_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> None:
+    given, out, parts = stream_of(graph, INPUT), stream_of(graph, graph.output), connections(graph)
+    loaded = [(parts[key].weight_format.bits, how) for key, how in weights.items() if how.loaded]
+    words = [how.lanes(bits) * bits for bits, how in loaded]
     limits = (
-        ("inputs", program.input.channels, 1 << 16),
-        ("outputs", last.width, 1 << 15),
-        ("bits of an output", output_format(last).bits if isinstance(last, ReadoutLayer) else 1, 31),
+        ("inputs", given.units, 1 << 16),
+        ("outputs", out.units, 1 << 15),
+        ("bits of an output", out.value_bits, 31),
         ("bits of a word of weights", max(words, default=0), 24),
+        ("connections, where weights are loaded", len(parts) if loaded else 0, 256 - Packet.LOAD),
     )
     for what, found, most in limits:
         if found > most:
@@ -95,12 +97,12 @@ def _require_packets(program: Program, weights: Mapping[int, Weights]) -> None:
             )
 
 
-def _serial(program: Program, weights: Mapping[int, Weights]) -> str:
-    stream, last = streams(program)[0], program.layers[-1]
-    loaded = {index: how for index, how in weights.items() if how.loaded}
+def _serial(graph: Graph, weights: Mapping[FeedKey, Weights]) -> str:
+    stream, out = stream_of(graph, INPUT), stream_of(graph, graph.output)
+    loaded = {key: how for key, how in weights.items() if how.loaded}
     e = Emitter()
     e("// A network behind a serial line, 8N1. In: packets of four bytes,")
-    e("// 0 reset; 1 event: index low, index high, value; 2 tick; 16 + K: a word of the weights of layer K.")
+    e("// 0 reset; 1 event: index low, index high, value; 2 tick; 16 + K: a word of the weights of feed K.")
     e("// Out: packets of six bytes, index low, index high, four of the value; a tick has the highest bit of")
     e("// the index set. A host waits for the tick of a step before it sends the next step.")
     e(f"module {SERIAL} #(")
@@ -117,21 +119,13 @@ def _serial(program: Program, weights: Mapping[int, Weights]) -> str:
     e(");")
     with e.indent():
         _packets(e)
-        _events(e, clog2(stream.channels), stream.value_bits)
-        wires = _loads(e, program, loaded)
-        names = ["valid", "ready", "tick", "index", *(["value"] if stream.value_bits > 1 else [])]
-        wires += [(f"in_{name}", f"in_{name}") for name in names]
-        wires += [(f"out_{name}", f"out_{name}") for name in ("valid", "ready", "tick", "index")]
-        e("logic out_valid, out_ready, out_tick;")
-        e(f"logic [{clog2(last.width) - 1}:0] out_index;")
-        value = "32'd0"
-        if isinstance(last, ReadoutLayer):
-            fmt = output_format(last)
-            width = fmt.bits + (0 if fmt.signed else 1)
-            e(f"logic signed [{width - 1}:0] out_value;")
-            wires.append(("out_value", "out_value"))
-            value = "32'(out_value)"
-        connect(e, TOP, "device", wires)
+        _events(e, stream.index_bits, stream.value_bits if stream.graded else 1)
+        links = [("rst", "rst"), *_loads(e, graph, loaded), *wires_between(stream, "in", "in")]
+        links += wires_between(out, "out", "out")
+        for declaration in wires(out, "out"):
+            e(f"{declaration};")
+        value = "32'(out_value)" if out.graded else "32'd0"
+        connect(e, TOP, "device", links)
         e("logic sent;")
         e("assign out_ready = sent;")
         e("serial_transmitter #(.CLOCKS_PER_BIT(CLOCKS_PER_BIT)) transmitter (")
@@ -208,24 +202,25 @@ def _events(e: Emitter, index_bits: int, value_bits: int) -> None:
     e()
 
 
-def _loads(e: Emitter, program: Program, loaded: Mapping[int, Weights]) -> list[tuple[str, str]]:
-    wires = []
-    for index, how in loaded.items():
-        part = program.layers[index].dense
-        prefix = f"{layer_prefix(index, program.layers[index])}_load"
+def _loads(e: Emitter, graph: Graph, loaded: Mapping[FeedKey, Weights]) -> list[tuple[str, str]]:
+    links = []
+    for number, (key, part) in enumerate(connections(graph).items()):
+        if key not in loaded:
+            continue
+        how, prefix = loaded[key], f"{key[0]}_feed{key[1]}_load"
         bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
         address = clog2(len(packed_weights(part, how)))
         e(f"logic {prefix}_valid;")
         e(f"logic [{address - 1}:0] {prefix}_address;")
         e(f"logic [{bits - 1}:0] {prefix}_data;")
-        e(f"assign {prefix}_valid = packet && code == 8'd{Packet.LOAD + index};")
+        e(f"assign {prefix}_valid = packet && code == 8'd{Packet.LOAD + number};")
         e(f"assign {prefix}_data = bytes[{7 + bits}:8];")
         e("always_ff @(posedge clk)")
         with e.indent():
             e(f"if (rst) {prefix}_address <= '0;")
             e(f"else if ({prefix}_valid) {prefix}_address <= {prefix}_address + 1'b1;")
-        wires += [(f"{prefix}_{name}", f"{prefix}_{name}") for name in ("valid", "address", "data")]
-    return wires
+        links += [(f"{prefix}_{name}", f"{prefix}_{name}") for name in ("valid", "address", "data")]
+    return links
 
 
 _RECEIVER = """\

@@ -1,4 +1,4 @@
-"""The SystemVerilog of a program as an executor: built and run by Verilator or Icarus Verilog."""
+"""The SystemVerilog of a graph as an executor: built and run by Verilator or Icarus Verilog."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from expifref.exceptions import ToolError
 from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out, require_tool, run_tool
 from quantize.arrays import Integers
-from quantize.emulator import check_input, check_signals, check_state, initial_state
-from quantize.program import Program, layer_prefix, layer_signals
+from quantize.graph.label import Label
+from quantize.graph.layers import Graph, full_name, history_name
+from quantize.graph.states import check_state, check_values, initial_state, kept_signals
 from quantize.trace import Execution, Spikes, State
 
-from .dense import Weights
-from .network import emit_systemverilog
-from .testbench import BENCH, Opcode, bench_files, memories
+from .network import Design, design, emit_systemverilog
+from .testbench import BENCH, Opcode, bench_files, history_file, memories, trace_file
+from .weights import FeedKey, Weights
 
 __all__ = ["SystemVerilogExecutor"]
 
@@ -34,21 +36,23 @@ class SystemVerilogExecutor:
 
     def __init__(
         self,
-        program: Program,
+        graph: Graph,
+        label: Label,
         simulator: str = "verilator",
-        weights: Mapping[int, Weights] | None = None,
+        weights: Mapping[FeedKey, Weights] | None = None,
     ) -> None:
-        """Build the model, with `weights` as in `emit_systemverilog`.
+        """Build the model, with `label` and `weights` as in `emit_systemverilog`.
 
         Raises:
             MissingToolError: the simulator is not there.
             ToolError: it refuses the design.
         """
         require_tool(simulator)
-        self.program = program
+        self.graph = graph
         self.clocks = 0  # of the last run, resets and loading of states included
         self._path = scratch_folder_of(self)
-        files = emit_systemverilog(program, weights) | bench_files(program, weights)
+        self._design = design(graph, weights)
+        files = emit_systemverilog(graph, label, weights) | bench_files(self._design)
         lay_out(self._path, files)
         sources = sorted(name for name in files if name.endswith(".sv"))
         self._command = _BUILDERS[simulator](self._path, sources)
@@ -57,39 +61,49 @@ class SystemVerilogExecutor:
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
         """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`."""
-        program = self.program
-        spikes = check_input(program.input, spikes)
-        kept = check_signals(program, signals)
-        steps, batch = spikes.shape[:2]
-        start = initial_state(program, batch) | check_state(program, state or {}, batch)
-        (self._path / "stimulus.txt").write_text(_stimulus(program, spikes, start, state is not None))
+        graph = self.graph
+        values = check_values(graph.input, spikes)
+        kept = kept_signals(graph, signals)
+        steps, batch = values.shape[:2]
+        start = initial_state(graph, batch) | check_state(graph, state or {}, batch)
+        (self._path / "stimulus.txt").write_text(_stimulus(self._design, values, start, state is not None))
         said = _simulate(self._command, self._path)
         self.clocks = int(re.findall(r"clocks (\d+)", said)[-1])
-        traces = self._traces(steps, batch)
-        return Execution(
-            {name: traces[name] for name in kept}, {name: traces[name][-1] for name in program.state_names}
-        )
+        traces, after = self._read(steps, batch)
+        return Execution({name: traces[name] for name in kept}, after)
 
-    def _traces(self, steps: int, batch: int) -> dict[str, Integers]:
+    def _read(self, steps: int, batch: int) -> tuple[dict[str, Integers], dict[str, Integers]]:
+        """Every signal at every step, and every state after the last."""
         traces: dict[str, Integers] = {}
-        for index, layer in enumerate(self.program.layers):
-            names = layer_signals(index, layer)
-            text = (self._path / f"{layer_prefix(index, layer)}.txt").read_text()
-            words = np.array(text.split(), np.int64).reshape(batch, steps, len(names), layer.width)
-            for number, name in enumerate(names):
-                traces[name] = np.ascontiguousarray(words[:, :, number].swapaxes(0, 1))
-        return traces
+        after: dict[str, Integers] = {}
+        for layer in self.graph.layers:
+            count = len(layer.signals) + len(layer.states)
+            words = self._words(trace_file(layer.name), (batch, steps, count, layer.units))
+            for number, name in enumerate(layer.signals):
+                signal = words[:, :, number].swapaxes(0, 1)
+                traces[full_name(layer.name, name)] = np.ascontiguousarray(signal)
+            for number, name in enumerate(layer.states, len(layer.signals)):
+                after[full_name(layer.name, name)] = words[:, -1, number].copy()
+        for source, one in self._design.histories.items():
+            shape = (batch, steps, one.slots - 1, one.stream.units)
+            words = self._words(history_file(source), shape)
+            for age in range(1, one.slots):
+                after[history_name(source, age)] = words[:, -1, age - 1].copy()
+        return traces, {name: after[name] for name in self.graph.state_units}
+
+    def _words(self, file: str, shape: tuple[int, ...]) -> Integers:
+        return np.array((self._path / file).read_text().split(), np.int64).reshape(shape)
 
 
-def _stimulus(program: Program, spikes: Spikes, start: dict[str, Integers], load: bool) -> str:
+def _stimulus(made: Design, values: NDArray[np.int64], start: Mapping[str, Integers], load: bool) -> str:
     lines: list[str] = []
-    for sample in range(spikes.shape[1]):
+    for sample in range(values.shape[1]):
         lines.append(f"{Opcode.RESET} 0 0 0")
-        for number, memory in enumerate(memories(program)) if load else ():
+        for number, memory in enumerate(memories(made)) if load else ():
             words = start[memory.state][sample].tolist()
-            lines += [f"{Opcode.WRITE} {number} {j} {word}" for j, word in enumerate(words)]
-        for values in spikes[:, sample]:
-            lines += [f"{Opcode.EVENT} {i} {values[i]} 0" for i in np.flatnonzero(values)]
+            lines += [f"{Opcode.WRITE} {number} {j} {word}" for j, word in enumerate(words, memory.first)]
+        for step in values[:, sample]:
+            lines += [f"{Opcode.EVENT} {i} {step[i]} 0" for i in np.flatnonzero(step)]
             lines.append(f"{Opcode.TICK} 0 0 0")
         lines.append(f"{Opcode.FLUSH} 0 0 0")
     return "\n".join(lines) + "\n"

@@ -1,21 +1,23 @@
-"""A testbench that plays a file of stimuli and writes the signals of section 6, from the real memories."""
+"""A testbench that plays a file of stimuli and writes signals and states, from the real memories."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporters.emitter import Emitter
-from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix, layer_signals
+from quantize.graph.layers import INPUT, UnitLayer, full_name, history_name
 
-from .core import stream_wires
-from .dense import Weights, packed_weights
+from .history import History
 from .memories import Files, hex_text
 from .module import connect
-from .network import TOP, streams
-from .values import clog2
+from .network import Design
+from .states import memory_name
+from .streams import stream_of, wires_between
+from .top import TOP
+from .values import Value, clog2
+from .weights import packed_weights
 
-__all__ = ["BENCH", "Opcode", "bench_files", "memories"]
+__all__ = ["BENCH", "Memory", "Opcode", "bench_files", "history_file", "memories", "trace_file"]
 
 BENCH = "bench"
 
@@ -26,8 +28,8 @@ class Opcode:
     RESET = 0
     EVENT = 1  # index, value
     TICK = 2
-    WRITE = 3  # number of the memory, neuron, value
-    FLUSH = 4  # wait for the outputs of all ticks
+    WRITE = 3  # number of the memory, word, value
+    FLUSH = 4  # wait until all layers are through with all ticks
 
 
 @dataclass(frozen=True)
@@ -36,138 +38,170 @@ class Memory:
 
     state: str
     path: str
-    neurons: int
+    first: int = 0  # the word of its first unit
 
 
-def memories(program: Program) -> list[Memory]:
-    """The memory of every state, in the order of `Program.state_names`."""
-    found = []
-    for index, layer in enumerate(program.layers):
-        prefix = layer_prefix(index, layer)
-        core = f"dut.{prefix}_core"
-        if isinstance(layer, ReadoutLayer):
-            found.append(Memory(prefix, f"{core}.rescale.filters", layer.width))
-            continue
-        if layer.synapse is not None:
-            found.append(Memory(f"{prefix}.filter", f"{core}.rescale.filters", layer.width))
-        found.append(Memory(f"{prefix}.membrane", f"{core}.membranes", layer.width))
-        found.append(Memory(f"{prefix}.refractory", f"{core}.refractories", layer.width))
+def trace_file(layer: str) -> str:
+    """A line per step: the signals of `layer` in their order, then its states, units within."""
+    return f"{layer}_trace.txt"
+
+
+def history_file(source: str) -> str:
+    """A line per step: the outputs of `source`, the latest first, units within."""
+    return f"{source}_history.txt"
+
+
+def memories(made: Design) -> list[Memory]:
+    """The memory of every state, in the order of `Graph.state_units`."""
+    found = [
+        Memory(full_name(layer.name, state), f"{_core(layer.name)}.{memory_name(state)}")
+        for layer in made.graph.layers
+        for state in layer.states
+    ]
+    for source, one in made.histories.items():
+        for age in range(1, one.slots):
+            first = (one.slots - 1 - age) << one.stream.index_bits
+            found.append(Memory(history_name(source, age), f"{_history(source)}.values", first))
     return found
 
 
-def bench_files(program: Program, weights: Mapping[int, Weights] | None = None) -> Files:
-    """The testbench: `stimulus.txt` in, one file per layer out, a line per step, neurons within signals.
+def bench_files(made: Design) -> Files:
+    """The testbench: `stimulus.txt` in, one file per layer and per history out.
 
     Weights that a layer takes through a port are loaded first, from a file beside.
     """
+    graph = made.graph
     files: Files = {}
-    loaded = {index: how for index, how in (weights or {}).items() if how.loaded}
     e = Emitter()
-    stream = streams(program)[0]
-    last = program.layers[-1]
+    stream, out = stream_of(graph, INPUT), stream_of(graph, graph.output)
     e("`timescale 1ns / 1ps")
     e(f"module {BENCH};")
     with e.indent():
         e("logic clk = 0, rst = 1;")
         e("always #5 clk = !clk;")
-        e("logic in_valid = 0, in_ready, in_tick = 0;")
-        e(f"logic [{clog2(stream.channels) - 1}:0] in_index = 0;")
-        if stream.value_bits > 1:
-            e(f"logic [{stream.value_bits - 1}:0] in_value = 0;")
+        e("logic in_ready;")
+        for name, kind in stream.signals:
+            e(f"{kind} in_{name} = 0;")
         e("logic out_valid, out_tick, out_ready = 0;")
         # Output is taken in three of four clocks, so that the design has to wait for it.
         e("logic [1:0] turn = 0;")
         e("always @(posedge clk) begin turn <= turn + 1; out_ready <= turn != 0; end")
-        e(f"logic [{clog2(last.width) - 1}:0] out_index;")
-        wires = [*stream_wires(stream), ("out_valid", "out_valid"), ("out_ready", "out_ready")]
-        wires += [("out_tick", "out_tick"), ("out_index", "out_index")]
-        if isinstance(last, ReadoutLayer):
-            wires.append(("out_value", ""))
-        for index, how in loaded.items():
-            wires += _load_signals(e, files, program, index, how)
+        e(f"logic [{out.index_bits - 1}:0] out_index;")
+        wires = [("rst", "rst"), *wires_between(stream, "in", "in")]
+        wires += [(f"out_{name}", f"out_{name}") for name in ("valid", "ready", "tick", "index")]
+        wires += [("out_value", "")] if out.graded else []
+        for layer, index in made.loaded:
+            wires += _load_signals(e, files, made, (layer, index))
         connect(e, TOP, "dut", wires)
-        for index, layer in enumerate(program.layers):
-            _monitor(e, program, index, layer)
-        e("longint clocks = 0, ticks_in = 0, ticks_out = 0;")
+        e("longint clocks = 0, ticks_in = 0;")
         e("always @(posedge clk) clocks <= clocks + 1;")
-        e("always @(posedge clk) if (!rst && out_valid && out_ready && out_tick) ticks_out <= ticks_out + 1;")
-        _player(e, program, stream.value_bits, loaded)
+        for number, one_layer in enumerate(graph.layers):
+            _monitor(e, made, number, one_layer)
+        for source, one in made.histories.items():
+            _history_monitor(e, source, one)
+        _player(e, made)
     e("endmodule")
     return files | {f"{BENCH}.sv": str(e)}
 
 
-def _load_signals(
-    e: Emitter, files: Files, program: Program, index: int, how: Weights
-) -> list[tuple[str, str]]:
+def _core(layer: str) -> str:
+    return f"dut.{layer}_core"
+
+
+def _history(source: str) -> str:
+    return f"dut.{source}_history"
+
+
+def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) -> list[tuple[str, str]]:
     """The signals of a port that loads weights, and the words for it."""
-    layer = program.layers[index]
-    prefix = f"{layer_prefix(index, layer)}_load"
-    words = packed_weights(layer.dense, how)
-    bits = how.lanes(layer.dense.weight_format.bits) * layer.dense.weight_format.bits
+    layer, index = key
+    part, how = made.graph.by_name[layer].feeds[index].connection, made.weights[key]
+    prefix = f"{layer}_feed{index}_load"
+    words = packed_weights(part, how)
+    bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
     files[f"{prefix}.hex"] = hex_text(words, bits)
     e(f"logic [{bits - 1}:0] {prefix}_words [0:{len(words) - 1}];")
     e(f'initial $readmemh("{prefix}.hex", {prefix}_words);')
     e(f"logic {prefix}_valid = 0;")
     e(f"logic [{clog2(len(words)) - 1}:0] {prefix}_address = 0;")
     e(f"logic [{bits - 1}:0] {prefix}_data = 0;")
-    return [(f"{prefix}_{part}", f"{prefix}_{part}") for part in ("valid", "address", "data")]
+    return [(f"{prefix}_{part_}", f"{prefix}_{part_}") for part_ in ("valid", "address", "data")]
 
 
-def _monitor(e: Emitter, program: Program, index: int, layer: SpikingLayer | ReadoutLayer) -> None:
+def _monitor(e: Emitter, made: Design, number: int, layer: UnitLayer) -> None:
     """One line when a layer sends its tick: its memories are then those of the end of the step."""
-    prefix, n = layer_prefix(index, layer), layer.width
-    core = f"dut.{prefix}_core"
-    states = {memory.state: memory.path for memory in memories(program)}
-    taps = {f"{prefix}.accumulator": (f"{core}.rescale.valid", f"{core}.rescale.accumulator")}
-    if isinstance(layer, SpikingLayer):
-        taps[f"{prefix}.drive"] = (f"{core}.neuron_valid", f"{core}.neuron_drive")
-    e(f"integer {prefix}_file;")
-    e(f'initial {prefix}_file = $fopen("{prefix}.txt", "w");')
-    for signal, (valid, data) in taps.items():
-        name = signal.replace(".", "_")
-        e(f"longint {name} [0:{n - 1}];")
-        e(f"integer {name}_at = 0;")
-        late = f"{name}_due"
-        if signal.endswith("accumulator"):
-            # The accumulator comes a clock after its `valid`.
-            e(f"logic {late} = 0;")
-            e(f"always @(posedge clk) {late} <= {valid} && !rst;")
-            valid = late
-        e(f"always @(posedge clk) if (rst) {name}_at <= 0; else if ({valid}) begin")
-        with e.indent():
-            e(f"{name}[{name}_at] <= 64'($signed({data}));")
-            e(f"{name}_at <= ({name}_at == {n - 1}) ? 0 : {name}_at + 1;")
-        e("end")
-    if isinstance(layer, SpikingLayer):
-        e(f"logic [{n - 1}:0] {prefix}_spikes = 0;")
+    core, units = _core(layer.name), made.cores[layer.name].units
+    sources = []
+    for place, (signal, result) in enumerate(layer.signals.items()):
+        if signal in layer.states:
+            sources.append(f"{core}.{memory_name(signal)}[i]")
+        elif result == layer.output:
+            sources.append(f"sent{number}[i]")
+        else:
+            sources.append(_tap(e, f"tap{number}_{place}", core, units.signals[signal], layer.units))
+    sources += [f"{core}.{memory_name(state)}[i]" for state in layer.states]
+    e(f"integer file{number};")
+    e(f'initial file{number} = $fopen("{trace_file(layer.name)}", "w");')
+    e(f"longint ticks{number} = 0;")
+    e(f"longint sent{number} [0:{layer.units - 1}];")
+    e(f"initial for (int i = 0; i < {layer.units}; i++) sent{number}[i] = 0;")
+    value = f"{core}.out_value" if stream_of(made.graph, layer.name).graded else "1"
     e(f"always @(posedge clk) if (!rst && {core}.out_valid && {core}.out_ready) begin")
     with e.indent():
-        if isinstance(layer, SpikingLayer):
-            e(f"if (!{core}.out_tick) {prefix}_spikes[{core}.out_index] <= 1'b1;")
-        e(f"if ({core}.out_tick) begin")
+        e(f"if (!{core}.out_tick) sent{number}[{core}.out_index] <= 64'({value});")
+        e("else begin")
         with e.indent():
-            for signal in layer_signals(index, layer):
-                source = (
-                    signal.replace(".", "_") if signal in taps else states.get(signal, f"{prefix}_spikes")
-                )
-                e(f'for (int i = 0; i < {n}; i++) $fwrite({prefix}_file, "%0d ", {source}[i]);')
-            e(f'$fwrite({prefix}_file, "\\n");')
-            if isinstance(layer, SpikingLayer):
-                e(f"{prefix}_spikes <= 0;")
+            e(f"ticks{number} <= ticks{number} + 1;")
+            for source in sources:
+                e(f'for (int i = 0; i < {layer.units}; i++) $fwrite(file{number}, "%0d ", {source});')
+            e(f'$fwrite(file{number}, "\\n");')
+            e(f"for (int i = 0; i < {layer.units}; i++) sent{number}[i] <= 0;")
         e("end")
     e("end")
 
 
-def _player(e: Emitter, program: Program, value_bits: int, loaded: Mapping[int, Weights]) -> None:
-    stream = streams(program)[0]
+def _tap(e: Emitter, name: str, core: str, value: Value, units: int) -> str:
+    """What a signal of the datapath is for each unit `i` of the step."""
+    if value.stage is None:
+        return str(value.interval.lo)
+    valid = f"{core}.in_flight[{value.stage}]" if value.stage else f"{core}.sweep_valid"
+    path = f"{core}.units.{value.name}"
+    e(f"longint {name} [0:{units - 1}];")
+    e(f"integer {name}_at = 0;")
+    e(f"always @(posedge clk) if (rst) {name}_at <= 0; else if ({valid}) begin")
+    with e.indent():
+        e(f"{name}[{name}_at] <= 64'({path if value.is_flag else f'$signed({path})'});")
+        e(f"{name}_at <= ({name}_at == {units - 1}) ? 0 : {name}_at + 1;")
+    e("end")
+    return f"{name}[i]"
+
+
+def _history_monitor(e: Emitter, source: str, one: History) -> None:
+    """One line when a history is given the tick of its source: its slot is then complete."""
+    path, units = _history(source), one.stream.units
+    e(f"integer {source}_file;")
+    e(f'initial {source}_file = $fopen("{history_file(source)}", "w");')
+    e(f"always @(posedge clk) if (!rst && {path}.stored) begin")
+    with e.indent():
+        for age in range(one.slots - 1):
+            slot = f"((int'({path}.slot) + {one.slots - age}) % {one.slots})"
+            word = f"{path}.values[({slot} << {one.stream.index_bits}) + i]"
+            e(f'for (int i = 0; i < {units}; i++) $fwrite({source}_file, "%0d ", {word});')
+        e(f'$fwrite({source}_file, "\\n");')
+    e("end")
+
+
+def _player(e: Emitter, made: Design) -> None:
+    stream = stream_of(made.graph, INPUT)
+    behind = " || ".join(f"ticks{number} < ticks_in" for number in range(len(made.graph.layers)))
     e("integer stimulus, found, op;")
     e("longint a, b, c;")
     e("initial begin")
     with e.indent():
         # The words are read at time 0, by initial blocks in no given order.
         e("@(posedge clk);")
-        for index in loaded:
-            prefix = f"{layer_prefix(index, program.layers[index])}_load"
+        for layer, index in made.loaded:
+            prefix = f"{layer}_feed{index}_load"
             e(f"for (int n = 0; n < $size({prefix}_words); n++) begin")
             with e.indent():
                 e(f"{prefix}_valid <= 1; {prefix}_address <= $bits({prefix}_address)'(n);")
@@ -183,16 +217,14 @@ def _player(e: Emitter, program: Program, value_bits: int, loaded: Mapping[int, 
                 e(f"{Opcode.RESET}: begin")
                 with e.indent():
                     e("rst <= 1; @(posedge clk); @(posedge clk); rst <= 0; @(posedge clk);")
-                    # The last initial value is written a clock after the cores are ready.
-                    e("while (!in_ready) @(posedge clk);")
-                    e("@(posedge clk); @(posedge clk);")
+                    e(f"repeat ({_clearing_clocks(made)}) @(posedge clk);")
                 e("end")
                 e(f"{Opcode.EVENT}, {Opcode.TICK}: begin")
                 with e.indent():
                     e(f"in_valid <= 1; in_tick <= op == {Opcode.TICK};")
-                    e(f"in_index <= {clog2(stream.channels)}'(a);")
-                    if value_bits > 1:
-                        e(f"in_value <= {value_bits}'(b);")
+                    e(f"in_index <= {stream.index_bits}'(a);")
+                    if stream.graded:
+                        e(f"in_value <= {stream.value_bits}'(b);")
                     e(f"if (op == {Opcode.TICK}) ticks_in = ticks_in + 1;")
                     e("@(posedge clk); while (!in_ready) @(posedge clk);")
                     e("in_valid <= 0;")
@@ -201,7 +233,7 @@ def _player(e: Emitter, program: Program, value_bits: int, loaded: Mapping[int, 
                 with e.indent():
                     e("case (a)")
                     with e.indent():
-                        for number, memory in enumerate(memories(program)):
+                        for number, memory in enumerate(memories(made)):
                             e(f"{number}: {memory.path}[b] <= c;")
                         e("default: ;")
                     e("endcase")
@@ -209,7 +241,7 @@ def _player(e: Emitter, program: Program, value_bits: int, loaded: Mapping[int, 
                 e("end")
                 e("default: begin")
                 with e.indent():
-                    e("while (ticks_out < ticks_in) @(posedge clk);")
+                    e(f"while ({behind}) @(posedge clk);")
                     e("@(posedge clk);")
                 e("end")
             e("endcase")
@@ -218,3 +250,10 @@ def _player(e: Emitter, program: Program, value_bits: int, loaded: Mapping[int, 
         e('$display("clocks %0d", clocks);')
         e("$finish;")
     e("end")
+
+
+def _clearing_clocks(made: Design) -> int:
+    """Clocks after which all memories hold what they start with."""
+    words = [layer.units for layer in made.graph.layers]
+    words += [1 << (one.slot_bits + one.stream.index_bits) for one in made.histories.values()]
+    return max(words) + 4

@@ -6,7 +6,17 @@ from dataclasses import dataclass
 
 from quantize.ranges import Interval
 
-__all__ = ["Value", "clog2", "cut", "declaration", "extend", "flag", "literal", "unsigned_bits"]
+__all__ = [
+    "Value",
+    "clog2",
+    "cut",
+    "declaration",
+    "extend",
+    "flag",
+    "literal",
+    "unsigned_bits",
+    "without_sign",
+]
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,17 @@ def literal(value: int, width: int) -> str:
 
 def extend(value: Value, width: int) -> str:
     """`value` in `width` bits; cut off above them where it is wider."""
+    if value.is_flag and width > 1:
+        return f"$signed({width}'({value.name}))"
     return value.name if value.width == width else f"{width}'({value.name})"
+
+
+def without_sign(value: Value, width: int) -> str:
+    """`value` in `width` bits; one that is wider has a sign above them, which is 0."""
+    if value.width <= width:
+        return extend(value, width)
+    # Masked rather than cut, which says that the bit above is dropped on purpose.
+    return cut(f"{value.name} & {literal((1 << width) - 1, value.width)}", width)
 
 
 def cut(text: str, width: int) -> str:

@@ -36,7 +36,7 @@ from .operations import (
     StateBefore,
     Sub,
 )
-from .segments import interpolated, place
+from .segments import table_at
 
 __all__ = ["RULES", "Derived", "Scope", "Span"]
 
@@ -218,8 +218,7 @@ def _lookup(operation: Lookup, scope: Scope) -> Derived:
     if scope.codes != operation.of[0]:
         span = Span.of(lowest, highest)
         return Derived(span, formed)
-    at = place(tables[0].grid, a.lo)
-    found = [interpolated(table, at) for table in tables]
+    found = [table_at(table, a.lo) for table in tables]
     return Derived(Span(np.minimum.reduce(found), np.maximum.reduce(found)), formed)
 
 

@@ -11,7 +11,7 @@ from quantize.formats import round_shift
 
 from .layers import SegmentGrid, SegmentTable
 
-__all__ = ["TablePlace", "interpolated", "place"]
+__all__ = ["TablePlace", "interpolated", "place", "table_at"]
 
 
 class TablePlace(NamedTuple):
@@ -35,3 +35,8 @@ def interpolated(table: SegmentTable, at: TablePlace) -> Integers:
         return left
     rise = np.take(table.rises, at.segment)
     return left + round_shift(rise * at.rest, table.shift, table.rounding)
+
+
+def table_at(table: SegmentTable, values: Integers) -> Integers:
+    """`table` at `values`."""
+    return interpolated(table, place(table.grid, values))

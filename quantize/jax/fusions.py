@@ -18,10 +18,10 @@ from jax import Array
 from numpy.typing import NDArray
 
 from quantize.arrays import Integers
-from quantize.graph.layers import SegmentTable, UnitLayer
+from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Lookup
 from quantize.graph.proof import Proven
-from quantize.graph.segments import interpolated, place
+from quantize.graph.segments import table_at
 from quantize.intervals import Interval
 
 from .words import word_of
@@ -66,16 +66,12 @@ def fused_lookups(layer: UnitLayer, proven: Mapping[str, Proven]) -> dict[str, C
             continue
         every = np.arange(codes.start, codes.stop, dtype=np.int64)
         values = {
-            lookup.name: np.stack([_at(layer.tables[lookup.tables[i]], every) for i in picks])
+            lookup.name: np.stack([table_at(layer.tables[lookup.tables[i]], every) for i in picks])
             for lookup, picks in zip(lookups, chosen.T, strict=True)
         }
         for table in code_tables(codes.start, values, row.astype(word_of(proven[argument].interval))):
             found |= dict.fromkeys(table.least, table)
     return found
-
-
-def _at(table: SegmentTable, codes: Integers) -> Integers:
-    return interpolated(table, place(table.grid, codes))
 
 
 def code_tables(first: int, values: Mapping[str, Integers], row: NDArray[Any]) -> Iterator[CodeTable]:

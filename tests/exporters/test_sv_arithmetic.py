@@ -13,11 +13,11 @@ from exporters.systemverilog.pipeline import Pipeline
 from exporters.systemverilog.values import Value, extend, literal
 from exporters.tools import require_tool, run_tool
 from quantize.formats import Format, Overflow, Quantizer, Rounding, overflow, round_shift
-from quantize.ranges import Interval
+from quantize.intervals import Interval
 from tests.tools import need
 
 _LO, _HI = -70, 60
-_SHIFTS = (-2, 0, 1, 2, 3, 5, 9)
+_SHIFTS = (0, 1, 2, 3, 5, 9)
 _FORMATS = (
     Format(True, 4, 0),
     Format(False, 3, 0),

@@ -13,10 +13,11 @@ import pytest
 from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.boards import BOARDS, emit_board
-from exporters.systemverilog.dense import Weights
 from exporters.systemverilog.serial import decode, encode, serial_files, weight_packets
+from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import require_tool, run_tool
 from quantize.emulator import Emulator
+from quantize.graph.label import label_of
 from quantize.program import Program
 from quantize.trace import Spikes
 from tests.programs import random_input, random_program
@@ -63,9 +64,10 @@ endmodule
 """
 
 
-def answered(program: Program, weights: Mapping[int, Weights], packets: bytes, folder: Path) -> bytes:
+def answered(program: Program, weights: Mapping[FeedKey, Weights], packets: bytes, folder: Path) -> bytes:
     """What the design answers to `packets`; the bench waits for the answer to each tick."""
-    files = emit_systemverilog(program, weights) | serial_files(program, weights)
+    graph = program.graph
+    files = emit_systemverilog(graph, label_of(program), weights) | serial_files(graph, weights)
     answer = 6 * (program.layers[-1].width + 1)
     bench = _BENCH.format(clocks=_CLOCKS_PER_BIT, count=len(packets), answer=answer)
     files |= {"bench.sv": bench, "bytes.hex": "".join(f"{byte:02x}\n" for byte in packets)}
@@ -83,16 +85,17 @@ def packets_of(spikes: Spikes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("bits", "weights"), [(8, {}), (1, {0: Weights(loaded=True, word_bits=16), 1: Weights(loaded=True)})]
+    ("bits", "weights"),
+    [(8, {}), (1, {("layer0", 0): Weights(loaded=True, word_bits=16), ("readout", 0): Weights(loaded=True)})],
 )
-def test_the_readout_over_the_serial_line(bits: int, weights: dict[int, Weights], tmp_path: Path) -> None:
+def test_the_readout_over_the_serial_line(bits: int, weights: dict[FeedKey, Weights], tmp_path: Path) -> None:
     need("iverilog")
     program = random_program(9, layers=2, readout=True, widths=(7, 5, 3), weight_bits=8, input_bits=bits)
     spikes = random_input(program, 4, 1, 3)
     expected = Emulator(program).run(spikes).signals["readout"][:, 0]
     reset = bytes(4)
-    once = packets_of(spikes[:, 0])
-    received = answered(program, weights, weight_packets(program, weights) + once + reset + once, tmp_path)
+    once, loads = packets_of(spikes[:, 0]), weight_packets(program.graph, weights)
+    received = answered(program, weights, loads + once + reset + once, tmp_path)
     steps = decode(received)
     assert [[index for index, _ in step] for step in steps] == [[0, 1, 2]] * 8
     found = np.array([[value for _, value in step] for step in steps])
@@ -102,7 +105,8 @@ def test_the_readout_over_the_serial_line(bits: int, weights: dict[int, Weights]
 @pytest.mark.parametrize("name", BOARDS)
 def test_a_board_is_lint_clean_and_every_pin_has_a_site(name: str, tmp_path: Path) -> None:
     need("verilator")
-    files = emit_board(random_program(4, layers=2, readout=True, widths=(6, 4, 3), weight_bits=8), name)
+    program = random_program(4, layers=2, readout=True, widths=(6, 4, 3), weight_bits=8)
+    files = emit_board(program.graph, label_of(program), name, {})
     for file, text in files.items():
         (tmp_path / file).write_text(text)
     sources = sorted(file for file in files if file.endswith(".sv"))
@@ -115,13 +119,13 @@ def test_a_board_is_lint_clean_and_every_pin_has_a_site(name: str, tmp_path: Pat
 
 def test_an_unknown_board_is_refused() -> None:
     with pytest.raises(ParameterError, match=r"^the board must be one of ulx3s, icebreaker, not `de0`$"):
-        emit_board(random_program(4), "de0")
+        emit_board(random_program(4).graph, label_of(random_program(4)), "de0", {})
 
 
 def test_words_wider_than_a_packet_are_refused() -> None:
     program = random_program(9, layers=1, readout=False, widths=(7, 4), weight_bits=8)
     with pytest.raises(UnsupportedError) as caught:
-        serial_files(program, {0: Weights(loaded=True, word_bits=32)})
+        serial_files(program.graph, {("layer0", 0): Weights(loaded=True, word_bits=32)})
     assert str(caught.value) == (
         "a packet of the serial line must hold at most 24 bits of a word of weights, not 32: "
         "export `systemverilog` and bring your own link"

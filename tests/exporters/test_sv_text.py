@@ -1,195 +1,172 @@
-"""The text of a small module, and what the files of a folder are."""
+"""The text of a small module, its schedule and its fusions, and what the files of a folder are."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from exporters.emitter import Emitter
 from exporters.systemverilog import emit_systemverilog, weights_for
-from exporters.systemverilog.dense import Weights, packed_weights
-from exporters.systemverilog.drive import drive_module
+from exporters.systemverilog.fusions import ShiftBy, fused, powers_of_two
+from exporters.systemverilog.hardware import HARDWARE
+from exporters.systemverilog.listing import Listing, listing
 from exporters.systemverilog.memories import Field, Files, Rom, hex_text
-from exporters.systemverilog.values import Value
+from exporters.systemverilog.parts import BUDGET, Part
+from exporters.systemverilog.schedule import schedule
+from exporters.systemverilog.units import Units, units_module
+from exporters.systemverilog.weights import Weights, packed_weights
 from hw_profiles import load_profile
-from quantize.arrays import frozen
+from quantize.arrays import Integers, frozen
 from quantize.formats import Format, Overflow, Quantizer, Rounding
-from quantize.program import Dense, Filter, ReadoutLayer, Rescale
-from quantize.ranges import Interval
+from quantize.graph.bodies import leaky, scale
+from quantize.graph.body import Body
+from quantize.graph.label import label_of
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
+from quantize.graph.operations import OPERATIONS, Add, ShiftLeft
+from quantize.program import Program
 from tests.programs import random_program
 
 SITE = Quantizer(Format(True, 6, 2), Rounding.RND, Overflow.SAT)
-READOUT = ReadoutLayer(
-    name="readout",
-    dense=Dense(frozen([[1, 2], [3, -4]]), Format(True, 4, 0), Format(True, 8, 0)),
-    rescale=Rescale(frozen([5, 3]), frozen([7, 7]), 2, SITE),
-    filter=Filter(frozen([1, 1]), 1, SITE),
-)
+DENSE = Dense(frozen([[1, 2], [3, -4]]), Format(True, 4, 0), Format(True, 8, 0))
 
 GOLDEN = """
-// q = (accumulator * multiplier + bias) >> 2
-// accumulator s8.0, q s6.2 RND SAT
-// filter' = filter - (filter * decay >> 1) + q
-// filter s6.2 RND SAT
-module readout_drive (
+// verilator lint_off UNUSEDSIGNAL
+// One unit a clock. Its results in order, as they are made here:
+// accumulator = feed()
+// multiplier = constant()
+// product = mul(accumulator, multiplier)
+// bias_ROUNDING_scaled = constant()
+// biased_ROUNDING = add(product, bias_ROUNDING_scaled)
+// scaled = round_shift(biased_ROUNDING)
+// rescale = overflow(scaled)
+// output_before = state()
+// decayed = shift_left(output_before)
+// leak = round_shift(decayed)
+// left = sub(output_before, leak)
+// pushed = add(left, rescale)
+// output = overflow(pushed)
+// state output: s6.2
+module readout_units (
     input  logic clk,
-    input  logic rst,
-    input  logic valid,
-    input  logic signed [7:0] accumulator,
-    output logic valid_out,
-    output logic signed [5:0] drive
+    input  logic signed [3:0] accumulator_0,
+    input  logic signed [5:0] state_output,
+    input  logic signed [3:0] constant_multiplier,
+    output logic signed [5:0] next_output,
+    output logic signed [5:0] output_value
 );
-    localparam logic signed [3:0] BIAS = 4'sd7;
-    localparam logic signed [1:0] DECAY = 2'sd1;
+    localparam logic signed [4:0] constant_bias_ROUNDING_scaled = 5'sd9;
 
-    localparam int LATENCY = 8;
-    logic [LATENCY-1:0] in_flight;
-    always_ff @(posedge clk)
-        if (rst) in_flight <= '0;
-        else     in_flight <= {in_flight[LATENCY-2:0], valid};
-    assign valid_out = in_flight[LATENCY-1];
-
-    logic [0:0] index;
-    always_ff @(posedge clk)
-        if (rst) index <= '0;
-        else if (valid) index <= (index == 1'd1) ? '0 : index + 1'b1;
-
-    logic [2:0] constant [0:1];
-    initial $readmemh("readout_drive.hex", constant);
-    logic [2:0] constant_word;
-    always_ff @(posedge clk) constant_word <= constant[index];
-    logic signed [3:0] multiplier;
-    assign multiplier = {1'b0, constant_word[2:0]};
-
-    // The filter's states, s6.2.
-    logic signed [5:0] filters [0:1];
-    logic signed [5:0] filter;
-    always_ff @(posedge clk) filter <= filters[index];
-
-    logic [1:0] cleared;
-    logic clearing;
-    assign clearing = cleared != 2'd2;
-    always_ff @(posedge clk)
-        if (rst) cleared <= '0;
-        else if (clearing) cleared <= cleared + 1'b1;
-
-    logic filter_known;
-    assign filter_known = in_flight[6];
-    logic [0:0] filter_index;
-    always_ff @(posedge clk)
-        if (rst) filter_index <= '0;
-        else if (filter_known) filter_index <= (filter_index == 1'd1) ? '0 : filter_index + 1'b1;
-
-    logic signed [5:0] filter_written;
-    logic [0:0] filter_address;
-    assign filter_address = clearing ? cleared[0:0] : filter_index;
-    always_ff @(posedge clk)
-        if (clearing || filter_known) filters[filter_address] <= filter_written;
-
-    // Stage 2: a register after the memory, then the products
-    logic signed [7:0] accumulator_2;
-    logic signed [3:0] multiplier_2;
-    logic signed [5:0] filter_2;
+    // Stage 2: product
+    logic signed [3:0] accumulator_0_S2;
+    logic signed [3:0] constant_multiplier_S2;
     always_ff @(posedge clk) begin
-        accumulator_2 <= accumulator;
-        multiplier_2 <= multiplier;
-        filter_2 <= filter;
+        accumulator_0_S2 <= accumulator_0;
+        constant_multiplier_S2 <= constant_multiplier;
     end
-    logic signed [10:0] scaled;
-    assign scaled = 11'(accumulator_2) * 11'(multiplier_2);
-    logic signed [5:0] leak_product;
-    assign leak_product = filter_2 * 6'(DECAY);
+    logic signed [5:0] r_product;
+    assign r_product = 6'(accumulator_0_S2) * 6'(constant_multiplier_S2);
 
-    // Stage 3: bias
-    logic signed [10:0] scaled_3;
-    logic signed [5:0] leak_product_3;
-    logic signed [5:0] filter_3;
+    // Stage 3: biased_ROUNDING, scaled, rescale, decayed, leak, left, pushed, output
+    logic signed [5:0] r_product_S3;
+    logic signed [5:0] state_output_S3;
     always_ff @(posedge clk) begin
-        scaled_3 <= scaled;
-        leak_product_3 <= leak_product;
-        filter_3 <= filter_2;
+        r_product_S3 <= r_product;
+        state_output_S3 <= state_output;
     end
-    logic signed [10:0] biased;
-    assign biased = scaled_3 + 11'(BIAS);
+    logic signed [5:0] r_biased_ROUNDING;
+    assign r_biased_ROUNDING = r_product_S3 + 6'(constant_bias_ROUNDING_scaled);
+    logic signed [3:0] r_scaled;
+    assign r_scaled = 4'(7'(r_biased_ROUNDING) >>> 2);
+    logic signed [3:0] r_rescale;  // s6.2, cannot overflow
+    assign r_rescale = r_scaled;
+    logic signed [5:0] r_decayed;
+    assign r_decayed = state_output_S3 <<< 0;
+    logic signed [6:0] r_leak_NUDGED;  // RND
+    assign r_leak_NUDGED = 7'(r_decayed) + 7'sd1;
+    logic signed [5:0] r_leak;
+    assign r_leak = 6'(r_leak_NUDGED >>> 1);
+    logic signed [4:0] r_left;
+    assign r_left = 5'(state_output_S3) - 5'(r_leak);
+    logic signed [5:0] r_pushed;
+    assign r_pushed = 6'(r_left) + 6'(r_rescale);
+    logic signed [5:0] r_output;  // s6.2, cannot overflow
+    assign r_output = r_pushed;
 
-    // Stage 4: rounding
-    logic signed [10:0] biased_4;
-    logic signed [5:0] leak_product_4;
-    logic signed [5:0] filter_4;
+    // Stage 4
+    logic signed [5:0] r_output_S4;
     always_ff @(posedge clk) begin
-        biased_4 <= biased;
-        leak_product_4 <= leak_product_3;
-        filter_4 <= filter_3;
-    end
-    logic signed [10:0] scaled_down_nudged;  // RND
-    assign scaled_down_nudged = biased_4 + 11'sd2;
-    logic signed [8:0] scaled_down;
-    assign scaled_down = 9'(scaled_down_nudged >>> 2);
-
-    // Stage 5: the rescaled accumulator, in its format
-    logic signed [8:0] scaled_down_5;
-    logic signed [5:0] leak_product_5;
-    logic signed [5:0] filter_5;
-    always_ff @(posedge clk) begin
-        scaled_down_5 <= scaled_down;
-        leak_product_5 <= leak_product_4;
-        filter_5 <= filter_4;
-    end
-    logic q_fits;
-    assign q_fits = scaled_down_5[8:5] == {4{scaled_down_5[8]}};
-    logic signed [5:0] q;  // s6.2, SAT
-    assign q = q_fits ? scaled_down_5[5:0] : {scaled_down_5[8], {5{~scaled_down_5[8]}}};
-    logic signed [6:0] leak_nudged;  // RND
-    assign leak_nudged = 7'(leak_product_5) + 7'sd1;
-    logic signed [5:0] leak;
-    assign leak = 6'(leak_nudged >>> 1);
-
-    // Stage 6: leak and input
-    logic signed [5:0] filter_6;
-    logic signed [5:0] leak_6;
-    logic signed [5:0] q_6;
-    always_ff @(posedge clk) begin
-        filter_6 <= filter_5;
-        leak_6 <= leak;
-        q_6 <= q;
-    end
-    logic signed [7:0] moved;
-    assign moved = 8'(filter_6) - 8'(leak_6) + 8'(q_6);
-
-    // Stage 7: the new state of the filter, in its format
-    logic signed [7:0] moved_7;
-    always_ff @(posedge clk) begin
-        moved_7 <= moved;
-    end
-    logic filter_next_fits;
-    assign filter_next_fits = moved_7[7:5] == {3{moved_7[7]}};
-    logic signed [5:0] filter_next;  // s6.2, SAT
-    assign filter_next = filter_next_fits ? moved_7[5:0] : {moved_7[7], {5{~moved_7[7]}}};
-
-    // Stage 8
-    logic signed [5:0] filter_next_8;
-    always_ff @(posedge clk) begin
-        filter_next_8 <= filter_next;
+        r_output_S4 <= r_output;
     end
 
-    assign filter_written = clearing ? 6'sd0 : filter_next;
-    assign drive = filter_next_8;
+    assign next_output = r_output_S4;
+    assign output_value = r_output_S4;
 endmodule
 """
 
 
-def readout_drive() -> tuple[str, Files]:
-    e, files = Emitter(), Files()
-    drive_module(e, files, "readout_drive", READOUT, Value("accumulator", Interval(-128, 127), 1))
-    return str(e), files
+def readout(multiplier: Integers) -> Graph:
+    """A layer of two units that is scaled and leaks."""
+    body = Body()
+    q = scale(body, body.feed(0, "accumulator"), multiplier, frozen([7, 7]), 2, SITE)
+    output = leaky(body, "output", q, frozen([1, 1]), 1, SITE)
+    layer = body.layer("readout", 2, (LayerFeed(INPUT, DENSE, frozen([0])),), output)
+    return Graph(Port(2, Format(False, 1, 0)), (layer,), "readout")
 
 
-def test_golden_text_of_a_readout_drive() -> None:
-    text, files = readout_drive()
-    assert text.strip() == GOLDEN.strip()
-    assert files == {"readout_drive.hex": "5\n3\n"}
+def units_of(graph: Graph) -> tuple[Units, Files]:
+    files: Files = {}
+    (layer,) = graph.layers
+    return units_module(files, layer, graph.proof.layers[layer.name]), files
+
+
+def body_of(graph: Graph) -> Listing:
+    (layer,) = graph.layers
+    return listing(layer, graph.proof.layers[layer.name])
+
+
+def test_every_operation_becomes_hardware() -> None:
+    assert set(HARDWARE) == {*OPERATIONS, ShiftBy}
+
+
+def test_golden_text_of_a_datapath() -> None:
+    units, files = units_of(readout(frozen([5, 3])))
+    assert str(units.module.text).strip() == GOLDEN.strip()
+    assert files == {}
+
+
+def test_the_rounding_constant_goes_into_the_bias() -> None:
+    body = fused(body_of(readout(frozen([5, 3]))))
+    assert {name: values.tolist() for name, values in body.constants.items()} == {
+        "multiplier": [5, 3],
+        "bias_ROUNDING_scaled": [9],
+    }
+    (added,) = (one for one in body.operations if isinstance(one, Add) and one.name == "biased_ROUNDING")
+    assert added.of == ("product", "bias_ROUNDING_scaled")
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "kind"), [([8, 8], ShiftLeft), ([8, 2], ShiftBy), ([8, 3], None), ([8, -8], None)]
+)
+def test_powers_of_two_need_no_multiplier(multiplier: list[int], kind: type[object] | None) -> None:
+    body = powers_of_two(body_of(readout(frozen(multiplier))))
+    kinds = {one.name: type(one) for one in body.operations}
+    assert kinds["product"] is kind or (kind is None and kinds["product"].__name__ == "Mul")
+
+
+def part(
+    of: tuple[str, ...], gives: str, levels: int = 1, clocks: int = 0, arrives: int | None = None
+) -> Part:
+    return Part(of, (gives,), levels, lambda _pipe, _stage, _of: [], clocks, arrives)
+
+
+def test_a_stage_holds_as_many_levels_as_fit() -> None:
+    chain = [part((), "a", 0, arrives=1), part(("a",), "b", BUDGET // 2), part(("b",), "c", BUDGET // 2)]
+    assert schedule([*chain, part(("c",), "d", 1)]) == [1, 1, 1, 2]
+
+
+def test_a_state_is_read_as_late_as_its_use_allows() -> None:
+    slow = [part((), "a", 0, arrives=1), part(("a",), "b", BUDGET), part(("b",), "c", BUDGET)]
+    states = [part((), "s", 3, clocks=1), part(("s",), "t", 4)]
+    assert schedule([*slow, *states, part(("c", "t"), "d", 2)]) == [1, 1, 2, 2, 3, 3]
 
 
 def test_fields_of_a_word_lie_from_the_lowest_bit() -> None:
@@ -202,9 +179,13 @@ def test_hex_words_are_two_complement() -> None:
     assert hex_text([-1, 5, -128], 9) == "1ff\n005\n180\n"
 
 
+def emitted(program: Program) -> Files:
+    return emit_systemverilog(program.graph, label_of(program))
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_one_module_a_file_and_every_memory_is_there(seed: int) -> None:
-    files = emit_systemverilog(random_program(seed))
+    files = emitted(random_program(seed))
     read = set()
     for name, text in files.items():
         if name.endswith(".hex"):
@@ -216,12 +197,12 @@ def test_one_module_a_file_and_every_memory_is_there(seed: int) -> None:
 
 
 def test_the_same_program_gives_the_same_text() -> None:
-    assert emit_systemverilog(random_program(5)) == emit_systemverilog(random_program(5))
+    assert emitted(random_program(5)) == emitted(random_program(5))
 
 
 def test_weights_are_packed_first_in_the_lowest_bits() -> None:
-    part = Dense(frozen(np.array([[1, -2], [3, 4]])), Format(True, 4, 0), Format(True, 8, 0))
-    assert packed_weights(part, Weights(loaded=True, word_bits=8)) == [0xE1, 0x43]
+    one = Dense(frozen(np.array([[1, -2], [3, 4]])), Format(True, 4, 0), Format(True, 8, 0))
+    assert packed_weights(one, Weights(loaded=True, word_bits=8)) == [0xE1, 0x43]
 
 
 @pytest.mark.parametrize(
@@ -232,6 +213,5 @@ def test_where_weights_lie_is_a_fact_of_the_profile_whatever_it_is_called(profil
     program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8)
     facts = load_profile(profile).document
     for name in (profile, "mine"):
-        evidence = replace(program.evidence, profile=facts | {"name": name})
-        assert weights_for(replace(program, evidence=evidence)) == {0: how}
-    assert weights_for(program) == {}
+        assert weights_for(program.graph, facts | {"name": name}) == {("layer0", 0): how}
+    assert weights_for(program.graph, {}) == {}

@@ -20,6 +20,7 @@ from exporters.deployment.make import deploy
 from exporters.native.network import native_text
 from exporters.registry import PROGRAM_TARGETS, FolderTarget
 from exporters.systemverilog import emit_systemverilog, module
+from exporters.systemverilog.network import design
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.testbench import bench_files
 from hw_profiles import load_profile
@@ -66,7 +67,7 @@ def emitted(program: Program, everything: bool = True) -> dict[str, str]:
         f"{name}/{file}": text for name, row in targets.items() for file, text in row.emit(program).items()
     }
     if everything:
-        files |= {f"bench/{file}": text for file, text in bench_files(program).items()}
+        files |= {f"bench/{file}": text for file, text in bench_files(design(program.graph)).items()}
         files["native/network.c"] = native_text(program.graph).source
     return files
 
@@ -134,9 +135,9 @@ def test_the_check_sees_systemverilog_that_leaves_its_comment(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "comment", lambda note: f"// {note}")
-    changed = emit_systemverilog(named(text))
-    left = changed.get("leave.sv", changed.get("layer0.sv", ""))
-    assert not same_as_harmless({"systemverilog/layer0.sv": left})
+    program = tabulated(text, "x", "x")
+    left = emit_systemverilog(program.graph, label_of(program))["layer0_units.sv"]
+    assert not same_as_harmless({"systemverilog/layer0_units.sv": left})
 
 
 def test_a_program_with_such_texts_is_not_written(tmp_path: Path) -> None:
@@ -180,6 +181,10 @@ def agrees(executor: Executor) -> bool:
     return all(np.array_equal(wanted[name], found[name]) for name in wanted)
 
 
+def systemverilog(program: Program, simulator: str) -> SystemVerilogExecutor:
+    return SystemVerilogExecutor(program.graph, label_of(program), simulator)
+
+
 def with_marker(texts: Iterable[str], marker: Path) -> list[str]:
     return [text.replace("MARKER", str(marker)) for text in texts]
 
@@ -203,9 +208,9 @@ def test_nothing_of_a_text_runs_in_systemverilog(
     need(simulator)
     marker = tmp_path / "marker"
     every = "\n".join(with_marker(PAYLOADS["SystemVerilog"], marker))
-    assert agrees(SystemVerilogExecutor(with_texts(every), simulator))
+    assert agrees(systemverilog(with_texts(every), simulator))
     assert not marker.exists()
     monkeypatch.setattr(module, "comment", lambda note: f"// {note}")
     (text,) = with_marker([EXECUTED_SV[simulator]], marker)
-    assert agrees(SystemVerilogExecutor(named(text), simulator))
+    assert agrees(systemverilog(tabulated(text, "x", "x"), simulator))
     assert marker.exists()

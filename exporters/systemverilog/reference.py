@@ -1,0 +1,261 @@
+"""A second description of a datapath: the list as it stands, each operation in words wide enough for all.
+
+One combinational module; nothing is taken from what writes the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from exporters.emitter import Emitter
+from quantize.formats import Overflow, Rounding
+from quantize.graph.layers import Graph, SegmentTable, UnitLayer
+from quantize.graph.operations import (
+    Add,
+    AtLeast,
+    Constant,
+    Feed,
+    Lookup,
+    Maximum,
+    Minimum,
+    Mul,
+    Overflowed,
+    RoundShift,
+    Select,
+    ShiftLeft,
+    StateBefore,
+    Sub,
+)
+from quantize.graph.passes import needed
+from quantize.graph.proof import Proven
+from quantize.graph.segments import table_at
+from quantize.intervals import Interval
+
+from .listing import interval_of
+from .memories import Files, hex_text
+from .module import Module
+
+__all__ = ["REFERENCE", "inputs_of", "reference_module", "word_bits"]
+
+
+def word_bits(graph: Graph) -> int:
+    """Bits for every value and the ends of every format, and one for the sign of what is unsigned."""
+    operations = [operation for layer in graph.layers for operation in layer.body]
+    formats = [operation.format.bits for operation in operations if isinstance(operation, Overflowed)]
+    return max(graph.proof.intermediate_bits, *formats, 1) + 2
+
+
+def inputs_of(layer: UnitLayer) -> list[str]:
+    """The inputs of the reference: accumulators, states and constants of one unit."""
+    feeds = [f"feed_{index}" for index in range(len(layer.feeds))]
+    states = [f"before_{name}" for name in layer.states]
+    return [*feeds, *states, *(f"given_{name}" for name in layer.constants)]
+
+
+def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
+    """The module `LAYER_reference`; its tables go into `files`."""
+    one = Module(f"{layer.name}_reference")
+    scope = _Scope(one.text, word_bits(graph), layer, graph.proof.layers[layer.name], files)
+    e = one.text
+    e("// The operations of the program, without a clock; every value in one width that holds them all.")
+    e(f"module {one.name} (")
+    with e.indent():
+        for name in inputs_of(layer):
+            e(f"input  logic signed [{scope.width - 1}:0] {name},")
+        for name in layer.next:
+            e(f"output logic signed [{scope.width - 1}:0] after_{name},")
+        e(f"output logic signed [{scope.width - 1}:0] output_word")
+    e(");")
+    with e.indent():
+        for operation in needed(layer, [*layer.next.values(), layer.output]):
+            REFERENCE[type(operation)](operation, scope)
+        for name, result in layer.next.items():
+            e(f"assign after_{name} = {scope.of(result)};")
+        e(f"assign output_word = {scope.of(layer.output)};")
+    e("endmodule")
+    return one
+
+
+@dataclass
+class _Scope:
+    """The words of one module."""
+
+    e: Emitter
+    width: int
+    layer: UnitLayer
+    proven: Mapping[str, Proven]
+    files: Files
+
+    def of(self, result: str) -> str:
+        return f"w_{result}"
+
+    def operands(self, operation: Any) -> list[str]:
+        return [self.of(name) for name in operation.of]
+
+    def number(self, value: int) -> str:
+        return f"{'-' if value < 0 else ''}{self.width}'sd{abs(value)}"
+
+    def word(self, name: str, expression: str) -> str:
+        self.e(f"logic signed [{self.width - 1}:0] {name};")
+        self.e(f"assign {name} = {expression};")
+        return name
+
+    def result(self, operation: Any, expression: str) -> None:
+        self.word(self.of(operation.name), expression)
+
+    def bits(self, result: str) -> int:
+        return self.proven[result].interval.bits
+
+    def product(self, name: str, a: tuple[str, int], b: tuple[str, int]) -> str:
+        """The product of two words, each of which fits as many bits."""
+        for part, (value, bits) in (("A", a), ("B", b)):
+            self.e(f"logic signed [{bits - 1}:0] {name}_{part};")
+            self.e(f"assign {name}_{part} = {bits}'({value});")
+        return self.word(name, f"{self.width}'({name}_A) * {self.width}'({name}_B)")
+
+    def rounded(self, x: str, shift: int, mode: Rounding) -> str:
+        """A floor after the constant of the mode."""
+        if shift == 0:
+            return x
+        half, full, number = 1 << (shift - 1), 1 << shift, self.number
+        negative = f"({x} < {number(0)})"
+        constant = {
+            Rounding.TRN: number(0),
+            Rounding.TRN_ZERO: f"({negative} ? {number(full - 1)} : {number(0)})",
+            Rounding.RND: number(half),
+            Rounding.RND_ZERO: f"({negative} ? {number(half)} : {number(half - 1)})",
+            Rounding.RND_INF: f"({negative} ? {number(half - 1)} : {number(half)})",
+            Rounding.RND_MIN_INF: number(half - 1),
+            Rounding.RND_CONV: f"({number(half - 1)} + (({x} >>> {shift}) & {number(1)}))",
+        }[mode]
+        return f"({x} + {constant}) >>> {shift}"
+
+
+def _feed(operation: Feed, scope: _Scope) -> None:
+    scope.result(operation, f"feed_{operation.feed}")
+
+
+def _state(operation: StateBefore, scope: _Scope) -> None:
+    scope.result(operation, f"before_{operation.state}")
+
+
+def _constant(operation: Constant, scope: _Scope) -> None:
+    scope.result(operation, f"given_{operation.constant}")
+
+
+def _infix(sign: str) -> Callable[[Any, _Scope], None]:
+    def write(operation: Any, scope: _Scope) -> None:
+        a, b = scope.operands(operation)
+        scope.result(operation, f"{a} {sign} {b}")
+
+    return write
+
+
+def _mul(operation: Mul, scope: _Scope) -> None:
+    a, b = ((scope.of(name), scope.bits(name)) for name in operation.of)
+    scope.product(scope.of(operation.name), a, b)
+
+
+def _extreme(sign: str) -> Callable[[Any, _Scope], None]:
+    def write(operation: Any, scope: _Scope) -> None:
+        a, b = scope.operands(operation)
+        scope.result(operation, f"({a} {sign} {b}) ? {a} : {b}")
+
+    return write
+
+
+def _at_least(operation: AtLeast, scope: _Scope) -> None:
+    a, b = scope.operands(operation)
+    scope.result(operation, f"({a} >= {b}) ? {scope.number(1)} : {scope.number(0)}")
+
+
+def _select(operation: Select, scope: _Scope) -> None:
+    condition, a, b = scope.operands(operation)
+    scope.result(operation, f"({condition} != {scope.number(0)}) ? {a} : {b}")
+
+
+def _shift_left(operation: ShiftLeft, scope: _Scope) -> None:
+    (a,) = scope.operands(operation)
+    scope.result(operation, f"{a} <<< {operation.shift}")
+
+
+def _round_shift(operation: RoundShift, scope: _Scope) -> None:
+    (a,) = scope.operands(operation)
+    scope.result(operation, scope.rounded(a, operation.shift, operation.rounding))
+
+
+def _overflow(operation: Overflowed, scope: _Scope) -> None:
+    (a,) = scope.operands(operation)
+    fmt, number = operation.format, scope.number
+    lo, hi = number(fmt.lo), number(fmt.hi)
+    if operation.overflow is Overflow.SAT:
+        scope.result(operation, f"{a} > {hi} ? {hi} : {a} < {lo} ? {lo} : {a}")
+        return
+    scope.result(operation, f"(({a} - ({lo})) & {number((1 << fmt.bits) - 1)}) + ({lo})")
+
+
+def _lookup(operation: Lookup, scope: _Scope) -> None:
+    (a,) = scope.operands(operation)
+    name, first = scope.of(operation.name), scope.layer.tables[operation.tables[0]]
+    start, stop = scope.number(first.start), scope.number(first.stop)
+    scope.word(f"{name}_C", f"{a} > ({start}) ? {a} : {start}")
+    scope.word(f"{name}_I", f"({name}_C - ({start})) >>> {first.shift}")
+    scope.word(f"{name}_R", f"({name}_C - ({start})) - ({name}_I <<< {first.shift})")
+    scope.e(f"logic {name}_RIGHT;")
+    scope.e(f"assign {name}_RIGHT = {name}_C >= ({stop});")
+    chosen = ""
+    for index, table in enumerate(operation.tables):
+        one = _interpolated(scope, name, index, scope.layer.tables[table])
+        chosen = f"given_{operation.index} == {scope.number(index)} ? {one} : {chosen}" if index else one
+    scope.result(operation, chosen)
+
+
+def _interpolated(scope: _Scope, name: str, index: int, table: SegmentTable) -> str:
+    """One of the tables.
+
+    Right of it the place is its last code, where the table is a constant. Written as that constant and a
+    rise of 0 the factors of the product are those of the pipeline, and the proof takes seconds.
+    """
+    fmt, part, number = table.format, f"{name}_{index}", scope.number
+    file = f"{scope.layer.name}_reference_{name}_{index}.hex"
+    scope.files[file] = hex_text(table.values.tolist(), fmt.bits)
+    scope.e(f"logic [{fmt.bits - 1}:0] {part}_VALUES [0:{table.segments}];")
+    scope.e(f'initial $readmemh("{file}", {part}_VALUES);')
+    last = int(table_at(table, np.array([table.stop - 1]))[0])
+    left = scope.word(f"{part}_L", _read(f"{part}_VALUES[{name}_I]", fmt.signed))
+    right = scope.word(f"{part}_H", _read(f"{part}_VALUES[{name}_I + {number(1)}]", fmt.signed))
+    start = scope.word(f"{part}_START", f"{name}_RIGHT ? {number(last)} : {left}")
+    rise = scope.word(f"{part}_RISE", f"{name}_RIGHT ? {number(0)} : {right} - {left}")
+    rises = interval_of(np.diff(table.values))
+    bits = Interval(min(rises.lo, 0), max(rises.hi, 0)).bits
+    product = scope.product(f"{part}_PRODUCT", (rise, bits), (f"{name}_R", table.shift + 1))
+    return scope.word(f"{part}_VALUE", f"{start} + ({scope.rounded(product, table.shift, table.rounding)})")
+
+
+def _read(word: str, signed: bool) -> str:
+    return f"$signed({word})" if signed else f"$signed({{1'b0, {word}}})"
+
+
+REFERENCE: Mapping[type[Any], Callable[[Any, _Scope], None]] = MappingProxyType(
+    {
+        Feed: _feed,
+        StateBefore: _state,
+        Constant: _constant,
+        Add: _infix("+"),
+        Sub: _infix("-"),
+        Mul: _mul,
+        Minimum: _extreme("<="),
+        Maximum: _extreme(">="),
+        AtLeast: _at_least,
+        Select: _select,
+        ShiftLeft: _shift_left,
+        RoundShift: _round_shift,
+        Overflowed: _overflow,
+        Lookup: _lookup,
+    }
+)

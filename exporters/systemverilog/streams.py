@@ -1,0 +1,75 @@
+"""Streams of events: an index, a value where it is not always 1, and ticks that end steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantize.graph.layers import Graph
+from quantize.intervals import Interval
+
+from .values import clog2
+
+__all__ = ["TICKS", "Stream", "inward", "outward", "stream_of", "wires", "wires_between"]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Events of one source; of none there are ticks alone."""
+
+    units: int
+    interval: Interval  # of the values
+
+    @property
+    def graded(self) -> bool:
+        """Whether an event brings a value; else it means 1."""
+        return self.interval.lo < 0 or self.interval.hi > 1
+
+    @property
+    def index_bits(self) -> int:
+        """Bits of the index."""
+        return clog2(self.units)
+
+    @property
+    def value_bits(self) -> int:
+        """Bits of the value, with a sign only where one can be negative."""
+        return self.interval.bits if self.interval.lo < 0 else max(self.interval.hi.bit_length(), 1)
+
+    @property
+    def signals(self) -> tuple[tuple[str, str], ...]:
+        """Name and type of what goes with the events, `ready` aside."""
+        sign = "signed " if self.interval.lo < 0 else ""
+        value = (("value", f"logic {sign}[{self.value_bits - 1}:0]"),) if self.graded else ()
+        index = (("index", f"logic [{self.index_bits - 1}:0]"),) if self.units else ()
+        return (("valid", "logic"), ("tick", "logic"), *index, *value)
+
+
+TICKS = Stream(0, Interval(0, 0))
+"""The steps of a source and nothing else of it."""
+
+
+def stream_of(graph: Graph, source: str) -> Stream:
+    """The events of the input or of a layer."""
+    return Stream(graph.units(source), graph.proof.sources[source])
+
+
+def inward(stream: Stream, prefix: str) -> list[str]:
+    """Ports that take events."""
+    events = [f"input  {kind} {prefix}_{name}" for name, kind in stream.signals]
+    return [f"output logic {prefix}_ready", *events]
+
+
+def outward(stream: Stream, prefix: str) -> list[str]:
+    """Ports that send events."""
+    events = [f"output {kind} {prefix}_{name}" for name, kind in stream.signals]
+    return [f"input  logic {prefix}_ready", *events]
+
+
+def wires(stream: Stream, prefix: str) -> list[str]:
+    """Declarations of a stream between modules."""
+    return [f"logic {prefix}_ready", *(f"{kind} {prefix}_{name}" for name, kind in stream.signals)]
+
+
+def wires_between(stream: Stream, port: str, signal: str) -> list[tuple[str, str]]:
+    """Connections of the ports `port` to the signals `signal`."""
+    names = ["ready", *(name for name, _ in stream.signals)]
+    return [(f"{port}_{name}", f"{signal}_{name}") for name in names]
