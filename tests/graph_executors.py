@@ -87,10 +87,10 @@ def _onnx(form: str, backend: Backend) -> Callable[[Graph], Executor]:
     return make
 
 
-def _icarus(graph: Graph) -> Executor:
+def _iverilog(graph: Graph) -> Executor:
     from exporters.systemverilog.simulator import SystemVerilogExecutor
 
-    return SystemVerilogExecutor(graph, LABEL, "icarus")
+    return SystemVerilogExecutor(graph, LABEL, "iverilog")
 
 
 MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
@@ -99,7 +99,7 @@ MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = Mapp
         "jax": (_jax, ()),
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),
-        "icarus": (_icarus, ("iverilog",)),
+        "iverilog": (_iverilog, ("iverilog",)),
         "onnxruntime": (_onnx("sequence", "onnxruntime"), ()),
         "onnxruntime-step": (_onnx("step", "onnxruntime"), ()),
         "onnx-reference": (_onnx("sequence", "reference"), ()),

@@ -25,6 +25,7 @@ from quantize.program import Program, ReadoutLayer, SpikingLayer
 from quantize.program_io import program_from_json
 from quantize.ranges import prove
 from quantize.trace import Execution
+from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.networks import lowered, network
 from tests.programs import random_program
@@ -60,7 +61,7 @@ def same(found: Execution, wanted: Execution) -> bool:
     )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", some(range(40), 4))
 def test_random_graphs_give_every_bit(seed: int) -> None:
     """From their start and from any states that may be given; frames that change and frames that stay."""
     need("gcc")
@@ -81,7 +82,7 @@ def test_tables_that_are_interpolated_give_every_bit(seed: int, monkeypatch: pyt
     assert same(NativeExecutor(graph).run(values, state), GraphEmulator(graph).run(values, state))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 5))
 def test_a_program_of_version_1(name: str) -> None:
     need("gcc")
     program = program_from_json(json.loads(read(name, "program.json")), name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -24,11 +23,9 @@ from quantize.jax.plan import plan_graph
 from quantize.jax.tracers import TRACERS
 from quantize.program_io import program_from_json
 from quantize.trace import Execution
+from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.version1.archive import NAMES, hashes, read, run_of
-
-COUNT = int(os.environ.get("EXPIFREF_GRAPHS", "40"))
-"""Each is compiled, which takes a second: more of them are for a change of the executor."""
 
 
 def equal(found: Execution, wanted: Execution) -> None:
@@ -53,12 +50,12 @@ def test_every_operation_is_traced() -> None:
     assert set(TRACERS) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("seed", range(COUNT))
+@pytest.mark.parametrize("seed", some(range(40), 4))
 def test_random_graphs(seed: int) -> None:
     compare(random_graph(seed), seed)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 5))
 def test_programs_of_version_1(name: str) -> None:
     program = program_from_json(json.loads(read(name, "program.json")), name)
     spikes, state = run_of(name)
