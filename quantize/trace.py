@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Integers
-from .program import Program, SpikingLayer, layer_prefix
 
 __all__ = ["Execution", "Executor", "Spikes", "State", "SummingExecutor", "Totals"]
 
@@ -34,16 +33,6 @@ class Totals:
     output: Integers  # sum over the steps of the last layer's output, [batch, neurons]
     spikes: dict[str, Integers]  # spikes of every spiking layer, summed over the steps, [batch, neurons]
     state: dict[str, Integers]  # after the last step, [batch, neurons]
-
-    @classmethod
-    def of(cls, program: Program, sums: Sequence[Integers], state: dict[str, Integers]) -> Totals:
-        """From the output of every layer, summed over the steps, `[batch, neurons]` each."""
-        spikes = {
-            f"{layer_prefix(index, layer)}.spikes": total
-            for index, (layer, total) in enumerate(zip(program.layers, sums, strict=True))
-            if isinstance(layer, SpikingLayer)
-        }
-        return cls(sums[-1], spikes, state)
 
     @property
     def predictions(self) -> Integers:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
-from quantize.graph.layers import Graph, full_name
+from quantize.graph.emulator import spiking_outputs
+from quantize.graph.layers import Graph
 from quantize.graph.states import check_input, check_state, initial_state, kept_signals
 from quantize.trace import Execution, State, Totals
 
@@ -66,16 +67,8 @@ class NativeExecutor:
         values = self._checked(spikes)
         sums = {layer.name: np.zeros((values.shape[1], layer.units), np.int64) for layer in self.graph.layers}
         last = self._run(values, state, [None] * len(self.graph.signal_units), [*sums.values()])
-        return Totals(sums[self.graph.output], self._spikes(sums), last)
-
-    def _spikes(self, sums: dict[str, Integers]) -> dict[str, Integers]:
-        """The sums of outputs that are 0 or 1, by the signals that show them."""
-        return {
-            full_name(layer.name, signal): sums[layer.name]
-            for layer in self.graph.layers
-            for signal, result in layer.signals.items()
-            if result == layer.output and self.graph.proof.sources[layer.name] == (0, 1)
-        }
+        counts = {signal: sums[layer] for layer, signal in spiking_outputs(self.graph).items()}
+        return Totals(sums[self.graph.output], counts, last)
 
     def _checked(self, spikes: NDArray[Any]) -> NDArray[Any]:
         return np.ascontiguousarray(check_input(self.graph.input, spikes), self._input)

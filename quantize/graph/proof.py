@@ -114,8 +114,9 @@ def _accumulator(feed: LayerFeed, source: Span) -> Derived:
         lo, hi = min(lo, 0), max(hi, 0)
     below, above = (np.array(sums, object) for sums in feed.connection.column_sums)
     result = Span(above * lo + below * hi, above * hi + below * lo)
-    # Partial sums begin at 0.
-    return Derived(result, result.united(Span.of(0, 0)))
+    # Sums of a part of the products, as if the other values were 0.
+    least, most = min(lo, 0), max(hi, 0)
+    return Derived(result, Span(above * least + below * most, above * most + below * least))
 
 
 def _check_widths(layer: UnitLayer, derived: Mapping[str, Derived], limit: int) -> None:

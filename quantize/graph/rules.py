@@ -212,9 +212,10 @@ def _lookup(operation: Lookup, scope: Scope) -> Derived:
     steepest = max(_steepest(table) for table in tables) << tables[0].shift
     lowest, highest = (min(int(t.values.min()) for t in tables), max(int(t.values.max()) for t in tables))
     first = tables[0]
-    formed = Span.of(
-        min(-steepest, lowest, first.start), max(steepest + (1 << first.shift) - 1, highest, first.stop)
-    )
+    low = min(-steepest, lowest, first.start)
+    # The place in the domain is formed too: it may need a bit more than either end.
+    high = max(steepest + (1 << first.shift) - 1, highest, first.stop, first.stop - first.start)
+    formed = Span.of(low, high)
     if scope.codes != operation.of[0]:
         span = Span.of(lowest, highest)
         return Derived(span, formed)

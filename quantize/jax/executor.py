@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import ParameterError
 from quantize.arrays import Integers
-from quantize.graph.layers import INPUT, Graph, full_name
+from quantize.graph.emulator import spiking_outputs
+from quantize.graph.layers import INPUT, Graph
 from quantize.graph.states import check_input, check_state, initial_state, kept_signals
 from quantize.trace import Execution, State, Totals
 
@@ -96,24 +97,13 @@ class JaxExecutor:
         frames = self._frames(spikes)
         steps, batch = spikes.shape[:2]
         now = self._state(state, batch)
-        counted = self._spike_signals
+        counted = {signal: layer for layer, signal in spiking_outputs(self.graph).items()}
         layers = frozenset([self.graph.output, *counted.values()])
         sums = {name: np.zeros((batch, self.graph.by_name[name].units), np.int64) for name in layers}
         for rows, _times, run in self._pieces(frames, now, Asked(steps, frozenset(), layers)):
             for name, total in run.totals.items():
                 sums[name][rows] += np.asarray(total)[: rows.stop - rows.start]
         return Totals(sums[self.graph.output], {signal: sums[name] for signal, name in counted.items()}, now)
-
-    @property
-    def _spike_signals(self) -> dict[str, str]:
-        """The signals that are the 0s and 1s which a layer feeds others with -> that layer."""
-        proven = self.graph.proof.sources
-        return {
-            full_name(layer.name, signal): layer.name
-            for layer in self.graph.layers
-            for signal, result in layer.signals.items()
-            if result == layer.output and proven[layer.name].lo >= 0 and proven[layer.name].hi <= 1
-        }
 
     def _frames(self, spikes: NDArray[Any]) -> NDArray[Any]:
         """The input in the dtype of its port; `[1, batch, inputs]` where all steps are the same frame."""

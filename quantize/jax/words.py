@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from quantize.graph.layers import UnitLayer
-from quantize.graph.operations import AtLeast, Lookup, Operation
+from quantize.graph.operations import AtLeast, Operation
 from quantize.graph.proof import Proven
 from quantize.intervals import Interval
 
@@ -37,16 +37,13 @@ def hull(intervals: Iterable[Interval]) -> Interval:
 
 def result_words(layer: UnitLayer, proven: Mapping[str, Proven]) -> dict[str, Word]:
     """The words of every result of `layer`."""
-    return {operation.name: _words(operation, layer, proven) for operation in layer.body}
+    return {operation.name: _words(operation, proven) for operation in layer.body}
 
 
-def _words(operation: Operation, layer: UnitLayer, proven: Mapping[str, Proven]) -> Word:
+def _words(operation: Operation, proven: Mapping[str, Proven]) -> Word:
     own = proven[operation.name]
     # Operands are brought into the word of the operation before it.
     around = [own.interval, own.formed, *(proven[name].interval for name in operation.of)]
-    if isinstance(operation, Lookup):
-        table = layer.tables[operation.tables[0]]
-        around.append(Interval(0, table.stop - table.start))
     # A comparison stays a mask, which a choice takes as it is.
     result = np.bool_ if isinstance(operation, AtLeast) else word_of(own.interval)
     return Word(word_of(hull(around)), result)
