@@ -167,4 +167,6 @@ def _header(file: BinaryIO) -> _Header:
         raise ValueError("an array must hold numbers of at most 64 bits")
     if not all(type(size) is int and 0 <= size < 1 << 62 for size in shape):
         raise ValueError("a shape must be a tuple of sizes")
+    if math.prod(max(size, 1) for size in shape) >= 1 << 62:  # even of no values, NumPy multiplies the rest
+        raise ValueError("a shape must be one that a file can hold")
     return _Header(shape, dtype, start.tell())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,11 +31,20 @@ class Interface:
 def interface_of(model: onnx.ModelProto) -> Interface:
     """What `model` says of itself; raises FileFormatError for a text that breaks its rule."""
     values = {
-        "metadata": {e.key: e.value for e in model.metadata_props if e.key.startswith(_OURS)},
-        "inputs": [entry.name for entry in model.graph.input],
-        "outputs": [entry.name for entry in model.graph.output],
+        "metadata": {k: v for k, v in _metadata(model) if k.startswith(_OURS)},
+        "inputs": [_text(entry.name) for entry in model.graph.input],
+        "outputs": [_text(entry.name) for entry in model.graph.output],
     }
     return parse(Interface, values, "the ONNX model")
+
+
+def _metadata(model: onnx.ModelProto) -> Iterator[tuple[str, str]]:
+    return ((_text(entry.key), _text(entry.value)) for entry in model.metadata_props)
+
+
+def _text(found: str | bytes) -> str:
+    """A text of a model, which is bytes where it is none: a line that breaks every rule then."""
+    return found if isinstance(found, str) else found.decode("utf-8", "replace")
 
 
 def describe(model: onnx.ModelProto, metadata: Mapping[str, str]) -> None:

@@ -221,6 +221,12 @@ def test_metadata_are_lines(model: onnx.ModelProto, bits: str) -> None:
     )
 
 
+def test_metadata_are_text(model: onnx.ModelProto) -> None:
+    data = with_input_bits(model, "twelve").SerializeToString()
+    with pytest.raises(FileFormatError, match=r"breaks its schema at `metadata\.expifref\.input_bits`"):
+        OnnxExecutor(data.replace(b"twelve", b"twe\xffve"))
+
+
 def test_unknown_backend_is_refused(model: onnx.ModelProto) -> None:
     with pytest.raises(
         ParameterError, match=r"^`backend` must be `onnxruntime` or `reference`, not 'tensorrt'$"
