@@ -52,16 +52,17 @@ def monitor(e: Emitter, made: Design, number: int, layer: UnitLayer) -> None:
     e(f"longint sent{number} [0:{layer.units - 1}];")
     e(f"initial for (int i = 0; i < {layer.units}; i++) sent{number}[i] = 0;")
     value = f"{core}.out_value" if stream_of(made.graph, layer.name).graded else "1"
+    # Verilator clears no array within a loop by `<=`; nothing else reads this one.
     e(f"always @(posedge clk) if (!rst && {core}.out_valid && {core}.out_ready) begin")
     with e.indent():
-        e(f"if (!{core}.out_tick) sent{number}[{core}.out_index] <= 64'({value});")
+        e(f"if (!{core}.out_tick) sent{number}[{core}.out_index] = 64'({value});")
         e("else begin")
         with e.indent():
             e(f"ticks{number} <= ticks{number} + 1;")
             for source in sources:
                 e(f'for (int i = 0; i < {layer.units}; i++) $fwrite(file{number}, "%0d ", {source});')
             e(f'$fwrite(file{number}, "\\n");')
-            e(f"for (int i = 0; i < {layer.units}; i++) sent{number}[i] <= 0;")
+            e(f"for (int i = 0; i < {layer.units}; i++) sent{number}[i] = 0;")
         e("end")
     e("end")
 
