@@ -1,6 +1,6 @@
 """The forms of a program, the executors of those forms, and the proof that all compute the same bits."""
 
-from .executors import EXECUTORS, make_executors
+from .executors import EXECUTORS, all_executors, make_executors
 from .registry import MODEL_TARGETS, PROGRAM_TARGETS, export_model, export_program
 from .verification import Verification, verify
 
@@ -9,6 +9,7 @@ __all__ = [
     "MODEL_TARGETS",
     "PROGRAM_TARGETS",
     "Verification",
+    "all_executors",
     "export_model",
     "export_program",
     "make_executors",

@@ -23,11 +23,13 @@ from expifref.texts import DIGEST, FILE, listed, short, shown
 from .arrays import Matrices
 
 __all__ = [
+    "Canonical",
     "canonical_digest",
     "document_schema",
     "from_document",
     "read_document",
     "save_document",
+    "sorted_ascii",
     "to_document",
 ]
 
@@ -119,7 +121,10 @@ def from_document(
     try:
         stated, actual = document.get("digest"), canonical_digest(document, canonical)
     except ValueError:
-        raise FileFormatError(f"{place} must hold finite numbers, but has a NaN or an infinity") from None
+        raise FileFormatError(
+            f"{place} must hold finite numbers and texts of Unicode, but has a NaN, an infinity or half a "
+            "letter"
+        ) from None
     if stated != actual:
         raise FileFormatError(
             f"{place} must have the digest {actual}, but states {short(str(stated), len(actual))}: "

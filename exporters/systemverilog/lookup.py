@@ -12,13 +12,13 @@ import numpy as np
 
 from exporters.emitter import Emitter
 from quantize.arrays import Integers
-from quantize.formats import Rounding
 from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import Lookup
 from quantize.graph.segments import table_at
 from quantize.intervals import Interval
 
-from .arithmetic import add, multiply, rounded, span, stage_of
+from .arithmetic import span
+from .interpolation import Interpolated, interpolate
 from .memories import Field, Rom
 from .netlist import Netlist, constant_name
 from .parts import BUDGET, CHOICE, MEMORY, Part, carry
@@ -53,23 +53,13 @@ def lookup(operation: Lookup, net: Netlist) -> None:
     place = _place(net, net.signal(argument), net.interval(argument), domain)
     index = None if operation.index is None else constant_name(operation.index)
     left, rise = _words(net, operation.name, tables, domain, place, index)
-    interval, name = net.body.intervals[operation.name], f"r_{operation.name}"
+    interval = net.body.intervals[operation.name]
     if rise is None:
         _alone(net, operation.name, left, interval)
         return
-    product = f"{name}_PRODUCT"
-    factors = (rise, place[1])
-    ends = span(*(a * b for a in net.intervals[rise] for b in net.intervals[place[1]]))
-
-    def write_product(pipe: Pipeline, _stage: int, of: Sequence[Value]) -> Sequence[Value]:
-        return [multiply(pipe, product, of[0], of[1])]
-
-    net.part(Part(factors, (product,), BUDGET, write_product), [ends])
-    modes = tuple(table.rounding for table in tables)
-    if set(modes) == {Rounding.RND}:
-        _rounded_sum(net, operation.name, left, product, domain.shift, interval)
-    else:
-        _stepped_sum(net, operation.name, (left, product), index, domain.shift, modes, interval)
+    sum_ = Interpolated(operation.name, left, domain.shift, interval)
+    product = sum_.times(net, rise, place[1])
+    interpolate(net, sum_, product, tuple(table.rounding for table in tables), index)
 
 
 def _rows(table: SegmentTable, highest: int) -> int:
@@ -183,62 +173,3 @@ def _alone(net: Netlist, name: str, left: str, interval: Interval) -> None:
         return [pipe.wire(f"r_{name}", stage, interval, extend(of[0], interval.bits))]
 
     net.part(Part((left,), (f"r_{name}",), 0, write), [interval])
-
-
-def _rounded_sum(net: Netlist, name: str, left: str, product: str, shift: int, interval: Interval) -> None:
-    """`left + round_shift(product, shift, RND)` by one sum.
-
-    `left` and half an LSB stand side by side in one word: multiply, sum and their registers are what a
-    multiplier block with an adder holds, and the sum needs no more bits than the result.
-    """
-    width = interval.bits + shift
-    whole = Interval(-(1 << (width - 1)), (1 << (width - 1)) - 1)
-    half = literal(1 << (shift - 1), width)
-    scaled = f"r_{name}_SCALED"
-
-    def write(pipe: Pipeline, stage: int, of: Sequence[Value]) -> Sequence[Value]:
-        lifted = f"({extend(of[0], width)} <<< {shift}) | {half}"
-        return [pipe.wire(scaled, stage, whole, f"({lifted}) + {extend(of[1], width)}", "RND")]
-
-    # A stage for itself: its registers are those of the block.
-    net.part(Part((left, product), (scaled,), BUDGET, write), [whole])
-
-    def write_result(pipe: Pipeline, stage: int, of: Sequence[Value]) -> Sequence[Value]:
-        pipe.title(stage, name)
-        return [pipe.wire(f"r_{name}", stage, interval, cut(f"{of[0].name} >>> {shift}", interval.bits))]
-
-    net.part(Part((scaled,), (f"r_{name}",), 0, write_result), [interval])
-
-
-def _stepped_sum(
-    net: Netlist,
-    name: str,
-    of: tuple[str, str],
-    index: str | None,
-    shift: int,
-    modes: Sequence[Rounding],
-    interval: Interval,
-) -> None:
-    """The left end and the rounded rise; of tables that round in several ways the index chooses."""
-    several = len(set(modes)) > 1 and index is not None
-
-    def write(pipe: Pipeline, stage: int, of: Sequence[Value]) -> Sequence[Value]:
-        pipe.title(stage, name)
-        steps = {mode: rounded(pipe, f"r_{name}_{mode}", of[1], shift, mode) for mode in sorted(set(modes))}
-        step = steps[modes[0]]
-        if several:
-            step = _chosen(pipe, f"r_{name}_STEP", [steps[mode] for mode in modes], of[2])
-        return [add(pipe, f"r_{name}", ("+", of[0]), ("+", step), interval=interval)]
-
-    operands = (*of, index) if several and index is not None else of
-    net.part(Part(operands, (f"r_{name}",), BUDGET, write), [interval])
-
-
-def _chosen(pipe: Pipeline, name: str, steps: Sequence[Value], index: Value) -> Value:
-    hull = span(*(end for step in steps for end in step.interval))
-    width = max(index.width, unsigned_bits(len(steps)) + 1)
-    text = extend(steps[-1], hull.bits)
-    for number, step in reversed(list(enumerate(steps[:-1]))):
-        chosen = f"{extend(index, width)} == {literal(number, width)}"
-        text = f"({chosen}) ? {extend(step, hull.bits)} : {text}"
-    return pipe.wire(name, stage_of(*steps), hull, text)

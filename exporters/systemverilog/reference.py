@@ -6,14 +6,12 @@ One combinational module; nothing is taken from what writes the pipeline.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from exporters.emitter import Emitter
-from quantize.formats import Overflow, Rounding
+from quantize.formats import Overflow
 from quantize.graph.layers import Graph, SegmentTable, UnitLayer
 from quantize.graph.operations import (
     Add,
@@ -32,13 +30,13 @@ from quantize.graph.operations import (
     Sub,
 )
 from quantize.graph.passes import needed
-from quantize.graph.proof import Proven
 from quantize.graph.segments import table_at
 from quantize.intervals import Interval
 
 from .listing import interval_of
 from .memories import Files, hex_text
 from .module import Module
+from .words import Words
 
 __all__ = ["REFERENCE", "inputs_of", "reference_module", "word_bits"]
 
@@ -60,7 +58,7 @@ def inputs_of(layer: UnitLayer) -> list[str]:
 def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
     """The module `LAYER_reference`; its tables go into `files`."""
     one = Module(f"{layer.name}_reference")
-    scope = _Scope(one.text, word_bits(graph), layer, graph.proof.layers[layer.name], files)
+    scope = Words(one.text, word_bits(graph), layer, graph.proof.layers[layer.name], files)
     e = one.text
     e("// The operations of the program, without a clock; every value in one width that holds them all.")
     e(f"module {one.name} (")
@@ -81,115 +79,60 @@ def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
     return one
 
 
-@dataclass
-class _Scope:
-    """The words of one module."""
-
-    e: Emitter
-    width: int
-    layer: UnitLayer
-    proven: Mapping[str, Proven]
-    files: Files
-
-    def of(self, result: str) -> str:
-        return f"w_{result}"
-
-    def operands(self, operation: Any) -> list[str]:
-        return [self.of(name) for name in operation.of]
-
-    def number(self, value: int) -> str:
-        return f"{'-' if value < 0 else ''}{self.width}'sd{abs(value)}"
-
-    def word(self, name: str, expression: str) -> str:
-        self.e(f"logic signed [{self.width - 1}:0] {name};")
-        self.e(f"assign {name} = {expression};")
-        return name
-
-    def result(self, operation: Any, expression: str) -> None:
-        self.word(self.of(operation.name), expression)
-
-    def bits(self, result: str) -> int:
-        return self.proven[result].interval.bits
-
-    def product(self, name: str, a: tuple[str, int], b: tuple[str, int]) -> str:
-        """The product of two words, each of which fits as many bits."""
-        for part, (value, bits) in (("A", a), ("B", b)):
-            self.e(f"logic signed [{bits - 1}:0] {name}_{part};")
-            self.e(f"assign {name}_{part} = {bits}'({value});")
-        return self.word(name, f"{self.width}'({name}_A) * {self.width}'({name}_B)")
-
-    def rounded(self, x: str, shift: int, mode: Rounding) -> str:
-        """A floor after the constant of the mode."""
-        if shift == 0:
-            return x
-        half, full, number = 1 << (shift - 1), 1 << shift, self.number
-        negative = f"({x} < {number(0)})"
-        constant = {
-            Rounding.TRN: number(0),
-            Rounding.TRN_ZERO: f"({negative} ? {number(full - 1)} : {number(0)})",
-            Rounding.RND: number(half),
-            Rounding.RND_ZERO: f"({negative} ? {number(half)} : {number(half - 1)})",
-            Rounding.RND_INF: f"({negative} ? {number(half - 1)} : {number(half)})",
-            Rounding.RND_MIN_INF: number(half - 1),
-            Rounding.RND_CONV: f"({number(half - 1)} + (({x} >>> {shift}) & {number(1)}))",
-        }[mode]
-        return f"({x} + {constant}) >>> {shift}"
-
-
-def _feed(operation: Feed, scope: _Scope) -> None:
+def _feed(operation: Feed, scope: Words) -> None:
     scope.result(operation, f"feed_{operation.feed}")
 
 
-def _state(operation: StateBefore, scope: _Scope) -> None:
+def _state(operation: StateBefore, scope: Words) -> None:
     scope.result(operation, f"before_{operation.state}")
 
 
-def _constant(operation: Constant, scope: _Scope) -> None:
+def _constant(operation: Constant, scope: Words) -> None:
     scope.result(operation, f"given_{operation.constant}")
 
 
-def _infix(sign: str) -> Callable[[Any, _Scope], None]:
-    def write(operation: Any, scope: _Scope) -> None:
+def _infix(sign: str) -> Callable[[Any, Words], None]:
+    def write(operation: Any, scope: Words) -> None:
         a, b = scope.operands(operation)
         scope.result(operation, f"{a} {sign} {b}")
 
     return write
 
 
-def _mul(operation: Mul, scope: _Scope) -> None:
+def _mul(operation: Mul, scope: Words) -> None:
     a, b = ((scope.of(name), scope.bits(name)) for name in operation.of)
     scope.product(scope.of(operation.name), a, b)
 
 
-def _extreme(sign: str) -> Callable[[Any, _Scope], None]:
-    def write(operation: Any, scope: _Scope) -> None:
+def _extreme(sign: str) -> Callable[[Any, Words], None]:
+    def write(operation: Any, scope: Words) -> None:
         a, b = scope.operands(operation)
         scope.result(operation, f"({a} {sign} {b}) ? {a} : {b}")
 
     return write
 
 
-def _at_least(operation: AtLeast, scope: _Scope) -> None:
+def _at_least(operation: AtLeast, scope: Words) -> None:
     a, b = scope.operands(operation)
     scope.result(operation, f"({a} >= {b}) ? {scope.number(1)} : {scope.number(0)}")
 
 
-def _select(operation: Select, scope: _Scope) -> None:
+def _select(operation: Select, scope: Words) -> None:
     condition, a, b = scope.operands(operation)
     scope.result(operation, f"({condition} != {scope.number(0)}) ? {a} : {b}")
 
 
-def _shift_left(operation: ShiftLeft, scope: _Scope) -> None:
+def _shift_left(operation: ShiftLeft, scope: Words) -> None:
     (a,) = scope.operands(operation)
     scope.result(operation, f"{a} <<< {operation.shift}")
 
 
-def _round_shift(operation: RoundShift, scope: _Scope) -> None:
+def _round_shift(operation: RoundShift, scope: Words) -> None:
     (a,) = scope.operands(operation)
     scope.result(operation, scope.rounded(a, operation.shift, operation.rounding))
 
 
-def _overflow(operation: Overflowed, scope: _Scope) -> None:
+def _overflow(operation: Overflowed, scope: Words) -> None:
     (a,) = scope.operands(operation)
     fmt, number = operation.format, scope.number
     lo, hi = number(fmt.lo), number(fmt.hi)
@@ -199,7 +142,7 @@ def _overflow(operation: Overflowed, scope: _Scope) -> None:
     scope.result(operation, f"(({a} - ({lo})) & {number((1 << fmt.bits) - 1)}) + ({lo})")
 
 
-def _lookup(operation: Lookup, scope: _Scope) -> None:
+def _lookup(operation: Lookup, scope: Words) -> None:
     (a,) = scope.operands(operation)
     name, first = scope.of(operation.name), scope.layer.tables[operation.tables[0]]
     start, stop = scope.number(first.start), scope.number(first.stop)
@@ -215,7 +158,7 @@ def _lookup(operation: Lookup, scope: _Scope) -> None:
     scope.result(operation, chosen)
 
 
-def _interpolated(scope: _Scope, name: str, index: int, table: SegmentTable) -> str:
+def _interpolated(scope: Words, name: str, index: int, table: SegmentTable) -> str:
     """One of the tables.
 
     Right of it the place is its last code, where the table is a constant. Written as that constant and a
@@ -241,7 +184,7 @@ def _read(word: str, signed: bool) -> str:
     return f"$signed({word})" if signed else f"$signed({{1'b0, {word}}})"
 
 
-REFERENCE: Mapping[type[Any], Callable[[Any, _Scope], None]] = MappingProxyType(
+REFERENCE: Mapping[type[Any], Callable[[Any, Words], None]] = MappingProxyType(
     {
         Feed: _feed,
         StateBefore: _state,

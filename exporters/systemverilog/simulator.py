@@ -19,8 +19,9 @@ from quantize.graph.layers import Graph, full_name, history_name
 from quantize.graph.states import check_state, check_values, initial_state, kept_signals
 from quantize.trace import Execution, Spikes, State
 
+from .monitors import history_file, trace_file
 from .network import Design, design, emit_systemverilog
-from .testbench import BENCH, Opcode, bench_files, history_file, memories, trace_file
+from .testbench import BENCH, Opcode, bench_files, memories
 from .weights import FeedKey, Weights
 
 __all__ = ["SystemVerilogExecutor"]

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import INPUT, UnitLayer, full_name, history_name
+from quantize.graph.layers import INPUT, full_name, history_name
 
-from .history import History
 from .memories import Files, hex_text
 from .module import connect
+from .monitors import core_path, history_monitor, history_path, monitor
 from .network import Design
 from .states import memory_name
 from .streams import stream_of, wires_between
 from .top import TOP
-from .values import Value, clog2
+from .values import clog2
 from .weights import packed_weights
 
-__all__ = ["BENCH", "Memory", "Opcode", "bench_files", "history_file", "memories", "trace_file"]
+__all__ = ["BENCH", "Memory", "Opcode", "bench_files", "memories"]
 
 BENCH = "bench"
 
@@ -41,27 +41,17 @@ class Memory:
     first: int = 0  # the word of its first unit
 
 
-def trace_file(layer: str) -> str:
-    """A line per step: the signals of `layer` in their order, then its states, units within."""
-    return f"{layer}_trace.txt"
-
-
-def history_file(source: str) -> str:
-    """A line per step: the outputs of `source`, the latest first, units within."""
-    return f"{source}_history.txt"
-
-
 def memories(made: Design) -> list[Memory]:
     """The memory of every state, in the order of `Graph.state_units`."""
     found = [
-        Memory(full_name(layer.name, state), f"{_core(layer.name)}.{memory_name(state)}")
+        Memory(full_name(layer.name, state), f"{core_path(layer.name)}.{memory_name(state)}")
         for layer in made.graph.layers
         for state in layer.states
     ]
     for source, one in made.histories.items():
         for age in range(1, one.slots):
             first = (one.slots - 1 - age) << one.stream.index_bits
-            found.append(Memory(history_name(source, age), f"{_history(source)}.values", first))
+            found.append(Memory(history_name(source, age), f"{history_path(source)}.values", first))
     return found
 
 
@@ -96,20 +86,12 @@ def bench_files(made: Design) -> Files:
         e("longint clocks = 0, ticks_in = 0;")
         e("always @(posedge clk) clocks <= clocks + 1;")
         for number, one_layer in enumerate(graph.layers):
-            _monitor(e, made, number, one_layer)
+            monitor(e, made, number, one_layer)
         for source, one in made.histories.items():
-            _history_monitor(e, source, one)
+            history_monitor(e, source, one)
         _player(e, made)
     e("endmodule")
     return files | {f"{BENCH}.sv": str(e)}
-
-
-def _core(layer: str) -> str:
-    return f"dut.{layer}_core"
-
-
-def _history(source: str) -> str:
-    return f"dut.{source}_history"
 
 
 def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) -> list[tuple[str, str]]:
@@ -126,69 +108,6 @@ def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) 
     e(f"logic [{clog2(len(words)) - 1}:0] {prefix}_address = 0;")
     e(f"logic [{bits - 1}:0] {prefix}_data = 0;")
     return [(f"{prefix}_{part_}", f"{prefix}_{part_}") for part_ in ("valid", "address", "data")]
-
-
-def _monitor(e: Emitter, made: Design, number: int, layer: UnitLayer) -> None:
-    """One line when a layer sends its tick: its memories are then those of the end of the step."""
-    core, units = _core(layer.name), made.cores[layer.name].units
-    sources = []
-    for place, (signal, result) in enumerate(layer.signals.items()):
-        if signal in layer.states:
-            sources.append(f"{core}.{memory_name(signal)}[i]")
-        elif result == layer.output:
-            sources.append(f"sent{number}[i]")
-        else:
-            sources.append(_tap(e, f"tap{number}_{place}", core, units.signals[signal], layer.units))
-    sources += [f"{core}.{memory_name(state)}[i]" for state in layer.states]
-    e(f"integer file{number};")
-    e(f'initial file{number} = $fopen("{trace_file(layer.name)}", "w");')
-    e(f"longint ticks{number} = 0;")
-    e(f"longint sent{number} [0:{layer.units - 1}];")
-    e(f"initial for (int i = 0; i < {layer.units}; i++) sent{number}[i] = 0;")
-    value = f"{core}.out_value" if stream_of(made.graph, layer.name).graded else "1"
-    e(f"always @(posedge clk) if (!rst && {core}.out_valid && {core}.out_ready) begin")
-    with e.indent():
-        e(f"if (!{core}.out_tick) sent{number}[{core}.out_index] <= 64'({value});")
-        e("else begin")
-        with e.indent():
-            e(f"ticks{number} <= ticks{number} + 1;")
-            for source in sources:
-                e(f'for (int i = 0; i < {layer.units}; i++) $fwrite(file{number}, "%0d ", {source});')
-            e(f'$fwrite(file{number}, "\\n");')
-            e(f"for (int i = 0; i < {layer.units}; i++) sent{number}[i] <= 0;")
-        e("end")
-    e("end")
-
-
-def _tap(e: Emitter, name: str, core: str, value: Value, units: int) -> str:
-    """What a signal of the datapath is for each unit `i` of the step."""
-    if value.stage is None:
-        return str(value.interval.lo)
-    valid = f"{core}.in_flight[{value.stage}]" if value.stage else f"{core}.sweep_valid"
-    path = f"{core}.units.{value.name}"
-    e(f"longint {name} [0:{units - 1}];")
-    e(f"integer {name}_at = 0;")
-    e(f"always @(posedge clk) if (rst) {name}_at <= 0; else if ({valid}) begin")
-    with e.indent():
-        e(f"{name}[{name}_at] <= 64'({path if value.is_flag else f'$signed({path})'});")
-        e(f"{name}_at <= ({name}_at == {units - 1}) ? 0 : {name}_at + 1;")
-    e("end")
-    return f"{name}[i]"
-
-
-def _history_monitor(e: Emitter, source: str, one: History) -> None:
-    """One line when a history is given the tick of its source: its slot is then complete."""
-    path, units = _history(source), one.stream.units
-    e(f"integer {source}_file;")
-    e(f'initial {source}_file = $fopen("{history_file(source)}", "w");')
-    e(f"always @(posedge clk) if (!rst && {path}.stored) begin")
-    with e.indent():
-        for age in range(one.slots - 1):
-            slot = f"((int'({path}.slot) + {one.slots - age}) % {one.slots})"
-            word = f"{path}.values[({slot} << {one.stream.index_bits}) + i]"
-            e(f'for (int i = 0; i < {units}; i++) $fwrite({source}_file, "%0d ", {word});')
-        e(f'$fwrite({source}_file, "\\n");')
-    e("end")
 
 
 def _player(e: Emitter, made: Design) -> None:

@@ -22,6 +22,7 @@ from .proof import prove_graph
 __all__ = [
     "SCHEMA",
     "GraphProgram",
+    "canonical_form",
     "graph_program_from_json",
     "graph_program_to_json",
     "load_graph_program",
@@ -51,7 +52,7 @@ class GraphProgram:
 
 def graph_program_to_json(program: GraphProgram, matrices: Matrices | None = None) -> dict[str, Any]:
     """The JSON object of `program`; its large matrices are added to `matrices`."""
-    return to_document(GraphProgram, program, matrices, canonical=_canonical)
+    return to_document(GraphProgram, program, matrices, canonical=canonical_form)
 
 
 def graph_program_from_json(
@@ -64,7 +65,7 @@ def graph_program_from_json(
         ParameterError: a graph that no program can have.
         RangeError: its widths cannot be proven.
     """
-    program = from_document(GraphProgram, document, SCHEMA, place, matrices, _canonical)
+    program = from_document(GraphProgram, document, SCHEMA, place, matrices, canonical_form)
     _check_input(program.graph)
     _check_tables(program.graph, place)
     prove_graph(program.graph, _product_bits(program))
@@ -75,7 +76,7 @@ def graph_program_from_json(
 
 def save_graph_program(program: GraphProgram, path: Path) -> None:
     """Write `program` to `path`, whole or not at all, and large weights beside it."""
-    save_document(GraphProgram, program, path, _canonical)
+    save_document(GraphProgram, program, path, canonical_form)
 
 
 def load_graph_program(path: Path) -> GraphProgram:
@@ -84,7 +85,8 @@ def load_graph_program(path: Path) -> GraphProgram:
     return graph_program_from_json(document, f"`{path}`", matrices)
 
 
-def _canonical(document: dict[str, Any]) -> bytes:
+def canonical_form(document: dict[str, Any]) -> bytes:
+    """What a digest is made of; raises ValueError for a number that RFC 8785 has no form for."""
     import rfc8785
 
     try:

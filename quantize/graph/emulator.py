@@ -19,7 +19,7 @@ from quantize.trace import Execution, Totals
 
 from .layer_runner import LayerRunner, dense
 from .layers import INPUT, Graph, LayerFeed, full_name, history_name
-from .states import check_state, check_values, initial_state, kept_signals
+from .states import check_input, check_state, initial_state, kept_signals
 
 __all__ = ["GraphEmulator", "Step", "spiking_outputs"]
 
@@ -61,26 +61,26 @@ class GraphEmulator:
             DataError: `spikes` does not fit the program's input port, `state` not its states, or `signals`
                 names one that it does not have.
         """
-        values = check_values(self.graph.input, spikes)
+        values = check_input(self.graph.input, spikes)
         kept = kept_signals(self.graph, signals)
         steps, batch = values.shape[:2]
         now = initial_state(self.graph, batch) | check_state(self.graph, state or {}, batch)
         traces = {name: np.empty((steps, batch, self.graph.signal_units[name]), np.int64) for name in kept}
         for n in range(steps):
-            found, now = self.step(values[n], now)[1:]
+            found, now = self.step(values[n].astype(np.int64), now)[1:]
             for name, trace in traces.items():
                 trace[n] = found[name]
         return Execution(traces, now)
 
     def totals(self, spikes: NDArray[Any], state: Values | None = None) -> Totals:
         """Run `spikes` without a trace: sums over the steps and the last state only; errors as `run`."""
-        values = check_values(self.graph.input, spikes)
+        values = check_input(self.graph.input, spikes)
         batch = values.shape[1]
         now = initial_state(self.graph, batch) | check_state(self.graph, state or {}, batch)
         spiking = spiking_outputs(self.graph)
         sums = {layer.name: np.zeros((batch, layer.units), np.int64) for layer in self.graph.layers}
         for frame in values:
-            outputs, _, now = self.step(frame, now)
+            outputs, _, now = self.step(frame.astype(np.int64), now)
             for name, total in sums.items():
                 total += outputs[name]
         counts = {signal: sums[layer] for layer, signal in spiking.items()}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from expifref.texts import Digest, Line
-from quantize.arrays import CodeArray, Integers, column_sums, extremes
+from quantize.arrays import CodeArray, IntArray, Integers, column_sums, extremes
 from quantize.formats import Format, Rounding
 
 from .operations import CLOSED, Identifier, Operation
@@ -92,7 +92,7 @@ class LayerFeed:
 
     source: Identifier  # a layer, also this one or a later one, or `input`
     connection: Dense
-    delay: Vector  # [1] or [source units]; at least 1 where the source does not come earlier
+    delay: IntArray  # [1] or [source units]; at least 1 where the source does not come earlier
 
     @property
     def longest(self) -> int:

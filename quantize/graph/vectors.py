@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core import CoreSchema, core_schema
 
-__all__ = ["LARGEST_NUMBER", "Vector"]
+__all__ = ["DIGITS", "LARGEST_NUMBER", "Vector"]
 
 LARGEST_NUMBER = (1 << 53) - 1
 """Of the integers that every reader of JSON takes for the same number (RFC 8785 section 3.2.2.3)."""
 
-_DIGITS = Kind("a large integer", "be 16 to 19 decimal digits", r"^-?[1-9][0-9]{15,18}$(?!\n)")
+DIGITS = Kind("a large integer", "be 16 to 19 decimal digits", r"^-?[1-9][0-9]{15,18}$(?!\n)")
 
 
 class _VectorCodec(ArrayCodec):
@@ -49,11 +49,11 @@ class _VectorCodec(ArrayCodec):
     @classmethod
     def forms(cls) -> list[dict[str, Any]]:
         integer = {"type": "integer", "minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
-        return [{"type": "array", "items": {"anyOf": [integer, _DIGITS.schema]}, "minItems": 1}]
+        return [{"type": "array", "items": {"anyOf": [integer, DIGITS.schema]}, "minItems": 1}]
 
 
 def _number(item: object) -> int:
-    if isinstance(item, str) and re.search(_DIGITS.pattern, item) and abs(int(item)) > LARGEST_NUMBER:
+    if isinstance(item, str) and re.search(DIGITS.pattern, item) and abs(int(item)) > LARGEST_NUMBER:
         return int(item)
     if type(item) is int and abs(item) <= LARGEST_NUMBER:
         return item

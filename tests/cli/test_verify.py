@@ -19,7 +19,7 @@ FIELDS = {"samples", "neuron_steps", "values", "differing_bits", "first_differen
 
 def test_all_executors_agree(work: Workspace) -> None:
     result = succeeds("verify", work.program, "--dataset", work.data, "--json").json
-    assert set(result) == {"passed", "executors", "not_run", "golden_differences"}
+    assert set(result) == {"passed", "executors", "not_run", "refused", "golden_differences"}
     assert result["passed"] is True
     assert result["not_run"] == missing_executors()
     assert {*result["executors"], *result["not_run"]} == set(EXECUTORS)

@@ -160,7 +160,7 @@ def test_packed_and_loaded_weights_in_icarus(weights: Weights) -> None:
 
 def test_verify_with_probes_in_verilator() -> None:
     need("verilator")
-    program = random_program(11, layers=2, readout=True, widths=(6, 5, 3))
+    program = random_program(11, layers=2, readout=True, widths=(6, 80, 3))
     spikes, _ = stimulus(program, 11)
     result = verify(program, {"verilator": executor_of(program, "verilator")}, [spikes])
     assert result.passed, result.executors["verilator"].first

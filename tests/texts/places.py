@@ -137,6 +137,9 @@ def _walk(root: Schema, node: _Node, value: object, path: Path, field: str) -> I
             yield Place(path, node.pointer, field)
         elif _is_choice(schema):
             yield Place(path, node.pointer, field, is_choice=True)
+    if isinstance(value, list) and "prefixItems" in schema:
+        for index, item in enumerate(value[: len(schema["prefixItems"])]):
+            yield from _step(root, node / "prefixItems" / index, item, (*path, index))
     if isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
             yield from _step(root, node / "items", item, (*path, index))

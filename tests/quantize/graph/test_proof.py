@@ -15,10 +15,13 @@ from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import Dense, Graph, LayerFeed, Port
 from quantize.graph.operations import Overflowed
 from quantize.graph.proof import prove_graph
+from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.programs import random_input, random_program, random_state
 
-GRAPHS = [random_program(seed).graph for seed in range(40)] + [random_graph(seed) for seed in range(100)]
+GRAPHS = some([random_program(seed).graph for seed in range(40)], 2) + [
+    random_graph(seed) for seed in some(range(100), 2)
+]
 
 
 def watched(graph: Graph) -> Graph:
