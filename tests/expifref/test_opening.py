@@ -43,7 +43,9 @@ def test_devices_folders_and_nothing(tmp_path: Path) -> None:
     )
     assert refusal(tmp_path) == f"`{tmp_path}` cannot be read: it must be a regular file, but is a folder"
     assert refusal(tmp_path / "none") == f"`{tmp_path / 'none'}` cannot be read: No such file or directory"
-    assert refusal(Path("a\0b")) == "`a\0b` cannot be read: embedded null byte"
+    said = refusal(Path("a\0b"))  # the reason is Python's, and has other words in later ones
+    assert said.startswith("`a\0b` cannot be read: ")
+    assert "embedded null" in said
 
 
 def test_the_kind_says_what_is_raised(tmp_path: Path) -> None:

@@ -71,14 +71,14 @@ def test_it_spikes() -> None:
     assert 0.02 < rate < 0.5
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", some(range(4), 2))
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_neurons_of_version_1(name: str, seed: int) -> None:
     graph = random_program(seed, readout=True).graph
     assert_agrees(name, graph, random_graph_input(graph, 6, 3, seed), random_graph_state(graph, 3, seed))
 
 
-@pytest.mark.parametrize("seed", some(range(300), 38))
+@pytest.mark.parametrize("seed", some(range(300), 60))
 @pytest.mark.parametrize("name", MAKERS)
 def test_random_graphs(name: str, seed: int) -> None:
     graph = random_graph(seed)

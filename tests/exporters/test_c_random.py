@@ -53,7 +53,7 @@ def check_program(seed: int, platform: str, extra: str, **choices: Any) -> None:
     check(program.graph, random_input(program, 6, 5, seed), random_state(program, 5, seed), platform, extra)
 
 
-@pytest.mark.parametrize("seed", some(range(40), 4))
+@pytest.mark.parametrize("seed", some(range(40), 10))
 def test_random_graphs_are_equal(seed: int) -> None:
     need("make", "gcc")
     check_graph(seed, "host", "-O0")
@@ -66,7 +66,7 @@ def test_random_graphs_in_two_passes_are_equal(seed: int, monkeypatch: pytest.Mo
     check_graph(seed, "host", "-O0")
 
 
-@pytest.mark.parametrize("seed", some(range(40), 4))
+@pytest.mark.parametrize("seed", some(range(40), 10))
 def test_random_programs_are_equal(seed: int) -> None:
     need("make", "gcc")
     check_program(seed, "host", "-O0")
@@ -98,7 +98,7 @@ def test_random_graphs_on_emulated_cores(platform: str) -> None:
         check_graph(seed, platform, "")
 
 
-@pytest.mark.parametrize("name", some(NAMES, 5))
+@pytest.mark.parametrize("name", some(NAMES, 8))
 def test_programs_of_version_1_give_their_hashes(name: str) -> None:
     need("make", "gcc")
     program = program_from_json(json.loads(read(name, "program.json")), name)

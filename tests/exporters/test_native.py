@@ -61,7 +61,7 @@ def same(found: Execution, wanted: Execution) -> bool:
     )
 
 
-@pytest.mark.parametrize("seed", some(range(40), 4))
+@pytest.mark.parametrize("seed", some(range(40), 10))
 def test_random_graphs_give_every_bit(seed: int) -> None:
     """From their start and from any states that may be given; frames that change and frames that stay."""
     need("gcc")
@@ -82,7 +82,7 @@ def test_tables_that_are_interpolated_give_every_bit(seed: int, monkeypatch: pyt
     assert same(NativeExecutor(graph).run(values, state), GraphEmulator(graph).run(values, state))
 
 
-@pytest.mark.parametrize("name", some(NAMES, 5))
+@pytest.mark.parametrize("name", some(NAMES, 8))
 def test_a_program_of_version_1(name: str) -> None:
     need("gcc")
     program = program_from_json(json.loads(read(name, "program.json")), name)

@@ -60,12 +60,12 @@ def test_every_operation_has_a_writer() -> None:
     assert set(WRITERS) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("seed", some(range(40), 4))
+@pytest.mark.parametrize("seed", some(range(40), 10))
 def test_random_graphs_are_equal_in_every_runtime(seed: int) -> None:
     run_everywhere(random_graph(seed), seed)
 
 
-@pytest.mark.parametrize("name", some(NAMES, 5))
+@pytest.mark.parametrize("name", some(NAMES, 8))
 def test_a_program_of_version_1(name: str) -> None:
     program = program_from_json(json.loads(read(name, "program.json")), name)
     spikes, state = run_of(name)

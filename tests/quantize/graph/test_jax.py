@@ -50,12 +50,12 @@ def test_every_operation_is_traced() -> None:
     assert set(TRACERS) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("seed", some(range(40), 4))
+@pytest.mark.parametrize("seed", some(range(40), 10))
 def test_random_graphs(seed: int) -> None:
     compare(random_graph(seed), seed)
 
 
-@pytest.mark.parametrize("name", some(NAMES, 5))
+@pytest.mark.parametrize("name", some(NAMES, 8))
 def test_programs_of_version_1(name: str) -> None:
     program = program_from_json(json.loads(read(name, "program.json")), name)
     spikes, state = run_of(name)
