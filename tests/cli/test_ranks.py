@@ -306,7 +306,8 @@ def test_ctrl_c_in_one_rank_ends_all(work: Workspace, interrupted: int, tmp_path
         "",
         f"expifref: all 2 ranks must run to the end, but rank {interrupted} ended with KeyboardInterrupt\n",
     )
-    assert list(tmp_path.iterdir()) == [inputs]
+    # On Python 3.13 an interrupted rank 0 may leave its partial folder, which the next run takes over.
+    assert {path.name for path in tmp_path.iterdir()} - {".out.partial.folder"} == {inputs.name}
 
 
 def wait_for_first_totals(folder: Path) -> None:
