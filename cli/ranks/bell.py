@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,9 +41,11 @@ class Bell:
 
     def answer(self, _number: int, _frame: FrameType | None) -> None:
         """What the main thread does when it is called, once."""
-        if self.reason is not None and not self._mute and not self.called:
-            self.called = True
-            raise KeyboardInterrupt
+        # One that handles an error is on its way out, and what it cleans up there must not be cut short.
+        if self.reason is None or self._mute or self.called or sys.exception() is not None:
+            return
+        self.called = True
+        raise KeyboardInterrupt
 
 
 @contextmanager

@@ -19,7 +19,9 @@ Backend = Literal["onnxruntime", "reference"]
 Call = Callable[[list[str], dict[str, NDArray[Any]]], list[NDArray[Any]]]
 """Output names and inputs by name to outputs."""
 
-_ERRORS_ONLY = 3
+_FATAL = 4
+"""Errors are raised, so that nothing less need be logged beside them."""
+
 _REASON = 200
 """Characters of what a library says that a message repeats."""
 
@@ -41,7 +43,8 @@ def session_of(model: onnx.ModelProto | Path, backend: str, threads: int) -> Cal
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL
+    onnxruntime.set_default_logger_severity(_FATAL)  # what its allocator says belongs to no session
     options.intra_op_num_threads = threads
     # ONNX Runtime's errors have no common base, names that are not text break their translation, and of
     # inputs that it misses it says so with a ValueError.

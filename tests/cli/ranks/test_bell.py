@@ -133,3 +133,20 @@ def test_ctrl_c_stays_what_it_is() -> None:
 
 def test_a_bell_alone_has_no_reason() -> None:
     assert Bell().reason is None
+
+
+def test_cleaning_after_another_error_is_not_cut_short() -> None:
+    """What a rank was told raises in it, and rings too: whichever comes second must not keep files from going."""
+    cleaned = []
+
+    def work(bell: Bell) -> None:
+        try:
+            raise DataError("what it was told")
+        finally:
+            bell.ring(REASON)
+            time.sleep(0.1)
+            cleaned.append(True)
+
+    with pytest.raises(DataError, match="what it was told"):
+        listen(work)
+    assert cleaned == [True]
