@@ -30,11 +30,11 @@ from speed.workloads import DT, PROFILE, bernoulli, neurons
 from expifref.description import Description, SpikingDescription
 from expifref.files import write_text
 from hw_profiles import load_profile
-from quantize.calibration import calibrate
-from quantize.emulator import Emulator
-from quantize.lowering import lower
-from quantize.program import Program
-from quantize.trace import Executor
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import lower
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.trace import Executor
 
 _DOCS = Path(__file__).parents[1] / "docs"
 _ROUNDS = 3

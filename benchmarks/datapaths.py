@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+from standard_bodies import drive_format, neuron_of
+
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.units import Units, units_module
-from quantize.formats import Format
 from quantize.graph.bodies import ExpIFConstants, expif
 from quantize.graph.body import Body
 from quantize.graph.layers import Graph, Port, UnitLayer
-from quantize.program import Program, SpikingLayer
+from quantize.graph.proof import proof_of
+from quantize.numbers.formats import Format
+from quantize.program.program import Program
 
 __all__ = ["expif_datapath", "lif_datapath"]
 
@@ -18,7 +24,7 @@ NAME = "datapath"
 def expif_datapath(files: Files, program: Program, index: int) -> Units:
     """The update of the first neuron of layer `index`, its tables into `files`."""
     body = Body()
-    drive = _given(body, "drive", _layer(program, index).drive.format)
+    drive = _given(body, "drive", drive_format(program.graph.layers[index]))
     return _units(files, body, expif(body, drive, _constants(program, index)))
 
 
@@ -26,7 +32,7 @@ def lif_datapath(files: Files, program: Program, index: int) -> Units:
     """`u' = v + gain * (drive - v)` at the widths of the ExpIF update; all else as there."""
     n, body = _constants(program, index), Body()
     frac = n.membrane.format.frac
-    drive = _given(body, "drive", _layer(program, index).drive.format)
+    drive = _given(body, "drive", drive_format(program.graph.layers[index]))
     # The largest code of the gain's format, so that the multiplier is as wide, but no constant of few ones.
     gain = _given(body, "gain", Format(False, int(n.gain[0].values.max()).bit_length(), frac))
     threshold, reset = body.constant("threshold", n.threshold), body.constant("reset", n.reset)
@@ -56,29 +62,20 @@ def _units(files: Files, body: Body, output: str) -> Units:
     body.signals = {}
     layer: UnitLayer = body.layer(NAME, 1, (), output)
     graph = Graph(Port(1, Format(False, 1, 0)), (layer,), NAME)
-    units = units_module(files, layer, graph.proof.layers[NAME])
+    units = units_module(files, layer, proof_of(graph).layers[NAME])
     files[units.module.file] = str(units.module.text)
     return units
 
 
-def _layer(program: Program, index: int) -> SpikingLayer:
-    layer = program.layers[index]
-    if not isinstance(layer, SpikingLayer):
-        raise SystemExit(f"layer {index} must be a spiking layer")
-    return layer
-
-
 def _constants(program: Program, index: int) -> ExpIFConstants:
-    n, layer = _layer(program, index).neuron, program.graph.layers[index]
-    gains = tuple(table for name, table in layer.tables.items() if name.startswith("gain"))
-    return ExpIFConstants(
-        membrane=n.membrane,
-        sum=n.sum,
+    """Of the first neuron of layer `index`."""
+    n = neuron_of(program.graph.layers[index])
+    return replace(
+        n,
         threshold=n.threshold[:1],
         reset=n.reset[:1],
         initial=n.initial[:1],
         refractory_steps=n.refractory_steps[:1],
-        growth=layer.tables["growth"],
-        gain=(gains[int(n.gain_index[0])],),
-        gain_index=n.gain_index[:1] * 0,
+        gain=(n.gain[int(n.gain_index[0])],),
+        gain_index=np.zeros(1, np.int64),
     )

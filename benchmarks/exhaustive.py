@@ -21,29 +21,30 @@ from pathlib import Path
 
 import numpy as np
 from datapaths import expif_datapath
+from standard_bodies import drive_format, neuron_of
 
 from exporters.c.network import c_files
 from exporters.systemverilog.memories import Files
 from exporters.tools import lay_out, run_tool, tool_version
-from quantize.arrays import codes, frozen
-from quantize.formats import Format, Overflow, Rounding
-from quantize.graph.label import label_of
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
 from quantize.graph.operations import Feed
 from quantize.graph.passes import needed
-from quantize.program import Program, SpikingLayer
-from quantize.program_io import load_program
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow, Rounding
+from quantize.program.file import load_program
+from quantize.program.label import label_of
+from quantize.program.program import Program
 
 RESULTS = Path(__file__).with_name("exhaustive_results.json")
 HARNESS = Path(__file__).with_name("exhaustive.h")
 TIMEOUT_S = 7200.0
 
 
-def constants(layer: SpikingLayer) -> str:
+def constants(layer: UnitLayer) -> str:
     """The program's constants as C, for the oracle."""
-    n = layer.neuron
+    n = neuron_of(layer)
     gain = n.gain[int(n.gain_index[0])]
-    membrane, drive, total = n.membrane.format, layer.drive.format, n.sum.format
+    membrane, drive, total = n.membrane.format, drive_format(layer), n.sum.format
     numbers = {
         "U_LO": membrane.lo,
         "U_HI": membrane.hi,
@@ -53,9 +54,9 @@ def constants(layer: SpikingLayer) -> str:
         "SUM_HI": total.hi,
         "THRESHOLD": int(n.threshold[0]),
         "RESET": int(n.reset[0]),
-        "START": n.domain.start,
-        "SEGMENTS": n.domain.segments,
-        "SEGMENT_SIZE": 1 << n.domain.shift,
+        "START": n.growth.start,
+        "SEGMENTS": n.growth.segments,
+        "SEGMENT_SIZE": 1 << n.growth.shift,
         "GROWTH_SCALE": 1 << (membrane.frac - n.growth.format.frac),
         "GAIN_SCALE": 1 << max(gain.format.frac, 0),
         "GAIN_FACTOR": 1 << max(-gain.format.frac, 0),
@@ -177,16 +178,14 @@ def main() -> None:
     parser.add_argument("--layer", type=int, default=0)
     arguments = parser.parse_args()
     program = load_program(arguments.program)
-    layer = program.layers[arguments.layer]
-    if not isinstance(layer, SpikingLayer):
-        raise SystemExit(f"layer {arguments.layer} must be a spiking layer")
+    layer = program.graph.layers[arguments.layer]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (folder / "oracle.h").write_text(constants(layer))
         (folder / "exhaustive.h").write_text(HARNESS.read_text())
         started = time.perf_counter()
         if arguments.target == "c":
-            said = c_run(program, arguments.layer, layer.drive.format, folder)
+            said = c_run(program, arguments.layer, drive_format(layer), folder)
         else:
             said = rtl_run(program, arguments.layer, folder)
         seconds = time.perf_counter() - started
@@ -195,12 +194,12 @@ def main() -> None:
     key = {
         "target": arguments.target,
         "profile": program.evidence.profile["name"],
-        "network": [program.input.channels, *(part.width for part in program.layers)],
+        "network": [program.graph.input.channels, *(part.units for part in program.graph.layers)],
         "layer": arguments.layer,
     }
     row = key | {
-        "membrane": str(layer.neuron.membrane.format),
-        "drive": str(layer.drive.format),
+        "membrane": str(layer.states["membrane"].format),
+        "drive": str(drive_format(layer)),
         "pairs": pairs,
         "differing": differing,
         "seconds": round(seconds, 1),

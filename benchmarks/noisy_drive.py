@@ -100,12 +100,12 @@ def ou_current(dt: float, neurons: int, seconds: float, seed: int) -> Floats:
 def variant_row(variant: Variant, current: Floats, real: Response, dt: float) -> dict[str, Any]:
     """Lower for `variant`, run, measure."""
     program, integer, saturated = program_response(neuron(), current, dt, device(variant))
-    update = lowered(program).neuron
+    update = lowered(program)
     return {
         "variant": variant.name,
         "dt_ms": dt * 1e3,
         "membrane": str(update.membrane.format),
-        "segments": update.domain.segments,
+        "segments": update.growth.segments,
         "table_bits": table_bits(program),
         "saturated": saturated,
         **measure(real, integer, dt),

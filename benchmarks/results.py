@@ -29,11 +29,11 @@ from expifref.data import Dataset, load
 from expifref.description import Description
 from expifref.exceptions import RangeError
 from hw_profiles import load_profile, parse_profile
+from quantize.device.placement import place
 from quantize.jax import JaxExecutor
-from quantize.lowering import LoweringOptions
-from quantize.placement import place
-from quantize.program import Program
-from quantize.program_io import digest, load_program
+from quantize.lowering.lower import LoweringOptions
+from quantize.program.file import digest, load_program
+from quantize.program.program import Program
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parent
@@ -133,7 +133,7 @@ def _float_row(description: Description, data: Dataset, seed: int) -> Row:
 
     right = total = 0
     feed = Feed(description.encoder, description.steps, seed)
-    for spikes, labels in encoded_samples(data, description.inputs, feed, None):
+    for spikes, labels in encoded_samples(data.test_images, data.test_labels, feed):
         output = np.sum([steps[-1].state.v for steps in simulate(description, spikes)], axis=0)
         right += int((output.argmax(axis=-1) == labels).sum())
         total += len(labels)
@@ -143,18 +143,19 @@ def _float_row(description: Description, data: Dataset, seed: int) -> Row:
 def _program_row(kind: str, program: Program, data: Dataset, seed: int) -> Row:
     executor = JaxExecutor(program.graph)
     right = total = 0
-    feed = Feed(program.input.encoder, program.input.steps, seed)
-    for spikes, labels in encoded_samples(data, program.input.channels, feed, None):
+    feed = Feed(program.encoder, program.steps, seed)
+    for spikes, labels in encoded_samples(data.test_images, data.test_labels, feed):
         right += int((executor.totals(spikes).predictions == labels).sum())
         total += len(labels)
-    first = program.layers[0]
+    first = program.graph.layers[0]
+    membrane = first.states.get("membrane")
     return {
         "kind": kind,
-        "weight_bits": first.dense.weight_format.bits,
-        "membrane_bits": first.neuron.membrane.format.bits if first.kind == "expif" else None,
+        "weight_bits": first.feeds[0].connection.weight_format.bits,
+        "membrane_bits": None if membrane is None else membrane.format.bits,
         "accuracy": right / total,
         "samples": total,
-        "bytes": place(program, parse_profile(program.evidence.profile, "the program's profile")).bytes,
+        "bytes": place(program.graph, parse_profile(program.evidence.profile, "the program's profile")).bytes,
         "digest": digest(program),
     }
 

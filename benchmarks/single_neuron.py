@@ -14,16 +14,18 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from standard_bodies import neuron_of
 
 from expifref.description import Description, NeuronParameters, SpikingDescription
 from expifref.dynamics import NeuronConstants, StepResult, canonical_step
 from expifref.files import write_bytes
 from expifref.simulate import constants
 from hw_profiles import Profile
-from quantize.calibration import calibrate
-from quantize.emulator import Emulator
-from quantize.lowering import lower
-from quantize.program import Program, SpikingLayer
+from quantize.graph.bodies import ExpIFConstants
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import lower
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 
 __all__ = ["CODE_LSB", "Response", "code_current", "euler_step", "float_response", "leak_step"]
 __all__ += ["lowered", "neuron", "program_response", "table_bits", "write_figure"]
@@ -92,7 +94,7 @@ def program_response(
     program = lower(description, calibrate(description, [inputs]), profile)
     emulator = Emulator(program)
     signals = emulator.run(inputs, signals=["layer0.membrane", "layer0.spikes"]).signals
-    frac = lowered(program).neuron.membrane.format.frac
+    frac = lowered(program).membrane.format.frac
     v = cell.v_t + cell.delta_t * signals["layer0.membrane"][..., 0] * 2.0**-frac
     response = Response(v, signals["layer0.spikes"][..., 0] > 0)
     return program, response, sum(emulator.saturations.values())
@@ -104,17 +106,14 @@ def code_current(cell: NeuronParameters, current: Floats, lsb: float) -> Floats:
     return np.floor(current / volts) * volts
 
 
-def lowered(program: Program) -> SpikingLayer:
-    """The layer of a program for neurons on their own."""
-    layer = program.layers[0]
-    if not isinstance(layer, SpikingLayer):
-        raise TypeError(f"the program must begin with a spiking layer, not {layer.kind}")
-    return layer
+def lowered(program: Program) -> ExpIFConstants:
+    """The neurons of a program for neurons on their own."""
+    return neuron_of(program.graph.layers[0])
 
 
 def table_bits(program: Program) -> int:
     """Bits of both tables together."""
-    update = lowered(program).neuron
+    update = lowered(program)
     tables = (update.growth, *update.gain)
     return sum(len(table.values) * table.format.bits for table in tables)
 

@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .inputs import Inputs
+from .jobs import Facts
 
-__all__ = ["Facts", "about_inputs", "digest_of_arrays", "named_with_files"]
-
-Facts = dict[str, object]
-"""What it is, as in a sentence, and which one it is here; the first that differs is told."""
+__all__ = ["about_inputs", "digest_of_arrays", "named_with_files"]
 
 _CORNER = 16
 """Samples and steps: two files that differ do so in their first or last ones, and all would take too long."""

@@ -15,14 +15,13 @@ from .fidelity import (
     summarize_budget,
     summarize_one_step,
 )
-from .options import DataDir, Dataset, Distributed, Json, Limit, Rank, Ranks, Seed
+from .options import DataDir, Dataset, Distributed, Json, Limit, Processes, Rank, Ranks, Seed
 from .output import print_json, progress_bar
 
 if TYPE_CHECKING:
-    from quantize.fidelity import Budget, SiteError
+    from quantize.fidelity import Budget, Comparison, SiteError
 
-    from .comparison import Job, Loaded
-    from .ranks import Group
+    from .comparison import Loaded
 
 
 def compare(
@@ -47,14 +46,7 @@ def compare(
     one_step: Annotated[
         bool, typer.Option("--one-step", help="Add the errors of one step from the float state, in LSB.")
     ] = False,
-    processes: Annotated[
-        int,
-        typer.Option(
-            "--processes",
-            min=1,
-            help="Share the comparison (not --budget and --one-step) among so many; the result is the same.",
-        ),
-    ] = 1,
+    processes: Processes = 1,
     distributed: Distributed = None,
     rank: Rank = None,
     ranks: Ranks = None,
@@ -66,7 +58,9 @@ def compare(
     from expifref.exceptions import ParameterError
     from expifref.files import require_writable
 
-    from .ranks import joined
+    from .comparison import ComparisonJob
+    from .inputs import Source
+    from .jobs import Team, run_job
 
     if plot is not None:
         if not budget:
@@ -74,29 +68,23 @@ def compare(
         require_writable(plot)
     if trace is not None and samples is not None:
         raise ParameterError("`--samples` must be left out with `--trace`, which is compared as a whole")
-    with joined(distributed, rank, ranks) as group:
-        from .comparison import Job
 
-        job = Job(model, program, dataset, data_dir, seed, samples, input_file, trace)
-        _compare(job, processes, group, budget, plot, one_step, json)
+    def finish(loaded: Loaded, result: Comparison) -> None:
+        shares = _budget(loaded) if budget else None
+        errors = _one_step(loaded) if one_step else None
+        if shares is not None and plot is not None:
+            from .budget_figure import draw_budget
+
+            draw_budget(shares, loaded.program.evidence.device, plot)
+        _print(result, shares, errors, json)
+
+    job = ComparisonJob(model, program, Source(input_file, dataset, data_dir, seed, samples), trace)
+    run_job(job, Team(processes, distributed, rank, ranks), finish)
 
 
-def _compare(
-    job: Job, processes: int, group: Group, budget: bool, plot: Path | None, one_step: bool, json: bool
+def _print(
+    result: Comparison, shares: Budget | None, errors: dict[str, SiteError] | None, json: bool
 ) -> None:
-    from .comparison import about, compare_loaded, load
-
-    loaded = load(job)
-    group.agree("compare", lambda: about(job, loaded))
-    result = compare_loaded(loaded, job, processes, group)
-    if not group.leads:
-        return
-    shares = _budget(loaded) if budget else None
-    errors = _one_step(loaded) if one_step else None
-    if shares is not None and plot is not None:
-        from .budget_figure import draw_budget
-
-        draw_budget(shares, loaded.program.evidence.device, plot)
     if json:
         extra: dict[str, Any] = {} if shares is None else {"budget": summarize_budget(shares)}
         extra |= {} if errors is None else {"one_step_lsb": summarize_one_step(errors)}

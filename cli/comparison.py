@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 from expifref.checkpoint import read_description
 from expifref.description import Description, description_digest
@@ -21,34 +20,15 @@ from quantize.fidelity import (
     merge,
     read_recording,
 )
-from quantize.program import Program
-from quantize.program_io import digest, load_program
+from quantize.program.file import digest, load_program
+from quantize.program.program import Program
 
-from .agreement import Facts, about_inputs, digest_of_arrays
-from .inputs import Batch, Inputs, dataset_inputs, recorded_inputs
-from .output import progress_bar
-from .parallel import share_ranges
-from .ranks import ALONE, Group, form_of
-from .samples import Feed, load_dataset
+from .agreement import about_inputs, digest_of_arrays
+from .inputs import Batch, Inputs, Source
+from .jobs import Facts, Job, sample_ranges
+from .output import Bar
 
-if TYPE_CHECKING:
-    from expifref.data import Dataset as LoadedDataset
-
-__all__ = ["Job", "Loaded", "about", "compare_loaded", "compare_networks", "load"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to compare, in words that another process can be told."""
-
-    model: Path
-    program: Path
-    dataset: str
-    data_dir: Path | None
-    seed: int
-    samples: int | None
-    input_file: Path | None  # instead of the data set
-    trace: Path | None
+__all__ = ["ComparisonJob", "Loaded"]
 
 
 @dataclass(frozen=True)
@@ -61,100 +41,70 @@ class Loaded:
     recording: Recording | None = None  # instead of what the program gives
 
 
-def load(job: Job) -> Loaded:
-    """Read the files of `job`.
+@dataclass(frozen=True)
+class ComparisonJob(Job[Loaded, Part, Comparison]):
+    """What to compare."""
 
-    Raises:
-        ParameterError: the program was not made from the model.
-        DataError, FileFormatError: a file cannot be used, or the recording has other samples than the inputs.
-    """
-    description, program = read_description(job.model), load_program(job.program)
-    if program.evidence.model_sha256 != description_digest(description):
-        raise ParameterError(
-            f"`{job.program}` must be made from `{job.model}`, but was made from another model: "
-            "quantize this one"
-        )
-    recording = None if job.trace is None else read_recording(job.trace, program)
-    limit = job.samples if recording is None else recording.samples
-    if job.input_file is not None:
-        inputs = recorded_inputs(job.input_file, program.input, limit)
-    else:
-        data = load_dataset(job.dataset, job.data_dir, job.seed)
-        inputs = _dataset_inputs(data, description, limit, job.seed)
-    if recording is not None:
+    model: Path
+    program: Path
+    source: Source
+    trace: Path | None = None
+
+    name: ClassVar[str] = "compare"
+    piece: ClassVar[type[Part]] = Part
+
+    def load(self) -> Loaded:
+        """Read the files.
+
+        Raises:
+            ParameterError: the program was not made from the model.
+            DataError, FileFormatError: a file cannot be used, or the recording has other samples.
+        """
+        description, program = read_description(self.model), load_program(self.program)
+        if program.evidence.model_sha256 != description_digest(description):
+            raise ParameterError(
+                f"`{self.program}` must be made from `{self.model}`, but was made from another model: "
+                "quantize this one"
+            )
+        if self.trace is None:
+            return Loaded(description, program, self.source.inputs(program))
+        recording = read_recording(self.trace, program)
+        inputs = self.source.inputs(program, recording.samples)
         recording.check_samples(inputs.samples)
-    return Loaded(description, program, inputs, recording)
+        return Loaded(description, program, inputs, recording)
+
+    def about(self, loaded: Loaded) -> Facts:
+        """The networks, the inputs and the recording."""
+        signals = {} if loaded.recording is None else loaded.recording.signals
+        return {
+            "the model": loaded.program.evidence.model_sha256,
+            "the program": digest(loaded.program),
+            "the seed": self.source.seed,
+            **about_inputs(loaded.inputs),
+            "the recorded signals": ", ".join(signals) or "none",
+            "the digest of the recorded signals": digest_of_arrays(signals.values()),
+        }
+
+    def split(self, loaded: Loaded) -> list[range]:
+        return sample_ranges(loaded.inputs.samples)
+
+    def run(self, loaded: Loaded, part: range, report: Bar) -> Part:
+        """Compare some samples."""
+        networks, batches = (loaded.description, loaded.program), _counted(loaded.inputs, part, report)
+        if loaded.recording is None:
+            return compare_part(*networks, batches, part.start)
+        return compare_recorded_part(*networks, loaded.recording, batches, part.start)
+
+    def join(self, loaded: Loaded, pieces: Iterable[Part]) -> Comparison:
+        """Check what ranks tell, and add it up."""
+        parts = []
+        for piece in pieces:
+            check_part(loaded.description, loaded.program, piece)
+            parts.append(piece)
+        return merge(loaded.description, loaded.program, parts)
 
 
-def about(job: Job, loaded: Loaded) -> Facts:
-    """What must be the same in all ranks."""
-    recording = loaded.recording
-    signals = {} if recording is None else recording.signals
-    return {
-        "the model": loaded.program.evidence.model_sha256,
-        "the program": digest(loaded.program),
-        "the seed": job.seed,
-        **about_inputs(loaded.inputs),
-        "the recorded signals": ", ".join(signals) or "none",
-        "the digest of the recorded signals": digest_of_arrays(signals.values()),
-    }
-
-
-def compare_networks(
-    description: Description, program: Program, data: LoadedDataset, samples: int | None, seed: int
-) -> Comparison:
-    """Compare on the test samples of `data`, or the first of them, with a progress bar."""
-    return compare_loaded(Loaded(description, program, _dataset_inputs(data, description, samples, seed)))
-
-
-def compare_loaded(
-    loaded: Loaded, job: Job | None = None, processes: int = 1, group: Group = ALONE
-) -> Comparison:
-    """Compare with a progress bar.
-
-    Args:
-        job: what `loaded` was loaded from, for other processes.
-        processes: how many share the samples; the result is the same.
-        group: the ranks that share them, too; every rank is given the result.
-    """
-    inputs = loaded.inputs
-    parts: list[Part] = []
-    with progress_bar("compare", inputs.samples) as bar:
-        alone = processes == group.ranks == 1
-        worker = partial(_compare_range, loaded, bar if alone else lambda _samples: None)
-        if job is not None and processes > 1:
-            worker = partial(_compare_range_of, job)
-        for part in share_ranges(worker, inputs.samples, processes, group, form_of(Part)):
-            check_part(loaded.description, loaded.program, part)
-            parts.append(part)
-            if not alone:
-                bar(part.sums.samples)
-    return merge(loaded.description, loaded.program, parts)
-
-
-def _compare_range(loaded: Loaded, bar: Callable[[int], None], start: int, stop: int) -> Part:
-    batches = _counted(loaded.inputs, bar, start, stop)
-    networks = (loaded.description, loaded.program)
-    if loaded.recording is None:
-        return compare_part(*networks, batches, start)
-    return compare_recorded_part(*networks, loaded.recording, batches, start)
-
-
-def _compare_range_of(job: Job, start: int, stop: int) -> Part:
-    return _compare_range(_load_once(job), lambda _samples: None, start, stop)
-
-
-@cache
-def _load_once(job: Job) -> Loaded:
-    return load(job)
-
-
-def _counted(inputs: Inputs, bar: Callable[[int], None], start: int, stop: int) -> Iterator[Batch]:
-    for spikes, labels in inputs.batches(start, stop):
+def _counted(inputs: Inputs, part: range, report: Bar) -> Iterator[Batch]:
+    for spikes, labels in inputs.batches(part.start, part.stop):
         yield spikes, labels
-        bar(spikes.shape[1])
-
-
-def _dataset_inputs(data: LoadedDataset, description: Description, samples: int | None, seed: int) -> Inputs:
-    feed = Feed(description.encoder, description.steps, seed)
-    return dataset_inputs(data, description.inputs, feed, samples)
+        report(spikes.shape[1])

@@ -1,268 +1,243 @@
-"""The work of `expifref emulate`: ranges of samples, each in pieces that fit a fixed room."""
+"""The work of `expifref emulate`: ranges of samples, whose signals or totals go into arrays of one folder."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError, ExpifrefError, MissingToolError, ToolError, UnsupportedError
-from exporters.choice import AUTO, Choice, Workload, active_share, choose, make
-from quantize.emulator import Emulator, check_signals
-from quantize.program import Program
-from quantize.stored import put, take, totals_arrays, trace_layout
-from quantize.trace import Spikes, State, SummingExecutor, Totals
+from exporters.choice import AUTO, Choice, Workload, active_share, available, choose, make
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.states import kept_signals
+from quantize.run.stored import (
+    Layout,
+    file_names,
+    manifest,
+    put,
+    scratch_arrays,
+    take,
+    totals_arrays,
+    totals_layout,
+    trace_layout,
+    write_arrays,
+)
+from quantize.run.trace import SummingExecutor
 
-from .agreement import Facts, about_inputs
-from .inputs import Frames, Inputs, dataset_inputs, recorded_inputs
-from .parallel import map_ranges, share_ranges
-from .ranks import Group, form_of
+from .agreement import about_inputs
+from .inputs import Inputs, Source
+from .jobs import Crew, Facts, Job, sample_ranges
+from .output import Bar
+from .ranks import form_of
+from .room import Piece, piece_of, pieces, totals_of, traces_of
 from .runnable import read_runnable
-from .samples import BATCH, Feed, load_dataset
 
-__all__ = [
-    "Job",
-    "Loaded",
-    "RangeResult",
-    "Setup",
-    "about",
-    "chosen",
-    "emulate_range",
-    "emulate_range_of",
-    "load",
-    "shared_ranges",
-]
-
-_ROOM = 8 << 20
-"""Bytes of inputs and traces that run at once."""
-
-_STEPS_TOGETHER = 8
-"""Steps that a piece keeps together, where there are so many, before samples are kept together."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What to emulate, in words that another process can be told."""
-
-    source: Path
-    input_file: Path | None
-    dataset: str | None
-    data_dir: Path | None
-    seed: int
-    samples: int | None
-    signals: tuple[str, ...] | None  # None: all
-    totals: bool
-    executor: str
+__all__ = ["Emulated", "EmulationJob", "Loaded", "Stage"]
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What to emulate."""
+    """What to emulate, and the executors that were needed so far."""
 
     program: Program
     digest: str
     inputs: Inputs
     signals: tuple[str, ...]  # none for totals
+    made: dict[tuple[str, int | None], SummingExecutor] = field(default_factory=dict)
 
+    @property
+    def layout(self) -> Layout:
+        """The arrays that are written."""
+        steps, samples = self.inputs.steps, self.inputs.samples
+        if self.signals:
+            return trace_layout(self.program, self.signals, steps, samples)
+        return totals_layout(self.program, steps, samples)
 
-@dataclass(frozen=True)
-class Setup:
-    """What to emulate, and what is to run it."""
+    @property
+    def piece(self) -> Piece:
+        """What runs at once."""
+        kept = trace_layout(self.program, self.signals, 1, 1)
+        return piece_of(self.inputs, self.program.graph.input.channels, kept)
 
-    loaded: Loaded
-    name: str  # of the executor
-    threads: int | None = None
-
-    @cached_property
-    def executor(self) -> SummingExecutor:
+    def executor(self, name: str, threads: int | None) -> SummingExecutor:
         """Made when it is first needed, which takes a second; raises what `exporters.choice.make` does."""
-        return make(self.name, self.loaded.program, self.threads)
+        if (name, threads) not in self.made:
+            self.made[name, threads] = make(name, self.program, threads)
+        return self.made[name, threads]
 
 
 @dataclass(frozen=True)
-class RangeResult:
-    """What is told of a range of samples; the values are in the files."""
+class Stage:
+    """Where the ranges run, and on what."""
 
+    folder: Path  # of the arrays
+    choice: Choice
+    threads: int | None = None  # of native code; None: all cores
+    told: bool = False  # whether other ranks have to be told the values
+
+
+@dataclass(frozen=True)
+class Emulated:
+    """What is told of some samples, or of all; the values are in the files."""
+
+    choice: Choice
     start: int
     samples: int
     saturations: Counter[str]  # of the emulator
     correct: int  # predictions that are the label, of totals with labels
     refusal: ExpifrefError | None = None  # why there is no such executor here; no sample was run then
-
-
-def load(job: Job) -> Loaded:
-    """The program and its inputs.
-
-    Raises:
-        FileFormatError, DataError, ParameterError: a file or an option cannot be used.
-    """
-    program, digest = read_runnable(job.source)
-    signals = () if job.totals else tuple(dict.fromkeys(check_signals(program, job.signals)))
-    port = program.input
-    if job.input_file is not None:
-        inputs = recorded_inputs(job.input_file, port, job.samples)
-    else:
-        feed = Feed(port.encoder, port.steps, job.seed)
-        data = load_dataset(str(job.dataset), job.data_dir, job.seed)
-        inputs = dataset_inputs(data, port.channels, feed, job.samples)
-    return Loaded(program, digest, inputs, signals)
-
-
-def about(job: Job, loaded: Loaded) -> Facts:
-    """What must be the same in all ranks."""
-    own = {"the program": loaded.digest, "the executor": job.executor, "the seed": job.seed}
-    return own | about_inputs(loaded.inputs)
-
-
-def chosen(job: Job, loaded: Loaded, there: Collection[str]) -> Choice:
-    """The executor that `job` asks for, for `auto` the emulator or one of those in `there`."""
-    if job.executor != AUTO:
-        return Choice(job.executor, "it was asked for")
-    rows, length = _piece(loaded)
-    inputs = loaded.inputs
-    share = active_share(inputs.frames(slice(0, rows))(slice(0, length)))
-    return choose(loaded.program, Workload(inputs.steps, inputs.samples, share), there)
-
-
-def emulate_range(
-    setup: Setup, folder: Path, report: Callable[[int], None], start: int, stop: int
-) -> RangeResult:
-    """Run samples `start` to `stop` - 1 and write what is kept of them to the arrays in `folder`.
-
-    Args:
-        report: called after each piece with its steps, of all its samples.
-
-    Raises:
-        ParameterError, RangeError: see `exporters.choice.make`; what else it raises is the result.
-        DataError: an input value is not one of the program's port.
-        OSError: the files cannot be written.
-    """
-    try:
-        executor = setup.executor
-    except (MissingToolError, ToolError, UnsupportedError) as refusal:
-        return RangeResult(start, 0, Counter(), 0, refusal)
-    loaded, inputs = setup.loaded, setup.loaded.inputs
-    samples, length = _piece(loaded)
-    correct = 0
-    for first in range(start, stop, samples):
-        rows = slice(first, min(first + samples, stop))
-        pieces = _pieces(inputs, rows, length)
-        if loaded.signals:
-            _write_traces(setup, folder, rows, pieces, report)
-            continue
-        totals = _totals(executor, pieces, report)
-        for name, values in totals_arrays(totals).items():
-            put(folder, name, (rows,), values)
-        if inputs.labels is not None:
-            correct += int((totals.predictions == inputs.labels[rows]).sum())
-    return RangeResult(start, stop - start, _take_saturations(executor), correct)
-
-
-def emulate_range_of(job: Job, folder: Path, start: int, stop: int) -> RangeResult:
-    """`emulate_range` in another process; native code has one thread there."""
-    return emulate_range(_load_once(job), folder, lambda _steps: None, start, stop)
-
-
-def shared_ranges(
-    worker: Callable[[int, int], RangeResult], folder: Path, total: int, processes: int, group: Group
-) -> Generator[RangeResult, None, None]:
-    """What `worker` tells of each range, see `share_ranges`; in the end rank 0 has all values in `folder`."""
-    if group.ranks == 1:
-        yield from map_ranges(worker, total, processes)
-        return
-    with_values = partial(_with_values, worker, folder)
-    start = 0
-    for told in share_ranges(with_values, total, processes, group, form_of(_Told)):
-        result = told.result
-        _check(told, start, total, take(folder, slice(0, 0)))
-        if group.leads:
-            for name, part in told.values.items():
-                put(folder, name, (slice(start, start + result.samples),), part)
-        start += result.samples
-        yield result
+    values: dict[str, NDArray[Any]] = field(default_factory=dict)  # rows of the arrays, where they are told
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What a rank tells of a range."""
+class EmulationJob(Job[Loaded, Emulated, Emulated]):
+    """What to emulate, and where to write it: an .npz file or a folder, which rank 0 does."""
 
-    result: RangeResult
-    values: dict[str, NDArray[Any]]  # rows of the arrays of totals
+    program: Path  # or a deployment file
+    source: Source
+    out: Path
+    signals: tuple[str, ...] | None = None  # None: all
+    totals: bool = False
+    executor: str = AUTO
+    stage: Stage | None = None  # once it is chosen
+
+    name: ClassVar[str] = "emulate"
+    unit: ClassVar[str] = "steps"
+    piece: ClassVar[type[Emulated]] = Emulated
+
+    def load(self) -> Loaded:
+        """The program and its inputs.
+
+        Raises:
+            FileFormatError, DataError, ParameterError: a file or an option cannot be used.
+        """
+        program, digest = read_runnable(self.program)
+        signals = () if self.totals else tuple(dict.fromkeys(kept_signals(program.graph, self.signals)))
+        return Loaded(program, digest, self.source.inputs(program), signals)
+
+    def about(self, loaded: Loaded) -> Facts:
+        """The program, the executor that is asked for, and the inputs."""
+        own = {"the program": loaded.digest, "the executor": self.executor, "the seed": self.source.seed}
+        return own | about_inputs(loaded.inputs)
+
+    def split(self, loaded: Loaded) -> list[range]:
+        return sample_ranges(loaded.inputs.samples)
+
+    def weight(self, loaded: Loaded) -> int:
+        return loaded.inputs.steps
+
+    def result(self, loaded: Loaded, crew: Crew) -> Emulated:
+        """Fill the arrays and write them.
+
+        Raises:
+            FileFormatError: `out` cannot be written.
+            ExpifrefError: there is no such executor, or an input value is not one of the program's port.
+        """
+        layout, inputs = loaded.layout, loaded.inputs
+        found: list[Emulated] = []
+
+        def fill(folder: Path) -> None:
+            found.append(self._fill(loaded, crew, folder))
+
+        if crew.group.leads:
+            document = manifest(loaded.digest, layout, inputs.steps, inputs.samples)
+            write_arrays(self.out, layout, document, file_names(loaded.program), fill)
+        else:
+            with scratch_arrays(layout) as folder:
+                fill(folder)
+        return found[0]
+
+    def run(self, loaded: Loaded, part: range, report: Bar) -> Emulated:
+        """Run some samples and write what is kept of them to the arrays in the folder.
+
+        Raises:
+            ParameterError, RangeError: see `exporters.choice.make`; what else it raises is the result.
+            DataError: an input value is not one of the program's port.
+            OSError: the files cannot be written.
+        """
+        stage = self._stage
+        try:
+            executor = loaded.executor(stage.choice.name, stage.threads)
+        except (MissingToolError, ToolError, UnsupportedError) as refusal:
+            return Emulated(stage.choice, part.start, 0, Counter(), 0, refusal)
+        inputs, piece, correct = loaded.inputs, loaded.piece, 0
+        for first in range(part.start, part.stop, piece.samples):
+            rows = slice(first, min(first + piece.samples, part.stop))
+            spikes = pieces(inputs, rows, piece, report)
+            if loaded.signals:
+                for times, traces in traces_of(executor, spikes, loaded.signals):
+                    for name, values in traces.items():
+                        put(stage.folder, name, (times, rows), values)
+                continue
+            totals = totals_of(executor, spikes)
+            for name, values in totals_arrays(totals).items():
+                put(stage.folder, name, (rows,), values)
+            if inputs.labels is not None:
+                correct += int((totals.predictions == inputs.labels[rows]).sum())
+        told = take(stage.folder, slice(part.start, part.stop)) if stage.told else {}
+        saturations = _take_saturations(executor)
+        return Emulated(stage.choice, part.start, len(part), saturations, correct, values=told)
+
+    def join(self, loaded: Loaded, pieces: Iterable[Emulated]) -> Emulated:
+        """Take the values of other ranks, and add up the rest, up to a refusal."""
+        stage = self._stage
+        whole = Emulated(stage.choice, 0, 0, Counter(), 0)
+        for piece in pieces:
+            if piece.refusal is not None:
+                return piece
+            if stage.told:
+                _keep(stage.folder, piece, range(whole.samples, loaded.inputs.samples))
+            samples, correct = whole.samples + piece.samples, whole.correct + piece.correct
+            whole = Emulated(stage.choice, 0, samples, whole.saturations + piece.saturations, correct)
+        return whole
+
+    @property
+    def _stage(self) -> Stage:
+        assert self.stage is not None, "`result` chooses it"
+        return self.stage
+
+    def _fill(self, loaded: Loaded, crew: Crew, folder: Path) -> Emulated:
+        """By the executor that rank 0 chooses or, where a rank refuses the program, by the next one."""
+        there = available()
+        while True:
+            chosen = self._choose(loaded, there)
+            choice = crew.group.exchange("the executor", chosen, form_of(Choice))[0]
+            stage = Stage(folder, choice, None if crew.processes == 1 else 1, crew.group.ranks > 1)
+            found = replace(self, stage=stage).share(loaded, crew)
+            if found.refusal is None:
+                return found
+            if self.executor != AUTO:
+                raise found.refusal
+            there -= {choice.name}
+
+    def _choose(self, loaded: Loaded, there: Collection[str]) -> Choice:
+        """The executor that is asked for; for `auto` the emulator or one of those in `there`."""
+        if self.executor != AUTO:
+            return Choice(self.executor, "it was asked for")
+        inputs, piece = loaded.inputs, loaded.piece
+        share = active_share(inputs.frames(slice(0, piece.samples))(slice(0, piece.steps)))
+        return choose(loaded.program.graph, Workload(inputs.steps, inputs.samples, share), there)
 
 
-def _with_values(worker: Callable[[int, int], RangeResult], folder: Path, start: int, stop: int) -> _Told:
-    result = worker(start, stop)
-    return _Told(result, take(folder, slice(start, start + result.samples)))
-
-
-def _check(told: _Told, start: int, total: int, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Raise DataError unless these are the next samples of all `arrays`: names become those of files."""
-    samples = told.result.samples
-    wanted = {name: ((samples, *array.shape[1:]), array.dtype) for name, array in arrays.items()}
-    found = {name: (part.shape, part.dtype) for name, part in told.values.items()}
-    if told.result.start != start or start + samples > total or found != wanted:
+def _keep(folder: Path, piece: Emulated, left: range) -> None:
+    """Keep the values of a rank, whose names become files: DataError unless they are the next of `left`."""
+    arrays = take(folder, slice(0)).items()
+    wanted = {name: ((piece.samples, *array.shape[1:]), array.dtype) for name, array in arrays}
+    found = {name: (part.shape, part.dtype) for name, part in piece.values.items()}
+    if piece.start != left.start or piece.samples > len(left) or found != wanted:
         raise DataError("every rank must tell the totals of its samples, but one tells something else")
-
-
-@cache
-def _load_once(job: Job) -> Setup:
-    return Setup(load(job), job.executor, threads=1)
-
-
-def _write_traces(
-    setup: Setup,
-    folder: Path,
-    rows: slice,
-    pieces: Iterator[tuple[slice, Spikes]],
-    report: Callable[[int], None],
-) -> None:
-    state: State | None = None
-    for times, spikes in pieces:
-        execution = setup.executor.run(spikes, state, setup.loaded.signals)
-        for name, values in execution.signals.items():
-            put(folder, name, (times, rows), values)
-        state = execution.state
-        report(spikes.shape[0] * spikes.shape[1])
-
-
-def _totals(
-    executor: SummingExecutor, pieces: Iterator[tuple[slice, Spikes]], report: Callable[[int], None]
-) -> Totals:
-    _times, spikes = next(pieces)
-    totals = executor.totals(spikes)
-    report(spikes.shape[0] * spikes.shape[1])
-    for _times, spikes in pieces:
-        totals = totals.then(executor.totals(spikes, totals.state))
-        report(spikes.shape[0] * spikes.shape[1])
-    return totals
-
-
-def _pieces(inputs: Inputs, rows: slice, length: int) -> Iterator[tuple[slice, Spikes]]:
-    frames: Frames = inputs.frames(rows)
-    for start in range(0, inputs.steps, length):
-        times = slice(start, min(start + length, inputs.steps))
-        yield times, frames(times)
-
-
-def _piece(loaded: Loaded) -> tuple[int, int]:
-    """Samples and steps that run at once within `_ROOM`."""
-    channels, steps = loaded.program.input.channels, loaded.inputs.steps
-    kept = trace_layout(loaded.program, loaded.signals, 1, 1)
-    each = channels + 8 * sum(array.shape[-1] for array in kept.values())
-    samples = _ROOM // (each * min(steps, _STEPS_TOGETHER))
-    if loaded.inputs.encoded:
-        samples = min(samples, _ROOM // (channels * steps))
-    samples = min(max(samples, 1), BATCH)
-    return samples, min(max(_ROOM // (each * samples), 1), steps)
+    for name, part in piece.values.items():
+        put(folder, name, (slice(piece.start, piece.start + piece.samples),), part)
 
 
 def _take_saturations(executor: SummingExecutor) -> Counter[str]:
     if not isinstance(executor, Emulator):
         return Counter()
-    found, executor.saturations = executor.saturations, Counter()
+    found = executor.saturations.copy()
+    executor.saturations.clear()
     return found

@@ -32,7 +32,7 @@ def export(
 
         export_model(read_description(source), to, out)
     else:
-        from quantize.program_io import load_program
+        from quantize.program.file import load_program
 
         export_program(load_program(source), to, out)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from expifref.data import Dataset
     from expifref.description import Description
     from quantize.fidelity.signals import LayerTrace
-    from quantize.program import Program
+    from quantize.program.program import Program
 
 __all__ = ["draw"]
 
@@ -33,8 +33,8 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
     from matplotlib.figure import Figure
 
     from expifref.files import write_bytes
-    from quantize.emulator import Emulator
     from quantize.fidelity.signals import float_traces, integer_traces
+    from quantize.run.emulator import Emulator
 
     from .samples import Feed
 

@@ -12,7 +12,7 @@ from .output import print_text
 if TYPE_CHECKING:
     from expifref.data import Dataset
     from expifref.description import Description
-    from quantize.program import Program
+    from quantize.program.program import Program
 
 __all__ = ["guard_network", "print_warnings"]
 
@@ -32,10 +32,9 @@ def guard_network(
     """
     from quantize.fidelity import guard
 
-    from .samples import Feed, calibration_batches
+    from .samples import calibration_batches
 
-    feed = Feed(description.encoder, description.steps, seed)
-    batches = list(calibration_batches(data, description.inputs, feed, samples))
+    batches = list(calibration_batches(data, description, seed, samples))
     findings = guard(description, program, batches)
     if strict and findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""

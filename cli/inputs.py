@@ -1,4 +1,4 @@
-"""What a program is run on: a recorded input or a data set, of which only the part that runs is in memory."""
+"""What a program is run on: a recording, a data set or random inputs, in memory only as far as it runs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,52 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.array_files import map_npy, read_npz
+from expifref.data import load
 from expifref.exceptions import DataError
 from expifref.limits import RECORDING
-from quantize.emulator import check_input
-from quantize.program import InputPort
-from quantize.trace import Spikes
+from quantize.graph.layers import Port
+from quantize.run.states import check_spikes
+from quantize.run.trace import Spikes
 
-from .samples import BATCH, Feed, check_width
+from .samples import Feed, batches, check_width
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
+    from quantize.program.program import Program
 
-__all__ = ["Batch", "Inputs", "dataset_inputs", "recorded_inputs"]
+__all__ = ["Batch", "Inputs", "Source", "dataset_inputs", "random_inputs", "recorded_inputs"]
 
 Batch = tuple[Spikes, NDArray[np.int64] | None]
 """Spikes `[steps, samples, inputs]` and labels `[samples]`, where there are any."""
 
 Frames = Callable[[slice], Spikes]
 """The steps of a slice, `[steps, samples, inputs]`."""
+
+_RANDOM_SAMPLES = 256
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where inputs come from, in words that another process can be told."""
+
+    file: Path | None = None  # a recording
+    dataset: str | None = (
+        None  # of which the test samples are taken, where there is no file; else random inputs
+    )
+    data_dir: Path | None = None
+    seed: int = 0
+    samples: int | None = None  # at most; None: all, or as many random ones as are enough
+
+    def inputs(self, program: Program, limit: int | None = None) -> Inputs:
+        """Inputs for `program`, at most `limit` of them too; errors as of the functions below."""
+        port, feed = program.graph.input, Feed(program.encoder, program.steps, self.seed)
+        most = self.samples if limit is None else limit
+        if self.file is not None:
+            return recorded_inputs(self.file, port, most)
+        if self.dataset is not None:
+            data = load(self.dataset, self.data_dir, seed=self.seed)
+            return dataset_inputs(data, port.channels, feed, most)
+        return random_inputs(port, feed.steps, most or _RANDOM_SAMPLES, self.seed)
 
 
 @dataclass(frozen=True)
@@ -44,8 +72,7 @@ class Inputs:
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Samples `start` to `stop` - 1 with their labels, in whole batches."""
-        for first in range(start, stop, BATCH):
-            rows = slice(first, min(first + BATCH, stop))
+        for rows in batches(start, stop):
             labels = None if self.labels is None else self.labels[rows]
             yield self.frames(rows)(slice(None)), labels
 
@@ -66,7 +93,20 @@ def dataset_inputs(data: LoadedDataset, inputs: int, feed: Feed, limit: int | No
     return Inputs(feed.steps, len(images), frames, data.test_labels[:limit], encoded=True)
 
 
-def recorded_inputs(path: Path, port: InputPort, limit: int | None) -> Inputs:
+def random_inputs(port: Port, steps: int, samples: int, seed: int) -> Inputs:
+    """Random inputs for `port`, each sample with its own activity; the slices must begin with a batch."""
+
+    def frames(rows: slice) -> Frames:
+        rng = np.random.default_rng([seed, rows.start])
+        shape = (steps, min(rows.stop, samples) - rows.start, port.channels)
+        active = rng.random(shape) < rng.random((1, shape[1], 1))
+        values = np.where(active, rng.integers(1, port.format.hi + 1, shape), 0).astype(np.uint8)
+        return lambda times: values[times]
+
+    return Inputs(steps, samples, frames, encoded=True)
+
+
+def recorded_inputs(path: Path, port: Port, limit: int | None) -> Inputs:
     """The array `spikes` of an .npz file, or an .npy file, which is mapped and not read as a whole.
 
     Raises:
@@ -74,16 +114,16 @@ def recorded_inputs(path: Path, port: InputPort, limit: int | None) -> Inputs:
     """
     if path.suffix != ".npy":
         read: NDArray[Any] = read_npz(path, [("spikes",)], RECORDING)["spikes"]
-        spikes = check_input(port, read)[:, :limit]
+        spikes = check_spikes(port, read)[:, :limit]
         return Inputs(spikes.shape[0], spikes.shape[1], lambda rows: lambda times: spikes[times, rows])
     mapped = map_npy(path, RECORDING)
     # The first value stands for all: the others are checked when they are run.
-    check_input(port, mapped[:1, :1] if mapped.ndim == 3 and mapped.size else mapped)
-    steps, samples = mapped.shape[:2]
-    read_part = partial(_read_part, path, mapped.offset, mapped.shape)
+    check_spikes(port, mapped[:1, :1] if mapped.ndim == 3 and mapped.size else mapped)
+    most = min(mapped.shape[1], limit or mapped.shape[1])
     if not mapped.flags.c_contiguous:
-        return Inputs(steps, min(samples, limit or samples), lambda rows: lambda times: mapped[times, rows])
-    return Inputs(steps, min(samples, limit or samples), lambda rows: lambda times: read_part(times, rows))
+        return Inputs(len(mapped), most, lambda rows: lambda times: mapped[times, rows])
+    read_part = partial(_read_part, path, mapped.offset, mapped.shape)
+    return Inputs(len(mapped), most, lambda rows: partial(read_part, rows=rows))
 
 
 def _read_part(path: Path, offset: int, shape: tuple[int, ...], times: slice, rows: slice) -> Spikes:

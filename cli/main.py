@@ -7,17 +7,12 @@ that `--help` stays quick.
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
-from pathlib import Path
 from typing import Any, cast
 
 import typer
 
-from expifref.exceptions import ExpifrefError
 from expifref.limits import KINDS, raise_limits
-from expifref.texts import visible
 
 from . import (
     compare,
@@ -33,17 +28,9 @@ from . import (
     train,
     verify,
 )
-from .output import INTERRUPTED, print_line
+from .outcome import BAD_INPUT, exit_code, fail
 
 __all__ = ["app", "main"]
-
-_BAD_INPUT, _UNFORESEEN, _INTERRUPTED, _BROKEN_PIPE = 2, 70, INTERRUPTED, 141
-
-_TRACEBACK = "EXPIFREF_TRACEBACK"
-"""Environment variable: 1 shows where an error came from."""
-
-_LONGEST = 500
-"""Characters of a sentence."""
 
 _UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 """What the parser raises for a bad command line; typer exports only its subclass."""
@@ -92,65 +79,20 @@ def _root(
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
-        raise typer.Exit(_BAD_INPUT)
+        raise typer.Exit(BAD_INPUT)
 
 
 def main() -> None:
     """Run the command line; errors become one sentence on stderr."""
-    sys.exit(_run())
+    sys.exit(exit_code(_command))
 
 
-def _run() -> int:
+def _command() -> int:
     try:
         # Returns the code of `typer.Exit`, and 130 for Ctrl-C; None when a command just ends.
-        code = app(prog_name="expifref", standalone_mode=False) or 0
-    except ExpifrefError as error:
-        _show_traceback()
-        return _fail(str(error), _BAD_INPUT)
+        return int(app(prog_name="expifref", standalone_mode=False) or 0)
     except _UsageError as error:
-        return _fail(_usage(error), _BAD_INPUT)
-    except MemoryError as error:
-        return _fail(f"there is not enough memory: {error}", _BAD_INPUT)
-    except OSError as error:  # such as a name that is too long, wherever a command looks for it first
-        place = "a file" if error.filename is None else f"`{error.filename}`"
-        return _fail(f"{place} cannot be used: {error.strerror or error}", _BAD_INPUT)
-    except Exception as error:  # noqa: BLE001  # whatever it is, a person is told what to do with it
-        _show_traceback()
-        return _fail(_fault(error), _UNFORESEEN)
-    except SystemExit:  # how typer and rich end when nobody reads stdout any more
-        return _BROKEN_PIPE
-    except (KeyboardInterrupt, typer.Abort):
-        code = _INTERRUPTED
-    if code == _INTERRUPTED:
-        return _fail("interrupted", _INTERRUPTED)
-    return int(code)
-
-
-def _fail(sentence: str, code: int) -> int:
-    print_line(f"expifref: {_cleaned(sentence)}", err=True)
-    return code
-
-
-def _cleaned(sentence: str) -> str:
-    """One line that does nothing to a terminal: names of files and words of libraries may hold anything."""
-    # A message from elsewhere may have lines of its own.
-    line = visible(" ".join(sentence.split()))
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[5 - _LONGEST // 2 :]}"
-
-
-def _fault(error: Exception) -> str:
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return (
-        f"a fault of expifref, not of your input: {said[: _LONGEST // 3]} "
-        f"({Path(last.filename).name}, line {last.lineno}); "
-        f"please report it as SECURITY.md says, with the output of the same command under {_TRACEBACK}=1"
-    )
-
-
-def _show_traceback() -> None:
-    if os.environ.get(_TRACEBACK) == "1":
-        traceback.print_exc()
+        return fail(_usage(error), BAD_INPUT)
 
 
 def _usage(error: Any) -> str:

@@ -29,7 +29,7 @@ def measure(
     from expifref.files import require_writable, write_text
     from exporters.measurements import MEASUREMENTS, missing_measurements
     from exporters.measurements import measure as run
-    from quantize.program_io import digest, load_program
+    from quantize.program.file import digest, load_program
 
     loaded = load_program(program)
     if out is not None:

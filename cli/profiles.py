@@ -86,11 +86,11 @@ def fit(
     from dataclasses import asdict
 
     from hw_profiles import load_profile, profile_names
-    from quantize.fit import fit as fit_program
-    from quantize.program_io import load_program
+    from quantize.device.fit import fit as fit_program
+    from quantize.program.file import load_program
 
-    loaded = load_program(program)
-    found = [fit_program(loaded, load_profile(name), activity) for name in profile_names()]
+    graph = load_program(program).graph
+    found = [fit_program(graph, load_profile(name), activity) for name in profile_names()]
     if json:
         print_json(
             {"activity": activity, "profiles": {f.profile: asdict(f) | {"fits": f.fits} for f in found}}

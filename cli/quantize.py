@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
     from expifref.description import Description
     from hw_profiles import Profile
-    from quantize.lowering import LoweringOptions
-    from quantize.program import Program
+    from quantize.lowering.lower import LoweringOptions
+    from quantize.program.program import Program
 
 
 class Ranges(StrEnum):
-    """How ranges are chosen: one of `quantize.calibration.PRESETS`, or the one that measures best."""
+    """How ranges are chosen: one of the presets of the calibration, or the one that measures best."""
 
     MAX = "max"
     PERCENTILE = "percentile"
@@ -85,15 +85,14 @@ def quantize(
     both are compared: warnings name layers that fall silent, spike at another rate or saturate.
     """
     from expifref.checkpoint import read_description
+    from expifref.data import load
     from hw_profiles import load_profile
-    from quantize.lowering import LoweringOptions
-    from quantize.program_io import save_program
-
-    from .samples import load_dataset
+    from quantize.lowering.lower import LoweringOptions
+    from quantize.program.file import save_program
 
     description = read_description(model)
     chosen = load_profile(profile)
-    data = load_dataset(dataset, data_dir, seed)
+    data = load(dataset, data_dir, seed=seed)
     options = LoweringOptions(
         weight_bits, membrane_bits, drive_bits, table_bits, table_segments, table_error=table_error
     )
@@ -121,7 +120,7 @@ def lower_network(
     membrane_bits: int | None = None,
 ) -> Program:
     """Calibrate on `data` and lower, with the default ranges."""
-    from quantize.lowering import LoweringOptions
+    from quantize.lowering.lower import LoweringOptions
 
     return calibrated(description, profile, data, seed, LoweringOptions(weight_bits, membrane_bits))[1]
 
@@ -138,15 +137,14 @@ def calibrated(
     samples: int = CALIBRATION_SAMPLES,
 ) -> tuple[LoweringOptions, Program]:
     """Calibrate on `data` and lower; with the options that were chosen in the end."""
-    from quantize.calibration import PRESETS, calibrate
-    from quantize.choice import choose
-    from quantize.lowering import check_arithmetic, lower
+    from quantize.lowering.calibration import PRESETS, calibrate
+    from quantize.lowering.choice import choose
+    from quantize.lowering.lower import check_arithmetic, lower
 
-    from .samples import Feed, calibration_batches
+    from .samples import calibration_batches
 
     check_arithmetic(profile, options)
-    feed = Feed(description.encoder, description.steps, seed)
-    batches = list(calibration_batches(data, description.inputs, feed, samples))
+    batches = list(calibration_batches(data, description, seed, samples))
     steps = sum(batch.shape[0] * batch.shape[1] for batch in batches)
     with progress_bar("calibrate", steps, "steps of samples") as bar:
         calibration = calibrate(description, batches, coverage, bar)
@@ -168,23 +166,24 @@ def _chosen(options: LoweringOptions) -> dict[str, object]:
 def summarize(program: Program, path: Path) -> dict[str, object]:
     """What a person wants to know about a new program."""
     from hw_profiles import parse_profile
-    from quantize.placement import place
-    from quantize.program_io import digest
-    from quantize.ranges import prove
+    from quantize.device.placement import place
+    from quantize.graph.proof import proof_of
+    from quantize.program.file import digest
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    placement = place(program, profile)
-    proof = prove(program)
+    graph = program.graph
+    placement, proof = place(graph, profile), proof_of(graph)
+    weights = [feed.connection.weight_format.bits for layer in graph.layers for feed in layer.feeds]
     return {
         "program": str(path),
         "digest": digest(program),
         "profile": profile.name,
-        "neurons": sum(layer.width for layer in program.layers),
-        "weight_bits": program.layers[0].dense.weight_format.bits,
+        "neurons": sum(layer.units for layer in graph.layers),
+        "weight_bits": max(weights, default=0),
         "memory_bytes": placement.bytes,
         "cores": placement.cores,
         "intermediate_bits": proof.intermediate_bits,
-        "sites_that_may_saturate": [site.site for site in proof.sites if site.can_overflow],
+        "sites_that_may_saturate": [name for name, proven in proof.results if proven.can_overflow],
         "notes": list(program.evidence.notes),
     }
 

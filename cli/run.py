@@ -21,8 +21,8 @@ from .output import print_json, print_line, print_table, print_text
 from .quantize import lower_network
 from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
 from .verification_report import print_result, summarize
-from .verify import verify_program
 
+_MODEL, _PROGRAM = "model.safetensors", "program.json"
 _FILES = {
     "onnx": "network.onnx",
     "onnx-step": "step.onnx",
@@ -53,39 +53,43 @@ def run(
     Exit 1 when any executor differs from the emulator in any bit.
     """
     from expifref.claims import claim
+    from expifref.data import load
     from expifref.files import make_folder, write_text
     from exporters.measurements import measure, missing_measurements
     from exporters.registry import export_program
     from hw_profiles import load_profile
-    from quantize.lowering import LoweringOptions, check_arithmetic
-    from quantize.program_io import digest, save_program
+    from quantize.lowering.lower import LoweringOptions, check_arithmetic
+    from quantize.program.file import digest, save_program
 
-    from .comparison import compare_networks
+    from .comparison import ComparisonJob
     from .figure import draw
-    from .samples import load_dataset
+    from .inputs import Source
+    from .jobs import run_job
+    from .verification import VerificationJob
 
     chosen = load_profile(profile)
     check_arithmetic(chosen, LoweringOptions(weight_bits, membrane_bits))
-    data = load_dataset(dataset, data_dir, seed)
+    data = load(dataset, data_dir, seed=seed)
+    source = Source(None, dataset, data_dir, seed)
     make_folder(out)
     with claim(out):
         watch = Stopwatch()
         with watch.stage("train"):
             network = architecture(data, hidden, None, None, encoder, None)
-            trained = train_network(data, network, out / "model.safetensors", epochs, seed, False, {})
+            trained = train_network(data, network, out / _MODEL, epochs, seed, False, {})
         stop_if_interrupted(trained)
         description = trained.description
         with watch.stage("quantize"):
             program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)
             warnings = guard_network(description, program, data, seed, strict)
-            save_program(program, out / "program.json")
+            save_program(program, out / _PROGRAM)
         with watch.stage("export"):
             for target, name in _FILES.items():
                 export_program(program, target, out / name)
         with watch.stage("verify"):
-            verification = verify_program(program, data, seed)
+            verification = run_job(VerificationJob(out / _PROGRAM, source))
         with watch.stage("compare"):
-            comparison = compare_networks(description, program, data, None, seed)
+            comparison = run_job(ComparisonJob(out / _MODEL, out / _PROGRAM, source))
         with watch.stage("measure"):
             not_measured = missing_measurements()
             measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}

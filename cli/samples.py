@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,15 +15,15 @@ from .options import CALIBRATION_SAMPLES
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
+    from expifref.description import Description
 
 __all__ = [
     "BATCH",
     "Feed",
+    "batches",
     "calibration_batches",
     "check_width",
     "encoded_samples",
-    "load_dataset",
-    "random_batches",
 ]
 
 Spikes = NDArray[np.uint8]
@@ -32,13 +32,13 @@ BATCH = 256
 """Samples that are encoded and run at once."""
 
 
+@dataclass(frozen=True)
 class Feed:
     """How samples become inputs: the encoder, its steps and its seed."""
 
-    def __init__(self, encoder: str, steps: int, seed: int) -> None:
-        self.encoder = encoder
-        self.steps = steps
-        self.seed = seed
+    encoder: str
+    steps: int
+    seed: int
 
     def encode(self, images: NDArray[np.float32], first: int) -> Spikes:
         """uint8 `[steps, batch, inputs]` for samples `first`, `first + 1`, ... of a data set."""
@@ -48,47 +48,31 @@ class Feed:
         return encode(self.encoder, images, self.steps, seed=self.seed, samples=samples)
 
 
-def load_dataset(name: str, data_dir: Path | None, seed: int) -> LoadedDataset:
-    """Load a data set by name or path."""
-    from expifref.data import load
-
-    return load(name, data_dir, seed=seed)
+def batches(start: int, stop: int) -> Iterator[slice]:
+    """Samples `start` to `stop` - 1 in whole batches."""
+    for first in range(start, stop, BATCH):
+        yield slice(first, min(first + BATCH, stop))
 
 
 def encoded_samples(
-    dataset: LoadedDataset, inputs: int, feed: Feed, limit: int | None, start: int = 0
+    images: NDArray[np.float32], labels: NDArray[np.int64], feed: Feed, start: int = 0
 ) -> Iterator[tuple[Spikes, NDArray[np.int64]]]:
-    """Encoded test samples and labels from number `start` up to number `limit` - 1.
+    """Samples of a data set from number `start` on, encoded, with their labels."""
+    for part in batches(start, len(images)):
+        yield feed.encode(images[part], part.start), labels[part]
+
+
+def calibration_batches(
+    dataset: LoadedDataset, description: Description, seed: int, samples: int = CALIBRATION_SAMPLES
+) -> Iterator[Spikes]:
+    """Encoded training samples to calibrate with: the first ones, so that a program is reproducible.
 
     Raises:
         DataError: the data set does not have the network's inputs.
     """
-    check_width(dataset, inputs)
-    images, labels = dataset.test_images[:limit], dataset.test_labels[:limit]
-    for first in range(start, len(images), BATCH):
-        part = slice(first, first + BATCH)
-        yield feed.encode(images[part], first), labels[part]
-
-
-def calibration_batches(
-    dataset: LoadedDataset, inputs: int, feed: Feed, samples: int = CALIBRATION_SAMPLES
-) -> Iterator[Spikes]:
-    """Encoded training samples to calibrate with: the first ones, so that a program is reproducible."""
-    check_width(dataset, inputs)
-    images = dataset.train_images[:samples]
-    for first in range(0, len(images), BATCH):
-        yield feed.encode(images[first : first + BATCH], first)
-
-
-def random_batches(
-    inputs: int, hi: int, steps: int, samples: int, seed: int, start: int = 0
-) -> Iterator[Spikes]:
-    """Random inputs `start` to `samples` - 1 for a program without a data set, each with its own activity."""
-    for first in range(start, samples, BATCH):
-        rng = np.random.default_rng([seed, first])
-        shape = (steps, min(BATCH, samples - first), inputs)
-        active = rng.random(shape) < rng.random((1, shape[1], 1))
-        yield np.where(active, rng.integers(1, hi + 1, shape), 0).astype(np.uint8)
+    check_width(dataset, description.inputs)
+    images, feed = dataset.train_images[:samples], Feed(description.encoder, description.steps, seed)
+    return (feed.encode(images[part], part.start) for part in batches(0, len(images)))
 
 
 def check_width(dataset: LoadedDataset, inputs: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,8 @@ from .options import DataDir, Dataset, Json, ProfileName, Seed
 from .output import Bar, print_json, print_table, print_text, progress_bar
 
 if TYPE_CHECKING:
+    from .search_front import FrontPoint
     from .search_job import Setup
-    from .search_report import FrontPoint
 
 _REPORT_SECONDS = 60.0
 
@@ -52,21 +53,22 @@ def search(
     from expifref.files import make_folder
     from quantize.search import finished_points, front
 
-    from .search_job import Job, set_up
-    from .search_report import check_front, write_report
+    from .jobs import Team, run_job
+    from .search_front import FrontJob
+    from .search_job import SearchJob, set_up
+    from .search_report import write_report
     from .search_workers import finish_study
 
     where = str(out / "study.journal") if storage is None else storage
-    job = Job(model, profile, dataset, data_dir, keep, samples, seed, trials, where, study, workers)
+    job = SearchJob(model, profile, dataset, data_dir, keep, samples, seed, trials, where, study, workers)
     setup = set_up(job)
     make_folder(out)
     opened = setup.join()
     with progress_bar("search", trials, "points") as bar:
-        finish_study(job, opened, _Progress(setup, opened, bar))
+        finish_study(job, opened, _progress(setup, opened, bar))
     points = finished_points(opened)
     best = front(points, setup.keep)
-    with progress_bar("verify", len(best), "programs") as bar:
-        checked = check_front(job, best, bar)
+    checked = run_job(FrontJob(job, tuple(best)), Team(workers if len(best) > 1 else 1))
     # Who joined the same study ends when it does, and writes the same report.
     with claim(out, wait_seconds=_REPORT_SECONDS):
         written = write_report(setup, out, points, checked)
@@ -78,21 +80,21 @@ def search(
         raise typer.Exit(1)
 
 
-class _Progress:
+def _progress(setup: Setup, study: Any, bar: Bar) -> Callable[[], None]:
     """Moves the bar to the number of finished points and names the smallest one that is good enough."""
+    from quantize.search import finished_points
 
-    def __init__(self, setup: Setup, study: Any, bar: Bar) -> None:
-        self._setup, self._study, self._bar = setup, study, bar
-        self._shown = 0
+    shown = 0
 
-    def __call__(self) -> None:
-        from quantize.search import finished_points
+    def refresh() -> None:
+        nonlocal shown
+        points = finished_points(study)
+        kept = [p.outcome.memory_bytes for p in points if p.kept(setup.keep)]
+        note = f"best {min(kept):,} bytes within {setup.keep}" if kept else "none good enough yet"
+        bar(len(points) - shown, note)
+        shown = len(points)
 
-        points = finished_points(self._study)
-        kept = [p.outcome.memory_bytes for p in points if p.kept(self._setup.keep)]
-        note = f"best {min(kept):,} bytes within {self._setup.keep}" if kept else "none good enough yet"
-        self._bar(len(points) - self._shown, note)
-        self._shown = len(points)
+    return refresh
 
 
 def _print(setup: Setup, out: Path, written: dict[str, Any], front: list[FrontPoint]) -> None:

@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .samples import BATCH, Feed, calibration_batches, encoded_samples, load_dataset
+from .samples import Feed, calibration_batches, encoded_samples
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from expifref.data import Dataset
     from expifref.description import Description
     from hw_profiles import Profile
-    from quantize.calibration import Calibration
-    from quantize.program import Program
+    from quantize.lowering.calibration import Calibration
+    from quantize.program.program import Program
+    from quantize.run.trace import Executor
     from quantize.search import Examples, Keep, Outcome, Question, Space
-    from quantize.trace import Executor, Spikes
 
-__all__ = ["Job", "Setup", "set_up"]
+__all__ = ["SearchJob", "Setup", "set_up"]
 
 _FEWEST_SAMPLES = 64
 """Training samples that calibration leaves over from which points are measured on those alone."""
@@ -34,7 +30,7 @@ _WORTH_COMPILING = 1e9
 
 
 @dataclass(frozen=True)
-class Job:
+class SearchJob:
     """The question, and the study that answers it."""
 
     model: Path
@@ -54,7 +50,7 @@ class Job:
 class Setup:
     """Everything that a point is measured with."""
 
-    job: Job
+    job: SearchJob
     keep: Keep
     description: Description
     profile: Profile
@@ -73,7 +69,7 @@ class Setup:
     def question(self) -> Question:
         """What the study asks."""
         from expifref.description import description_digest
-        from quantize.sealed import canonical_digest
+        from quantize.program.sealed import canonical_digest
         from quantize.search import Question
 
         return Question(
@@ -111,14 +107,14 @@ class Setup:
 
     def lower(self, params: Any) -> Program:
         """The program of a point that was measured before."""
-        from quantize.lowering import lower
+        from quantize.lowering.lower import lower
 
         return lower(self.description, self.calibration, self.profile, self.space.options(params))
 
     def executor(self, program: Program, samples: int | None = None) -> Executor:
         """The quickest way to run `program` on `samples` samples."""
         from exporters.executors import missing_executors
-        from quantize.emulator import Emulator
+        from quantize.run.emulator import Emulator
 
         weights = sum(layer.weight.size for layer in self.description.layers)
         work = weights * self.description.steps * (samples or self.samples)
@@ -129,38 +125,32 @@ class Setup:
         threads = max(1, len(os.sched_getaffinity(0)) // self.job.workers)
         return NativeExecutor(program.graph, threads)
 
-    def test_examples(self) -> list[Examples]:
+    @cached_property
+    def tests(self) -> list[Examples]:
         """All test samples; nothing that a search decides depends on them."""
         from quantize.search import examples
 
         feed = Feed(self.description.encoder, self.description.steps, self.job.seed)
-        return examples(self.description, encoded_samples(self.data, self.description.inputs, feed, None))
+        return examples(self.description, encoded_samples(self.data.test_images, self.data.test_labels, feed))
 
 
 @cache
-def set_up(job: Job) -> Setup:
+def set_up(job: SearchJob) -> Setup:
     """Load and calibrate, as `expifref quantize` does, and run the float network; errors as there."""
     from expifref.checkpoint import read_description
+    from expifref.data import load
     from hw_profiles import load_profile
-    from quantize.calibration import calibrate
+    from quantize.lowering.calibration import calibrate
     from quantize.search import Keep, Space, examples
 
     keep = Keep.parse(job.keep)
     description, profile = read_description(job.model), load_profile(job.profile)
     space = Space.of(profile)
-    data = load_dataset(job.dataset, job.data_dir, job.seed)
+    data = load(job.dataset, job.data_dir, seed=job.seed)
     feed = Feed(description.encoder, description.steps, job.seed)
-    calibration = calibrate(description, calibration_batches(data, description.inputs, feed))
+    calibration = calibrate(description, calibration_batches(data, description, job.seed))
     left = len(data.train_images) - calibration.samples
     first = calibration.samples if left >= _FEWEST_SAMPLES else 0
-    batches = examples(description, _training_samples(data, feed, first, job.samples))
+    training = data.train_images[: first + job.samples], data.train_labels[: first + job.samples]
+    batches = examples(description, encoded_samples(*training, feed, first))
     return Setup(job, keep, description, profile, data, calibration, space, first, batches)
-
-
-def _training_samples(
-    data: Dataset, feed: Feed, first: int, samples: int
-) -> Iterator[tuple[Spikes, NDArray[np.int64]]]:
-    stop = min(first + samples, len(data.train_images))
-    for start in range(first, stop, BATCH):
-        part = slice(start, min(start + BATCH, stop))
-        yield feed.encode(data.train_images[part], start), data.train_labels[part]

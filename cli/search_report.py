@@ -3,66 +3,27 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .child_process import obey_the_parent
 from .markdown import code, prose
-from .search_job import Job, Setup, set_up
 
 if TYPE_CHECKING:
-    from quantize.search import Examples, Keep, Point
+    from quantize.search import Keep, Point
 
-__all__ = ["HEADERS", "SCHEMA", "FrontPoint", "check_front", "document", "front_rows", "write_report"]
+    from .search_front import FrontPoint
+    from .search_job import Setup
+
+__all__ = ["HEADERS", "SCHEMA", "document", "front_rows", "write_report"]
 
 SCHEMA = "expifref/search/1"
-
-_FAST = ("native", "jax")
-"""Executors that every program of the front is verified on."""
 
 _PROGRAM = re.compile(r"program-\d+\.json")
 
 HEADERS = ("trial", "bytes", "multiplies", "loss", "test", "words", "ranges", "differing bits")
-
-
-@dataclass(frozen=True)
-class FrontPoint:
-    """A point of the front and what was found out about its program."""
-
-    point: Point
-    program: str  # the program's JSON text
-    digest: str
-    test_accuracy: float
-    test_accuracy_float: float
-    test_spike_difference: float
-    verification: dict[str, Any]  # as `expifref verify --json`
-
-    @property
-    def differing_bits(self) -> int:
-        """Over all executors that were run."""
-        return sum(entry["differing_bits"] for entry in self.verification["executors"].values())
-
-
-def check_front(job: Job, front: list[Point], on_point: Callable[[int], None]) -> list[FrontPoint]:
-    """Lower, verify and test every point of the front, on as many processes as the search has."""
-    tasks = [(job, point) for point in front]
-    found: list[FrontPoint] = []
-    if job.workers == 1 or len(front) < 2:
-        for task in tasks:
-            found.append(_check(task))
-            on_point(1)
-        return found
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(min(job.workers, len(front)), obey_the_parent) as pool:
-        for item in pool.imap(_check, tasks):
-            found.append(item)
-            on_point(1)
-    return found
 
 
 def document(setup: Setup, points: list[Point], front: list[FrontPoint]) -> dict[str, Any]:
@@ -93,8 +54,8 @@ def front_rows(setup: Setup, front: list[FrontPoint]) -> list[list[object]]:
                 item.point.number,
                 o.memory_bytes,
                 o.multiply_cost,
-                _percent(_loss(item.point, setup.keep)),
-                f"{item.test_accuracy:.2%}",
+                f"{_loss(item.point, setup.keep):.2%}",
+                f"{item.test.accuracy:.2%}",
                 words,
                 p["calibration"] + ("+bias" if p["bias_correction"] else ""),
                 item.differing_bits,
@@ -128,54 +89,6 @@ def write_report(setup: Setup, folder: Path, points: list[Point], front: list[Fr
     return written
 
 
-def _check(task: tuple[Job, Point]) -> FrontPoint:
-    from quantize.program_io import digest, program_to_json
-    from quantize.search import measure
-
-    job, point = task
-    setup = set_up(job)
-    program = setup.lower(point.params)
-    tests = _tests(job)
-    samples = sum(len(batch.labels) for batch in tests)
-    losses = measure(program, setup.executor(program, samples), tests)
-    text = json.dumps(program_to_json(program), indent=1) + "\n"
-    verification = _verify(setup, program)
-    verification["passed"] = verification["passed"] and digest(program) == point.outcome.digest
-    return FrontPoint(
-        point,
-        text,
-        digest(program),
-        losses.accuracy,
-        losses.float_accuracy,
-        losses.spike_difference,
-        verification,
-    )
-
-
-def _verify(setup: Setup, program: Any) -> dict[str, Any]:
-    from exporters.executors import make_executors, missing_executors
-    from exporters.verification import verify
-
-    from .verification_report import summarize
-
-    missing = missing_executors()
-    names = [name for name in _FAST if name not in missing]
-    executors = make_executors(names, program, setup.profile)
-    result = verify(program, executors, (batch.inputs for batch in setup.batches), first_sample=setup.first)
-    result.not_run = {name: missing[name] for name in _FAST if name in missing}
-    return summarize(result)
-
-
-def _tests(job: Job) -> list[Examples]:
-    if job not in _TESTS:
-        _TESTS[job] = set_up(job).test_examples()
-    return _TESTS[job]
-
-
-_TESTS: dict[Job, list[Examples]] = {}
-"""The float network on the test samples, run once in each process."""
-
-
 def _entry(setup: Setup, point: Point) -> dict[str, Any]:
     outcome = point.outcome
     parameters = setup.space.readable(point.params)
@@ -197,11 +110,7 @@ def _front_entry(setup: Setup, item: FrontPoint) -> dict[str, Any]:
     return {
         **_entry(setup, item.point),
         "program": _program_name(item.point),
-        "test": {
-            "accuracy": item.test_accuracy,
-            "float_accuracy": item.test_accuracy_float,
-            "spike_difference": item.test_spike_difference,
-        },
+        "test": asdict(item.test),
         "verification": item.verification,
     }
 
@@ -228,7 +137,7 @@ def _markdown(setup: Setup, points: list[Point], front: list[FrontPoint]) -> str
     for row in front_rows(setup, front):
         lines.append("| " + " | ".join(f"{c:,}" if isinstance(c, int) else prose(str(c)) for c in row) + " |")
     if front:
-        lines += ["", f"Float network on the test samples: {front[0].test_accuracy_float:.2%}."]
+        lines += ["", f"Float network on the test samples: {front[0].test.float_accuracy:.2%}."]
     return "\n".join([*lines, "", "![memory against loss](front.png)", ""])
 
 
@@ -238,7 +147,3 @@ def _program_name(point: Point) -> str:
 
 def _loss(point: Point, keep: Keep) -> float:
     return 0.0 if point.outcome.losses is None else point.outcome.losses.of(keep)
-
-
-def _percent(value: float) -> str:
-    return f"{value:.2%}"

@@ -1,19 +1,22 @@
-"""The processes of one search on this machine: started, watched, and replaced when one is killed."""
+"""The processes of one search on this machine: started, watched, and replaced when one is killed.
+
+A study is no job of `cli.jobs`, whose ranges are known before it begins and end all together when one fails.
+Here each point depends on those that are finished, other machines come and go, and who is killed is replaced.
+"""
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from expifref.exceptions import ExpifrefError, ToolError
 
-from .child_process import obey_the_parent
-from .search_job import Job, set_up
+from .children import Children, obey_the_parent
+from .search_job import SearchJob, set_up
 
 __all__ = ["finish_study"]
 
@@ -24,7 +27,7 @@ _MOST_KILLS = 3
 Refresh = Callable[[], None]
 
 
-def finish_study(job: Job, study: Any, refresh: Refresh) -> None:
+def finish_study(job: SearchJob, study: Any, refresh: Refresh) -> None:
     """Work until the study has all its points, those included that other machines have in work.
 
     Args:
@@ -54,19 +57,13 @@ def finish_study(job: Job, study: Any, refresh: Refresh) -> None:
         crew.dismiss()
 
 
-@dataclass(frozen=True)
-class _Worker:
-    process: BaseProcess
-    errors: Connection
-
-
 class _Crew:
     """The worker processes; with one worker there are none, and this process does the work."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: SearchJob) -> None:
         self._job = job
-        self._context = multiprocessing.get_context("spawn")
-        self._workers: list[_Worker] = []
+        self._children = Children(daemon=True)
+        self._errors: dict[BaseProcess, Connection] = {}
         self._kills = 0
         self._finished = -1
 
@@ -74,34 +71,29 @@ class _Crew:
         """Take note of workers that ended, and start as many as there is work for."""
         if finished != self._finished:
             self._finished, self._kills = finished, 0
-        for worker in self._workers:
-            self._check(worker)
-        self._workers = [worker for worker in self._workers if worker.process.is_alive()]
+        for process in self._errors:
+            self._check(process)
+        self._errors = {process: errors for process, errors in self._errors.items() if process.is_alive()}
+        self._children.processes = [*self._errors]
         wanted = self._job.workers if self._job.workers > 1 else 0
-        for _ in range(min(wanted - len(self._workers), left)):
-            self._workers.append(self._start())
+        for _ in range(min(wanted - len(self._errors), left)):
+            self._start()
 
     def dismiss(self) -> None:
         """End all workers; what they were busy with is queued again by whoever resumes."""
-        for worker in self._workers:
-            worker.process.terminate()
-        for worker in self._workers:
-            worker.process.join()
+        self._children.end()
 
-    def _start(self) -> _Worker:
-        errors, sender = self._context.Pipe(duplex=False)
-        # Fresh processes, since a fork of one with threads may never wake up.
-        process = self._context.Process(target=_work, args=(self._job, sender), daemon=True)
-        process.start()
+    def _start(self) -> None:
+        errors, sender = Pipe(duplex=False)
+        self._errors[self._children.start(_work, self._job, sender)] = errors
         sender.close()
-        return _Worker(process, errors)
 
-    def _check(self, worker: _Worker) -> None:
-        code = worker.process.exitcode
+    def _check(self, process: BaseProcess) -> None:
+        code = process.exitcode
         if code is None or code == 0:
             return
         if code > 0:
-            raise _error_of(worker)
+            raise self._error_of(process)
         self._kills += 1
         if self._kills >= _MOST_KILLS * self._job.workers:
             raise ToolError(
@@ -109,16 +101,15 @@ class _Crew:
                 f"(the last by signal {-code}): give fewer --workers or more memory"
             )
 
+    def _error_of(self, process: BaseProcess) -> ExpifrefError:
+        try:
+            error = self._errors[process].recv()
+        except EOFError:
+            error = ToolError(f"a worker ended with code {process.exitcode}; its error is printed above")
+        return error if isinstance(error, ExpifrefError) else ToolError(str(error))
 
-def _error_of(worker: _Worker) -> ExpifrefError:
-    try:
-        error = worker.errors.recv()
-    except EOFError:
-        error = ToolError(f"a worker ended with code {worker.process.exitcode}; its error is printed above")
-    return error if isinstance(error, ExpifrefError) else ToolError(str(error))
 
-
-def _work(job: Job, errors: Connection) -> None:
+def _work(job: SearchJob, errors: Connection) -> None:
     """What a worker process does; its point is queued again if it ends without its parent."""
     from quantize.search import work
 

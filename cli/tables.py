@@ -13,7 +13,7 @@ from .output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from hw_profiles import Profile
-    from quantize.table_functions import TableSpec
+    from quantize.tables.functions import TableSpec
 
 _ERRORS = (1.0, 4.0, 16.0, 64.0)
 
@@ -45,7 +45,7 @@ def tables(
     hardware of one's own would save. A profile is looked at with ExpIFRef's default neuron.
     """
     from hw_profiles import load_profile
-    from quantize.table_search import KINDS
+    from quantize.tables.search import KINDS
 
     if target.endswith(".safetensors"):
         specs = _of_model(Path(target), load_profile(profile), dataset, data_dir, seed)
@@ -67,7 +67,7 @@ def tables(
 
 
 def _rows(spec: TableSpec, error: float) -> list[dict[str, Any]]:
-    from quantize.table_search import KINDS, curves, smallest
+    from quantize.tables.search import KINDS, curves, smallest
 
     return [
         {
@@ -98,9 +98,9 @@ def _of_profile(profile: Profile, dt_ms: float, tau_ms: float) -> TableSpec:
     import numpy as np
 
     from expifref.description import NeuronParameters, SpikingDescription
-    from quantize.calibration import LayerRange
-    from quantize.lower_neuron import membrane_format, table_spec
-    from quantize.lowering import LoweringOptions, check_arithmetic
+    from quantize.lowering.calibration import LayerRange
+    from quantize.lowering.lower import LoweringOptions, check_arithmetic
+    from quantize.lowering.neuron import membrane_format, table_spec
 
     values = {"resistance": 1.0, "tau": tau_ms * 1e-3, "tau_ref": 1.7e-3, "v_th": -30e-3, "v_reset": -68e-3}
     values |= {"v_rest": -65e-3, "v_t": -59.9e-3, "delta_t": 3.48e-3, "v_initial": -65e-3}
@@ -116,13 +116,13 @@ def _of_model(
     path: Path, profile: Profile, dataset: str, data_dir: Path | None, seed: int
 ) -> dict[str, TableSpec]:
     from expifref.checkpoint import read_description
-    from quantize.calibration import calibrate
-    from quantize.lowering import table_specs
+    from expifref.data import load
+    from quantize.lowering.calibration import calibrate
+    from quantize.lowering.lower import table_specs
 
-    from .samples import Feed, calibration_batches, load_dataset
+    from .samples import calibration_batches
 
     description = read_description(path)
-    data = load_dataset(dataset, data_dir, seed)
-    feed = Feed(description.encoder, description.steps, seed)
-    seen = calibrate(description, calibration_batches(data, description.inputs, feed))
+    data = load(dataset, data_dir, seed=seed)
+    seen = calibrate(description, calibration_batches(data, description, seed))
     return table_specs(description, seen, profile)

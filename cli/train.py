@@ -71,10 +71,9 @@ def train(
     instruction set are others. In the same environment the same seed gives the same bytes (docs/training.md).
     """
     from expifref.claims import claim
+    from expifref.data import load
     from expifref.files import require_writable
     from expifref.resume_file import read_resume, resume_path
-
-    from .samples import load_dataset
 
     form = {
         "--hidden": hidden,
@@ -90,7 +89,7 @@ def train(
         "--program": program,
     }
     refuse_mixed(finetune, form, target)
-    data = load_dataset(dataset, data_dir, seed)
+    data = load(dataset, data_dir, seed=seed)
     stops = {"target_accuracy": target_accuracy, "patience": patience}
     require_writable(out)
     summary: dict[str, Any] = {"model": str(out)}

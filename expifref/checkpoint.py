@@ -48,8 +48,6 @@ __all__ = [
 
 _FORMAT = "expifref-model"
 _VERSION: Literal[1] = 1
-_SPIKING: Literal["spiking"] = "spiking"
-_READOUT: Literal["readout"] = "readout"
 _NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
 
 Tensors = dict[str, NDArray[np.float64]]
@@ -112,7 +110,7 @@ def save_model(path: Path, model: ModelFile) -> None:
         inputs=d.inputs,
         encoder=d.encoder,
         steps=d.steps,
-        layers=tuple(LayerEntry(layer.name, _kind(layer), _tau(layer) is not None) for layer in d.layers),
+        layers=tuple(LayerEntry(layer.name, layer.kind, layer.filter_tau is not None) for layer in d.layers),
         architecture=model.architecture,
         metrics=dict(model.metrics),
         environments=tuple(dict(environment) for environment in model.environments),
@@ -152,21 +150,8 @@ def load_model(path: Path) -> SpikingNetwork:
     return SpikingNetwork(read_description(path))
 
 
-def _kind(layer: LayerDescription) -> Literal["spiking", "readout"]:
-    return _SPIKING if isinstance(layer, SpikingDescription) else _READOUT
-
-
-def _tau(layer: LayerDescription) -> NDArray[np.float64] | None:
-    return layer.tau_synapse if isinstance(layer, SpikingDescription) else layer.tau
-
-
 def _layer_tensors(layer: LayerDescription) -> Tensors:
-    tensors = {"weight": layer.weight, "bias": layer.bias}
-    tau = _tau(layer)
-    if tau is not None:
-        tensors["tau"] = tau
-    if isinstance(layer, SpikingDescription):
-        tensors |= {f"neuron.{name}": getattr(layer.neuron, name) for name in _NEURON_PARAMETERS}
+    tensors = {"weight": layer.weight, **layer.vectors}
     # safetensors writes the buffer as it lies in memory
     return {f"{layer.name}.{name}": np.asarray(value, "<f8", order="C") for name, value in tensors.items()}
 
@@ -185,7 +170,7 @@ def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]]) -> LayerDescript
         return np.asarray(tensors[f"{name}.{part}"], np.float64)
 
     tau = tensor("tau") if entry.filtered else None
-    if entry.kind == _READOUT:
+    if entry.kind == ReadoutDescription.kind:
         return ReadoutDescription(name, tensor("weight"), tensor("bias"), tau)
     neuron = NeuronParameters(**{key: tensor(f"neuron.{key}") for key in _NEURON_PARAMETERS})
     return SpikingDescription(name, tensor("weight"), tensor("bias"), tau, neuron)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import row_blocks
-from .description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from .description import Description, LayerDescription, NeuronParameters
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
 from .texts import NAME, shown
@@ -55,22 +54,18 @@ def _check_name(name: str) -> None:
 
 
 def _check_layer(layer: LayerDescription) -> None:
-    spiking = isinstance(layer, SpikingDescription)
-    tau = layer.tau_synapse if isinstance(layer, SpikingDescription) else layer.tau
-    _check_shapes(layer, tau)
+    _check_shapes(layer)
     for name, values in (("weight", layer.weight), ("bias", layer.bias)):
         _check_finite(f"{layer.name}.{name}", values)
+    tau = layer.filter_tau
     if tau is not None:
-        _require(layer.name, "tau_synapse" if spiking else "tau", "above 0 ms", tau, tau > 0, 1e3, "ms")
-    if isinstance(layer, SpikingDescription):
-        _check_neuron(layer.name, layer.neuron)
+        _require(layer.name, layer.tau_name, "above 0 ms", tau, tau > 0, 1e3, "ms")
+    for neuron in layer.neurons:
+        _check_neuron(layer.name, neuron)
 
 
-def _check_shapes(layer: LayerDescription, tau: Floats | None) -> None:
-    vectors = {"bias": layer.bias} | ({} if tau is None else {"tau": tau})
-    if isinstance(layer, SpikingDescription):
-        vectors |= {f"neuron.{f.name}": getattr(layer.neuron, f.name) for f in fields(layer.neuron)}
-    for name, values in vectors.items():
+def _check_shapes(layer: LayerDescription) -> None:
+    for name, values in layer.vectors.items():
         if values.shape != layer.weight.shape[1:]:
             raise ParameterError(
                 f"`{layer.name}.{name}` must have {layer.weight.shape[1]} values, "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, fields, is_dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,25 @@ class SpikingDescription:
     tau_synapse: Floats | None  # s, [neurons]; None when the current is not filtered
     neuron: NeuronParameters
 
+    kind: ClassVar[Literal["spiking"]] = "spiking"
+    tau_name: ClassVar[str] = "tau_synapse"
+
+    @property
+    def neurons(self) -> tuple[NeuronParameters, ...]:
+        """Its population."""
+        return (self.neuron,)
+
+    @property
+    def filter_tau(self) -> Floats | None:
+        """What `tau` is called in files."""
+        return self.tau_synapse
+
+    @property
+    def vectors(self) -> dict[str, Floats]:
+        """All that has one value per neuron, `[neurons]`, by its name in files."""
+        neuron = {f"neuron.{part.name}": getattr(self.neuron, part.name) for part in fields(self.neuron)}
+        return _vectors(self) | neuron
+
 
 @dataclass(frozen=True)
 class ReadoutDescription:
@@ -60,8 +80,30 @@ class ReadoutDescription:
     bias: Floats  # [classes]
     tau: Floats | None  # s, [classes]; None for a readout without memory, y = W s + b
 
+    kind: ClassVar[Literal["readout"]] = "readout"
+    tau_name: ClassVar[str] = "tau"
+
+    @property
+    def neurons(self) -> tuple[NeuronParameters, ...]:
+        """None: nothing spikes here."""
+        return ()
+
+    @property
+    def filter_tau(self) -> Floats | None:
+        """What `tau` is called in files."""
+        return self.tau
+
+    @property
+    def vectors(self) -> dict[str, Floats]:
+        """All that has one value per class, `[classes]`, by its name in files."""
+        return _vectors(self)
+
 
 LayerDescription = SpikingDescription | ReadoutDescription
+
+
+def _vectors(layer: LayerDescription) -> dict[str, Floats]:
+    return {"bias": layer.bias} | ({} if layer.filter_tau is None else {"tau": layer.filter_tau})
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ _REASONS = {
     "unexpected_keyword_argument": "this key is not known",
     "missing_argument": "this key is missing",
     "missing": "this key is missing",
+    "union_tag_not_found": "the key that says which kind it is of is missing",
+    "union_tag_invalid": "it says that it is of a kind that is not known",
 }
 """Pydantic speaks of arguments, a reader of the file of keys."""
 

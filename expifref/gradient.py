@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float, Int
 
 from .dynamics import NeuronConstants, StepResult, canonical_step, phi
 from .exceptions import ParameterError
@@ -27,8 +29,13 @@ __all__ = [
     "spike_argument",
 ]
 
-Array = Any  # a JAX array or tracer
-Surrogate = Callable[[Array], Array]
+Values = Float[Array, "*shape"]
+"""Of a population, `[..., neurons]`."""
+
+Beside = Float[Array, "*#shape"]
+"""What broadcasts to them."""
+
+Surrogate = Callable[[Values], Values]
 ResetMode = Literal["soft", "hard"]
 
 
@@ -55,23 +62,23 @@ class GradientRules:
 
 
 @jax.custom_jvp
-def graft(value: Array, path: Array) -> Array:
+def graft(value: Values, path: Values) -> Values:
     """`value` as it is, with the derivative of `path`."""
     del path
     return value
 
 
 @graft.defjvp
-def _graft_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+def _graft_jvp(primals: tuple[Values, Values], tangents: tuple[Values, Values]) -> tuple[Values, Values]:
     return primals[0], tangents[1]
 
 
-def spike_argument(v: Array, v_th: Array, v_reset: Array) -> Array:
-    """What the surrogate sees: 0 at the cutoff, -1 at reset. Same shape as `v`, dimensionless."""
+def spike_argument(v: Values, v_th: Beside, v_reset: Beside) -> Values:
+    """What the surrogate sees: 0 at the cutoff, -1 at reset, dimensionless."""
     return (v - v_th) / (v_th - v_reset)
 
 
-def reset_membrane(v: Array, constants: NeuronConstants, spk_fun: Surrogate, spk_reset: ResetMode) -> Array:
+def reset_membrane(v: Values, constants: NeuronConstants, spk_fun: Surrogate, spk_reset: ResetMode) -> Values:
     """The membrane potential a step starts from: `V_reset` after a spike, else `v`.
 
     The value is assigned in both modes. With "soft" the gradient is that of `v - (V_th - V_reset) * spike`,
@@ -86,10 +93,10 @@ def reset_membrane(v: Array, constants: NeuronConstants, spk_fun: Surrogate, spk
 
 
 def differentiable_step(
-    held: Array,
-    refractory: Array,
-    current: Array,
-    delta: Array,
+    held: Values,
+    refractory: Int[Array, "*shape"],
+    current: Beside,
+    delta: Beside,
     constants: NeuronConstants,
     dt: float,
     rules: GradientRules,
@@ -106,15 +113,15 @@ def differentiable_step(
 
 
 def gradient_path(
-    held: Array,
-    refractory: Array,
-    current: Array,
-    delta: Array,
-    below: Array,
+    held: Values,
+    refractory: Int[Array, "*shape"],
+    current: Beside,
+    delta: Beside | float,
+    below: Bool[Array, "*shape"],
     constants: NeuronConstants,
     dt: float,
     rules: GradientRules,
-) -> Array:
+) -> Values:
     """A value without meaning whose derivative is the one that `rules` give to a step.
 
     `below` says where the step ended below the cutoff; everything else as in `differentiable_step`.
@@ -128,8 +135,8 @@ def gradient_path(
 
 
 def _factors(
-    held: Array, current: Array, c: NeuronConstants, dt: float, rules: GradientRules
-) -> tuple[Array, Array]:
+    held: Values, current: Beside, c: NeuronConstants, dt: float, rules: GradientRules
+) -> tuple[Values, Values]:
     """Derivatives of the candidate with respect to the membrane and the current, with z held at the limit.
 
     Limiting exp((V - V_T) / delta_T) itself, not only z, keeps both factors those of one smooth step.
@@ -147,7 +154,7 @@ def _factors(
     return jnp.clip(membrane_factor, 0.0, math.exp(rules.growth_limit)), current_factor
 
 
-def _phi_slope(z: Array) -> Array:
+def _phi_slope(z: Values) -> Values:
     """Derivative of phi; its first two Taylor terms where the quotient would cancel."""
     small = jnp.abs(z) < 1e-2
     safe = jnp.where(small, 1.0, z)

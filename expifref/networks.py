@@ -14,6 +14,8 @@ import braintools
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
+from jax import Array
+from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
 from .architecture import Architecture, initial_description
@@ -27,6 +29,7 @@ from .synapse import ExponentialSynapse, LeakyReadout
 __all__ = [
     "DEFAULT_RULES",
     "SURROGATE",
+    "Frames",
     "Parameters",
     "Run",
     "SpikingNetwork",
@@ -36,11 +39,16 @@ __all__ = [
     "with_parameters",
 ]
 
-Array = Any  # a JAX array or tracer
-Parameters = dict[str, Array]
-"""Trainable values by name, `hidden0.weight`, ..., as plain arrays: mA before neurons, else no unit."""
+Parameters = dict[str, Float[Array, "..."]]
+"""Trainable values by name, `hidden0.weight` `[inputs, neurons]`, ...: mA before neurons, else no unit."""
+
+Frames = UInt8[Array, "#steps batch inputs"]
+"""Encoder output; one step where all are the same."""
 
 _MILLI = 1e-3
+
+_SI_UNITS = {"spiking": _MILLI, "readout": 1.0}
+"""SI value of one unit of a layer's trainable numbers, which before neurons are mA."""
 
 DEFAULT_RULES = GradientRules()
 SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
@@ -49,9 +57,9 @@ SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see
 class Run(NamedTuple):
     """What a network did, step by step."""
 
-    output: Array  # of the last layer, [steps, batch, classes]
-    spikes: tuple[Array, ...]  # of each hidden layer, [steps, batch, neurons]
-    drives: tuple[Array, ...]  # R I / delta_T into each hidden layer; [1, ...] where all steps are the same
+    output: Float[Array, "steps batch classes"]  # of the last layer
+    spikes: tuple[Float[Array, "steps batch _neurons"], ...]  # of each hidden layer
+    drives: tuple[Float[Array, "#steps batch _neurons"], ...]  # R I / delta_T into each hidden layer
 
 
 class SpikingNetwork(brainstate.nn.Sequential):
@@ -71,14 +79,8 @@ class SpikingNetwork(brainstate.nn.Sequential):
         super().__init__(*[m for layer in description.layers for m in _modules(layer, values, gradient)])
         self.description = description
 
-    def run(self, frames: Array) -> Run:
-        """All steps for a batch from the initial state.
-
-        Args:
-            frames: encoder output, uint8 `[steps, batch, inputs]`, or `[1, batch, inputs]` for an input
-                that is the same at every step.
-
-        """
+    def run(self, frames: Frames) -> Run:
+        """All steps for a batch from the initial state."""
         plan = self.description
         signal = frames.astype(jnp.float32) * get_encoder(plan.encoder).scale
         steps = plan.steps if frames.shape[0] == 1 else frames.shape[0]
@@ -131,7 +133,7 @@ def with_parameters(description: Description, values: Parameters) -> Description
 def pure_run(
     description: Description,
     values: Parameters,
-    frames: Array,
+    frames: Frames,
     gradient: GradientRules = DEFAULT_RULES,
 ) -> Run:
     """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can compile and differentiate.
@@ -143,17 +145,18 @@ def pure_run(
 
 def _modules(layer: LayerDescription, values: Parameters, gradient: GradientRules) -> list[Any]:
     inputs, outputs = layer.weight.shape
-    weight, bias = (_quantity(values[f"{layer.name}.{part}"], layer) for part in ("weight", "bias"))
-    linear = brainstate.nn.Linear(inputs, outputs, w_init=weight, b_init=bias)
+    weight, bias = (values[f"{layer.name}.{part}"] for part in ("weight", "bias"))
     if not isinstance(layer, SpikingDescription):
+        linear = brainstate.nn.Linear(inputs, outputs, w_init=weight, b_init=bias)
         return [linear] if layer.tau is None else [linear, LeakyReadout(outputs, tau=_ms(layer.tau))]
+    linear = brainstate.nn.Linear(inputs, outputs, w_init=weight * u.mA, b_init=bias * u.mA)
     neuron = _neuron(layer.neuron, gradient)
     if layer.tau_synapse is None:
         return [linear, neuron]
     return [linear, ExponentialSynapse(outputs, tau=_ms(layer.tau_synapse)), neuron]
 
 
-def _linear(module: Any, signal: Array) -> Array:
+def _linear(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "*batch neurons"]:
     """`module(signal)`, by the product whose bits do not depend on the number of cores."""
     values = module.weight.value
     weight, bias = values["weight"], values["bias"]
@@ -194,11 +197,7 @@ def _mv(values: NDArray[np.float64]) -> Any:
 
 def _unit(layer: LayerDescription) -> float:
     """SI value of one unit of the layer's trainable numbers."""
-    return _MILLI if isinstance(layer, SpikingDescription) else 1.0
-
-
-def _quantity(value: Array, layer: LayerDescription) -> Any:
-    return value * u.mA if isinstance(layer, SpikingDescription) else value
+    return _SI_UNITS[layer.kind]
 
 
 def _float64(value: Array) -> NDArray[np.float64]:

@@ -7,15 +7,16 @@ from typing import Any
 
 import brainstate
 import braintools
-import jax
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
+from jax import Array
+from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
 from .dynamics import NeuronConstants, refractory_steps
 from .exceptions import ParameterError
-from .gradient import GradientRules, ResetMode, differentiable_step, reset_membrane, spike_argument
+from .gradient import GradientRules, ResetMode, Surrogate, differentiable_step, reset_membrane, spike_argument
 from .inputs import RegisteredInputs
 from .quantities import (
     CURRENT,
@@ -97,7 +98,7 @@ class ExpIFRef(RegisteredInputs, brainstate.nn.Dynamics):
         V_T: Any = -59.9 * u.mV,
         delta_T: Any = 3.48 * u.mV,
         V_initializer: Callable[..., Any] = _REST,
-        spk_fun: Callable[..., Any] = _SURROGATE,
+        spk_fun: Surrogate = _SURROGATE,
         spk_reset: ResetMode = "soft",
         ref_var: bool = False,
         name: str | None = None,
@@ -140,14 +141,14 @@ class ExpIFRef(RegisteredInputs, brainstate.nn.Dynamics):
         if self.ref_var:
             self.refractory.value = self._filled(_NOT_REFRACTORY, batch_size)
 
-    def get_spike(self, V: Any = None) -> Any:
+    def get_spike(self, V: Float[u.Quantity, "*shape"] | None = None) -> Float[Array, "*shape"]:
         """Spikes (1.0 or 0.0) of the potential `V`, by default the present, differentiable by `spk_fun`."""
         v = jnp.asarray(decimal("V", self.V.value if V is None else V, POTENTIAL))
         v_th = jnp.asarray(decimal("V_th", self.V_th, POTENTIAL), v.dtype)
         v_reset = jnp.asarray(decimal("V_reset", self.V_reset, POTENTIAL), v.dtype)
         return self.spk_fun(spike_argument(v, v_th, v_reset))
 
-    def update(self, x: Any = 0.0 * u.mA) -> Any:
+    def update(self, x: Any = 0.0 * u.mA) -> Float[Array, "*shape"]:
         """Advance by one step of the environment's `dt` under the current `x`; returns the spikes.
 
         Registered current inputs are added to `x`. A callable gets the potential at the start of the
@@ -184,7 +185,7 @@ class ExpIFRef(RegisteredInputs, brainstate.nn.Dynamics):
     def _decimals(self) -> dict[str, Any]:
         return {name: decimal(name, getattr(self, name), kind) for name, kind in KINDS.items()}
 
-    def _initial_v(self, batch_size: int | None) -> Any:
+    def _initial_v(self, batch_size: int | None) -> Float[u.Quantity, "*shape"]:
         v = decimal("V_initializer", self._filled(self.V_initializer, batch_size), POTENTIAL)
         if not is_traced(v):
             below = np.asarray(v) < np.asarray(decimal("V_th", self.V_th, POTENTIAL))
@@ -194,16 +195,18 @@ class ExpIFRef(RegisteredInputs, brainstate.nn.Dynamics):
     def _filled(self, initializer: Callable[..., Any], batch_size: int | None) -> Any:
         return braintools.init.param(initializer, self.varshape, batch_size)
 
-    def _zero_count(self, batch_size: int | None) -> jax.Array:
+    def _zero_count(self, batch_size: int | None) -> Int[Array, "*shape"]:
         batch = () if batch_size is None else (batch_size,)
         return jnp.zeros((*batch, *self.varshape), jnp.int32)
 
-    def _input(self, value: Any, name: str, kind: Kind, held: Any) -> Any:
+    def _input(
+        self, value: Any, name: str, kind: Kind, held: Float[Array, "*shape"]
+    ) -> Float[Array, "*#shape"]:
         number = jnp.asarray(decimal(name, value, kind), held.dtype)
         check_shape(name, number, held.shape)
         return number
 
-    def _record(self, spikes: Any, was_refractory: Any) -> None:
+    def _record(self, spikes: Bool[Array, "*shape"], was_refractory: Bool[Array, "*shape"]) -> None:
         if self.ref_var:
             self.refractory.value = was_refractory | spikes
         t = brainstate.environ.get("t", None)

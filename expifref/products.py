@@ -14,10 +14,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float
 
 __all__ = ["compile_options", "cores_matter", "product", "transposed"]
 
-Array = Any  # a JAX array or tracer
+Inputs = Float[Array, "*batch inputs"]
+Weight = Float[Array, "inputs neurons"]
+Product = Float[Array, "*batch neurons"]
 
 _PRODUCTS_ALONE = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 
@@ -47,21 +51,22 @@ def _has_choice() -> bool:
 
 
 @jax.custom_vjp
-def product(inputs: Array, weight: Array) -> Array:
-    """`inputs @ weight`, `[..., inputs]` by `[inputs, neurons]`; differentiable in reverse mode."""
+def product(inputs: Inputs, weight: Weight) -> Product:
+    """`inputs @ weight`, differentiable in reverse mode."""
     return inputs @ weight
 
 
-def transposed(matrix: Array) -> Array:
+def transposed(matrix: Float[Array, "rows columns"]) -> Float[Array, "columns rows"]:
     """`matrix.T` as a row-major matrix of its own, which no product reads in another order."""
-    return jax.lax.optimization_barrier(matrix.T)  # type: ignore[no-untyped-call]
+    copied: Array = jax.lax.optimization_barrier(matrix.T)  # type: ignore[no-untyped-call]
+    return copied
 
 
-def _forward(inputs: Array, weight: Array) -> tuple[Array, tuple[Array, Array]]:
+def _forward(inputs: Inputs, weight: Weight) -> tuple[Product, tuple[Inputs, Weight]]:
     return inputs @ weight, (inputs, weight)
 
 
-def _backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+def _backward(saved: tuple[Inputs, Weight], gradient: Product) -> tuple[Inputs, Weight]:
     inputs, weight = saved
     rows, flat = (x.reshape(-1, x.shape[-1]) for x in (inputs, gradient))
     return gradient @ transposed(weight), transposed(rows) @ flat

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -32,6 +32,7 @@ class EpochReport:
         return f"loss {self.loss:.4f}  accuracy {self.accuracy:.2%}{held_out}  {self.firing_rate:.0f} Hz"
 
 
+@runtime_checkable
 class Reporter(Protocol):
     """What training calls."""
 

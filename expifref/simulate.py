@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import product
-from .description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
+from .description import Description, LayerDescription, NeuronParameters, ReadoutDescription
 from .dynamics import NeuronConstants, canonical_step, refractory_steps
 from .encoders import get_encoder
 from .exceptions import ParameterError
@@ -52,12 +53,56 @@ def constants(neuron: NeuronParameters, dt: float) -> NeuronConstants:
     return NeuronConstants(n.resistance, n.tau, n.v_th, n.v_reset, n.v_rest, n.v_t, n.delta_t, steps)
 
 
-def initial(layer: SpikingDescription | ReadoutDescription, batch: int) -> LayerState:
-    """State of `layer` before the first step."""
-    zeros = np.zeros((batch, layer.weight.shape[1]))
-    if isinstance(layer, ReadoutDescription):
+class _Dynamics(Protocol):
+    """A layer from the sum of its weighted inputs on."""
+
+    def initial(self, batch: int) -> LayerState: ...
+
+    def step(self, state: LayerState, increment: Floats) -> LayerStep: ...
+
+
+@dataclass(frozen=True)
+class _Readout:
+    """`y' = kept * y + W s + b`."""
+
+    classes: int
+    kept: Floats | float
+
+    def initial(self, batch: int) -> LayerState:
+        zeros = np.zeros((batch, self.classes))
         return LayerState(zeros, zeros, zeros.astype(np.int64))
-    return LayerState(np.tile(layer.neuron.v_initial, (batch, 1)), zeros, zeros.astype(np.int64))
+
+    def step(self, state: LayerState, increment: Floats) -> LayerStep:
+        value = self.kept * state.v + increment
+        after = LayerState(value, state.filtered, state.refractory)
+        return LayerStep(increment, after, np.zeros(value.shape, np.bool_))
+
+
+@dataclass(frozen=True)
+class _Neurons:
+    """Neurons behind a synapse that keeps the share `kept` of its current, or behind none."""
+
+    neuron: NeuronParameters
+    constants: NeuronConstants
+    kept: Floats | None
+    dt: float
+
+    def initial(self, batch: int) -> LayerState:
+        start = np.tile(self.neuron.v_initial, (batch, 1))
+        return LayerState(start, np.zeros(start.shape), np.zeros(start.shape, np.int64))
+
+    def step(self, state: LayerState, increment: Floats) -> LayerStep:
+        current = increment if self.kept is None else self.kept * state.filtered + increment
+        with np.errstate(over="ignore"):  # far above V_T the growth overflows to inf and the clamp takes it
+            result = canonical_step(state.v, state.refractory, current, 0.0, self.constants, self.dt)
+        return LayerStep(current, LayerState(result.v, current, result.refractory), result.spikes)
+
+
+def _dynamics(layer: LayerDescription, dt: float) -> _Dynamics:
+    kept = None if layer.filter_tau is None else np.exp(-dt / layer.filter_tau)
+    if isinstance(layer, ReadoutDescription):
+        return _Readout(layer.weight.shape[1], 0.0 if kept is None else kept)
+    return _Neurons(layer.neuron, constants(layer.neuron, dt), kept, dt)
 
 
 def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tuple[LayerStep, ...]]:
@@ -66,11 +111,8 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
     Raises:
         ParameterError: a layer leaves what float64 holds.
     """
-    states = [initial(layer, spikes.shape[1]) for layer in description.layers]
-    fixed = [
-        constants(layer.neuron, description.dt) if isinstance(layer, SpikingDescription) else None
-        for layer in description.layers
-    ]
+    dynamics = [_dynamics(layer, description.dt) for layer in description.layers]
+    states = [one.initial(spikes.shape[1]) for one in dynamics]
     scale = get_encoder(description.encoder).scale
     for inputs in spikes:
         signal: Floats = inputs.astype(np.float64) * scale
@@ -80,7 +122,7 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
             with _finite(layer.name):
                 if not np.isfinite(increment).all():
                     raise FloatingPointError("its input is not finite")
-                step = layer_step(layer, fixed[index], states[index], increment, description.dt)
+                step = dynamics[index].step(states[index], increment)
             states[index] = step.state
             signal = step.spikes.astype(np.float64)
             steps.append(step)
@@ -98,25 +140,3 @@ def _finite(name: str) -> Iterator[None]:
             f"`{name}` must stay finite on every input, but leaves what float64 holds ({error}): "
             "check its weights and parameters"
         ) from None
-
-
-def layer_step(
-    layer: SpikingDescription | ReadoutDescription,
-    fixed: NeuronConstants | None,
-    state: LayerState,
-    increment: Floats,
-    dt: float,
-) -> LayerStep:
-    """Advance one layer by one step; `increment` is `W s + b`."""
-    if isinstance(layer, ReadoutDescription) or fixed is None:
-        tau = layer.tau if isinstance(layer, ReadoutDescription) else None
-        kept = 0.0 if tau is None else np.exp(-dt / tau)
-        value = kept * state.v + increment
-        silent = np.zeros(value.shape, np.bool_)
-        return LayerStep(increment, LayerState(value, state.filtered, state.refractory), silent)
-    current = increment
-    if layer.tau_synapse is not None:
-        current = np.exp(-dt / layer.tau_synapse) * state.filtered + increment
-    with np.errstate(over="ignore"):  # far above V_T the growth overflows to inf and the clamp takes it
-        result = canonical_step(state.v, state.refractory, current, 0.0, fixed, dt)
-    return LayerStep(current, LayerState(result.v, current, result.refractory), result.spikes)

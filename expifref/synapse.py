@@ -10,11 +10,15 @@ import braintools
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
+from jaxtyping import Float
 
 from .exceptions import ParameterError
 from .quantities import TIME, check_shape, check_values, decimal, time_step
 
 __all__ = ["ExponentialSynapse", "LeakyReadout"]
+
+Filtered = Float[Any, "*shape"]
+"""A quantity, or an array without a unit."""
 
 _NO_CURRENT = braintools.init.Constant(0.0 * u.mA)
 _ZERO = braintools.init.Constant(0.0)
@@ -64,7 +68,7 @@ class ExponentialSynapse(brainstate.nn.Dynamics):
         del kwargs
         self.g.value = self._initial(batch_size)
 
-    def update(self, x: Any = None) -> Any:
+    def update(self, x: Float[Any, "*#shape"] | None = None) -> Filtered:
         """Advance by one step of the environment's `dt`, add the input `x` and return the new `g`."""
         g = self.g.value
         tau = jnp.asarray(decimal("tau", self.tau, TIME), u.math.get_dtype(g))
@@ -76,7 +80,7 @@ class ExponentialSynapse(brainstate.nn.Dynamics):
         self.g.value = g
         return g
 
-    def _initial(self, batch_size: int | None) -> Any:
+    def _initial(self, batch_size: int | None) -> Filtered:
         return braintools.init.param(self.g_initializer, self.varshape, batch_size)
 
 

@@ -165,7 +165,8 @@ class _Tree:
     def __get_pydantic_json_schema__(
         cls, _schema: CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"type": "object", **cls.schema}
+        # The anchor stands inside, since what lies in the object need not be one.
+        return {"type": "object", "propertyNames": LINE.schema, "additionalProperties": cls.schema}
 
 
 TextTree = Annotated[dict[str, Any], _Tree]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ from .progress import EpochReport, Reporter
 from .resume import Identity, TrainingState, continued, load_state, save_state
 from .resume_file import resume_path
 from .training_settings import TrainingSettings
-from .training_step import BatchResult, Carry
+from .training_step import BatchResult, Carry, Step
 
 __all__ = ["Outcome", "Step", "StopReason", "Task", "run_task"]
 
@@ -33,7 +33,6 @@ StopReason = Literal["finished", "accuracy reached", "no improvement", "interrup
 
 Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
-Step = Callable[[Carry, Any, Any], tuple[Carry, BatchResult]]
 
 
 @dataclass(frozen=True)

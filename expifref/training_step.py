@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from jax import Array
+from jaxtyping import Float, Int
 
 from .description import Description
-from .networks import Parameters, Run, pure_run
+from .networks import Frames, Parameters, Run, pure_run
 from .products import compile_options
 from .training_settings import TrainingSettings
 
 __all__ = [
     "BatchResult",
     "Carry",
+    "Step",
     "batch_loss",
     "make_optimizer",
     "make_predict",
@@ -25,7 +28,9 @@ __all__ = [
     "to_physical",
 ]
 
-Array = Any  # a JAX array or tracer
+Labels = Int[Array, " batch"]
+Rates = Float[Array, " batch"]
+Scalar = Float[Array, ""]
 Scales = dict[str, float]
 
 
@@ -37,11 +42,14 @@ class Carry(NamedTuple):
 
 
 class BatchResult(NamedTuple):
-    """Scalars of one minibatch."""
+    """The means of one minibatch."""
 
-    loss: Array
-    accuracy: Array
-    rate: Array  # spikes per neuron and step
+    loss: Scalar
+    accuracy: Scalar
+    rate: Scalar  # spikes per neuron and step
+
+
+Step = Callable[[Carry, Frames, Labels], tuple[Carry, BatchResult]]
 
 
 def to_natural(values: Parameters, scales: Scales) -> Parameters:
@@ -60,12 +68,12 @@ def make_optimizer(settings: TrainingSettings, batches: int) -> optax.GradientTr
 
 
 def make_step(
-    run: Callable[[Parameters, Array], Run],
+    run: Callable[[Parameters, Frames], Run],
     optimizer: optax.GradientTransformation,
     settings: TrainingSettings,
     dt: float,
-) -> Callable[[Carry, Array, Array], tuple[Carry, BatchResult]]:
-    """A compiled function of (carry, frames `[steps or 1, batch, inputs]`, labels `[batch]`).
+) -> Step:
+    """A compiled function of (carry, frames, labels).
 
     Args:
         run: the network as a differentiable function of (natural weights, frames).
@@ -74,10 +82,10 @@ def make_step(
         dt: step in seconds.
     """
 
-    def loss_of(natural: Parameters, frames: Array, labels: Array) -> tuple[Array, BatchResult]:
+    def loss_of(natural: Parameters, frames: Frames, labels: Labels) -> tuple[Scalar, BatchResult]:
         return batch_loss(run(natural, frames), labels, settings, dt)
 
-    def step(carry: Carry, frames: Array, labels: Array) -> tuple[Carry, BatchResult]:
+    def step(carry: Carry, frames: Frames, labels: Labels) -> tuple[Carry, BatchResult]:
         gradients, result = jax.grad(loss_of, has_aux=True)(carry.natural, frames, labels)
         updates, state = optimizer.update(gradients, carry.optimizer, carry.natural)
         return Carry(optax.apply_updates(carry.natural, updates), state), result
@@ -85,7 +93,7 @@ def make_step(
     return jax.jit(step, compiler_options=compile_options())
 
 
-def batch_loss(run: Run, labels: Array, settings: TrainingSettings, dt: float) -> tuple[Array, BatchResult]:
+def batch_loss(run: Run, labels: Labels, settings: TrainingSettings, dt: float) -> tuple[Scalar, BatchResult]:
     """Cross-entropy of the mean output, and the penalties that `settings` ask for; `dt` in seconds."""
     logits = run.output.mean(axis=0)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
@@ -102,16 +110,16 @@ def batch_loss(run: Run, labels: Array, settings: TrainingSettings, dt: float) -
 
 def make_predict(
     description: Description, scales: Scales
-) -> Callable[[Parameters, Array], tuple[Array, Array]]:
-    """A compiled function of (natural weights, frames): classes and mean spikes per step, both `[batch]`."""
+) -> Callable[[Parameters, Frames], tuple[Labels, Rates]]:
+    """A compiled function of (natural weights, frames): classes, and mean spikes per neuron and step."""
 
-    def predict(natural: Parameters, frames: Array) -> tuple[Array, Array]:
+    def predict(natural: Parameters, frames: Frames) -> tuple[Labels, Rates]:
         run = pure_run(description, to_physical(natural, scales), frames)
         return run.output.sum(axis=0).argmax(axis=-1), _rates(run.spikes)
 
     return jax.jit(predict, compiler_options=compile_options())
 
 
-def _rates(spikes: tuple[Array, ...]) -> Array:
-    """Spikes per hidden neuron and step of each sample, `[batch]`."""
+def _rates(spikes: tuple[Float[Array, "steps batch _neurons"], ...]) -> Rates:
+    """Spikes per hidden neuron and step of each sample."""
     return jnp.concatenate(spikes, axis=-1).mean(axis=(0, -1))

@@ -20,9 +20,10 @@ from importlib.util import find_spec
 import numpy as np
 
 from expifref.exceptions import ParameterError
-from quantize.emulator import Emulator
-from quantize.program import Program
-from quantize.trace import Spikes, SummingExecutor
+from quantize.graph.layers import Graph
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.trace import Spikes, SummingExecutor
 
 from .tools import missing_tools
 
@@ -83,16 +84,16 @@ def available() -> frozenset[str]:
     return frozenset((*native, *jax))
 
 
-def choose(program: Program, work: Workload, there: Collection[str]) -> Choice:
+def choose(graph: Graph, work: Workload, there: Collection[str]) -> Choice:
     """The executor that should need the least time, of the emulator and those in `there`."""
-    if _emulator_seconds(program, work) < _START_SECONDS:
+    if _emulator_seconds(graph, work) < _START_SECONDS:
         return Choice("emulator", "it is done before a faster one has started")
     if not there:
         return Choice("emulator", "no faster one can run here")
     if "native" not in there:
         return Choice("jax", "native code cannot be built here")
     share = f"{work.active:.0%} of the inputs are active"
-    largest = _largest_weights(program)
+    largest = _largest_weights(graph)
     most = next((active for size, active in _DENSE if largest > size), 1.0)
     if "jax" in there and work.active > most:
         return Choice("jax", f"{share}, and a layer has {largest / 1e6:.1f} MB of weights")
@@ -123,16 +124,16 @@ def make(name: str, program: Program, threads: int | None = None) -> SummingExec
     raise ParameterError(f"the executor must be one of {', '.join(NAMES)}, not `{name}`")
 
 
-def _emulator_seconds(program: Program, work: Workload) -> float:
+def _emulator_seconds(graph: Graph, work: Workload) -> float:
     batches = -(-work.samples // _BATCH)
-    neurons = sum(layer.width for layer in program.layers)
-    per_step = batches * len(program.layers) * _SECONDS_PER_STEP
+    neurons = sum(layer.units for layer in graph.layers)
+    per_step = batches * len(graph.layers) * _SECONDS_PER_STEP
     return work.steps * (per_step + work.samples * neurons * _SECONDS_PER_NEURON)
 
 
-def _largest_weights(program: Program) -> int:
+def _largest_weights(graph: Graph) -> int:
     """Bytes of the largest weight matrix in native code."""
+    connections = [feed.connection for layer in graph.layers for feed in layer.feeds]
     return max(
-        layer.dense.weight.size * (1 if layer.dense.weight_format.bits <= 8 else 2)
-        for layer in program.layers
+        (one.weight.size * (1 if one.weight_format.bits <= 8 else 2) for one in connections), default=0
     )

@@ -14,10 +14,10 @@ from typing import Literal
 
 from expifref.exceptions import ParameterError, UnsupportedError
 from hw_profiles import Profile
-from quantize.emulator import Emulator
-from quantize.graph.label import label_of
-from quantize.program import Program
-from quantize.trace import Executor
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.run.emulator import GraphEmulator
+from quantize.run.trace import Executor
 
 from .tools import TOOLS, missing_tools
 
@@ -45,15 +45,15 @@ class ExecutorKind:
 
 
 def _deployment(program: Program, profile: Profile) -> Executor:
-    from quantize.arrays import Matrices
-    from quantize.sealed import from_document, to_document
+    from quantize.numbers.arrays import Matrices
 
-    from .deployment.document import SCHEMA, Deployment
-    from .deployment.make import deploy, program_of
+    from .deployment.assemble import program_of
+    from .deployment.document import deployment_from_json, deployment_to_json
+    from .deployment.make import deploy
 
     matrices = Matrices()
-    document = to_document(Deployment, deploy(program, profile), matrices)
-    return Emulator(program_of(from_document(Deployment, document, SCHEMA, "the deployment", matrices)))
+    document = deployment_to_json(deploy(program.graph, label_of(program), profile), matrices)
+    return GraphEmulator(program_of(deployment_from_json(document, "the deployment", matrices)).graph)
 
 
 def _onnx(form: Literal["sequence", "step"], backend: Literal["onnxruntime", "reference"]) -> Maker:
@@ -87,7 +87,7 @@ def _c_on(platform: str) -> Maker:
 
 
 def _verilator(program: Program, _profile: Profile) -> Executor:
-    from quantize.graph.label import label_of
+    from quantize.program.label import label_of
 
     from .systemverilog import weights_for
     from .systemverilog.simulator import SystemVerilogExecutor
@@ -179,10 +179,10 @@ def _make(name: str, program: Program, profile: Profile) -> Executor:
 
         return OnnxExecutor(Path(name), "onnxruntime")
     if name.endswith(".json"):
+        from .deployment.assemble import program_of
         from .deployment.document import load_deployment
-        from .deployment.make import program_of
 
-        return Emulator(program_of(load_deployment(Path(name))))
+        return GraphEmulator(program_of(load_deployment(Path(name))).graph)
     raise ParameterError(
         f"executor must be one of {', '.join(EXECUTORS)}, or an .onnx or deployment file, not `{name}`"
     )

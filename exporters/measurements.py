@@ -14,8 +14,8 @@ from typing import Any
 
 from expifref.exceptions import ParameterError, ToolError
 from expifref.scratch import scratch_folder
-from quantize.graph.label import label_of
-from quantize.program import Program
+from quantize.program.label import label_of
+from quantize.program.program import Program
 
 from .tools import TOOLS, lay_out, missing_tools
 

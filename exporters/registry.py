@@ -12,8 +12,8 @@ from expifref.description import Description
 from expifref.exceptions import ParameterError
 from expifref.files import write_folder
 from hw_profiles import parse_profile
-from quantize.graph.label import label_of
-from quantize.program import Program
+from quantize.program.label import label_of
+from quantize.program.program import Program
 
 if TYPE_CHECKING:
     from .onnx.program import Form
@@ -62,7 +62,7 @@ def _deployment(program: Program, path: Path) -> None:
     from .deployment.make import deploy
 
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    save_deployment(deploy(program, profile), path)
+    save_deployment(deploy(program.graph, label_of(program), profile), path)
 
 
 def _c(program: Program) -> Mapping[str, str]:

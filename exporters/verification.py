@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from expifref.exceptions import ParameterError
-from quantize.arrays import Integers
-from quantize.emulator import Emulator
-from quantize.pieces import pieces, trace_values
-from quantize.probes import Probe, probes
-from quantize.program import Program, SpikingLayer
-from quantize.trace import Execution, Executor, Spikes
+from quantize.graph.layers import Graph
+from quantize.numbers.arrays import Integers
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, spiking_outputs
+from quantize.run.pieces import pieces, trace_values
+from quantize.run.probes import Probe, probes
+from quantize.run.trace import Execution, Executor, Spikes
 
 __all__ = ["Difference", "ExecutorResult", "Verification", "differing_bits", "merge", "verify"]
 
@@ -91,7 +92,7 @@ def verify(
     Args:
         batches: the data set, each uint8 `[steps, batch, inputs]`.
         limits: executor -> most data-set samples it is given (slow ones); no entry means all.
-        probe: also run the probes of `quantize.probes`, which see single wrong bits that data may not.
+        probe: also run the probes of `quantize.run.probes`, which see single wrong bits that data may not.
         progress: called after each batch and probe.
         reference: what the others must equal; by default the emulator.
         first_sample: number of the first sample of `batches` in the data set.
@@ -100,10 +101,10 @@ def verify(
     report = progress or (lambda _what, _samples: None)
     reference = reference or Emulator(program)
     for spikes in (batch[:, rows] for batch in batches for rows in pieces(batch, trace_values(program))):
-        _check_samples(program, result, reference, executors, spikes, limits or {}, first_sample)
+        _check_samples(program.graph, result, reference, executors, spikes, limits or {}, first_sample)
         report("data set", spikes.shape[1])
     for item in probes(program.graph) if probe else ():
-        _check_probe(program, result, reference, executors, item)
+        _check_probe(program.graph, result, reference, executors, item)
         report(item.purpose, item.spikes.shape[1])
     return result
 
@@ -125,7 +126,7 @@ def differing_bits(expected: Integers, found: Integers) -> int:
 
 
 def _check_samples(
-    program: Program,
+    graph: Graph,
     result: Verification,
     reference: Executor,
     executors: Mapping[str, Executor],
@@ -142,12 +143,12 @@ def _check_samples(
         if count <= 0:
             continue
         wanted, place = _first_samples(expected, count), first_sample + entry.samples
-        _compare(program, entry, "data set", wanted, executor.run(spikes[:, :count]), place)
+        _compare(graph, entry, "data set", wanted, executor.run(spikes[:, :count]), place)
         entry.samples += count
 
 
 def _check_probe(
-    program: Program,
+    graph: Graph,
     result: Verification,
     reference: Executor,
     executors: Mapping[str, Executor],
@@ -156,7 +157,7 @@ def _check_probe(
     expected = reference.run(probe.spikes, probe.state)
     for name, executor in executors.items():
         entry = result.executors[name]
-        _compare(program, entry, probe.purpose, expected, executor.run(probe.spikes, probe.state), 0)
+        _compare(graph, entry, probe.purpose, expected, executor.run(probe.spikes, probe.state), 0)
 
 
 def _first_samples(execution: Execution, count: int) -> Execution:
@@ -167,7 +168,7 @@ def _first_samples(execution: Execution, count: int) -> Execution:
 
 
 def _compare(
-    program: Program,
+    graph: Graph,
     entry: ExecutorResult,
     stimulus: str,
     expected: Execution,
@@ -183,10 +184,10 @@ def _compare(
         entry.values += value.size
         entry.differing_bits += differing_bits(value, found.state[name])
     steps, batch = next(iter(expected.signals.values())).shape[:2]
-    neurons = sum(layer.width for layer in program.layers if isinstance(layer, SpikingLayer))
+    neurons = sum(graph.by_name[name].units for name in spiking_outputs(graph))
     entry.neuron_steps += steps * batch * neurons
     if entry.first is None and entry.differing_bits:
-        entry.first = _first_difference(program, stimulus, expected, found, first_sample)
+        entry.first = _first_difference(graph, stimulus, expected, found, first_sample)
 
 
 def _require_same_form(what: str, expected: Mapping[str, Integers], found: Mapping[str, Integers]) -> None:
@@ -201,11 +202,11 @@ def _require_same_form(what: str, expected: Mapping[str, Integers], found: Mappi
 
 
 def _first_difference(
-    program: Program, stimulus: str, expected: Execution, found: Execution, first_sample: int
+    graph: Graph, stimulus: str, expected: Execution, found: Execution, first_sample: int
 ) -> Difference | None:
     """The earliest differing value: by step, then in the order in which a step computes its signals."""
     best: tuple[int, int, int, int, str] | None = None
-    for order, name in enumerate(program.signal_names):
+    for order, name in enumerate(graph.signal_units):
         places = np.argwhere(expected.signals[name] != found.signals[name])
         if not len(places):
             continue

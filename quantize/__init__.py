@@ -1,14 +1,15 @@
 """From floats to integers: formats, lowering, the program, its emulator, and the comparison with float."""
 
-from .calibration import Calibration, calibrate
-from .emulator import Emulator
 from .fidelity import Comparison, compare
-from .formats import Format, Overflow, Quantizer, Rounding
-from .lowering import LoweringOptions, lower
-from .program import Program
-from .program_io import load_program, save_program
-from .ranges import Proof, prove
-from .trace import Execution, Executor
+from .graph.layers import Graph
+from .graph.proof import GraphProof, prove_graph
+from .lowering.calibration import Calibration, calibrate
+from .lowering.lower import LoweringOptions, lower
+from .numbers.formats import Format, Overflow, Quantizer, Rounding
+from .program.file import load_program, save_program
+from .program.program import Program
+from .run.emulator import Emulator
+from .run.trace import Execution, Executor
 
 __all__ = [
     "Calibration",
@@ -17,16 +18,17 @@ __all__ = [
     "Execution",
     "Executor",
     "Format",
+    "Graph",
+    "GraphProof",
     "LoweringOptions",
     "Overflow",
     "Program",
-    "Proof",
     "Quantizer",
     "Rounding",
     "calibrate",
     "compare",
     "load_program",
     "lower",
-    "prove",
+    "prove_graph",
     "save_program",
 ]

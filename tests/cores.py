@@ -30,9 +30,9 @@ def main(folder: Path) -> None:
     from expifref.training import train
     from expifref.training_settings import TrainingSettings
     from hw_profiles import load_profile
-    from quantize.calibration import calibrate
     from quantize.jax.finetune import finetune
-    from quantize.lowering import lower
+    from quantize.lowering.calibration import calibrate
+    from quantize.lowering.lower import lower
 
     random = np.random.default_rng(0)
     labels = np.arange(200) % 4

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -11,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.onnx.executor import Backend
-from quantize.graph.document import GraphProgram, graph_program_to_json
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import Label
+from hw_profiles import Limit, load_profile
 from quantize.graph.layers import Graph
-from quantize.program import Evidence
-from quantize.trace import Execution, Executor
+from quantize.program.file import program_to_json
+from quantize.program.label import Label
+from quantize.run.emulator import GraphEmulator
+from quantize.run.trace import Execution, Executor
+from tests.graphs import program_of
 from tests.oracle import Oracle
 from tests.tools import need
 
@@ -39,8 +41,7 @@ class _Specification:
         signals: Sequence[str] | None = None,
     ) -> Execution:
         assert signals is None
-        evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile={})
-        oracle = Oracle(graph_program_to_json(GraphProgram(1e-3, "rate", 5, self.graph, evidence)))
+        oracle = Oracle(program_to_json(program_of(self.graph)))
         traces: dict[str, list[list[list[int]]]] = {}
         ends: list[dict[str, list[int]]] = []
         for sample in range(spikes.shape[1]):
@@ -57,6 +58,20 @@ class _Specification:
             {name: np.array(rows, np.int64).swapaxes(0, 1) for name, rows in traces.items()},
             {name: np.array([end[name] for end in ends], np.int64) for name in self.graph.state_units},
         )
+
+
+def _deployment(graph: Graph) -> Executor:
+    """From a file for a device with two units to a core and words of nine bits."""
+    from exporters.deployment.assemble import program_of
+    from exporters.deployment.document import deployment_from_json, deployment_to_json
+    from exporters.deployment.make import deploy
+
+    any_device = load_profile("generic-16bit")
+    many, two, nine = (Limit(value, "choice", "chosen") for value in (None, 2, 9))
+    capacity = replace(any_device.capacity, cores=many, neurons_per_core=two, memory_word_bits=nine)
+    deployment = deploy(graph, LABEL, replace(any_device, capacity=capacity))
+    text = json.dumps(deployment_to_json(deployment))
+    return GraphEmulator(program_of(deployment_from_json(json.loads(text), "the file")).graph)
 
 
 def _jax(graph: Graph) -> Executor:
@@ -96,6 +111,7 @@ def _iverilog(graph: Graph) -> Executor:
 MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = MappingProxyType(
     {
         "specification": (_Specification, ()),
+        "deployment": (_deployment, ()),
         "jax": (_jax, ()),
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),

@@ -1,4 +1,4 @@
-"""Random graphs of random operations, their inputs and states, for differential tests (docs/operations.md).
+"""Random graphs of random operations, their inputs and states, for differential tests (docs/spec.md).
 
 The numbers mean nothing. Every operation, rounding and overflow comes up, words of 2 to 40 bits, feeds from
 the input, from earlier, from later layers and from the layer itself, delays of 0 to 3 steps, one for all or
@@ -17,20 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import RangeError
-from quantize.arrays import Integers, codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
+from quantize.graph.proof import proof_of
 from quantize.graph.rules import RULES, Derived, Scope, Span
-from quantize.graph.states import state_range
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers, codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.numbers.intervals import Interval
+from quantize.program.program import Evidence, Program
+from quantize.run.states import state_range
 
-__all__ = ["random_graph", "random_graph_input", "random_graph_state"]
+__all__ = ["program_of", "random_graph", "random_graph_input", "random_graph_state"]
 
 T = TypeVar("T")
 
 _WIDEST = 46
 """Bits of a result; what is formed on the way stays below 62."""
+
+
+def program_of(graph: Graph) -> Program:
+    """A program of `graph` about which nothing is known."""
+    return Program(1e-3, "rate", 5, graph, Evidence("0", "0" * 64, {}))
 
 
 @cache
@@ -46,7 +53,7 @@ def random_graph(seed: int, layers: int | None = None, recurrent: bool = True) -
     for _ in range(50):
         graph = _drawn(rng, layers if layers is not None else _between(rng, 1, 4), recurrent)
         try:
-            _ = graph.proof
+            _ = proof_of(graph)
         except RangeError:
             continue
         return graph

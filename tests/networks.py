@@ -18,9 +18,9 @@ from expifref.description import (
     SpikingDescription,
 )
 from hw_profiles import Profile, load_profile
-from quantize.calibration import calibrate
-from quantize.lowering import LoweringOptions, lower
-from quantize.program import Program
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import LoweringOptions, lower
+from quantize.program.program import Program
 
 __all__ = ["lowered", "network", "neurons", "own_profile", "replace_layer", "spike_input"]
 

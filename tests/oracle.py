@@ -1,4 +1,4 @@
-"""An executor of version 2 programs written from docs/operations.md alone, in Python ints.
+"""An executor of version 2 programs written from docs/spec.md alone, in Python ints.
 
 It shares no code with the package: what it reads is the JSON object of a file, what it gives is lists.
 Rounding is by its meaning (a fraction and its neighbours), not by shifts, so that an error in either reading
@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
 import rfc8785
 
-__all__ = ["Oracle"]
+__all__ = ["Oracle", "bring_inside", "divide"]
 
 Json = dict[str, Any]
 Row = list[int]
@@ -25,12 +26,13 @@ Signals = dict[str, Row]
 
 
 class Oracle:
-    """Runs one sample of a program."""
+    """Runs one sample of a program, and counts the values that each `overflow` changed."""
 
     def __init__(self, document: Json) -> None:
         sealed = {key: value for key, value in document.items() if key not in ("digest", "side_file")}
         if document["digest"] != "sha256:" + hashlib.sha256(rfc8785.dumps(sealed)).hexdigest():
             raise ValueError("another digest")
+        self.saturations: Counter[str] = Counter()
         self.graph: Json = document["graph"]
         self.layers: list[Json] = self.graph["layers"]
         self.units = {"input": self.graph["input"]["channels"]}
@@ -64,6 +66,7 @@ class Oracle:
         for layer in self.layers:
             sums = [self._sum(layer, index, outputs, state) for index in range(len(layer["feeds"]))]
             units = [_unit(layer, j, [row[j] for row in sums], state) for j in range(layer["units"])]
+            self._count(layer, units)
             outputs[layer["name"]] = [unit[layer["output"]] for unit in units]
             for name, result in layer["signals"].items():
                 signals[_full(layer["name"], name)] = [unit[result] for unit in units]
@@ -74,6 +77,12 @@ class Oracle:
                 earlier = outputs[source] if age == 1 else state[f"{source}.delay-{age - 1}"]
                 after[f"{source}.delay-{age}"] = earlier
         return signals, after
+
+    def _count(self, layer: Json, units: list[dict[str, int]]) -> None:
+        for one in layer["body"]:
+            if one["op"] == "overflow":
+                changed = sum(unit[one["name"]] != unit[one["of"][0]] for unit in units)
+                self.saturations[_full(layer["name"], one["name"])] += changed
 
     def _sum(self, layer: Json, index: int, outputs: Signals, state: Signals) -> Row:
         feed = layer["feeds"][index]
@@ -107,9 +116,9 @@ def _unit(layer: Json, j: int, sums: Row, state: Signals) -> dict[str, int]:
             table = layer["tables"][one["tables"][0 if index is None else constant(index)]]
             value = _look_up(table, a[0])
         elif op == "round_shift":
-            value = _divide(a[0], one["shift"], one["rounding"])
+            value = divide(a[0], one["shift"], one["rounding"])
         elif op == "overflow":
-            value = _bring_inside(a[0], one["format"], one["overflow"])
+            value = bring_inside(a[0], one["format"], one["overflow"])
         elif op == "shift_left":
             value = a[0] * 2 ** one["shift"]
         else:
@@ -134,11 +143,12 @@ def _look_up(table: Json, v: int) -> int:
     size = 1 << int(table["shift"])
     c = min(max(v, start), start + (len(values) - 1) * size - 1)
     i, r = divmod(c - start, size)
-    return values[i] + _divide((values[i + 1] - values[i]) * r, table["shift"], table["rounding"])
+    return values[i] + divide((values[i + 1] - values[i]) * r, table["shift"], table["rounding"])
 
 
-def _divide(x: int, k: int, mode: str) -> int:
-    exact = Fraction(x, 2**k)
+def divide(x: int, k: int, mode: str) -> int:
+    """`x / 2**k`, brought to an integer by `mode` (spec 2)."""
+    exact = Fraction(x) / Fraction(2) ** k
     below, above = math.floor(exact), math.ceil(exact)
     if mode == "TRN":
         return below
@@ -152,7 +162,8 @@ def _divide(x: int, k: int, mode: str) -> int:
     return ties[mode]
 
 
-def _bring_inside(x: int, fmt: Json, mode: str) -> int:
+def bring_inside(x: int, fmt: Mapping[str, Any], mode: str) -> int:
+    """`x` in the format `fmt` (spec 3)."""
     count: int = 2 ** fmt["bits"]
     lo = -count // 2 if fmt["signed"] else 0
     hi = lo + count - 1

@@ -10,41 +10,44 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.exceptions import RangeError
-from quantize.arrays import Integers, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
-from quantize.program import (
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.program.program import Evidence, Program
+from quantize.program.version1.program import (
     Dense,
-    Evidence,
     Filter,
     InputPort,
     Layer,
     NeuronUpdate,
-    Program,
+    Program1,
     ReadoutLayer,
     Rescale,
     SpikingLayer,
     Synapse,
     Table,
     TableDomain,
-    layer_prefix,
 )
-from quantize.ranges import prove
+from quantize.program.version1.translation import translated
+from quantize.run.states import state_range
 
-__all__ = ["random_input", "random_program", "random_state", "state_formats"]
+__all__ = ["random_input", "random_program", "random_program_1", "random_state", "state_formats"]
 
 T = TypeVar("T")
 
 _REFRACTORY_STEPS = (0, 0, 1, 2, 3, 5, 300)
 
 
-def random_program(
+def random_program(seed: int, **wanted: Any) -> Program:
+    """What `random_program_1` draws, as a graph."""
+    return translated(random_program_1(seed, **wanted))
+
+
+def random_program_1(
     seed: int,
     *,
     layers: int | None = None,
@@ -52,9 +55,8 @@ def random_program(
     input_bits: int | None = None,
     weight_bits: int | None = None,
     widths: Sequence[int] | None = None,
-    wrap_states: bool = False,
-) -> Program:
-    """A program of 1 to 3 small layers that meets sections 4, 5 and 8 of the specification.
+) -> Program1:
+    """A program of version 1 with 1 to 3 small layers, whose states may wrap.
 
     Args:
         seed: everything that is not given below is drawn from it.
@@ -63,8 +65,6 @@ def random_program(
         input_bits: width of the input port.
         weight_bits: width of all weights; drawn from 3..16 (rarely 28) per layer when None.
         widths: sizes of the input and of every layer.
-        wrap_states: let membranes and filters wrap even where they are not proven to stay inside (against
-            section 8.3, yet defined by section 3: for executors, not for the range proof).
     """
     rng = np.random.default_rng(seed)
     count = layers if layers is not None else int(rng.integers(1, 4))
@@ -75,18 +75,17 @@ def random_program(
     for index in range(count):
         hi = (1 << bits) - 1 if index == 0 else 1
         dense = _dense(rng, sizes[index], sizes[index + 1], hi, weight_bits)
-        last = index == count - 1
-        layer = _readout(rng, dense) if ends_in_readout and last else _spiking(rng, f"hidden{index}", dense)
-        built.append(layer if wrap_states or _provable(layer, hi) else _saturating(layer))
+        is_readout = ends_in_readout and index == count - 1
+        built.append(_readout(rng, dense) if is_readout else _spiking(rng, f"hidden{index}", dense))
     return _program(sizes[0], bits, tuple(built))
 
 
 def random_input(program: Program, steps: int, batch: int, seed: int) -> NDArray[np.uint8]:
     """Input values `[steps, batch, channels]` over the whole range of the port."""
     rng = np.random.default_rng(seed)
-    shape = (steps, batch, program.input.channels)
-    values = rng.integers(0, program.input.hi + 1, shape)
-    return np.where(rng.random(shape) < 0.2, program.input.hi, values).astype(np.uint8)
+    shape = (steps, batch, program.graph.input.channels)
+    values = rng.integers(0, program.graph.input.format.hi + 1, shape)
+    return np.where(rng.random(shape) < 0.2, program.graph.input.format.hi, values).astype(np.uint8)
 
 
 def random_state(program: Program, batch: int, seed: int) -> dict[str, Integers]:
@@ -103,49 +102,16 @@ def random_state(program: Program, batch: int, seed: int) -> dict[str, Integers]
 def state_formats(program: Program) -> dict[str, tuple[Integers, Integers]]:
     """Lowest and highest value of every state, each `[neurons]`."""
     bounds: dict[str, tuple[Integers, Integers]] = {}
-    for index, layer in enumerate(program.layers):
-        prefix, ones = layer_prefix(index, layer), np.ones(layer.width, np.int64)
-        if isinstance(layer, ReadoutLayer):
-            fmt = layer.filter.site.format
-            bounds[prefix] = (fmt.lo * ones, fmt.hi * ones)
-            continue
-        if layer.synapse is not None:
-            fmt = layer.synapse.filter.site.format
-            bounds[f"{prefix}.filter"] = (fmt.lo * ones, fmt.hi * ones)
-        fmt = layer.neuron.membrane.format
-        bounds[f"{prefix}.membrane"] = (fmt.lo * ones, fmt.hi * ones)
-        bounds[f"{prefix}.refractory"] = (0 * ones, layer.neuron.refractory_steps)
+    for name, units in program.graph.state_units.items():
+        lo, hi = state_range(program.graph, name)
+        bounds[name] = (np.full(units, lo), np.full(units, hi))
     return bounds
 
 
-def _program(channels: int, bits: int, layers: tuple[Layer, ...]) -> Program:
+def _program(channels: int, bits: int, layers: tuple[Layer, ...]) -> Program1:
     port = InputPort(channels=channels, bits=bits, encoder="rate" if bits == 1 else "current")
     evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile={})
-    return Program(dt_seconds=1e-3, input=port, layers=layers, evidence=evidence)
-
-
-def _provable(layer: Layer, hi: int) -> bool:
-    """Whether section 8.3 lets the layer's states wrap."""
-    try:
-        prove(_program(layer.dense.weight.shape[0], hi.bit_length(), (layer,)))
-    except RangeError:
-        return False
-    return True
-
-
-def _saturating(layer: Layer) -> Layer:
-    """`layer` with states that saturate."""
-    if isinstance(layer, ReadoutLayer):
-        return replace(layer, filter=_saturating_filter(layer.filter))
-    synapse = layer.synapse
-    if synapse is not None:
-        synapse = replace(synapse, filter=_saturating_filter(synapse.filter))
-    membrane = replace(layer.neuron.membrane, overflow=Overflow.SAT)
-    return replace(layer, synapse=synapse, neuron=replace(layer.neuron, membrane=membrane))
-
-
-def _saturating_filter(part: Filter) -> Filter:
-    return replace(part, site=replace(part.site, overflow=Overflow.SAT))
+    return Program1(dt_seconds=1e-3, input=port, layers=layers, evidence=evidence)
 
 
 def _pick(rng: np.random.Generator, options: Sequence[T]) -> T:

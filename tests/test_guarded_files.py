@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "expifref/files.py": {"open"},
     "expifref/scratch.py": {"open"},
     "expifref/training.py": {"json.loads"},
-    "quantize/stored.py": {"ZipFile", "np.load", "open", "open_memmap"},
+    "quantize/run/stored.py": {"ZipFile", "np.load", "open", "open_memmap"},
     "quantize/search/storage.py": {"open"},
     "exporters/onnx/beside.py": {"open"},
     "exporters/systemverilog/simulator.py": {"read_text"},

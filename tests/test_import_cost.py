@@ -16,6 +16,7 @@ from tests.networks import lowered, network
 
 HEAVY = (
     "jax",
+    "jaxtyping",
     "brainstate",
     "braintools",
     "brainpy",
@@ -51,7 +52,7 @@ def loaded_by(code: str, *arguments: object) -> list[str]:
         "hw_profiles",
         "quantize",
         "quantize.fidelity",
-        "quantize.lowering",
+        "quantize.lowering.lower",
     ],
 )
 def test_import_is_light(module: str) -> None:
@@ -82,7 +83,7 @@ def test_commands_without_jax(tmp_path: Path) -> None:
     import numpy as np
 
     from expifref.checkpoint import save_description
-    from quantize.program_io import save_program
+    from quantize.program.file import save_program
 
     small = network()
     model, program, data = tmp_path / "m.safetensors", tmp_path / "p.json", tmp_path / "d.npz"

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from standard_bodies import neuron_of, rescale_of
 
-from quantize.emulator import neuron_tables
-from quantize.formats import Overflow, Rounding
-from quantize.program import NeuronUpdate, SpikingLayer
-from quantize.program_io import load_program
+from quantize.graph.bodies import ExpIFConstants
+from quantize.graph.layers import UnitLayer
+from quantize.graph.segments import table_at
+from quantize.numbers.formats import Overflow, Rounding
+from quantize.program.file import load_program
 
 from .measure import NotRunError, Prepared, weighted
 
@@ -62,11 +64,9 @@ def w1_float(folder: Path) -> Prepared:
 def w2_events(folder: Path) -> Prepared:
     """The same program: rows of weights of the inputs that spike, added in registers."""
     library, spikes = _library(), np.load(folder / "spikes.npy")
-    layers = [
-        layer for layer in load_program(folder / "program.json").layers if isinstance(layer, SpikingLayer)
-    ]
+    layers = load_program(folder / "program.json").graph.layers
     structures = [_layer(layer) for layer in layers]
-    initial = np.array([layer.neuron.initial[0] for layer in layers], np.int32)
+    initial = np.array([neuron_of(layer).initial[0] for layer in layers], np.int32)
     steps, batch = spikes.shape[:2]
     counts = np.zeros((batch, structures[1].columns), np.int32)
     membranes = [np.zeros((batch, structure.columns), np.int32) for structure in structures]
@@ -77,8 +77,8 @@ def w2_events(folder: Path) -> Prepared:
         library.w2_events(*map(ctypes.byref, structures), _i64(steps), _i64(batch), *arrays)
 
     def found() -> dict[str, int]:
-        output = counts[:, : layers[1].width]
-        last = (part[:, : layer.width] for part, layer in zip(membranes, layers, strict=True))
+        output = counts[:, : layers[1].units]
+        last = (part[:, : layer.units] for part, layer in zip(membranes, layers, strict=True))
         return {
             "output_spikes": int(output.sum()),
             "outputs_by_place": weighted(output),
@@ -91,15 +91,13 @@ def w2_events(folder: Path) -> Prepared:
 def _w1(folder: Path, function: str) -> Prepared:
     call: Callable[..., Any] = getattr(_library(), function)
     drive = np.load(folder / "drive.npy")
-    layer = load_program(folder / "program.json").layers[0]
-    if not isinstance(layer, SpikingLayer):
-        raise NotRunError("the first layer of the program must spike")
-    neuron = _neuron(layer.neuron)
+    constants = neuron_of(load_program(folder / "program.json").graph.layers[0])
+    neuron = _neuron(constants)
     steps, count = drive.shape
     membrane, spikes = np.zeros(count, np.int16), np.zeros(count, np.int16)
 
     def run() -> None:
-        membrane[:], spikes[:] = layer.neuron.initial, 0
+        membrane[:], spikes[:] = constants.initial, 0
         wait = np.zeros(count, np.int16)
         arrays = map(_address, (drive, membrane, wait, spikes))
         call(ctypes.byref(neuron), _i64(steps), _i64(count), *arrays)
@@ -151,7 +149,7 @@ class _Layer(ctypes.Structure):
     )
 
 
-def _neuron(n: NeuronUpdate) -> Any:
+def _neuron(n: ExpIFConstants) -> Any:
     """The constants of neurons that are all alike, in the modes that `limits.c` is written for."""
     sites = (n.membrane, n.sum)
     alike = all(
@@ -166,16 +164,16 @@ def _neuron(n: NeuronUpdate) -> Any:
         or any(site.overflow is not Overflow.SAT for site in sites)
     ):
         raise NotRunError("limits.c is written for neurons that are all alike, rounding RND and overflow SAT")
-    codes = np.arange(n.domain.start, n.domain.stop)[:, np.newaxis]
-    growth, gain = (table[:, 0] for table in neuron_tables(n, codes))
+    codes = np.arange(n.growth.start, n.growth.stop)
+    growth, gain = (table_at(table, codes) for table in (n.growth, n.gain[0]))
     return _kept(
         _Neuron(
             int(n.threshold[0]),
             int(n.reset[0]),
             int(n.refractory_steps[0]),
-            n.domain.start,
-            n.domain.stop - 1,
-            n.domain.shift,
+            n.growth.start,
+            n.growth.stop - 1,
+            n.growth.shift,
             n.membrane.format.frac - n.growth.format.frac,
             n.sum.format.lo,
             n.sum.format.hi,
@@ -193,20 +191,20 @@ def _segments(values: NDArray[np.int64]) -> NDArray[np.int64]:
     return values[:-1] | np.diff(values) << 16
 
 
-def _layer(layer: SpikingLayer) -> Any:
-    rescale, inputs = layer.rescale, layer.dense.weight.shape[0]
-    columns = -(-layer.width // 16) * 16
+def _layer(layer: UnitLayer) -> Any:
+    rescale, dense = rescale_of(layer), layer.feeds[0].connection
+    inputs, columns = dense.sources, -(-layer.units // 16) * 16
     weight = np.zeros((inputs, columns), np.int8)
-    weight[:, : layer.width] = layer.dense.weight
+    weight[:, : layer.units] = dense.weight
     row = np.zeros((2, columns), np.int64)
-    row[:, : layer.width] = rescale.multiplier, rescale.bias
-    neuron = _neuron(layer.neuron)
+    row[:, : layer.units] = rescale.multiplier, rescale.bias
+    neuron = _neuron(neuron_of(layer))
     structure = _Layer(
         inputs,
         columns,
         rescale_shift=rescale.shift,
-        drive_low=rescale.site.format.lo,
-        drive_high=rescale.site.format.hi,
+        drive_low=rescale.format.lo,
+        drive_high=rescale.format.hi,
         neuron=neuron,
     )
     structure.weight = weight.ctypes.data

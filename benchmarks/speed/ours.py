@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 
 from exporters.verification import differing_bits
-from quantize.emulator import Emulator
-from quantize.formats import Format
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import label_of
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
 from quantize.graph.operations import Feed
-from quantize.graph.states import initial_state as graph_state
-from quantize.program import Program, SpikingLayer
-from quantize.program_io import load_program
-from quantize.trace import Executor
+from quantize.numbers.formats import Format
+from quantize.program.file import load_program
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.states import initial_state as graph_state
+from quantize.run.trace import Executor
 
 from .measure import NotRunError, Prepared, required_version, weighted
 
@@ -213,7 +212,7 @@ def w3_verify(folder: Path) -> Prepared:
         totals.update(dict.fromkeys(totals, 0))
         for first in range(0, len(images), 256):
             frames = images[first : first + 256]
-            spikes = np.broadcast_to(frames, (program.input.steps, *frames.shape))
+            spikes = np.broadcast_to(frames, (program.steps, *frames.shape))
             a, b = native.run(spikes), jax_executor.run(spikes)
             for name, trace in a.signals.items():
                 totals["values"] += trace.size
@@ -302,17 +301,10 @@ def _native(program: Program, threads: int | None = 1) -> Executor:
 def _onnx(program: Program, form: str) -> Executor:
     from exporters.onnx.executor import OnnxExecutor
     from exporters.onnx.program import sequence_model, step_model
-    from quantize.graph.label import label_of
+    from quantize.program.label import label_of
 
     build = sequence_model if form == "sequence" else step_model
     return OnnxExecutor(build(program.graph, label_of(program)))
-
-
-def _spiking(program: Program) -> SpikingLayer:
-    layer = program.layers[0]
-    if not isinstance(layer, SpikingLayer):
-        raise NotRunError("the first layer of the program must spike")
-    return layer
 
 
 def _driven(graph: Graph) -> Graph:

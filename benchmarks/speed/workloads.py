@@ -18,17 +18,18 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from standard_bodies import drive_format
 
 from expifref.architecture import Architecture, NeuronSettings
 from expifref.checkpoint import read_description, save_description
 from expifref.description import Description, NeuronParameters, SpikingDescription
-from expifref.exceptions import ParameterError, ToolError
+from expifref.exceptions import ToolError
 from hw_profiles import load_profile
-from quantize.calibration import calibrate
-from quantize.lower_neuron import normalized_offset
-from quantize.lowering import lower
-from quantize.program import Program, SpikingLayer
-from quantize.program_io import load_program, save_program
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import lower
+from quantize.lowering.neuron import normalized_offset
+from quantize.program.file import load_program, save_program
+from quantize.program.program import Program
 
 __all__ = ["TRAINING", "W1", "W2", "W3", "Shape", "drive_codes", "make_w1", "make_w2", "make_w3"]
 
@@ -82,10 +83,7 @@ def make_w1(folder: Path) -> None:
 
 def drive_codes(program: Program, current: NDArray[np.float32], n: NeuronParameters) -> NDArray[np.int16]:
     """The drive that a current in mA is: R I / delta_T and the offset, rounded to the program's format."""
-    layer = program.layers[0]
-    if not isinstance(layer, SpikingLayer):
-        raise ParameterError("the first layer of the program must spike")
-    fmt = layer.drive.format
+    fmt = drive_format(program.graph.layers[0])
     drive = current * 1e-3 * (n.resistance / n.delta_t) + normalized_offset(n)
     return np.clip(np.rint(drive * 2.0**fmt.frac), fmt.lo, fmt.hi).astype(np.int16)
 
@@ -138,7 +136,7 @@ def make_w3(folder: Path, program: Path | None) -> str:
     return (
         f"{W3.inputs}-{W3.hidden}-{W3.outputs}, trained for {W3_EPOCHS} epochs in this run "
         f"({accuracy:.1%} of the test images right in float) and lowered to weights of "
-        f"{lowered.layers[0].dense.weight_format.bits} bits"
+        f"{lowered.graph.layers[0].feeds[0].connection.weight_format.bits} bits"
     )
 
 

@@ -71,7 +71,7 @@ class Group:
 
         Args:
             command: its name.
-            facts: what else must be equal in all ranks, see `agreement.Facts`; not asked for without others.
+            facts: what else must be equal in all ranks, see `cli.jobs.Facts`; not asked for without others.
 
         Raises:
             ExpifrefError: what another rank raised instead.

@@ -2,102 +2,51 @@
 
 from __future__ import annotations
 
-import io
-import multiprocessing
-import sys
-import time
-from contextlib import redirect_stderr
-from dataclasses import dataclass, replace
-from multiprocessing.process import BaseProcess
+from collections.abc import Callable
+from dataclasses import replace
 
-from cli.child_process import obey_the_parent
+from cli.children import Children
 from expifref.exceptions import ToolError
 
 from .places import Place
 
-__all__ = ["Crew", "Invitation", "invitation"]
+__all__ = ["END_SECONDS", "LocalRanks"]
 
-_END_SECONDS = 10.0
+END_SECONDS = 10.0
 """For a rank to end in order when the others have ended, and rank 0 too."""
 
-_SAID_BY_RANK_0 = (0, 1, 2)
-"""Exit codes after which it does not have to say anything."""
 
-_invitation: Invitation | None = None
-
-
-@dataclass(frozen=True)
-class Invitation:
-    """What a rank is told that another one starts."""
-
-    place: Place
-    token: bytes
-
-
-def invitation() -> Invitation | None:
-    """That of this process; None in one that nobody invited."""
-    return _invitation
-
-
-class Crew:
+class LocalRanks:
     """The other ranks, for as long as this is entered."""
 
-    def __init__(self, first: Place, token: bytes, arguments: list[str]) -> None:
+    def __init__(self, first: Place, work: Callable[[Place], object]) -> None:
         """Make ready to start them.
 
         Args:
             first: where rank 0 listens.
-            token: what they have to show.
-            arguments: of `expifref`, in all of them.
+            work: what each of them does, told which one it is; a function of a module, or a
+                `functools.partial` of one.
         """
-        self._first, self._token, self._arguments = first, token, arguments
-        self._processes: dict[int, BaseProcess] = {}
+        self._first, self._work = first, work
+        self._children = Children()
 
-    def __enter__(self) -> Crew:
-        context = multiprocessing.get_context("spawn")
+    def __enter__(self) -> LocalRanks:
         try:
             for rank in range(1, self._first.ranks):
-                invited = Invitation(replace(self._first, rank=rank), self._token)
-                process = context.Process(target=_work, args=(invited, self._arguments))
-                process.start()
-                self._processes[rank] = process
+                self._children.start(self._work, replace(self._first, rank=rank))
         except BaseException:  # of those that have started
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        for end in (None, BaseProcess.terminate, BaseProcess.kill):
-            until = time.monotonic() + _END_SECONDS
-            for process in self._processes.values():
-                if end is not None:
-                    end(process)
-            for process in self._processes.values():
-                process.join(max(until - time.monotonic(), 0.0))
+        self._children.end(END_SECONDS)
 
     def check(self) -> None:
         """Raise ToolError when one has ended, which none does before it has joined."""
-        for rank, process in self._processes.items():
+        for rank, process in enumerate(self._children.processes, 1):
             if process.exitcode is not None:
                 raise ToolError(
                     f"all ranks must start, but rank {rank} ended with code {process.exitcode}: "
                     "see whether there is memory for so many, or give fewer `--ranks`"
                 )
-
-
-def _work(invited: Invitation, arguments: list[str]) -> None:
-    """What such a rank does; rank 0 says what went wrong, but for what nobody foresaw."""
-    global _invitation
-    obey_the_parent(seconds=_END_SECONDS)
-    _invitation = invited
-    sys.argv = ["expifref", *arguments]
-    from cli.main import main
-
-    said = io.StringIO()
-    try:
-        with redirect_stderr(said):
-            main()
-    except SystemExit as end:
-        if end.code not in _SAID_BY_RANK_0:
-            sys.stderr.write(said.getvalue())
-        raise

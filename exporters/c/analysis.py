@@ -14,7 +14,7 @@ from pathlib import Path
 from exporters.emitter import Emitter
 from exporters.tools import run_tool
 from quantize.graph.layers import Graph
-from quantize.graph.states import state_range
+from quantize.run.states import state_range
 
 from .signals import told
 from .text import block

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph
+from quantize.graph.proof import proof_of
 
 from .plan import holds
 from .running import HELD_STEP, INPUT_SETTER, STEP
@@ -105,7 +106,7 @@ def _output(graph: Graph) -> str:
     for state, result in layer.next.items():
         if result == layer.output:
             return f"the output, {notation(layer.states[state].format)}"
-    lo, hi = graph.proof.sources[layer.name]
+    lo, hi = proof_of(graph).sources[layer.name]
     return f"the output, {lo}..{hi}"
 
 

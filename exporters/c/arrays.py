@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from quantize.arrays import Integers
 from quantize.graph.layers import UnitLayer, full_name
 from quantize.graph.operations import Constant, Feed, Lookup
+from quantize.numbers.arrays import Integers
 
 from .plan import LayerPlan
 from .unit import Array, Unit

@@ -18,11 +18,11 @@ import numpy as np
 
 from expifref.scratch import scratch_folder
 from exporters.tools import lay_out, require_tool, run_tool, tool_version
-from quantize.arrays import Integers
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import Label
 from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
-from quantize.trace import Spikes
+from quantize.numbers.arrays import Integers
+from quantize.program.label import Label
+from quantize.run.emulator import GraphEmulator
+from quantize.run.trace import Spikes
 
 from .build import PLATFORMS, Platform, build
 from .executor import stimulus
@@ -37,7 +37,7 @@ _ACTIVE = 0.3
 _PARTS = re.compile(r"_(accumulate\d*|hold|prepare|update)$")
 """The functions of a layer whose repetitions are known."""
 
-_SENT = "what it sends"
+_SENT = "sent"
 """No identifier, so that no signal of a layer is called so."""
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.arrays import Codes
 from quantize.graph.layers import LayerFeed
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Codes
+from quantize.numbers.intervals import Interval
 
 from .text import block
 from .unit import Array, Unit, each

@@ -10,16 +10,16 @@ import numpy as np
 from expifref.exceptions import ToolError
 from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out
-from quantize.arrays import Integers
-from quantize.graph.label import Label
 from quantize.graph.layers import Graph
-from quantize.graph.states import (
+from quantize.numbers.arrays import Integers
+from quantize.program.label import Label
+from quantize.run.states import (
     check_state,
     check_values,
     initial_state,
     kept_signals,
 )
-from quantize.trace import Execution, Spikes, State
+from quantize.run.trace import Execution, Spikes, State
 
 from .build import build, run_built
 from .network import c_files
@@ -53,7 +53,7 @@ class CExecutor:
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
 
         Raises:
             DataError: `spikes`, `state` or `signals` do not fit the graph.

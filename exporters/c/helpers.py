@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from exporters.emitter import Emitter
-from quantize.formats import Rounding
+from quantize.numbers.formats import Rounding
 
 from .words import INT32, INT64, Word
 

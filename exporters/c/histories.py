@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph, LayerFeed
+from quantize.graph.proof import proof_of
 
 from .calls import Call
 from .text import block
@@ -58,7 +59,7 @@ def write_histories(unit: Unit, graph: Graph) -> Mapping[str, History]:
 
 def _history(unit: Unit, graph: Graph, source: str, steps: int) -> History:
     units = graph.units(source)
-    word = storing(f"{source}.delay-1", graph.proof.sources[source], ZERO)
+    word = storing(f"{source}.delay-1", proof_of(graph).sources[source], ZERO)
     unit.text()
     note = f"what `{source}` sent in the last {steps} steps"
     rows = unit.variable(f"{source}_past", word, [steps, units], note)

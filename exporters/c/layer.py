@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from quantize.graph.layers import Graph, UnitLayer
+from quantize.graph.proof import proof_of
 
 from .arrays import LayerArrays, declare_arrays
 from .calls import SPIKES, Call
@@ -49,7 +50,7 @@ class LayerCode:
 def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
     """Add `layer` to `unit`, and what it sends to `sources.present`."""
     graph, name = sources.graph, layer.name
-    plan, widths = plan_layer(graph, layer), layer_widths(layer, graph.proof)
+    plan, widths = plan_layer(graph, layer), layer_widths(layer, proof_of(graph))
     functions = {what: unit.names.claim(f"{name}_{what}") for what in _FUNCTIONS}
     unit.text()
     unit.text(comment(f"---- {name}: {layer.units} units ----"))
@@ -81,7 +82,7 @@ def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[A
     """Add feed number `index`: its sums, and the calls that make them."""
     feed = layer.feeds[index]
     suffix = str(index) if len(layer.feeds) > 1 else ""
-    sent = sources.graph.proof.sources[feed.source]
+    sent = proof_of(sources.graph).sources[feed.source]
     unit.text()
     if feed.longest:
         sent = union(sent, ZERO)  # before the first step

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from quantize.formats import Rounding
 from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import Lookup
-from quantize.intervals import Interval
+from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
 from .positions import position
 from .statements import Expression, Statements

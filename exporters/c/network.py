@@ -7,8 +7,8 @@ from importlib import resources
 
 from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
-from quantize.graph.label import Label
 from quantize.graph.layers import INPUT, Graph, full_name
+from quantize.program.label import Label
 
 from .api import Signal, write_accessors, write_header
 from .calls import SPIKES

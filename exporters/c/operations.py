@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from quantize.formats import Overflow
 from quantize.graph.operations import (
     Add,
     AtLeast,
@@ -23,7 +22,8 @@ from quantize.graph.operations import (
     StateBefore,
     Sub,
 )
-from quantize.intervals import Interval
+from quantize.numbers.formats import Overflow
+from quantize.numbers.intervals import Interval
 
 from .choices import at_least, choice, excess
 from .fusions import Excess, SelectAtLeast

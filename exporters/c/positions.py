@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quantize.graph.layers import SegmentTable
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
 from .statements import Expression, Position, Statements
 from .words import INT32, Word, literal, widest

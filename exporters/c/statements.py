@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quantize.graph.layers import UnitLayer, full_name
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
 from .arrays import LayerArrays
 from .names import Names

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from exporters.emitter import Emitter
-from quantize.arrays import Codes, Integers, extremes
-from quantize.formats import Format, Overflow, Rounding
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Codes, Integers, extremes
+from quantize.numbers.formats import Format, Overflow, Rounding
+from quantize.numbers.intervals import Interval
 
 from .helpers import rounding_helper
 from .names import Names

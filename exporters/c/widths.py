@@ -18,7 +18,7 @@ from quantize.graph.layers import LayerFeed, UnitLayer
 from quantize.graph.operations import Lookup, Sub
 from quantize.graph.proof import GraphProof
 from quantize.graph.rules import RULES, Derived, Scope, Span
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
 from .words import INT64, ZERO, union
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from expifref.exceptions import UnsupportedError
-from quantize.formats import Format
-from quantize.intervals import Interval
+from quantize.numbers.formats import Format
+from quantize.numbers.intervals import Interval
 
 __all__ = [
     "INT32",

@@ -1,71 +1,78 @@
 """The deployment file of a program: what a loader needs, core by core, and nothing else (docs/deployment.md).
 
-The weights are packed at the profile's word width; formats, tables and rescaling are said once per layer;
-per-neuron constants lie with the slice of neurons that a core holds. A program can be built back from the
-file alone, and every executor of that program is an executor of the file.
+The weights are packed at the profile's word width; formats, tables, the body and what holds for all units are
+said once per layer; values of single units lie with the slice of units that a core holds. A program can be
+built back from the file alone, and every executor of that program is an executor of the file.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Tag
 
-from expifref.texts import Digest, HexDigits, Name
-from quantize.arrays import IntArray, WordArray
-from quantize.formats import Format, Quantizer
-from quantize.program import InputPort, Table, TableDomain
-from quantize.sealed import from_document, read_document, save_document
+from expifref.exceptions import FileFormatError
+from expifref.texts import Digest, HexDigits, Name, shown
+from quantize.graph.layers import Port, SegmentTable
+from quantize.graph.operations import CLOSED, Identifier, WrittenOperation
+from quantize.graph.vectors import Vector
+from quantize.numbers.arrays import IntArray, Matrices, WordArray
+from quantize.numbers.formats import Format
+from quantize.program.sealed import from_document, read_document, rfc8785_form, save_document, to_document
 
 __all__ = [
+    "FAMILY",
     "SCHEMA",
     "Core",
     "CoreSlice",
+    "DeployedFeed",
     "DeployedLayer",
-    "DeployedNeuron",
     "Deployment",
     "Route",
+    "deployment_from_json",
+    "deployment_to_json",
     "load_deployment",
     "save_deployment",
 ]
 
-SCHEMA = "expifref/deployment/1"
-_CLOSED = {"extra": "forbid", "strict": True}
+SCHEMA = "expifref/deployment/2"
+
+FAMILY = SCHEMA.rstrip("0123456789")
+"""What the schemas of all versions begin with."""
 
 
 @dataclass(frozen=True, eq=False)
-class DeployedNeuron:
-    """What all ExpIFRef neurons of a layer share (spec 5.4, 5.5)."""
+class DeployedFeed:
+    """A feed without its weights, which lie with the slices."""
 
-    __pydantic_config__: ClassVar = _CLOSED
+    __pydantic_config__: ClassVar = CLOSED
 
-    drive: Quantizer
-    membrane: Quantizer
-    sum: Quantizer
-    domain: TableDomain
-    growth: Table
-    gain: tuple[Table, ...]
+    source: Identifier
+    delay: IntArray  # [1] or [source units]
+    weight_format: Format
+    accumulator: Format
+    connection: Literal["dense"] = "dense"
 
 
 @dataclass(frozen=True, eq=False)
 class DeployedLayer:
-    """What all neurons of a layer share."""
+    """What all units of a layer share."""
 
-    __pydantic_config__: ClassVar = _CLOSED
+    __pydantic_config__: ClassVar = CLOSED
 
-    name: Name
-    kind: Literal["expif", "readout"]
-    inputs: int
-    neurons: int
-    weight: Format
-    accumulator: Format
-    rescale_shift: int
-    rescale: Quantizer
-    filter_shift: int | None
-    filter: Quantizer | None
-    neuron: DeployedNeuron | None
+    name: Identifier
+    units: int
+    feeds: tuple[DeployedFeed, ...]
+    constants: dict[Identifier, Vector]  # one value each; the others lie with the slices
+    tables: dict[Identifier, SegmentTable]
+    states: dict[Identifier, Format]
+    initial: dict[Identifier, Vector]  # state -> one value; the others lie with the slices
+    body: tuple[WrittenOperation, ...]
+    next: dict[Identifier, Identifier]
+    output: Identifier
+    signals: dict[Identifier, Identifier]
 
 
 def _row_form(value: object) -> str:
@@ -76,27 +83,28 @@ WeightRows = Annotated[
     Annotated[tuple[HexDigits, ...], Tag("hex")] | Annotated[WordArray, Tag("words")],
     Discriminator(_row_form),
 ]
-"""Rows of hex digits; where they are large, a matrix of words `[inputs, row_words]` in a file beside."""
+"""A row of hex digits for each source unit; where they are large, words `[source units, row_words]`."""
 
 
 @dataclass(frozen=True, eq=False)
 class CoreSlice:
-    """Neurons `start .. stop - 1` of a layer: one row of packed weights per input, and their constants."""
+    """Units `start .. stop - 1` of a layer: what differs between them."""
 
-    __pydantic_config__: ClassVar = _CLOSED
+    __pydantic_config__: ClassVar = CLOSED
 
-    layer: int
+    layer: Identifier
     start: int
     stop: int
-    weight_rows: WeightRows
-    constants: dict[Name, IntArray]  # name -> one value per neuron
+    weight_rows: tuple[WeightRows, ...]  # of each feed
+    constants: dict[Identifier, Vector]  # one value per unit
+    initial: dict[Identifier, Vector]  # state -> one value per unit
 
 
 @dataclass(frozen=True, eq=False)
 class Core:
     """Everything that one core holds."""
 
-    __pydantic_config__: ClassVar = _CLOSED
+    __pydantic_config__: ClassVar = CLOSED
 
     core: int
     memory_bytes: int
@@ -105,12 +113,12 @@ class Core:
 
 @dataclass(frozen=True)
 class Route:
-    """Events of `source` go to every one of `cores`; a `None` layer is the input."""
+    """What `source`, a layer or the input, puts out for `layer` goes to every one of `cores`."""
 
-    __pydantic_config__: ClassVar = _CLOSED
+    __pydantic_config__: ClassVar = CLOSED
 
-    source: int | None
-    layer: int
+    source: Identifier
+    layer: Identifier
     cores: tuple[int, ...]
 
 
@@ -118,31 +126,50 @@ class Route:
 class Deployment:
     """A program placed on one device."""
 
-    __pydantic_config__: ClassVar = _CLOSED
+    __pydantic_config__: ClassVar = CLOSED
 
     program: Digest  # of the program this was made from
     profile: Name
     profile_sha256: Digest
     dt_seconds: float
+    encoder: Name
+    steps: int
     word_bits: int
-    input: InputPort
+    input: Port
     layers: tuple[DeployedLayer, ...]
     cores: tuple[Core, ...]
     routes: tuple[Route, ...]
-    output_layer: int  # the prediction is the largest sum over steps of this layer's output
-    schema: Literal["expifref/deployment/1"] = "expifref/deployment/1"
+    output: Identifier  # the prediction is the largest sum over steps of this layer's output
+    schema: Literal["expifref/deployment/2"] = "expifref/deployment/2"
 
 
-def save_deployment(deployment: Deployment, path: Path) -> None:
-    """Write `deployment` to `path`, whole or not at all, and large weights beside it."""
-    save_document(Deployment, deployment, path)
+def deployment_to_json(deployment: Deployment, matrices: Matrices | None = None) -> dict[str, Any]:
+    """The JSON object of `deployment`; its large matrices are added to `matrices`."""
+    return to_document(Deployment, deployment, matrices, canonical=rfc8785_form)
 
 
-def load_deployment(path: Path) -> Deployment:
-    """Read the deployment at `path`.
+def deployment_from_json(
+    document: dict[str, Any], place: str, matrices: Matrices | None = None
+) -> Deployment:
+    """The deployment of `document` and of the `matrices` beside it; `place` names it in errors.
 
     Raises:
         FileFormatError: not a deployment of this version, damaged, or edited.
     """
+    found = str(document.get("schema"))
+    if found.startswith(FAMILY) and found != SCHEMA:
+        raise FileFormatError(
+            f"{place} must have the schema `{SCHEMA}`, not {shown(found)}: export it anew from its program"
+        )
+    return from_document(Deployment, document, SCHEMA, place, matrices, rfc8785_form)
+
+
+def save_deployment(deployment: Deployment, path: Path) -> None:
+    """Write `deployment` to `path`, whole or not at all, and large weights beside it."""
+    save_document(Deployment, deployment, path, rfc8785_form)
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read the deployment at `path`; see `deployment_from_json` for what is refused."""
     document, matrices = read_document(path)
-    return from_document(Deployment, document, SCHEMA, f"`{path}`", matrices)
+    return deployment_from_json(document, f"`{path}`", matrices)

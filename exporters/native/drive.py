@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporters.emitter import Emitter
-from quantize.formats import MAX_BITS
 from quantize.graph.layers import INPUT, Graph
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.formats import MAX_BITS
+from quantize.numbers.intervals import Interval
 
 from .layer import Memory, write_bind, write_units
 from .network import NativeText
@@ -27,12 +28,12 @@ def drive_text(graph: Graph) -> NativeText:
     text, memory = Emitter(), Memory()
     # Nothing is held: every step has its own accumulators, which are given.
     plan = plan_layer(graph, graph.layers[0], frozenset())
-    given = stored(graph.proof.sources[INPUT])
+    given = stored(proof_of(graph).sources[INPUT])
     text('#include "network.h"')
     text(f"enum {{ BLOCK = {BLOCK} }};")
     write_units(text, plan)
     write_bind(text, plan, memory)
-    total, steps = _total(graph.proof.sources[plan.layer.name])
+    total, steps = _total(proof_of(graph).sources[plan.layer.name])
     _write_block(text, plan, c_type(given), total)
     _write_steps(text, plan, c_type(given), total, steps)
     _write_drive(text, plan, c_type(given))

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError, ParameterError
-from quantize.arrays import Integers, frozen
-from quantize.formats import Format
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer, full_name
 from quantize.graph.operations import Feed, Operation, Overflowed, StateBefore
 from quantize.graph.passes import needed
-from quantize.graph.states import initial_state
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format
+from quantize.run.states import initial_state
 
 from .drive import drive_text
 from .executor import cores, share

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import ParameterError
-from quantize.arrays import Integers
-from quantize.graph.emulator import spiking_outputs
 from quantize.graph.layers import Graph
-from quantize.graph.states import check_input, check_state, initial_state, kept_signals
-from quantize.trace import Execution, State, Totals
+from quantize.numbers.arrays import Integers
+from quantize.run.emulator import spiking_outputs
+from quantize.run.states import check_input, check_state, initial_state, kept_signals
+from quantize.run.trace import Execution, State, Totals
 
 from .library import Library
 from .network import native_text
@@ -50,7 +50,7 @@ class NativeExecutor:
     def run(
         self, spikes: NDArray[Any], state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, whole numbers `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+        """Run `spikes`, whole numbers `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
 
         Raises:
             DataError: `spikes`, `state` or `signals` do not fit the graph.

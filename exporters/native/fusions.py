@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.arrays import narrowest
-from quantize.formats import Rounding
 from quantize.graph.layers import SegmentTable, UnitLayer
 from quantize.graph.operations import Lookup, Mul, RoundShift
 from quantize.graph.proof import Proven
 from quantize.graph.segments import table_at
-from quantize.intervals import Interval
+from quantize.numbers.arrays import narrowest
+from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
 from .operations import Entry, Part, Place, SplitProduct
 from .words import INT16, INT32, UINT16, hull, within, word

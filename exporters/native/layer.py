@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exporters.emitter import Emitter
-from quantize.arrays import narrowest
 from quantize.graph.operations import Lookup
+from quantize.numbers.arrays import narrowest
 
 from .fusions import tables_of
 from .operations import Entry

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, Graph
+from quantize.graph.proof import proof_of
 
 from .layer import Memory, row_of, write_bind, write_units
 from .passes import write_pass
@@ -47,7 +48,7 @@ def native_text(graph: Graph) -> NativeText:
     _write_network(text, graph)
     write_step(text, graph, plans)
     _write_run(text, graph, plans)
-    return NativeText(str(text), tuple(memory.arrays), stored(graph.proof.sources[INPUT]))
+    return NativeText(str(text), tuple(memory.arrays), stored(proof_of(graph).sources[INPUT]))
 
 
 def write_layer(text: Emitter, plan: LayerPlan, memory: Memory) -> None:
@@ -68,7 +69,7 @@ def write_layer(text: Emitter, plan: LayerPlan, memory: Memory) -> None:
 
 def _write_network(text: Emitter, graph: Graph) -> None:
     sources = (INPUT, *graph.by_name)
-    kinds = {source: stored(graph.proof.sources[source]) for source in sources}
+    kinds = {source: stored(proof_of(graph).sources[source]) for source in sources}
     rows = {source: row_of(graph.units(source), kinds[source]) for source in sources}
     text()
     text("/* The values of one sample. */")
@@ -84,7 +85,7 @@ def _write_network(text: Emitter, graph: Graph) -> None:
 
 
 def _write_run(text: Emitter, graph: Graph, plans: Sequence[LayerPlan]) -> None:
-    kind = c_type(stored(graph.proof.sources[INPUT]))
+    kind = c_type(stored(proof_of(graph).sources[INPUT]))
     text()
     text("/* Samples first to last - 1, each through all steps; signals and sums may be NULL. */")
     text("int expifref_run(const void *const *constants, int64_t steps, int64_t batch, int64_t first,")

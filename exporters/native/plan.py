@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from quantize.arrays import Integers
 from quantize.graph.layers import Graph, UnitLayer
 from quantize.graph.operations import Constant, Feed, Lookup, Operation
 from quantize.graph.passes import held_results, held_sources, needed
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import Integers
+from quantize.numbers.intervals import Interval
 
 from .fusions import Code, fused
 from .operations import Kept, Place
@@ -97,7 +98,7 @@ def plan_layer(graph: Graph, layer: UnitLayer, held_feeds: frozenset[int]) -> La
     once = {array: name for array, name in written.items() if name in held}
     always = {array: name for array, name in written.items() if name not in held}
     always |= {f"state_{state}": name for state, name in layer.next.items()}
-    proven = graph.proof.layers[layer.name]
+    proven = proof_of(graph).layers[layer.name]
     hold, step = (
         Pass(fused(Code(layer, operations, proven, frozenset(results.values()))), results)
         for operations, results in (
@@ -108,7 +109,7 @@ def plan_layer(graph: Graph, layer: UnitLayer, held_feeds: frozenset[int]) -> La
     arrays = {array: word(proven[name].interval) for array, name in written.items() if array != "output"}
     arrays |= {f"state_{name}": word(Interval(s.format.lo, s.format.hi)) for name, s in layer.states.items()}
     sums = tuple(feed_sums(graph, layer.name, number) for number in feeds_of(body))
-    output = stored(graph.proof.sources[layer.name])
+    output = stored(proof_of(graph).sources[layer.name])
     return LayerPlan(layer, sums, held_feeds, hold, step, arrays, places, output)
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from quantize.formats import Rounding
 from quantize.graph.layers import UnitLayer
 from quantize.graph.proof import Proven
-from quantize.intervals import Interval
+from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
 from .words import hull, literal, wider, word
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, Graph
+from quantize.graph.proof import proof_of
 
 from .plan import LayerPlan
 from .sums import FeedSums
@@ -16,7 +17,7 @@ __all__ = ["past", "write_step"]
 
 def write_step(text: Emitter, graph: Graph, plans: Sequence[LayerPlan]) -> None:
     """`step(n, row, t)`: step `t` of the sample `n` on the values `row` of the input."""
-    kind = c_type(stored(graph.proof.sources[INPUT]))
+    kind = c_type(stored(proof_of(graph).sources[INPUT]))
     text()
     text(f"static void step(struct network *n, const {kind} *row, const int64_t t)")
     text("{")

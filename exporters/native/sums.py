@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.blocks import row_blocks
-from quantize.arrays import Codes, narrowest
 from quantize.graph.layers import Dense, Graph, LayerFeed
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import Codes, narrowest
+from quantize.numbers.intervals import Interval
 
 from .words import c_type, stored, within, word
 
@@ -50,7 +51,7 @@ def padded_units(units: int) -> int:
 def feed_sums(graph: Graph, layer: str, number: int) -> FeedSums:
     """Feed `number` of `layer`."""
     feed = graph.by_name[layer].feeds[number]
-    values = graph.proof.sources[feed.source]
+    values = proof_of(graph).sources[feed.source]
     most = max(-values.lo, values.hi)
     columns = padded_units(feed.connection.units)
     kind = narrowest(feed.connection.weight)

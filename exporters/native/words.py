@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.arrays import holding
-from quantize.intervals import Interval
+from quantize.numbers.arrays import holding
+from quantize.numbers.intervals import Interval
 
 __all__ = [
     "INT16",

@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from quantize.arrays import LARGE
+from quantize.numbers.arrays import LARGE
 
 from .beside import Beside
 from .primitives import DOMAIN

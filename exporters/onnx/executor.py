@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Container, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,10 +19,12 @@ from expifref.limits import ONNX
 from expifref.opening import read_file
 from expifref.scratch import scratch_folder
 from expifref.texts import short, shown
-from quantize.arrays import Integers
-from quantize.emulator import check_input
-from quantize.program import SPEC_VERSION, InputPort, Program
-from quantize.trace import Execution, Spikes, State
+from quantize.graph.layers import Port
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Format
+from quantize.program.program import SPEC_VERSION, Program
+from quantize.run.states import check_spikes
+from quantize.run.trace import Execution, Spikes, State
 
 from .beside import check_beside, tensors_of
 from .guard import check_bounded
@@ -82,7 +85,7 @@ def program_executor(program: Program, form: Form, backend: Backend) -> OnnxExec
 
 
 class OnnxExecutor:
-    """A `quantize.trace.Executor` over a sequence model or a step model."""
+    """A `quantize.run.trace.Executor` over a sequence model or a step model."""
 
     def __init__(
         self,
@@ -129,29 +132,27 @@ class OnnxExecutor:
         self._states = tuple(
             name.removesuffix(self._suffix) for name in self._inputs if name.endswith(self._suffix)
         )
+        self._ranges = {name: _range_of(name, metadata) for name in self._states}
         outputs = dict.fromkeys(interface.outputs)
         self._after = {name: _output_of(name, form, outputs) for name in self._states}
         own = {place for name, place in self._after.items() if place != name}
         self.signals = tuple(name for name in outputs if name not in own)
-        self._port = InputPort(
-            channels=self._inputs[SPIKES].shape.dim[-1].dim_value,
-            bits=int(bits),
-            encoder=metadata["expifref.encoder"],
-        )
+        channels = self._inputs[SPIKES].shape.dim[-1].dim_value
+        self._port = Port(channels, Format(False, int(bits), 0))
         # From its path, where it has one: only so its weights beside it are found.
         self._call = session_of(model if isinstance(model, Path) else loaded, backend, threads)
 
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
 
         States missing from `state` start as the program says.
 
         Raises:
             DataError: the input, the state or a signal name does not fit the program.
         """
-        spikes = check_input(self._port, spikes)
+        spikes = check_spikes(self._port, spikes)
         kept = self._kept(signals)
         feeds = self._state_feeds(state or {}, spikes.shape[1])
         if self.form == "sequence":
@@ -199,12 +200,10 @@ class OnnxExecutor:
             shape = (batch, kind.shape.dim[-1].dim_value)
             if values.shape != shape:
                 raise DataError(f"state `{name}` must have the shape {list(shape)}, not {list(values.shape)}")
-            word = np.iinfo(helper.tensor_dtype_to_np_dtype(kind.elem_type))
-            if values.min() < word.min or values.max() > word.max:
-                raise DataError(
-                    f"state `{name}` must fit {word.bits} bits, not {values.min()}..{values.max()}"
-                )
-            feeds[f"{name}{self._suffix}"] = values.astype(word.dtype)
+            lo, hi = self._ranges[name]
+            if values.min() < lo or values.max() > hi:
+                raise DataError(f"`{name}` must lie in {lo}..{hi}, not in {values.min()}..{values.max()}")
+            feeds[f"{name}{self._suffix}"] = values.astype(helper.tensor_dtype_to_np_dtype(kind.elem_type))
         return feeds
 
 
@@ -213,6 +212,19 @@ def _output_of(state: str, form: str, outputs: Container[str]) -> str:
     if form == "sequence":
         return f"{state}{FINAL}"
     return state if state in outputs else f"{state}{NEXT}"
+
+
+def _range_of(state: str, metadata: Mapping[str, str]) -> tuple[int, int]:
+    """What `state` may be given, as the metadata say."""
+    stated = (text.split(" ", 1) for key, text in metadata.items() if key.startswith("expifref.state"))
+    found = next((parts[1] for parts in stated if parts[0] == state and len(parts) == 2), "")
+    match = re.fullmatch(r"(-?\d{1,19})\.\.(-?\d{1,19})", found)
+    if match is None:
+        raise FileFormatError(
+            f"the ONNX model must say the range of the state `{short(state)}` in its metadata, but does not: "
+            "export it anew"
+        )
+    return int(match[1]), int(match[2])
 
 
 def _check_inputs(inputs: Mapping[str, Any], form: str) -> None:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.arrays import Codes
 from quantize.graph.layers import Dense, Graph, LayerFeed, history_name
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import Codes
+from quantize.numbers.intervals import Interval
 
 from .builder import INT32, UINT8, GraphBuilder
 from .values import BOOL, Value, as_kind, constant, stored, word
@@ -46,7 +47,7 @@ def seen(
 
     `outputs` are those of the layers so far in this step, `now` the states before it.
     """
-    interval = graph.proof.sources[feed.source]
+    interval = proof_of(graph).sources[feed.source]
     if not feed.longest:
         return outputs[feed.source], interval
     delay = np.broadcast_to(feed.delay, graph.units(feed.source))

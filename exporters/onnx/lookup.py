@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from quantize.arrays import Integers
 from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import Lookup
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers
+from quantize.numbers.intervals import Interval
 
 from .scope import Scope
 from .values import Value, as_kind, constant, word

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from quantize.formats import Overflow
 from quantize.graph.operations import (
     Add,
     AtLeast,
@@ -27,7 +26,8 @@ from quantize.graph.operations import (
     StateBefore,
     Sub,
 )
-from quantize.intervals import Interval
+from quantize.numbers.formats import Overflow
+from quantize.numbers.intervals import Interval
 
 from .builder import INT32
 from .lookup import lookup

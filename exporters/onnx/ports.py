@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 
 from expifref.exceptions import UnsupportedError
-from quantize.formats import Format
 from quantize.graph.layers import Graph, full_name
-from quantize.graph.states import state_range
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.formats import Format
+from quantize.numbers.intervals import Interval
+from quantize.run.states import state_range
 
 from .builder import UINT8
 from .values import stored, word
@@ -62,7 +63,7 @@ def ports_of(graph: Graph) -> Ports:
     for layer in graph.layers:
         for key, result in layer.signals.items():
             name = full_name(layer.name, key)
-            kind = _signal_kind(graph.proof.layers[layer.name][result].interval)
+            kind = _signal_kind(proof_of(graph).layers[layer.name][result].interval)
             signals[name] = states.get(name, Port(kind, layer.units))
     return Ports(signals, states)
 

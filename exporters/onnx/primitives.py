@@ -13,7 +13,7 @@ from types import MappingProxyType
 import onnx
 from onnx import parser
 
-from quantize.formats import Overflow, Rounding
+from quantize.numbers.formats import Overflow, Rounding
 
 __all__ = ["DOMAIN", "OPSET", "WIDE", "functions"]
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import onnx
 from onnx import helper
 
-from quantize.graph.label import Label, label_of
 from quantize.graph.layers import Graph, full_name
-from quantize.graph.states import initial_state
-from quantize.program import Program
+from quantize.program.label import Label, label_of
+from quantize.program.program import Program
+from quantize.run.states import initial_state, state_range
 
 from .beside import Beside, save_model
 from .builder import BATCH, IR_VERSION, STEPS, UINT8, GraphBuilder, constant, value
@@ -176,4 +176,6 @@ def _metadata(graph: Graph, label: Label, form: Form) -> dict[str, str]:
         "encoder": label.encoder,
         "tool": f"expifref {label.tool_version}",
     }
+    ranges = ((name, *state_range(graph, name)) for name in graph.state_units)
+    metadata |= {f"state{n}": f"{name} {lo}..{hi}" for n, (name, lo, hi) in enumerate(ranges)}
     return metadata | {"output": outputs[0]} if outputs else metadata

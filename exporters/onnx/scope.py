@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from quantize.formats import Overflow
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Operation
 from quantize.graph.proof import Proven
-from quantize.intervals import Interval
+from quantize.numbers.formats import Overflow
+from quantize.numbers.intervals import Interval
 
 from .builder import INT32, GraphBuilder
 from .primitives import WIDE

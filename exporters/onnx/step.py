@@ -9,7 +9,8 @@ import numpy as np
 
 from quantize.graph.layers import INPUT, Graph, UnitLayer, full_name, history_name
 from quantize.graph.passes import held_results, needed
-from quantize.graph.states import state_range
+from quantize.graph.proof import proof_of
+from quantize.run.states import state_range
 
 from .builder import UINT8, GraphBuilder
 from .feeds import accumulator, seen
@@ -71,7 +72,7 @@ def _layer(
         value, interval = seen(builder, feed, place, graph, outputs, now)
         accumulators[index] = accumulator(builder, place, feed.connection, value, interval)
     states = {name: now[full_name(layer.name, name)] for name in layer.states}
-    scope = Scope(builder, layer, body, graph.proof.layers[layer.name], accumulators, states)
+    scope = Scope(builder, layer, body, proof_of(graph).layers[layer.name], accumulators, states)
     for operation in body:
         scope.results[operation.name] = WRITERS[type(operation)](operation, scope)
     return {name: scope.results[name] for name in leaving}

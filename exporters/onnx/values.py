@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import TensorProto
 
-from quantize.arrays import Integers
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers
+from quantize.numbers.intervals import Interval
 
 from .builder import INT32, INT64, UINT8, GraphBuilder
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quantize.formats import Overflow, Quantizer, Rounding, round_shift
-from quantize.ranges import Interval
+from quantize.numbers.formats import Overflow, Quantizer, Rounding, round_shift
+from quantize.numbers.intervals import Interval
 
 from .pipeline import Pipeline
 from .values import Value, cut, extend, literal

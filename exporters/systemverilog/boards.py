@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from expifref.exceptions import ParameterError
 from exporters.emitter import Emitter
-from quantize.graph.label import Label
 from quantize.graph.layers import Graph
+from quantize.program.label import Label
 
 from .memories import Files
 from .network import emit_systemverilog

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph, UnitLayer
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.intervals import Interval
 
 from .control import Sweep, clearing
 from .dense import dense_module
@@ -35,7 +36,7 @@ class Core:
 
 def core(files: Files, graph: Graph, layer: UnitLayer, weights: Mapping[FeedKey, Weights]) -> Core:
     """The core of `layer`; its memories go into `files`."""
-    units = units_module(files, layer, graph.proof.layers[layer.name])
+    units = units_module(files, layer, proof_of(graph).layers[layer.name])
     feeds = {index: stream_of(graph, feed.source) for index, feed in enumerate(layer.feeds)}
     chosen = {index: weights.get((layer.name, index), Weights()) for index in feeds}
     sums = {index: units.accumulators.get(index) or _unread(layer, index) for index in feeds}

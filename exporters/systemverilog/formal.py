@@ -15,8 +15,9 @@ from expifref.exceptions import ToolError
 from expifref.scratch import scratch_folder
 from exporters.emitter import Emitter
 from exporters.tools import lay_out, require_tool, run_tool
-from quantize.arrays import frozen
 from quantize.graph.layers import Graph, UnitLayer
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import frozen
 
 from .memories import Field, Files, hex_text
 from .module import Module, connect, module
@@ -70,7 +71,7 @@ def formal_files(graph: Graph) -> Files:
 def proof_files(graph: Graph, layer: UnitLayer) -> Files:
     """The files of the proof of one layer."""
     files: Files = {}
-    units = units_module(files, layer, graph.proof.layers[layer.name])
+    units = units_module(files, layer, proof_of(graph).layers[layer.name])
     reference = reference_module(files, graph, layer)
     both = _equivalence(files, graph, layer, units)
     modules = (units.module, reference, both)
@@ -149,7 +150,7 @@ def _ends(graph: Graph, layer: UnitLayer, name: str, value: Value) -> tuple[Fiel
     feeds = {f"feed_{index}": feed for index, feed in enumerate(layer.feeds)}
     found = [np.array([end], np.int64) for end in value.interval]
     if name in feeds:
-        least, most = graph.proof.sources[feeds[name].source]
+        least, most = proof_of(graph).sources[feeds[name].source]
         if feeds[name].longest:  # before the first step there are zeros
             least, most = min(least, 0), max(most, 0)
         below, above = (np.array(sums, np.int64) for sums in feeds[name].connection.column_sums)

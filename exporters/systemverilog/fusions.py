@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from quantize.arrays import Integers, frozen
-from quantize.formats import Rounding
 from quantize.graph.operations import Add, Constant, Mul, RoundShift, ShiftLeft
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
 from .listing import Listing, interval_of, without_unused
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from quantize.formats import Quantizer, Rounding
 from quantize.graph.operations import (
     Add,
     AtLeast,
@@ -23,7 +22,8 @@ from quantize.graph.operations import (
     StateBefore,
     Sub,
 )
-from quantize.intervals import Interval
+from quantize.numbers.formats import Quantizer, Rounding
+from quantize.numbers.intervals import Interval
 
 from .arithmetic import add, choose, multiply, overflowed, rounded, shifted_by, shifted_left, stage_of
 from .fusions import ShiftBy

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quantize.formats import Rounding
-from quantize.intervals import Interval
+from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
 from .arithmetic import add, multiply, rounded, span, stage_of
 from .netlist import Netlist

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from quantize.arrays import Integers, frozen
-from quantize.formats import Format
 from quantize.graph.body import uniform
-from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import Graph, Port, UnitLayer, full_name
 from quantize.graph.operations import Constant, Lookup
 from quantize.graph.passes import held_results, needed
 from quantize.graph.proof import Proven
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format
+from quantize.numbers.intervals import Interval
+from quantize.run.emulator import GraphEmulator
 
 __all__ = ["Listing", "interval_of", "listing", "roots", "without_unused"]
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporters.emitter import Emitter
-from quantize.arrays import Integers
 from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import Lookup
 from quantize.graph.segments import table_at
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers
+from quantize.numbers.intervals import Interval
 
 from .arithmetic import span
 from .interpolation import Interpolated, interpolate

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporters.emitter import Emitter
-from quantize.arrays import Integers
-from quantize.ranges import Interval
+from quantize.numbers.arrays import Integers
+from quantize.numbers.intervals import Interval
 
 from .values import Value, declaration, literal, unsigned_bits
 

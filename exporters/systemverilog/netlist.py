@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quantize.graph.layers import UnitLayer
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
 from .listing import Listing
 from .memories import Field, Files

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from quantize.graph.label import Label
 from quantize.graph.layers import Graph, LayerFeed
+from quantize.program.label import Label
 
 from .core import Core, core
 from .history import History, history, reader_module

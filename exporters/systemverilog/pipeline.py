@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from exporters.emitter import Emitter
-from quantize.ranges import Interval
+from quantize.numbers.intervals import Interval
 
 from .text import comment
 from .values import Value, declaration, flag

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from quantize.formats import Overflow
 from quantize.graph.layers import Graph, SegmentTable, UnitLayer
 from quantize.graph.operations import (
     Add,
@@ -30,8 +29,10 @@ from quantize.graph.operations import (
     Sub,
 )
 from quantize.graph.passes import needed
+from quantize.graph.proof import proof_of
 from quantize.graph.segments import table_at
-from quantize.intervals import Interval
+from quantize.numbers.formats import Overflow
+from quantize.numbers.intervals import Interval
 
 from .listing import interval_of
 from .memories import Files, hex_text
@@ -45,7 +46,7 @@ def word_bits(graph: Graph) -> int:
     """Bits for every value and the ends of every format, and one for the sign of what is unsigned."""
     operations = [operation for layer in graph.layers for operation in layer.body]
     formats = [operation.format.bits for operation in operations if isinstance(operation, Overflowed)]
-    return max(graph.proof.intermediate_bits, *formats, 1) + 2
+    return max(proof_of(graph).intermediate_bits, *formats, 1) + 2
 
 
 def inputs_of(layer: UnitLayer) -> list[str]:
@@ -58,7 +59,7 @@ def inputs_of(layer: UnitLayer) -> list[str]:
 def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
     """The module `LAYER_reference`; its tables go into `files`."""
     one = Module(f"{layer.name}_reference")
-    scope = Words(one.text, word_bits(graph), layer, graph.proof.layers[layer.name], files)
+    scope = Words(one.text, word_bits(graph), layer, proof_of(graph).layers[layer.name], files)
     e = one.text
     e("// The operations of the program, without a clock; every value in one width that holds them all.")
     e(f"module {one.name} (")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, Graph
-from quantize.trace import Spikes
+from quantize.run.trace import Spikes
 
 from .memories import Files
 from .module import connect

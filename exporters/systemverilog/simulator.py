@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from expifref.exceptions import ToolError
 from expifref.scratch import scratch_folder_of
 from exporters.tools import lay_out, require_tool, run_tool
-from quantize.arrays import Integers
-from quantize.graph.label import Label
 from quantize.graph.layers import Graph, full_name, history_name
-from quantize.graph.states import check_state, check_values, initial_state, kept_signals
-from quantize.trace import Execution, Spikes, State
+from quantize.numbers.arrays import Integers
+from quantize.program.label import Label
+from quantize.run.states import check_state, check_values, initial_state, kept_signals
+from quantize.run.trace import Execution, Spikes, State
 
 from .monitors import history_file, trace_file
 from .network import Design, design, emit_systemverilog
@@ -61,7 +61,7 @@ class SystemVerilogExecutor:
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.trace.Executor.run`."""
+        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`."""
         graph = self.graph
         values = check_values(graph.input, spikes)
         kept = kept_signals(graph, signals)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quantize.graph.layers import Graph
-from quantize.intervals import Interval
+from quantize.graph.proof import proof_of
+from quantize.numbers.intervals import Interval
 
 from .values import clog2
 
@@ -49,7 +50,7 @@ TICKS = Stream(0, Interval(0, 0))
 
 def stream_of(graph: Graph, source: str) -> Stream:
     """The events of the input or of a layer."""
-    return Stream(graph.units(source), graph.proof.sources[source])
+    return Stream(graph.units(source), proof_of(graph).sources[source])
 
 
 def inward(stream: Stream, prefix: str) -> list[str]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exporters.emitter import Emitter
-from quantize.graph.label import Label
 from quantize.graph.layers import INPUT
+from quantize.program.label import Label
 
 from .history import reader_name
 from .module import RESET, Module, connect, module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.ranges import Interval
+from quantize.numbers.intervals import Interval
 
 __all__ = [
     "Value",

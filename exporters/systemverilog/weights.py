@@ -10,7 +10,7 @@ import numpy as np
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Dense, Graph
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
 from .memories import Files, hex_text, zero_extended
 from .module import Module

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from exporters.emitter import Emitter
-from quantize.formats import Rounding
 from quantize.graph.layers import UnitLayer
 from quantize.graph.proof import Proven
+from quantize.numbers.formats import Rounding
 
 from .memories import Files
 

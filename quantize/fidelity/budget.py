@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from expifref.description import Description
-from quantize.program import Program
+from quantize.program.program import Program
 
 from .causes import ALL_CAUSES, Cause
 from .comparison import Batches, Comparison, empty_comparison

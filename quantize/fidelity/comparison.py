@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, SpikingDescription
+from expifref.description import Description
 from expifref.exceptions import DataError
-from expifref.simulate import constants
-from quantize.program import Program, layer_prefix
-from quantize.trace import Spikes
+from quantize.program.program import Program
+from quantize.run.trace import Spikes
 
 from .divergence import Divergence
 from .signals import LayerTrace, layer_pairs
@@ -243,12 +242,10 @@ class Comparison:
 
 def empty_comparison(description: Description, program: Program, first_sample: int = 0) -> Comparison:
     """A comparison of no samples; raises ParameterError for a program of another network."""
-    layers: list[LayerComparison] = []
-    for index, pair in enumerate(layer_pairs(description, program)):
-        steps = None
-        if isinstance(pair.real, SpikingDescription):
-            steps = np.asarray(constants(pair.real.neuron, description.dt).refractory_steps, np.int64)
-        layers.append(LayerComparison(layer_prefix(index, pair.lowered), pair.lowered.width, steps))
+    layers = [
+        LayerComparison(pair.layer.name, pair.layer.units, pair.reading.refractory_steps)
+        for pair in layer_pairs(description, program)
+    ]
     return Comparison(layers, description.dt, first_sample)
 
 

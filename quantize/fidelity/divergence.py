@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from expifref.description import Description
-from quantize.program import Program, layer_prefix
-from quantize.trace import Spikes
+from quantize.graph.layers import full_name
+from quantize.program.program import Program
+from quantize.run.trace import Spikes
 
 from .causes import ALL_CAUSES, Cause
-from .hybrid import Hybrid, HybridStep, tells_causes_apart
+from .codes import Floats
+from .hybrid import Hybrid, tells_causes_apart
 from .signals import LayerTrace
 
 __all__ = ["Attribution", "Departure", "Divergence", "FirstDivergence", "Located"]
 
-Floats = NDArray[np.float64]
-Run = list[HybridStep]
+Run = list[Mapping[str, Floats]]
+"""What a layer did in each step, by the names of its results."""
 
 _SIGNALS = ("filter", "drive", "membrane")
 
@@ -114,15 +115,16 @@ class FirstDivergence:
         self, where: tuple[int, int, int, int], real: Sequence[LayerTrace], other: Sequence[LayerTrace]
     ) -> Divergence:
         step, index, sample, neuron = where
-        prefix = layer_prefix(index, self.program.layers[index])
-        spike = bool(_spikes(real[index])[step, sample, neuron])
+        layer = self.program.graph.layers[index].name
+        raster = real[index].spikes
+        spike = raster is not None and bool(raster[step, sample, neuron])
         ours, theirs = (
             None if trace.value is None else float(trace.value[step, sample, neuron])
             for trace in (real[index], other[index])
         )
-        signal = f"{prefix}.spikes"
+        signal = full_name(layer, "spikes")
         return Divergence(
-            step, prefix, self.samples + sample, neuron, signal, int(spike), int(not spike), ours, theirs
+            step, layer, self.samples + sample, neuron, signal, int(spike), int(not spike), ours, theirs
         )
 
 
@@ -132,20 +134,20 @@ def attribute(
     """Run one sample, `[step + 1, 1, inputs]`, with each cause off and alone, and look at one neuron."""
 
     def run(on: frozenset[Cause]) -> Run:
-        return [steps[layer] for steps in Hybrid(description, program, on).simulate(spikes)]
+        return [steps[layer].results for steps in Hybrid(description, program, on).simulate(spikes)]
 
     real, whole = run(frozenset()), run(ALL_CAUSES)
     without = {cause: run(ALL_CAUSES - {cause}) for cause in Cause}
     alone = {cause: run(frozenset({cause})) for cause in Cause}
-    expected = bool(real[step].spikes[0, neuron])
-    removed = tuple(c for c, steps in without.items() if bool(steps[step].spikes[0, neuron]) is expected)
-    made = tuple(c for c, steps in alone.items() if bool(steps[step].spikes[0, neuron]) is not expected)
+    expected = bool(real[step]["spikes"][0, neuron])
+    removed = tuple(c for c, steps in without.items() if bool(steps[step]["spikes"][0, neuron]) is expected)
+    made = tuple(c for c, steps in alone.items() if bool(steps[step]["spikes"][0, neuron]) is not expected)
     # The course without a cause says how much the others add up to, the course of one alone how much it adds.
     if removed:
         largest = min(removed, key=lambda cause: _distance(without[cause], real, neuron))
     else:
         largest = max(made or Cause, key=lambda cause: _distance(alone[cause], real, neuron))
-    departure = _departure(description, program, layer, neuron, real, whole)
+    departure = _departure(program.graph.layers[layer].name, neuron, real, whole)
     return Attribution(_single(removed, made), removed, made, largest, departure)
 
 
@@ -172,32 +174,20 @@ def _earliest(real: Sequence[LayerTrace], other: Sequence[LayerTrace]) -> tuple[
     return min(found, default=None)
 
 
-def _spikes(trace: LayerTrace) -> NDArray[np.bool_]:
-    return np.zeros((0, 0, 0), np.bool_) if trace.spikes is None else trace.spikes
-
-
 def _distance(steps: Run, real: Run, neuron: int) -> float:
     """How far one neuron's membrane and drive are from the float ones, up to where that one diverges."""
-    values = [(step.state.membrane[0, neuron], step.drive[0, neuron]) for step in (*steps, *real)]
+    values = [(step["membrane"][0, neuron], step["drive"][0, neuron]) for step in (*steps, *real)]
     course = np.array(values).reshape(2, len(real), 2)
     course[:, -1, 0] = 0.0  # the membrane of the diverging step itself is at the threshold on one side
     return float(((course[0] - course[1]) ** 2).sum())
 
 
-def _departure(
-    description: Description, program: Program, layer: int, neuron: int, real: Run, whole: Run
-) -> Departure | None:
-    prefix = layer_prefix(layer, program.layers[layer])
-    filtered = getattr(description.layers[layer], "tau_synapse", None) is not None
+def _departure(layer: str, neuron: int, real: Run, whole: Run) -> Departure | None:
     for n, (ours, theirs) in enumerate(zip(real, whole, strict=True)):
-        for name in _SIGNALS if filtered else _SIGNALS[1:]:
-            value, code = (float(_signal(step, name)[0, neuron]) for step in (ours, theirs))
+        for name in _SIGNALS:
+            if name not in theirs:
+                continue
+            value, code = (float(step[name][0, neuron]) for step in (ours, theirs))
             if abs(value - code) > 1:
-                return Departure(n, f"{prefix}.{name}", value, int(code))
+                return Departure(n, full_name(layer, name), value, int(code))
     return None
-
-
-def _signal(step: HybridStep, name: str) -> Floats:
-    if name == "filter":
-        return step.state.filtered
-    return step.drive if name == "drive" else step.state.membrane

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import Description
-from quantize.program import Program
-from quantize.trace import Spikes
+from quantize.program.program import Program
+from quantize.run.trace import Spikes
 
 from .budget import error_budget
 from .causes import KNOBS, Cause

@@ -6,23 +6,26 @@ One step from the same state shows the rounding alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from expifref.description import Description
-from quantize.formats import Format
-from quantize.program import Layer, Program, SpikingLayer, layer_prefix
-from quantize.trace import Spikes
+from quantize.graph.layers import full_name
+from quantize.program.program import Program
+from quantize.run.trace import Spikes
 
 from .causes import ALL_CAUSES
-from .hybrid import Hybrid, HybridLayer, HybridState, HybridStep
+from .codes import Floats
+from .hybrid import Hybrid
+from .hybrid_layer import HybridLayer
 
 __all__ = ["SiteError", "one_step_errors"]
 
-Floats = NDArray[np.float64]
+_SITES = ("filter", "drive", "growth", "gain", "sum", "membrane", "output")
+_ALWAYS = ("filter", "output")  # of a refractory neuron too
+_DECIDING = ("growth", "gain", "sum")  # only where the neuron does not fire
 
 
 @dataclass
@@ -73,47 +76,36 @@ def one_step_errors(
         for inputs, steps in zip(spikes, real.simulate(spikes), strict=True):
             signal = inputs.astype(np.float64)
             for index, (layer, step) in enumerate(zip(integer.layers, steps, strict=True)):
-                lowered = program.layers[index]
-                start = _nearest(before[index], real.layers[index], layer, lowered)
-                found = layer.step(signal, start)
-                prefix = layer_prefix(index, lowered)
-                for name, error in _errors(lowered, start, found, step):
-                    errors.setdefault(f"{prefix}.{name}" if name else prefix, SiteError()).add(error)
-                before[index] = step.state
-                signal = step.spikes.astype(np.float64)
+                start = _nearest(before[index], real.layers[index], layer)
+                found = layer.step(signal, start).results
+                for name, error in _errors(start, found, step.results):
+                    errors.setdefault(full_name(layer.layer.name, name), SiteError()).add(error)
+                before[index], signal = step.results, step.output.astype(np.float64)
     return errors
 
 
-def _nearest(state: HybridState, real: HybridLayer, integer: HybridLayer, lowered: Layer) -> HybridState:
+def _nearest(state: Mapping[str, Floats], real: HybridLayer, integer: HybridLayer) -> dict[str, Floats]:
     """The integer state nearest to a float state."""
-    part = lowered.filter
-    filtered = state.filtered if part is None else _codes(state.filtered, part.site.format)
-    if real.neuron is None or integer.neuron is None or not isinstance(lowered, SpikingLayer):
-        return HybridState(state.membrane, state.refractory, filtered)
-    spiked = state.membrane >= real.neuron.threshold
-    threshold = integer.neuron.threshold
-    # A neuron that did not spike must not begin at the threshold, which means that it did.
-    codes = np.minimum(_codes(state.membrane, lowered.neuron.membrane.format), threshold - 1)
-    return HybridState(np.where(spiked, threshold, codes), state.refractory, filtered)
-
-
-def _codes(value: Floats, fmt: Format) -> Floats:
-    return np.clip(np.rint(value), fmt.lo, fmt.hi)
+    found: dict[str, Floats] = {
+        name: np.clip(np.rint(state[name]), part.format.lo, part.format.hi)
+        for name, part in integer.layer.states.items()
+    }
+    if "membrane" in found:
+        spiked = state["membrane"] >= real.constants["threshold"]
+        threshold = integer.constants["threshold"]
+        # A neuron that did not spike must not begin at the threshold, which means that it did.
+        found["membrane"] = np.where(spiked, threshold, np.minimum(found["membrane"], threshold - 1))
+    return found
 
 
 def _errors(
-    lowered: Layer, start: HybridState, found: HybridStep, step: HybridStep
+    start: Mapping[str, Floats], found: Mapping[str, Floats], real: Mapping[str, Floats]
 ) -> Iterator[tuple[str, Floats]]:
-    filtered = found.state.filtered - step.state.filtered
-    if not isinstance(lowered, SpikingLayer):
-        yield "", filtered
-        return
-    free = start.refractory == 0
-    decides = free & ~step.spikes
-    if lowered.synapse is not None:
-        yield "filter", filtered
-    yield "drive", (found.drive - step.drive)[free]
-    yield "growth", (found.growth - step.growth)[decides]
-    yield "gain", (found.gain - step.gain)[decides]
-    yield "sum", (found.sum - step.sum)[decides]
-    yield "membrane", (found.state.membrane - step.state.membrane)[free]
+    for name in _SITES:
+        if name not in found:
+            continue
+        error = found[name] - real[name]
+        if name not in _ALWAYS:
+            counts = start["refractory"] == 0
+            error = error[counts & (real["spikes"] == 0) if name in _DECIDING else counts]
+        yield name, error

@@ -16,13 +16,15 @@ from expifref.exceptions import DataError
 from expifref.limits import RECORDING
 from expifref.tensor_files import load_tensors
 from expifref.texts import listed
-from quantize.emulator import Emulator
-from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
+from quantize.graph.layers import full_name
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 
 from .comparison import Batches, Comparison, empty_comparison
 from .divergence import FirstDivergence
 from .side_by_side import Part, merge
 from .signals import float_traces, integer_traces
+from .twin import tells_spikes
 
 __all__ = ["Recording", "compare_recorded_part", "compare_recording", "read_recording"]
 
@@ -70,10 +72,9 @@ def read_recording(path: Path, program: Program) -> Recording:
             if path.suffix == ".safetensors"
             else read_npz(path, wanted, RECORDING)
         )
-    widths = {layer_prefix(i, layer): layer.width for i, layer in enumerate(program.layers)}
     first = next(iter(arrays.values()))
     for name, array in arrays.items():
-        shape = (*first.shape[:2], widths[name.partition(".")[0]])
+        shape = (*first.shape[:2], program.graph.signal_units[name])
         if array.ndim != 3 or array.shape != shape or array.dtype.kind not in "iub":
             raise DataError(
                 f"{path}: `{name}` must be integers of the shape [steps, batch, {shape[-1]}], as all of the "
@@ -130,12 +131,11 @@ def _check_input(recording: Recording, steps: int, samples: int) -> None:
 
 def _choices(program: Program) -> list[tuple[str, ...]]:
     """What a file may hold, the most telling first."""
-    prefixes = [
-        layer_prefix(i, part) for i, part in enumerate(program.layers) if isinstance(part, SpikingLayer)
-    ]
-    spikes = tuple(f"{prefix}.spikes" for prefix in prefixes)
-    membranes = tuple(f"{prefix}.membrane" for prefix in prefixes)
-    output = (program.output_name,) if isinstance(program.layers[-1], ReadoutLayer) else ()
+    graph = program.graph
+    spiking = [layer.name for layer in graph.layers if tells_spikes(layer)]
+    spikes = tuple(full_name(name, "spikes") for name in spiking)
+    membranes = tuple(full_name(name, "membrane") for name in spiking)
+    output = () if graph.output in spiking else (program.output_name,)
     choices = [(*spikes, *membranes, *output), (*spikes, *output), (*spikes, *membranes), spikes]
     return [choice for choice in dict.fromkeys(choices) if choice]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from expifref.description import Description
 from expifref.exceptions import DataError
-from quantize.emulator import Emulator
-from quantize.pieces import pieces, trace_values
-from quantize.program import Program
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.pieces import pieces, trace_values
 
 from .comparison import Batches, Comparison, empty_comparison
 from .divergence import FirstDivergence, Located
@@ -67,7 +67,7 @@ def check_part(description: Description, program: Program, part: Part) -> None:
     if part.first is not None:
         step, layer, sample, neuron = part.first.place
         fits = fits and 0 <= layer < len(layers) and 0 <= neuron < layers[layer][1] and min(step, sample) >= 0
-        fits = fits and part.first.spikes.shape == (step + 1, 1, program.input.channels)
+        fits = fits and part.first.spikes.shape == (step + 1, 1, program.graph.input.channels)
     if not fits:
         raise DataError("a part of a comparison must have the layers of both networks, but has others")
 

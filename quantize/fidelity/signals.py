@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, ReadoutDescription, SpikingDescription
+from expifref.description import Description, LayerDescription
 from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
-from quantize.arrays import Integers
-from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
-from quantize.trace import Spikes
+from quantize.graph.layers import INPUT, UnitLayer, full_name
+from quantize.numbers.arrays import Integers
+from quantize.program.program import Program
+from quantize.run.trace import Spikes
+
+from .codes import Floats
+from .twin import Reading, reading, tells_spikes
 
 if TYPE_CHECKING:
-    from .hybrid import HybridStep
+    from .hybrid_layer import LayerStep
 
 __all__ = [
     "LayerPair",
     "LayerTrace",
-    "ReadoutPair",
-    "SpikingPair",
     "compared_signals",
     "float_traces",
     "hybrid_traces",
@@ -31,36 +33,18 @@ __all__ = [
     "layer_pairs",
 ]
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True)
-class SpikingPair:
-    """A spiking layer of both sides."""
+class LayerPair:
+    """A layer of both sides, and how it is read."""
 
-    real: SpikingDescription
-    lowered: SpikingLayer
+    real: LayerDescription
+    layer: UnitLayer
+    reading: Reading
 
-    def membrane_mv(self, codes: Integers | Floats) -> Floats:
-        """Membrane codes `[..., neurons]` in mV."""
-        n = self.real.neuron
-        real: Floats = (n.v_t + n.delta_t * codes * 2.0**-self.lowered.neuron.membrane.format.frac) * 1e3
-        return real
-
-
-@dataclass(frozen=True)
-class ReadoutPair:
-    """A readout of both sides."""
-
-    real: ReadoutDescription
-    lowered: ReadoutLayer
-
-    def value(self, codes: Integers | Floats) -> Floats:
-        """What readout codes `[..., classes]` stand for."""
-        return codes.astype(np.float64) * 2.0**-self.lowered.filter.site.format.frac
-
-
-LayerPair = SpikingPair | ReadoutPair
+    def decoded(self, codes: Integers | Floats) -> Floats:
+        """What codes `[..., units]` of the value's signal stand for: mV of membrane, or a readout's value."""
+        return self.reading.decoded(codes, self.layer.states[self.reading.signal].format.frac)
 
 
 @dataclass(frozen=True)
@@ -82,18 +66,23 @@ def layer_pairs(description: Description, program: Program) -> list[LayerPair]:
     Raises:
         ParameterError: they are not the same network.
     """
+    graph = program.graph
     ours = [layer.weight.shape for layer in description.layers]
-    theirs = [layer.dense.weight.shape for layer in program.layers]
+    theirs = [feed.connection.weight.shape for layer in graph.layers for feed in layer.feeds]
     if ours != theirs:
         raise ParameterError(f"the program must have the model's layers {ours}, not {theirs}")
+    sources = [INPUT, *(layer.name for layer in graph.layers)]
+    wired = [(feed.source, feed.longest) for layer in graph.layers for feed in layer.feeds]
+    if [(source, 0) for source in sources[:-1]] != wired or graph.output != sources[-1]:
+        raise ParameterError(
+            "the program must feed each layer from the one before, without delays, as the model does"
+        )
     pairs: list[LayerPair] = []
-    for index, (real, lowered) in enumerate(zip(description.layers, program.layers, strict=True)):
-        if isinstance(real, SpikingDescription) and isinstance(lowered, SpikingLayer):
-            pairs.append(SpikingPair(real, lowered))
-        elif isinstance(real, ReadoutDescription) and isinstance(lowered, ReadoutLayer):
-            pairs.append(ReadoutPair(real, lowered))
-        else:
+    for index, (real, layer) in enumerate(zip(description.layers, graph.layers, strict=True)):
+        read = reading(real, description.dt)
+        if read.spikes is not tells_spikes(layer) or read.signal not in layer.states:
             raise ParameterError(f"layer {index} must spike in the model and the program, or in neither")
+        pairs.append(LayerPair(real, layer, read))
     return pairs
 
 
@@ -108,11 +97,9 @@ def float_traces(description: Description, spikes: Spikes) -> list[LayerTrace]:
     steps = list(simulate(description, spikes))
     traces: list[LayerTrace] = []
     for index, layer in enumerate(description.layers):
-        value = np.stack([step[index].state.v for step in steps])
-        if isinstance(layer, ReadoutDescription):
-            traces.append(LayerTrace(None, value))
-            continue
-        traces.append(LayerTrace(np.stack([step[index].spikes for step in steps]), value * 1e3))
+        read = reading(layer, description.dt)
+        raster = np.stack([step[index].spikes for step in steps]) if read.spikes else None
+        traces.append(LayerTrace(raster, np.stack([step[index].state.v for step in steps]) * read.unit))
     return traces
 
 
@@ -121,30 +108,24 @@ def integer_traces(
 ) -> list[LayerTrace]:
     """Signals of an executor, each `[steps, batch, neurons]`; a value that is not among them is left out."""
     traces: list[LayerTrace] = []
-    for index, pair in enumerate(layer_pairs(description, program)):
-        prefix = layer_prefix(index, pair.lowered)
-        if isinstance(pair, ReadoutPair):
-            codes = signals.get(prefix)
-            traces.append(LayerTrace(None, None if codes is None else pair.value(codes)))
-            continue
-        codes = signals.get(f"{prefix}.membrane")
-        value = None if codes is None else pair.membrane_mv(codes)
-        traces.append(LayerTrace(signals[f"{prefix}.spikes"] > 0, value))
+    for pair in layer_pairs(description, program):
+        raster = signals[full_name(pair.layer.name, "spikes")] > 0 if pair.reading.spikes else None
+        codes = signals.get(full_name(pair.layer.name, pair.reading.signal))
+        traces.append(LayerTrace(raster, None if codes is None else pair.decoded(codes)))
     return traces
 
 
 def hybrid_traces(
-    description: Description, program: Program, steps: Iterable[tuple[HybridStep, ...]]
+    description: Description, program: Program, steps: Iterable[tuple[LayerStep, ...]]
 ) -> list[LayerTrace]:
     """The steps of a hybrid network."""
-    kept = list(steps)
+    pairs = layer_pairs(description, program)
+    kept = [
+        [(step.output, step.results[pair.reading.signal]) for pair, step in zip(pairs, layers, strict=True)]
+        for layers in steps
+    ]
     traces: list[LayerTrace] = []
-    for index, pair in enumerate(layer_pairs(description, program)):
-        states = [step[index].state for step in kept]
-        if isinstance(pair, ReadoutPair):
-            traces.append(LayerTrace(None, pair.value(np.stack([state.filtered for state in states]))))
-            continue
-        spikes = np.stack([step[index].spikes for step in kept])
-        codes = np.stack([state.membrane for state in states])
-        traces.append(LayerTrace(spikes, pair.membrane_mv(codes)))
+    for index, pair in enumerate(pairs):
+        outputs, codes = (np.stack(values) for values in zip(*(step[index] for step in kept), strict=True))
+        traces.append(LayerTrace(outputs > 0 if pair.reading.spikes else None, pair.decoded(codes)))
     return traces

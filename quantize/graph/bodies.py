@@ -1,11 +1,11 @@
-"""Standard bodies: what the lowering writes, and no executor knows (docs/operations.md, annex)."""
+"""Standard bodies: what the lowering writes, and no executor knows (docs/spec.md, annex)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.arrays import Integers
-from quantize.formats import Format, Quantizer
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Format, Quantizer
 
 from .body import Body
 from .layers import SegmentTable

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from quantize.arrays import Integers, frozen
-from quantize.formats import Format, Quantizer, Rounding
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format, Quantizer, Rounding
 
 from .layers import LayerFeed, LayerState, SegmentTable, UnitLayer
 from .operations import (

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
+from quantize.run.states import state_range
 
 from .layers import Graph, UnitLayer, full_name
 from .operations import Feed, Overflowed
-from .states import state_range
+from .proof import proof_of
 
 __all__ = ["output_range", "signal_ranges", "state_ranges"]
 
@@ -39,5 +40,5 @@ def _declared(graph: Graph, layer: UnitLayer, result: str) -> Interval:
     if isinstance(operation, Overflowed):
         formats.append(operation.format)
     if not formats:
-        return graph.proof.layers[layer.name][result].interval
+        return proof_of(graph).layers[layer.name][result].interval
     return Interval(formats[0].lo, formats[0].hi)

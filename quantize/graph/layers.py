@@ -1,4 +1,4 @@
-"""The integer program as a graph of layers whose bodies are data (docs/operations.md, "Graph").
+"""The integer program as a graph of layers whose bodies are data (docs/spec.md, "Graph").
 
 Every dataclass is frozen and every array read-only. `units` is the width of a layer; a vector of constants
 has one value, or one per unit.
@@ -6,25 +6,20 @@ has one value, or one per unit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from expifref.texts import Digest, Line
-from quantize.arrays import CodeArray, IntArray, Integers, column_sums, extremes
-from quantize.formats import Format, Rounding
+from quantize.numbers.arrays import CodeArray, IntArray, Integers, column_sums, extremes
+from quantize.numbers.formats import Format, Rounding
 
-from .operations import CLOSED, Identifier, Operation
+from .operations import CLOSED, Identifier, Operation, WrittenOperation
 from .vectors import Vector
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .proof import GraphProof
 
 __all__ = [
     "INPUT",
@@ -171,7 +166,7 @@ class UnitLayer:
     constants: dict[Identifier, Vector]  # each [1] or [units]
     tables: dict[Identifier, SegmentTable]
     states: dict[Identifier, LayerState]
-    body: tuple[Operation, ...]
+    body: tuple[WrittenOperation, ...]
     next: dict[Identifier, Identifier]  # state -> the result that it becomes
     output: Identifier  # the result that feeds others
     signals: dict[Identifier, Identifier]  # signal -> result, in the order they are told
@@ -207,13 +202,6 @@ class Graph:
         """The layers by name."""
         return MappingProxyType({layer.name: layer for layer in self.layers})
 
-    @cached_property
-    def proof(self) -> GraphProof:
-        """The proof of all widths; see `quantize.graph.proof.prove_graph` for what it raises."""
-        from .proof import prove_graph
-
-        return prove_graph(self)
-
     def units(self, source: str) -> int:
         """Number of values of a source."""
         return self.input.channels if source == INPUT else self.by_name[source].units
@@ -239,6 +227,13 @@ class Graph:
         """Every state by its full name, those of delays after those of layers, and its number of units."""
         own = {full_name(layer.name, state): layer.units for layer in self.layers for state in layer.states}
         return MappingProxyType({**own, **{name: self.units(source) for name, source, _ in self.delayed}})
+
+    @cached_property
+    def output_signal(self) -> str:
+        """The signal that is the program's output, by its full name; the output's own where it is none."""
+        layer = self.by_name[self.output]
+        named = (signal for signal, result in layer.signals.items() if result == layer.output)
+        return full_name(layer.name, next(named, layer.output))
 
     @property
     def delayed(self) -> Iterator[tuple[str, str, int]]:

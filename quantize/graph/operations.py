@@ -1,18 +1,22 @@
-"""The operations that a body is made of, as data (docs/operations.md, "Operations").
+"""The operations that a body is made of, as data (docs/spec.md, "Operations").
 
 An operation computes one integer for every unit of its layer. `name` is what later operations and the layer
 call its result, `of` names earlier results. What an operation means is said by the specification; each
-interpreter (`quantize.graph.emulator`, `quantize.graph.rules`, an exporter) has one function for it, found by
+interpreter (`quantize.run.emulator`, `quantize.graph.rules`, an exporter) has one function for it, found by
 its class.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from expifref.texts import Kind
-from quantize.formats import Format, Overflow, Rounding
+from quantize.numbers.formats import Format, Overflow, Rounding
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core import CoreSchema
 
 __all__ = [
     "CLOSED",
@@ -34,6 +38,7 @@ __all__ = [
     "ShiftLeft",
     "StateBefore",
     "Sub",
+    "WrittenOperation",
 ]
 
 CLOSED = {"extra": "forbid", "strict": True}
@@ -212,6 +217,21 @@ Operation = (
     | Overflowed
     | Lookup
 )
+
+
+class _ByOp:
+    """Of an object in a file, its `op` alone says which operation it is."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        from pydantic_core import core_schema
+
+        kinds = {kind.op: handler.generate_schema(kind) for kind in OPERATIONS}
+        return core_schema.tagged_union_schema(kinds, "op")
+
+
+WrittenOperation = Annotated[Operation, _ByOp]
+"""An operation as files hold it."""
 
 OPERATIONS: tuple[type[Any], ...] = (
     *(Feed, StateBefore, Constant, Add, Sub, Mul, Minimum, Maximum, AtLeast, Select),

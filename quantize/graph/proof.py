@@ -1,4 +1,4 @@
-"""Proof of every width of a graph, by intervals and by codes (docs/operations.md, "Proof")."""
+"""Proof of every width of a graph, by intervals and by codes (docs/spec.md, "Proof")."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from expifref.exceptions import RangeError
-from quantize.formats import MAX_BITS
-from quantize.intervals import Interval
+from quantize.numbers.formats import MAX_BITS
+from quantize.numbers.intervals import Interval
 
 from .layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
 from .operations import Lookup, Operation, Overflowed
 from .rules import RULES, Derived, Scope, Span
 from .structure import check_graph
 
-__all__ = ["GraphProof", "Proven", "prove_graph"]
+__all__ = ["GraphProof", "Proven", "proof_of", "prove_graph"]
 
 _MOST_CODES = 1 << 22
 _MOST_TRIED = 1 << 24
@@ -57,6 +58,16 @@ class GraphProof:
     def intermediate_bits(self) -> int:
         """Bits of the widest value any executor has to form."""
         return max(proven.formed.bits for _, proven in self.results)
+
+
+_KEPT: WeakKeyDictionary[Graph, GraphProof] = WeakKeyDictionary()
+
+
+def proof_of(graph: Graph) -> GraphProof:
+    """The proof of `graph`, made once; for what it raises see `prove_graph`."""
+    if graph not in _KEPT:
+        _KEPT[graph] = prove_graph(graph)
+    return _KEPT[graph]
 
 
 def prove_graph(graph: Graph, max_bits: int = MAX_BITS) -> GraphProof:

@@ -1,4 +1,4 @@
-"""The interval of every operation: one rule each, found by its class (docs/operations.md, "Proof").
+"""The interval of every operation: one rule each, found by its class (docs/spec.md, "Proof").
 
 A rule takes and gives arrays of lower and upper ends, one per unit (or per code, where a value is tried).
 Over units they hold Python ints, so nothing can overflow; over codes they are int64, where the intervals
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.formats import Overflow, overflow, round_shift
-from quantize.intervals import Interval
+from quantize.numbers.formats import Overflow, overflow, round_shift
+from quantize.numbers.intervals import Interval
 
 from .layers import SegmentTable, UnitLayer
 from .operations import (

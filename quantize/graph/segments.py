@@ -1,4 +1,4 @@
-"""Where a value lies in the segments of a table, and the table there (docs/operations.md, section 5)."""
+"""Where a value lies in the segments of a table, and the table there (docs/spec.md, section 5)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from quantize.arrays import Integers
-from quantize.formats import round_shift
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import round_shift
 
 from .layers import SegmentGrid, SegmentTable
 

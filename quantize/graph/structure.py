@@ -7,11 +7,11 @@ from types import MappingProxyType
 from typing import Any
 
 from expifref.exceptions import ParameterError
-from quantize.arrays import Integers, extremes
-from quantize.formats import MAX_BITS
+from quantize.numbers.arrays import Integers, extremes
+from quantize.numbers.formats import MAX_BITS
 
 from .layers import INPUT, Graph, LayerFeed, SegmentTable, UnitLayer, full_name
-from .operations import Constant, Feed, Lookup, RoundShift, ShiftLeft, StateBefore
+from .operations import IDENTIFIER, Constant, Feed, Lookup, RoundShift, ShiftLeft, StateBefore
 
 __all__ = ["MAX_DELAY", "check_graph"]
 
@@ -30,6 +30,8 @@ def check_graph(graph: Graph) -> None:
         raise ParameterError("a program must have at least one layer, and this one has none")
     _number("input.channels", graph.input.channels, 1, _MAX_NUMBER)
     _unique("layers", [INPUT, *(layer.name for layer in graph.layers)])
+    for layer in graph.layers:
+        _names(layer)
     if graph.output not in graph.by_name:
         raise ParameterError(f"the output of a program must be one of its layers, not `{graph.output}`")
     earlier = {INPUT}
@@ -41,6 +43,16 @@ def check_graph(graph: Graph) -> None:
         _body(layer)
         _ends(layer)
         earlier.add(layer.name)
+
+
+def _names(layer: UnitLayer) -> None:
+    """Every name that a layer gives, of which executors make theirs; all others must be one of them."""
+    given = (layer.constants, layer.tables, layer.states, layer.signals, layer.results)
+    for name in (layer.name, *(name for names in given for name in names)):
+        try:
+            IDENTIFIER.check(name)
+        except ValueError as error:
+            raise ParameterError(f"what a layer names must have a name to work with: {error}") from None
 
 
 def _feed(name: str, layer: UnitLayer, feed: LayerFeed, graph: Graph, earlier: bool) -> None:

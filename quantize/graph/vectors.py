@@ -1,4 +1,4 @@
-"""Vectors of constants in JSON: a list of numbers, the largest of them as texts (docs/operations.md, 7)."""
+"""Vectors of constants in JSON: a list of numbers, the largest of them as texts (docs/spec.md, 7)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.texts import Kind
-from quantize.arrays import ArrayCodec, Matrices, frozen
+from quantize.numbers.arrays import ArrayCodec, Matrices, frozen
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler

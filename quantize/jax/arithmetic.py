@@ -7,21 +7,24 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Int
 
-from quantize import formats
-from quantize.formats import Format, Overflow, Quantizer, Rounding
+from quantize.numbers import formats
+from quantize.numbers.formats import Format, Overflow, Rounding
 
-__all__ = ["overflow", "requantize", "round_shift"]
+__all__ = ["overflow", "round_shift"]
+
+Integers = Int[Array, "*shape"]
 
 
-def round_shift(value: Array, shift: int, mode: Rounding) -> Array:
+def round_shift(value: Integers, shift: int, mode: Rounding) -> Integers:
     """Spec 2."""
     untyped: Any = value  # NumPy's operators, which JAX's arrays have as well
-    result: Array = formats.round_shift(untyped, shift, mode)
+    result: Integers = formats.round_shift(untyped, shift, mode)
     return result
 
 
-def overflow(value: Array, fmt: Format, mode: Overflow) -> Array:
+def overflow(value: Integers, fmt: Format, mode: Overflow) -> Integers:
     """Spec 3; what a word cannot leave anyway is not looked at."""
     word = np.iinfo(value.dtype)
     if fmt.lo <= word.min and word.max <= fmt.hi:
@@ -29,8 +32,3 @@ def overflow(value: Array, fmt: Format, mode: Overflow) -> Array:
     if mode is Overflow.SAT:
         return jnp.clip(value, max(fmt.lo, word.min), min(fmt.hi, word.max))
     return ((value - fmt.lo) & ((1 << fmt.bits) - 1)) + fmt.lo
-
-
-def requantize(value: Array, shift: int, site: Quantizer, dtype: Any) -> Array:
-    """Spec 3, `value` in any word, the result in `dtype`."""
-    return overflow(round_shift(value, shift, site.rounding), site.format, site.overflow).astype(dtype)

@@ -1,4 +1,4 @@
-"""The executor: the same bits as `quantize.graph.emulator.GraphEmulator`, compiled by XLA for CPU or GPU."""
+"""The executor: the same bits as `quantize.run.emulator.GraphEmulator`, compiled by XLA for CPU or GPU."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from numpy.typing import NDArray
 
 from expifref.exceptions import ParameterError
-from quantize.arrays import Integers
-from quantize.graph.emulator import spiking_outputs
 from quantize.graph.layers import INPUT, Graph
-from quantize.graph.states import check_input, check_state, initial_state, kept_signals
-from quantize.trace import Execution, State, Totals
+from quantize.numbers.arrays import Integers
+from quantize.run.emulator import spiking_outputs
+from quantize.run.states import check_input, check_state, initial_state, kept_signals
+from quantize.run.trace import Execution, State, Totals
 
 from .pieces import cut_input, spans, values_per_step
 from .plan import LayerNumbers, layer_numbers, plan_graph
 from .run import GraphRun, run_graph
 from .scan import Asked
+from .shapes import Output, Outputs
 
 __all__ = ["JaxExecutor"]
 
@@ -38,7 +38,7 @@ class _Piece(NamedTuple):
 
 
 class JaxExecutor:
-    """A `quantize.trace.Executor` that compiles the graph once for every shape of input.
+    """A `quantize.run.trace.Executor` that compiles the graph once for every shape of input.
 
     The samples of a batch are shared among the devices, each of which holds all weights; nothing is added up
     across devices, so that the bits do not depend on their number.
@@ -76,7 +76,7 @@ class JaxExecutor:
     def run(
         self, spikes: NDArray[Any], state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, whole numbers `[steps, batch, inputs]`; see `quantize.trace.Executor.run`.
+        """Run `spikes`, whole numbers `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
 
         Raises:
             DataError: `spikes` does not fit the program's input port, `state` not its states, or `signals`
@@ -148,7 +148,7 @@ class JaxExecutor:
                 yield _Piece(rows, times, run)
                 state = run.state
 
-    def _to_device(self, now: Mapping[str, Integers], index: Integers | slice) -> dict[str, Array]:
+    def _to_device(self, now: Mapping[str, Integers], index: Integers | slice) -> dict[str, Output]:
         with jax.enable_x64(True):
             return {
                 name: jax.device_put(now[name][index].astype(word), self._by_sample)
@@ -156,6 +156,11 @@ class JaxExecutor:
             }
 
     def _traced(
-        self, numbers: Mapping[str, LayerNumbers], state: Mapping[str, Array], frames: Array, *, asked: Asked
+        self,
+        numbers: Mapping[str, LayerNumbers],
+        state: Mapping[str, Output],
+        frames: Outputs,
+        *,
+        asked: Asked,
     ) -> GraphRun:
         return run_graph(self._plan, numbers, state, frames, asked)

@@ -25,8 +25,9 @@ from expifref.training import check_fit, run_identity
 from expifref.training_loop import Outcome, Step, StopReason, Task, run_task
 from expifref.training_settings import TrainingSettings, default_settings
 from expifref.training_step import Carry, make_optimizer, make_step
-from quantize.program import Program
-from quantize.program_io import digest, save_program
+from quantize.program.file import digest, save_program
+from quantize.program.program import Program
+from quantize.run.emulator import spiking_outputs
 
 from .executor import JaxExecutor
 from .network import QuantizedNetwork, quantized_network
@@ -101,7 +102,8 @@ def finetune(
         FileFormatError: a file to write or resume from cannot be used.
     """
     settings = finetune_settings(dataset.name) if settings is None else settings
-    check_fit(dataset, model.description.inputs, skeleton.layers[-1].width)
+    graph = skeleton.graph
+    check_fit(dataset, graph.input.channels, graph.units(graph.output))
     network = quantized_network(model.description, skeleton, gradient)
     beside = path.with_suffix(".json") if path is not None and program_path is None else program_path
     if beside is not None:
@@ -144,19 +146,18 @@ def evaluate_program(
 ) -> Evaluation:
     """What `program` says about labelled samples, images `[samples, inputs]` in [0, 1]."""
     executor = JaxExecutor(program.graph)
-    port = program.input
     predictions: list[NDArray[np.int64]] = []
     fired = 0
     for first in range(0, len(images), _BATCH):
         samples = np.arange(first, min(first + _BATCH, len(images)))
         totals = executor.totals(
-            encode(port.encoder, images[samples], port.steps, seed=seed, samples=samples)
+            encode(program.encoder, images[samples], program.steps, seed=seed, samples=samples)
         )
         predictions.append(totals.predictions)
         fired += sum(int(spikes.sum()) for spikes in totals.spikes.values())
     found = np.concatenate(predictions)
-    neurons = sum(layer.width for layer in program.layers if layer.kind == "expif")
-    seconds = len(images) * port.steps * program.dt_seconds
+    neurons = sum(program.graph.units(name) for name in spiking_outputs(program.graph))
+    seconds = len(images) * program.steps * program.dt_seconds
     return Evaluation(float((found == labels).mean()), fired / (neurons * seconds), found)
 
 

@@ -14,19 +14,20 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jaxtyping import Int, Integer
 from numpy.typing import NDArray
 
-from quantize.arrays import Integers
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Lookup
 from quantize.graph.proof import Proven
 from quantize.graph.segments import table_at
-from quantize.intervals import Interval
+from quantize.numbers.arrays import Integers
+from quantize.numbers.intervals import Interval
 
+from .shapes import Held, Operand, Packed
 from .words import word_of
 
-__all__ = ["CodeTable", "code_tables", "fused_lookups", "gathered", "unpacked"]
+__all__ = ["CodeTable", "fused_lookups", "gathered", "unpacked"]
 
 _MOST_WORDS = 1 << 20
 """Of the tables of one argument: beyond, they cost more memory than they save time."""
@@ -69,12 +70,12 @@ def fused_lookups(layer: UnitLayer, proven: Mapping[str, Proven]) -> dict[str, C
             lookup.name: np.stack([table_at(layer.tables[lookup.tables[i]], every) for i in picks])
             for lookup, picks in zip(lookups, chosen.T, strict=True)
         }
-        for table in code_tables(codes.start, values, row.astype(word_of(proven[argument].interval))):
+        for table in _code_tables(codes.start, values, row.astype(word_of(proven[argument].interval))):
             found |= dict.fromkeys(table.least, table)
     return found
 
 
-def code_tables(first: int, values: Mapping[str, Integers], row: NDArray[Any]) -> Iterator[CodeTable]:
+def _code_tables(first: int, values: Mapping[str, Integers], row: NDArray[Any]) -> Iterator[CodeTable]:
     """Tables of `values`, two in one where they fit.
 
     Args:
@@ -89,14 +90,16 @@ def code_tables(first: int, values: Mapping[str, Integers], row: NDArray[Any]) -
         yield _table(first, {name: values[name] for name in names}, row)
 
 
-def gathered(table: CodeTable, words: Any, start: Any, codes: Array) -> Array:
+def gathered(
+    table: CodeTable, words: Integer[Held, " words"], start: Int[Held, "#units"], codes: Operand
+) -> Packed:
     """The words of `table` at `codes`; `words` and `start` are its own, wherever they lie."""
     # What leaves the word in this sum comes back in it: the index itself fits.
     index = jnp.clip(codes.astype(start.dtype), table.first, table.last) + start
     return jnp.asarray(words).at[index].get(mode="promise_in_bounds")
 
 
-def unpacked(table: CodeTable, word: Array, lookup: str, dtype: Any) -> Array:
+def unpacked(table: CodeTable, word: Packed, lookup: str, dtype: Any) -> Operand:
     """The value of `lookup` in what was gathered."""
     if not table.packed:
         return word.astype(dtype)

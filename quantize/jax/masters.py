@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription, SpikingDescription
+from expifref.description import LayerDescription
 from expifref.exceptions import RangeError
 from expifref.gradient import graft
 from expifref.networks import Parameters
 from hw_profiles import Arithmetic
-from quantize.arrays import codes as narrowed
-from quantize.arrays import frozen
-from quantize.formats import MAX_BITS, Format
-from quantize.lower_neuron import normalized_offset
-from quantize.program import Layer, SpikingLayer
+from quantize.graph.body import uniform
+from quantize.graph.layers import UnitLayer
+from quantize.numbers.arrays import codes as narrowed
+from quantize.numbers.arrays import frozen
+from quantize.numbers.formats import MAX_BITS, Format, Rounding
 
-__all__ = ["Codes", "LayerMasters", "layer_masters"]
+from .described import Meaning, Seen, meaning_of
+from .reverse import Codes
+from .standard import BIAS, MULTIPLIER, scale_format, with_scale_shift
 
-Array = Any  # a JAX array or tracer
+__all__ = ["LayerMasters", "layer_masters"]
+
 Floats = NDArray[np.float64]
 
 _MAX_SHIFT = 40
@@ -39,80 +42,74 @@ _RATIOS = np.linspace(0.05, 1.0, 96)
 """Tried step sizes, as shares of the one at which the largest weight takes the largest code."""
 
 
-class Codes(NamedTuple):
-    """Integers as float32 whole numbers, with straight-through derivatives."""
-
-    weight: Array  # [inputs, neurons]
-    multiplier: Array  # [neurons]
-    bias: Array  # [neurons]
-
-
 @dataclass(frozen=True)
 class LayerMasters:
-    """The trainable values of one layer; "code" is a code of the rescale's target format."""
+    """The trainable values of one layer; "code" is a code of the format that accumulators are scaled to."""
 
-    layer: Layer  # with the shift of the rescale that training uses
+    name: str  # in the description
+    layer: UnitLayer  # with the shift that training uses
     start: Parameters  # "weight", "bias" and, where it is trained, "step": in multiples of `size`
     size: dict[str, Any]  # natural size of each, in codes
-    step: Floats  # [neurons], codes per weight code before training
-    multiplier_hi: int
-    bias_hi: int
-    scale: Floats  # codes per SI unit of the weight
-    per_bias: Floats  # codes per SI unit of the bias
-    offset: Floats  # codes, part of the bias that no weight has
-
-    @property
-    def _shift(self) -> int:
-        return self.layer.rescale.shift
+    step: Floats  # [units], codes per weight code before training
+    shift: int
+    formats: dict[str, Format]  # of the trained constants
+    meaning: Meaning
 
     def codes(self, natural: Parameters) -> Codes:
         """The integers that `natural` stand for, traced by JAX."""
-        fmt = self.layer.dense.weight_format
+        fmt = self.layer.feeds[0].connection.weight_format
         value = {part: natural[part] * jnp.asarray(self.size[part], jnp.float32) for part in natural}
-        step = value.get("step", jnp.asarray(self.step, jnp.float32)) * 2.0**self._shift
-        multiplier = graft(jnp.clip(jnp.rint(step), 1, self.multiplier_hi), step)
-        weight = jnp.clip(value["weight"] / (multiplier * 2.0**-self._shift), fmt.lo, fmt.hi)
-        bias = value["bias"] * 2.0**self._shift
-        whole = jnp.clip(jnp.rint(bias), -float(self.bias_hi), float(self.bias_hi))
-        return Codes(graft(jnp.rint(weight), weight), multiplier, graft(whole, bias))
+        step = value.get("step", jnp.asarray(self.step, jnp.float32)) * 2.0**self.shift
+        multiplier = graft(jnp.clip(jnp.rint(step), 1, _largest(self.formats[MULTIPLIER])), step)
+        weight = jnp.clip(value["weight"] / (multiplier * 2.0**-self.shift), fmt.lo, fmt.hi)
+        bias = value["bias"] * 2.0**self.shift
+        most = _largest(self.formats[BIAS])
+        whole = graft(jnp.clip(jnp.rint(bias), -most, most), bias)
+        return Codes({0: graft(jnp.rint(weight), weight)}, {MULTIPLIER: multiplier, BIAS: whole})
 
-    def lowered(self, codes: Codes) -> Layer:
+    def lowered(self, codes: Codes) -> UnitLayer:
         """The program's layer with the integers of `codes`."""
-        dense = replace(self.layer.dense, weight=narrowed(frozen(np.asarray(codes.weight, np.float64))))
-        multiplier, bias = (frozen(np.asarray(x, np.float64)) for x in (codes.multiplier, codes.bias))
-        rescale = replace(self.layer.rescale, multiplier=multiplier, bias=bias)
-        return replace(self.layer, dense=dense, rescale=rescale)
+        (feed,) = self.layer.feeds
+        weight = narrowed(frozen(np.asarray(codes.weights[0], np.float64)))
+        trained = {
+            name: uniform(frozen(np.asarray(values, np.float64))) for name, values in codes.constants.items()
+        }
+        return replace(
+            self.layer,
+            feeds=(replace(feed, connection=replace(feed.connection, weight=weight)),),
+            constants={**self.layer.constants, **trained},
+        )
 
     def described(self, description: LayerDescription, codes: Codes) -> LayerDescription:
         """The float layer whose weights and biases are exactly what `codes` stand for."""
-        weight, multiplier, bias = (np.asarray(x, np.float64) for x in codes)
+        weight, multiplier, bias = (
+            np.asarray(values, np.float64)
+            for values in (codes.weights[0], codes.constants[MULTIPLIER], codes.constants[BIAS])
+        )
         return replace(
             description,
-            weight=weight * multiplier * 2.0**-self._shift / self.scale,
-            bias=(bias * 2.0**-self._shift - self.offset) / self.per_bias,
+            weight=weight * multiplier * 2.0**-self.shift / self.meaning.per_weight,
+            bias=(bias * 2.0**-self.shift - self.meaning.offset) / self.meaning.per_bias,
         )
 
 
 def layer_masters(
-    description: LayerDescription, layer: Layer, input_hi: int, input_scale: float, arithmetic: Arithmetic
+    description: LayerDescription, layer: UnitLayer, seen: Seen, arithmetic: Arithmetic
 ) -> LayerMasters:
     """The values of `description` as a start for training within the formats of `layer`.
-
-    Args:
-        input_scale: real input per unit of the integer input.
 
     Raises:
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
     """
-    target = layer.rescale.site.format
-    per_bias, offset = _code_scale(description, layer, target)
-    scale = per_bias * input_scale
-    weight, bias = description.weight * scale, description.bias * per_bias + offset
-    fmt = layer.dense.weight_format
+    meaning = meaning_of(description, scale_format(layer), seen.scale)
+    weight = description.weight * meaning.per_weight
+    bias = description.bias * meaning.per_bias + meaning.offset
+    dense = layer.feeds[0].connection
+    fmt = dense.weight_format
     by_shift = arithmetic.rescale.kind == "shift"
     step = _least_squares_steps(weight, fmt, by_shift)
     # Product and bias share the word, each with half of it, whatever codes training arrives at.
-    worst = min(-fmt.lo * weight.shape[0] * input_hi, layer.dense.accumulator.hi)
+    worst = min(-fmt.lo * weight.shape[0] * seen.hi, dense.accumulator.hi)
     room = min(arithmetic.product_bits, MAX_BITS) - 2
     bits = min(arithmetic.rescale.multiplier_bits, room - worst.bit_length())
     shift = _shift(step, bits, by_shift)
@@ -121,29 +118,26 @@ def layer_masters(
         shift = min(shift, room - _HEADROOM_BITS - math.ceil(math.log2(reach)))
     if shift < 0 or bits < 1:
         raise RangeError(
-            f"`{layer.name}` must be rescaled within {arithmetic.product_bits}-bit products, which leave "
-            "no room for a multiplier: use fewer weight bits or a profile with wider products"
+            f"`{description.name}` must be rescaled within {arithmetic.product_bits}-bit products, which "
+            "leave no room for a multiplier: use fewer weight bits or a profile with wider products"
         )
     size = float(np.sqrt((weight**2).sum(axis=0).mean())) or 1.0
-    sizes: dict[str, Any] = {"weight": size, "bias": size / input_scale, "step": step}
+    sizes: dict[str, Any] = {"weight": size, "bias": size / seen.scale, "step": step}
     start: Parameters = {
         "weight": jnp.asarray(weight / sizes["weight"], jnp.float32),
         "bias": jnp.asarray(bias / sizes["bias"], jnp.float32),
     }
     if not by_shift:
         start["step"] = jnp.ones(len(step), jnp.float32)
-    layer = replace(layer, rescale=replace(layer.rescale, shift=shift))
-    return LayerMasters(layer, start, sizes, step, (1 << bits) - 1, (1 << room) - 1, scale, per_bias, offset)
+    shifted = with_scale_shift(layer, shift, Rounding(arithmetic.rounding.rescale))
+    formats = {MULTIPLIER: Format(False, bits, 0), BIAS: Format(True, room + 1, 0)}
+    return LayerMasters(description.name, shifted, start, sizes, step, shift, formats, meaning)
 
 
-def _code_scale(description: LayerDescription, layer: Layer, target: Format) -> tuple[Floats, Floats]:
-    """Codes per SI unit of the bias, and codes that the neuron's constants add to it."""
-    one = np.full(layer.width, 2.0**target.frac)
-    if not isinstance(description, SpikingDescription):
-        return one, np.zeros(layer.width)
-    n = description.neuron
-    folded = isinstance(layer, SpikingLayer) and layer.synapse is None
-    return one * n.resistance / n.delta_t, normalized_offset(n) * one if folded else np.zeros(layer.width)
+def _largest(fmt: Format) -> float:
+    """The largest whole number of `fmt` that float32 holds."""
+    nearest = np.float32(fmt.hi)
+    return float(nearest if int(nearest) <= fmt.hi else np.nextafter(nearest, np.float32(0)))
 
 
 def _least_squares_steps(weight: Floats, fmt: Format, by_shift: bool) -> Floats:

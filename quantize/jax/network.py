@@ -6,29 +6,31 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 
-from expifref.description import Description, SpikingDescription, description_digest
+from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
 from expifref.exceptions import ParameterError
 from expifref.gradient import GradientRules
-from expifref.networks import DEFAULT_RULES, SURROGATE, Parameters, Run
+from expifref.networks import DEFAULT_RULES, Frames, Parameters, Run
 from hw_profiles import Arithmetic, Profile, parse_profile
-from quantize.golden import record
-from quantize.placement import place
-from quantize.program import Program, SpikingLayer, layer_prefix, layer_signals
-from quantize.ranges import prove
+from quantize.device.placement import place
+from quantize.graph.layers import INPUT, UnitLayer
+from quantize.graph.operations import Overflowed
+from quantize.graph.proof import proof_of, prove_graph
+from quantize.program.golden import record
+from quantize.program.program import Program
+from quantize.run.emulator import spiking_outputs
 
-from .constants import any_words, filter_arrays, neuron_arrays
-from .masters import Codes, LayerMasters, layer_masters
-from .straight_through import DifferentiableLayer
+from .described import Seen
+from .expif_gradient import NeuronGradient
+from .masters import LayerMasters, layer_masters
+from .reverse import Codes
+from .shapes import Trace
+from .trained_graph import TrainedGraph, trained_graph
 
 __all__ = ["QuantizedNetwork", "quantized_network"]
-
-Array = Any  # a JAX array or tracer
 
 _NOTE = "quantization-aware training from the model {}"
 
@@ -42,45 +44,32 @@ class QuantizedNetwork:
     profile: Profile
     arithmetic: Arithmetic
     masters: tuple[LayerMasters, ...]
-    layers: tuple[DifferentiableLayer, ...]
+    graph: TrainedGraph
 
     @property
     def start(self) -> Parameters:
         """The values before training, `<layer>.<part>`."""
         return {
-            f"{layer.layer.name}.{part}": value
-            for layer in self.masters
-            for part, value in layer.start.items()
+            f"{layer.name}.{part}": value for layer in self.masters for part, value in layer.start.items()
         }
 
-    def codes(self, natural: Parameters) -> tuple[Codes, ...]:
-        """The integers that `natural` stand for, traced by JAX."""
-        return tuple(
-            m.codes({part: natural[f"{m.layer.name}.{part}"] for part in m.start}) for m in self.masters
-        )
+    def codes(self, natural: Parameters) -> dict[str, Codes]:
+        """The integers of every layer of the program that `natural` stand for, traced by JAX."""
+        return {
+            m.layer.name: m.codes({part: natural[f"{m.name}.{part}"] for part in m.start})
+            for m in self.masters
+        }
 
-    def run(self, natural: Parameters, frames: Array) -> Run:
+    def run(self, natural: Parameters, frames: Frames) -> Run:
         """All steps for a batch, differentiable; `frames` uint8 as for `SpikingNetwork.run`."""
-        signal, steps = self._feed(frames)
-        outputs = []
-        for layer, codes in zip(self.layers, self.codes(natural), strict=True):
-            signal = layer(codes, signal, steps)
-            outputs.append(signal)
-        spiking = [isinstance(layer.layer, SpikingLayer) for layer in self.layers]
-        return Run(signal, tuple(x for x, spikes in zip(outputs, spiking, strict=True) if spikes), ())
+        outputs = self.graph.outputs(self.codes(natural), frames, self._steps(frames))
+        graph = self.skeleton.graph
+        output = outputs[graph.output] * 2.0 ** -_frac(graph.by_name[graph.output])
+        return Run(output, tuple(outputs[name] for name in spiking_outputs(graph)), ())
 
-    def traces(self, natural: Parameters, frames: Array) -> dict[str, Array]:
-        """Every signal of every step of the same forward pass, `[steps or 1, batch, neurons]`."""
-        signal, steps = self._feed(frames)
-        found: dict[str, Array] = {}
-        for index, (layer, codes) in enumerate(zip(self.layers, self.codes(natural), strict=True)):
-            prefix = layer_prefix(index, layer.layer)
-            names = layer_signals(index, layer.layer)
-            parts = {name: name.removeprefix(prefix).removeprefix(".") for name in names}
-            run = layer.forward(codes, signal, steps, frozenset(parts.values()), feeds=jnp.float32)
-            found |= {name: run.traces[part] for name, part in parts.items()}
-            signal = run.output
-        return found
+    def traces(self, natural: Parameters, frames: Frames) -> dict[str, Trace]:
+        """Every signal of every step of the same forward pass."""
+        return self.graph.told(self.codes(natural), frames, self._steps(frames))
 
     def lowered(self, natural: Parameters) -> tuple[Program, Description]:
         """The program of `natural`, and the float network with exactly its weights and biases.
@@ -91,35 +80,30 @@ class QuantizedNetwork:
         """
         with jax.enable_x64(True):
             codes = self._codes(natural)
-        layers = tuple(
-            m.described(layer, c)
-            for m, layer, c in zip(self.masters, self.description.layers, codes, strict=True)
+        described = tuple(
+            m.described(layer, codes[m.layer.name])
+            for m, layer in zip(self.masters, self.description.layers, strict=True)
         )
-        description = replace(self.description, layers=layers)
+        description = replace(self.description, layers=described)
+        layers = tuple(m.lowered(codes[m.layer.name]) for m in self.masters)
         evidence = replace(
             self.skeleton.evidence,
             tool_version=version("expifref"),
             model_sha256=description_digest(description),
             notes=(*self.skeleton.evidence.notes, _NOTE.format(self.skeleton.evidence.model_sha256)),
         )
-        program = replace(
-            self.skeleton,
-            layers=tuple(m.lowered(c) for m, c in zip(self.masters, codes, strict=True)),
-            evidence=evidence,
-            golden=None,
-        )
-        prove(program, self.arithmetic.product_bits)
-        place(program, self.profile)
+        graph = replace(self.skeleton.graph, layers=layers)
+        program = replace(self.skeleton, graph=graph, evidence=evidence, golden=None)
+        prove_graph(graph, self.arithmetic.product_bits)
+        place(graph, self.profile)
         return replace(program, golden=record(program)), description
 
     @cached_property
-    def _codes(self) -> Callable[[Parameters], tuple[Codes, ...]]:
+    def _codes(self) -> Callable[[Parameters], dict[str, Codes]]:
         return jax.jit(self.codes)
 
-    def _feed(self, frames: Array) -> tuple[Array, int]:
-        """The input in float32 and its steps."""
-        steps = self.description.steps if frames.shape[0] == 1 else frames.shape[0]
-        return frames.astype(jnp.float32), steps
+    def _steps(self, frames: Frames) -> int:
+        return self.description.steps if frames.shape[0] == 1 else int(frames.shape[0])
 
 
 def quantized_network(
@@ -138,23 +122,28 @@ def quantized_network(
     profile = parse_profile(skeleton.evidence.profile, "the profile in the program")
     if profile.arithmetic is None:
         raise ParameterError(f"`{profile.name}` cannot run ExpIFRef neurons")
-    hi, scale = skeleton.input.hi, get_encoder(description.encoder).scale
-    masters, layers = [], []
-    for layer, lowered in zip(description.layers, skeleton.layers, strict=True):
-        trained = layer_masters(layer, lowered, hi, scale, profile.arithmetic)
-        words = any_words(lowered, hi)
-        layers.append(
-            DifferentiableLayer(
-                layer=trained.layer,
-                words=words,
-                filter=filter_arrays(lowered, words),
-                neuron=neuron_arrays(lowered.neuron, words) if isinstance(lowered, SpikingLayer) else None,
-                tau=layer.neuron.tau if isinstance(layer, SpikingDescription) else None,
-                dt=description.dt,
-                rules=gradient,
-                surrogate=SURROGATE,
-            )
-        )
+    graph, scale = skeleton.graph, get_encoder(description.encoder).scale
+    masters, neurons = [], {}
+    for layer, lowered in zip(description.layers, graph.layers, strict=True):
+        (feed,) = lowered.feeds
+        seen = Seen(proof_of(graph).sources[feed.source].hi, scale if feed.source == INPUT else 1.0)
+        trained = layer_masters(layer, lowered, seen, profile.arithmetic)
         masters.append(trained)
-        hi, scale = 1, 1.0
-    return QuantizedNetwork(description, skeleton, profile, profile.arithmetic, tuple(masters), tuple(layers))
+        if trained.meaning.tau is not None:
+            neurons[lowered.name] = NeuronGradient(trained.meaning.tau, description.dt, gradient)
+    shifted = replace(graph, layers=tuple(m.layer for m in masters))
+    formats = {m.layer.name: m.formats for m in masters}
+    return QuantizedNetwork(
+        description,
+        skeleton,
+        profile,
+        profile.arithmetic,
+        tuple(masters),
+        trained_graph(shifted, formats, neurons),
+    )
+
+
+def _frac(layer: UnitLayer) -> int:
+    """Fraction bits of the output of `layer`."""
+    operation = layer.results[layer.output]
+    return operation.format.frac if isinstance(operation, Overflowed) else 0

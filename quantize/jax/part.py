@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import jax.numpy as jnp
-from jax import Array
 
 from quantize.graph.layers import full_name
 from quantize.graph.operations import Feed, Operation
 from quantize.graph.passes import held_results, needed
 
 from .plan import LayerNumbers, LayerPlan
+from .shapes import Output, Result, Sum, Sums, Trace
 from .tracers import Now, trace
 
 __all__ = ["Part", "make_part"]
@@ -26,9 +26,9 @@ class Part:
     numbers: LayerNumbers
     batch: int
     signals: Mapping[str, str]  # those asked for: full name -> result
-    held: Mapping[str, Array]  # results that are the same in all steps
+    held: Mapping[str, Result]  # results that are the same in all steps
     moving: tuple[Operation, ...]  # the others
-    stream: Mapping[int, Array]  # accumulators that those need, `[steps, batch, units]`
+    stream: Mapping[int, Sums]  # accumulators that those need, in all steps
 
     @property
     def name(self) -> str:
@@ -40,14 +40,14 @@ class Part:
         """The layer's own names of its states -> their full names."""
         return {state: full_name(self.name, state) for state in self.plan.layer.states}
 
-    def run(self, accumulators: Mapping[int, Array], state: Mapping[str, Array]) -> Mapping[str, Array]:
+    def run(self, accumulators: Mapping[int, Sum], state: Mapping[str, Output]) -> Mapping[str, Result]:
         """The results of one step, from `state` by full names."""
         own = {state_name: state[name] for state_name, name in self.state_names.items()}
         now = Now(self.plan, self.numbers, accumulators, own, dict(self.held))
         trace(self.moving, now)
         return now.results
 
-    def after(self, results: Mapping[str, Array]) -> dict[str, Array]:
+    def after(self, results: Mapping[str, Result]) -> dict[str, Output]:
         """The states after the step that gave `results`."""
         layer = self.plan.layer
         return {
@@ -55,18 +55,18 @@ class Part:
             for state, name in self.state_names.items()
         }
 
-    def output(self, results: Mapping[str, Array]) -> Array:
-        """What feeds are given, `[batch, units]`."""
+    def output(self, results: Mapping[str, Result]) -> Output:
+        """What feeds are given."""
         return self._whole(results[self.plan.layer.output]).astype(self.plan.source_word)
 
-    def added(self, total: Array, results: Mapping[str, Array]) -> Array:
+    def added(self, total: Sum, results: Mapping[str, Result]) -> Sum:
         """`total` of the outputs so far, with that of the step."""
         return total + results[self.plan.layer.output].astype(total.dtype)
 
     @property
-    def ready(self) -> dict[str, Array]:
-        """The signals that are there without a step, `[steps or 1, batch, units]`."""
-        found: dict[str, Array] = {}
+    def ready(self) -> dict[str, Trace]:
+        """The signals that are there without a step."""
+        found: dict[str, Trace] = {}
         for signal, result in self.signals.items():
             operation = self.plan.layer.results[result]
             if result in self.held:
@@ -75,7 +75,7 @@ class Part:
                 found[signal] = self.stream[operation.feed]
         return found
 
-    def left(self, results: Mapping[str, Array]) -> dict[str, Array]:
+    def left(self, results: Mapping[str, Result]) -> dict[str, Result]:
         """The other signals asked for, `[batch, units]`."""
         there = self.ready
         return {
@@ -84,22 +84,21 @@ class Part:
             if signal not in there
         }
 
-    def _whole(self, result: Array) -> Array:
+    def _whole(self, result: Result) -> Result:
         return jnp.broadcast_to(result, (self.batch, self.plan.layer.units))
 
 
 def make_part(
     plan: LayerPlan,
     numbers: LayerNumbers,
-    accumulators: Mapping[int, Array],
+    accumulators: Mapping[int, Sums],
     wanted: frozenset[str],
     batch: int,
 ) -> Part:
     """Compute what `plan` can before the first step.
 
     Args:
-        accumulators: of feeds from outside the group, `[steps, batch, units]`, or `[1, ...]` where all steps
-            are the same.
+        accumulators: of feeds from outside the group.
         wanted: full names of signals.
     """
     layer = plan.layer

@@ -8,16 +8,18 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Int, Integer
 
-from quantize.arrays import UNSIGNED, Integers, extremes, holding
 from quantize.graph.layers import Graph, LayerFeed, UnitLayer, full_name
 from quantize.graph.operations import Feed
-from quantize.graph.proof import Proven
-from quantize.intervals import Interval
+from quantize.graph.proof import Proven, proof_of
+from quantize.numbers.arrays import UNSIGNED, Integers, extremes, holding
+from quantize.numbers.intervals import Interval
 
 from .fusions import CodeTable, fused_lookups
 from .groups import layer_groups
 from .products import Form, Product, limbs, plan_product
+from .shapes import Held, Weights
 from .words import Word, hull, result_words, word_of
 
 __all__ = ["FeedPlan", "GraphPlan", "GroupPlan", "LayerNumbers", "LayerPlan", "layer_numbers", "plan_graph"]
@@ -86,10 +88,10 @@ class GraphPlan:
 class LayerNumbers(NamedTuple):
     """The integers of one layer, as arrays of NumPy or on the devices."""
 
-    weights: Mapping[int, Any]  # of every feed that the body uses, as `limbs` makes them
-    constants: Mapping[str, Any]  # [units]
-    tables: Mapping[str, Any]  # by the name of the `CodeTable`: its words
-    starts: Mapping[str, Any]  # and where its rows start, [units], unless it is the same for all
+    weights: Mapping[int, Weights]  # of every feed that the body uses
+    constants: Mapping[str, Int[Held, " units"]]
+    tables: Mapping[str, Integer[Held, " words"]]  # by the name of the `CodeTable`
+    starts: Mapping[str, Int[Held, " units"]]  # and where its rows start, unless it is the same for all
 
 
 def plan_graph(graph: Graph) -> GraphPlan:
@@ -99,7 +101,7 @@ def plan_graph(graph: Graph) -> GraphPlan:
         ParameterError: a field breaks a rule of the specification.
         RangeError: a width cannot be proven: such a program must not be run.
     """
-    sources = graph.proof.sources  # first of all: what cannot be proven has no plan
+    sources = proof_of(graph).sources  # first of all: what cannot be proven has no plan
     groups = layer_groups(graph)
     together = {layer.name: {other.name for other in group} for group in groups for layer in group}
     feeds = {
@@ -127,7 +129,7 @@ def layer_numbers(plan: LayerPlan) -> LayerNumbers:
     )
 
 
-def _constant(values: Integers, units: int) -> Any:
+def _constant(values: Integers, units: int) -> Int[np.ndarray, " units"]:
     # One value for all is written out too: on a CPU, XLA splits a loop that reads little for what it computes
     # among threads, and each step of 10,000 neurons then takes 1.5 times as long.
     return np.broadcast_to(values, units).astype(word_of(Interval(*extremes(values))))
@@ -140,7 +142,7 @@ def _sources(layer: UnitLayer) -> set[str]:
 def _layer(
     graph: Graph, layer: UnitLayer, feeds: Mapping[int, FeedPlan], words: Mapping[str, Any]
 ) -> LayerPlan:
-    proven = graph.proof.layers[layer.name]
+    proven = proof_of(graph).layers[layer.name]
     return LayerPlan(
         layer=layer,
         proven=proven,
@@ -165,7 +167,7 @@ def _group(graph: Graph, layers: list[LayerPlan]) -> GroupPlan:
 
 
 def _feeds(graph: Graph, layer: UnitLayer, inside: set[str]) -> dict[int, FeedPlan]:
-    proven = graph.proof.layers[layer.name]
+    proven = proof_of(graph).layers[layer.name]
     found: dict[int, FeedPlan] = {}
     for operation in layer.body:
         if isinstance(operation, Feed):
@@ -178,13 +180,13 @@ def _feeds(graph: Graph, layer: UnitLayer, inside: set[str]) -> dict[int, FeedPl
 
 def _seen(graph: Graph, feed: LayerFeed) -> Interval:
     """The values that `feed` may see: before the first step zeros, or what was given in their place."""
-    source = graph.proof.sources[feed.source]
+    source = proof_of(graph).sources[feed.source]
     return hull([source, Interval(0, 0)]) if feed.longest else source
 
 
 def _source_word(graph: Graph, source: str, feeds: Iterable[Mapping[int, FeedPlan]]) -> Any:
     """The dtype in which all feeds of `source` take it with the least work."""
-    lo, hi = hull([graph.proof.sources[source], Interval(0, 0)])
+    lo, hi = hull([proof_of(graph).sources[source], Interval(0, 0)])
     forms = {one.product.form for each in feeds for one in each.values() if one.feed.source == source}
     if forms == {Form.FLOAT32} and max(-lo, hi) <= _EXACT_FLOAT:
         return np.dtype(np.float32)

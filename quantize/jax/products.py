@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jaxtyping import Int, Int8, Int32, Real
 from numpy.typing import NDArray
 
 from expifref.blocks import row_blocks
-from quantize.arrays import column_sums, extremes
-from quantize.intervals import Interval
+from quantize.numbers.arrays import column_sums, extremes
+from quantize.numbers.intervals import Interval
+
+from .shapes import Held, Weights
 
 __all__ = ["Form", "Product", "limbs", "matmul", "plan_product"]
 
@@ -29,6 +32,8 @@ _INT32_BITS = 31
 """A sum of magnitudes below this cannot leave int32."""
 
 _INT8 = Interval(-128, 127)
+
+Matrix = TypeVar("Matrix", Array, np.ndarray)
 
 
 class Form(Enum):
@@ -74,8 +79,10 @@ def plan_product(weight: NDArray[np.signedinteger], inputs: Interval) -> Product
     return Product(Form.WORD)
 
 
-def limbs(weight: Any, plan: Product, dtype: Any) -> Any:
-    """`weight`, of any signed integer dtype, in the form that `matmul` takes, `[count, inputs, units]`.
+def limbs(
+    weight: Int[Matrix, "inputs units"], plan: Product, dtype: Any
+) -> Real[Matrix, "parts inputs units"]:
+    """`weight`, of any signed integer dtype, in the form that `matmul` takes.
 
     Returns a NumPy array for a NumPy array, which is `weight` itself where it has that form, else a JAX one.
     """
@@ -89,8 +96,10 @@ def limbs(weight: Any, plan: Product, dtype: Any) -> Any:
     return cut
 
 
-def matmul(inputs: Array, parts: Array, plan: Product, dtype: Any) -> Array:
-    """`inputs @ weight` as integers of `dtype`; `inputs` `[..., inputs]` are whole numbers of any dtype."""
+def matmul(
+    inputs: Real[Array, "*samples inputs"], parts: Weights, plan: Product, dtype: Any
+) -> Int[Array, "*samples units"]:
+    """`inputs @ weight` as integers of `dtype`; `inputs` are whole numbers."""
     if plan.form is Form.WORD:
         return jnp.matmul(inputs.astype(dtype), parts[0])
     if plan.form is Form.INT8:
@@ -106,7 +115,9 @@ def matmul(inputs: Array, parts: Array, plan: Product, dtype: Any) -> Array:
     return total
 
 
-def _int8_product(inputs: Array, weight: Array, offset: int) -> Array:
+def _int8_product(
+    inputs: Real[Array, "*samples inputs"], weight: Int8[Held, "inputs units"], offset: int
+) -> Int32[Array, "*samples units"]:
     if not offset:
         return jnp.matmul(inputs.astype(jnp.int8), weight, preferred_element_type=jnp.int32)
     shifted = (inputs.astype(jnp.int32) - offset).astype(jnp.int8)

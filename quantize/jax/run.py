@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from jax import Array
-
 from quantize.graph.layers import INPUT
 
 from .delays import Line, histories, make_line, past, seen
 from .plan import GraphPlan, LayerNumbers, LayerPlan
 from .products import matmul
 from .scan import Asked, run_group
+from .shapes import Output, Outputs, Sum, Sums, Trace
 
 __all__ = ["GraphRun", "run_graph"]
 
@@ -20,19 +19,19 @@ __all__ = ["GraphRun", "run_graph"]
 class GraphRun(NamedTuple):
     """What one compiled call gives."""
 
-    state: dict[str, Array]  # after the last step, `[batch, units]`, in the dtypes of the plan
-    totals: dict[str, Array]  # layer -> sum of its output over the steps, `[batch, units]`
-    traces: dict[str, Array]  # signal -> `[steps, batch, units]`, or `[1, ...]` where all steps are the same
+    state: dict[str, Output]  # after the last step, in the dtypes of the plan
+    totals: dict[str, Sum]  # layer -> sum of its output over the steps
+    traces: dict[str, Trace]  # by the names of signals
 
 
 def run_graph(
     plan: GraphPlan,
     numbers: Mapping[str, LayerNumbers],
-    state: Mapping[str, Array],
-    frames: Array,
+    state: Mapping[str, Output],
+    frames: Outputs,
     asked: Asked,
 ) -> GraphRun:
-    """Run `frames` `[steps, batch, channels]`, or `[1, ...]` where all steps are the same."""
+    """Run the input `frames`, which the channels of the port are the units of."""
     graph, steps = plan.graph, asked.steps
     before = past(INPUT, graph.histories[INPUT], state) if INPUT in graph.histories else None
     lines = {INPUT: make_line(before, frames, steps)}
@@ -53,7 +52,7 @@ def run_graph(
 
 def _accumulators(
     plan: LayerPlan, numbers: LayerNumbers, lines: Mapping[str, Line], steps: int
-) -> dict[int, Array]:
+) -> dict[int, Sums]:
     """The products of all steps at once, of the feeds from outside the group."""
     return {
         index: matmul(

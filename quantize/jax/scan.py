@@ -9,20 +9,20 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
-from .delays import Line, empty_line, make_line, past, put, seen_now
+from .delays import Line, Times, empty_line, make_line, past, put, seen_now
 from .part import Part, make_part
 from .plan import GroupPlan, LayerNumbers
 from .products import matmul
+from .shapes import Output, Result, Step, Sum, Sums, Trace
 from .words import word_of
 
 __all__ = ["Accumulators", "Asked", "GroupRun", "run_group"]
 
-Accumulators = Mapping[str, Mapping[int, Array]]
-"""layer -> feed -> `[steps, batch, units]`, or `[1, ...]` where it is the same in all steps."""
+Accumulators = Mapping[str, Mapping[int, Sums]]
+"""layer -> feed -> its sums."""
 
 
 @dataclass(frozen=True)
@@ -37,32 +37,32 @@ class Asked:
 class GroupRun(NamedTuple):
     """What a group did over all steps."""
 
-    state: dict[str, Array]  # after the last step, `[batch, units]`; without those of delays
+    state: dict[str, Output]  # after the last step; without those of delays
     lines: dict[str, Line]  # the outputs that are wanted outside
-    totals: dict[str, Array]  # layer -> sum of its output over the steps, `[batch, units]`
-    traces: dict[str, Array]  # signal -> `[steps or 1, batch, units]`
+    totals: dict[str, Sum]  # layer -> sum of its output over the steps
+    traces: dict[str, Trace]  # by the names of signals
 
 
 class _Carry(NamedTuple):
     """What a step hands to the next one."""
 
-    state: dict[str, Array]
-    lines: dict[str, Array]  # `[ages + steps, batch, units]`, filled up to the step
-    totals: dict[str, Array]
+    state: dict[str, Output]
+    lines: dict[str, Times]  # filled up to the step
+    totals: dict[str, Sum]
 
 
 class _Inputs(NamedTuple):
     """What a step takes."""
 
-    step: Array
-    stream: dict[str, Mapping[int, Array]]
+    step: Step
+    stream: dict[str, Mapping[int, Sum]]
 
 
 class _Left(NamedTuple):
     """What a step leaves behind."""
 
-    outputs: dict[str, Array]
-    traces: dict[str, Array]
+    outputs: dict[str, Output]
+    traces: dict[str, Result]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +76,7 @@ class _Loop:
     def step(self, carry: _Carry, now: _Inputs) -> tuple[_Carry, _Left]:
         """One step of every layer."""
         lines = {source: Line(values, self.group.ages[source]) for source, values in carry.lines.items()}
-        outputs: dict[str, Array] = {}
+        outputs: dict[str, Output] = {}
         after, left = _Carry({}, {}, {}), _Left({}, {})
         for part in self.parts:
             sums = {**now.stream[part.name], **_sums_inside(part, outputs, lines, now.step)}
@@ -96,7 +96,7 @@ def run_group(
     group: GroupPlan,
     numbers: Mapping[str, LayerNumbers],
     accumulators: Accumulators,
-    state: Mapping[str, Array],
+    state: Mapping[str, Output],
     asked: Asked,
     batch: int,
 ) -> GroupRun:
@@ -119,7 +119,7 @@ def run_group(
         {part.name: _zeros(part, asked.steps) for part in parts if part.name in asked.totals},
     )
     inputs = _Inputs(jnp.arange(asked.steps, dtype=np.int32), {part.name: part.stream for part in parts})
-    loop = _Loop(group, parts, wanted - held.keys())
+    loop = _Loop(group, parts, wanted.difference(held))
     end, left = jax.lax.scan(loop.step, start, inputs, length=asked.steps)
     lines = {source: Line(values, group.ages[source]) for source, values in end.lines.items()}
     for name in sorted(wanted):
@@ -130,8 +130,8 @@ def run_group(
 
 
 def _sums_inside(
-    part: Part, outputs: Mapping[str, Array], lines: Mapping[str, Line], step: Array
-) -> dict[int, Array]:
+    part: Part, outputs: Mapping[str, Output], lines: Mapping[str, Line], step: Step
+) -> dict[int, Sum]:
     """The accumulators of feeds from the group itself, in one step."""
     return {
         index: matmul(
@@ -145,7 +145,7 @@ def _sums_inside(
     }
 
 
-def _zeros(part: Part, steps: int) -> Array:
+def _zeros(part: Part, steps: int) -> Sum:
     """Where a sum of the layer's outputs begins, in a word that holds it."""
     lo, hi = part.plan.proven[part.plan.layer.output].interval
     word = word_of(Interval(min(lo * steps, 0), max(hi * steps, 0)))

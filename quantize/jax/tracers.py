@@ -1,4 +1,4 @@
-"""What JAX traces for each operation of a body, found by its class (docs/operations.md, "Operations")."""
+"""What JAX traces for each operation of a body, found by its class (docs/spec.md, "Operations")."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 
 from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import (
@@ -33,22 +32,23 @@ from quantize.graph.operations import (
 from .arithmetic import overflow, round_shift
 from .fusions import gathered, unpacked
 from .plan import LayerNumbers, LayerPlan
+from .shapes import Operand, Output, Packed, Result
 
-__all__ = ["TRACERS", "Now", "trace"]
+__all__ = ["TRACERS", "Now", "chosen", "trace"]
 
 
 @dataclass(frozen=True, eq=False)
 class Now:
-    """What the operations of one layer see: arrays of `[batch, units]`, or of what broadcasts to it."""
+    """What the operations of one layer see."""
 
     plan: LayerPlan
     numbers: LayerNumbers
-    accumulators: Mapping[int, Array]
-    state: Mapping[str, Array]
-    results: dict[str, Array]
-    packed: dict[str, Array] = field(default_factory=dict)  # what was gathered, by the table's name
+    accumulators: Mapping[int, Operand]
+    state: Mapping[str, Output]
+    results: dict[str, Result]
+    packed: dict[str, Packed] = field(default_factory=dict)  # what was gathered, by the table's name
 
-    def of(self, operation: Operation) -> list[Array]:
+    def of(self, operation: Operation) -> list[Operand]:
         """The operands, in the word that `operation` is formed in."""
         word = self.plan.words[operation.name].formed
         return [self.results[name].astype(word) for name in operation.of]
@@ -61,70 +61,69 @@ def trace(operations: Iterable[Operation], now: Now) -> None:
         now.results[operation.name] = result.astype(now.plan.words[operation.name].result)
 
 
-def _feed(operation: Feed, now: Now) -> Array:
+def _feed(operation: Feed, now: Now) -> Operand:
     return now.accumulators[operation.feed]
 
 
-def _state(operation: StateBefore, now: Now) -> Array:
+def _state(operation: StateBefore, now: Now) -> Result:
     return now.state[operation.state]
 
 
-def _constant(operation: Constant, now: Now) -> Array:
-    values: Array = now.numbers.constants[operation.constant]
-    return values
+def _constant(operation: Constant, now: Now) -> Operand:
+    return jnp.asarray(now.numbers.constants[operation.constant])
 
 
-def _add(operation: Add, now: Now) -> Array:
+def _add(operation: Add, now: Now) -> Operand:
     a, b = now.of(operation)
     return a + b
 
 
-def _sub(operation: Sub, now: Now) -> Array:
+def _sub(operation: Sub, now: Now) -> Operand:
     a, b = now.of(operation)
     return a - b
 
 
-def _mul(operation: Mul, now: Now) -> Array:
+def _mul(operation: Mul, now: Now) -> Operand:
     a, b = now.of(operation)
     return a * b
 
 
-def _minimum(operation: Minimum, now: Now) -> Array:
+def _minimum(operation: Minimum, now: Now) -> Operand:
     return jnp.minimum(*now.of(operation))
 
 
-def _maximum(operation: Maximum, now: Now) -> Array:
+def _maximum(operation: Maximum, now: Now) -> Operand:
     return jnp.maximum(*now.of(operation))
 
 
-def _at_least(operation: AtLeast, now: Now) -> Array:
+def _at_least(operation: AtLeast, now: Now) -> Result:
     a, b = now.of(operation)
     return a >= b
 
 
-def _select(operation: Select, now: Now) -> Array:
+def _select(operation: Select, now: Now) -> Result:
     _, a, b = now.of(operation)
     return jnp.where(now.results[operation.of[0]].astype(np.bool_), a, b)
 
 
-def _shift_left(operation: ShiftLeft, now: Now) -> Array:
+def _shift_left(operation: ShiftLeft, now: Now) -> Operand:
     (a,) = now.of(operation)
     return a << operation.shift
 
 
-def _round_shift(operation: RoundShift, now: Now) -> Array:
+def _round_shift(operation: RoundShift, now: Now) -> Operand:
     (a,) = now.of(operation)
     return round_shift(a, operation.shift, operation.rounding)
 
 
-def _overflow(operation: Overflowed, now: Now) -> Array:
+def _overflow(operation: Overflowed, now: Now) -> Operand:
     (a,) = now.of(operation)
     if not now.plan.proven[operation.name].can_overflow:
         return a
     return overflow(a, operation.format, operation.overflow)
 
 
-def _lookup(operation: Lookup, now: Now) -> Array:
+def _lookup(operation: Lookup, now: Now) -> Operand:
     table = now.plan.tables.get(operation.name)
     if table is None:
         return _interpolated(operation, now)
@@ -134,16 +133,20 @@ def _lookup(operation: Lookup, now: Now) -> Array:
     return unpacked(table, now.packed[table.name], operation.name, now.plan.words[operation.name].result)
 
 
-def _interpolated(operation: Lookup, now: Now) -> Array:
+def _interpolated(operation: Lookup, now: Now) -> Operand:
     (codes,) = now.of(operation)
-    tables = [_segment(now.plan.layer.tables[name], codes) for name in operation.tables]
-    result = tables[0]
-    for place, other in enumerate(tables[1:], start=1):
+    return chosen(operation, now, [_segment(now.plan.layer.tables[name], codes) for name in operation.tables])
+
+
+def chosen(operation: Lookup, now: Now, by_table: list[Result]) -> Result:
+    """Of one value for each table of a lookup, that of the table of each unit."""
+    result = by_table[0]
+    for place, other in enumerate(by_table[1:], start=1):
         result = jnp.where(now.numbers.constants[str(operation.index)] == place, other, result)
     return result
 
 
-def _segment(table: SegmentTable, codes: Array) -> Array:
+def _segment(table: SegmentTable, codes: Operand) -> Operand:
     offset = jnp.clip(codes, table.start, table.stop - 1) - table.start
     index = offset >> table.shift
     rest = offset - (index << table.shift)
@@ -152,7 +155,7 @@ def _segment(table: SegmentTable, codes: Array) -> Array:
     return left + round_shift((right - left) * rest, table.shift, table.rounding)
 
 
-TRACERS: Mapping[type[Any], Callable[[Any, Now], Array]] = MappingProxyType(
+TRACERS: Mapping[type[Any], Callable[[Any, Now], Result]] = MappingProxyType(
     {
         Feed: _feed,
         StateBefore: _state,

@@ -10,7 +10,7 @@ import numpy as np
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import AtLeast, Operation
 from quantize.graph.proof import Proven
-from quantize.intervals import Interval
+from quantize.numbers.intervals import Interval
 
 __all__ = ["Word", "hull", "result_words", "word_of"]
 

@@ -14,13 +14,13 @@ from expifref.description import Description
 from expifref.exceptions import CapacityError, ParameterError, RangeError
 from expifref.texts import Line, as_line
 from hw_profiles import Profile
-from quantize.calibration import Calibration
+from quantize.device.placement import place
 from quantize.fidelity.signals import LayerTrace, float_traces
-from quantize.lowering import LoweringOptions, lower
-from quantize.placement import place
-from quantize.program import Program
-from quantize.program_io import digest
-from quantize.trace import Executor, Spikes
+from quantize.lowering.calibration import Calibration
+from quantize.lowering.lower import LoweringOptions, lower
+from quantize.program.file import digest
+from quantize.program.program import Program
+from quantize.run.trace import Executor, Spikes
 
 from .costs import multiply_cost
 
@@ -83,7 +83,7 @@ class Outcome:
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
-    memory_bytes: int = 0  # weights, tables, constants and state as `quantize.placement` counts them
+    memory_bytes: int = 0  # weights, tables, constants and state as `quantize.device.placement` counts them
     multiply_cost: int = 0  # see `multiply_cost`
     losses: Losses | None = None
     digest: Line = ""
@@ -132,7 +132,7 @@ def evaluate(
     except (CapacityError, RangeError) as error:
         return Outcome(refused=as_line(str(error)))
     losses = measure(program, make_executor(program), batches)
-    return Outcome(place(program, profile).bytes, multiply_cost(program), losses, digest(program))
+    return Outcome(place(program.graph, profile).bytes, multiply_cost(program.graph), losses, digest(program))
 
 
 def _example(description: Description, inputs: Spikes, labels: NDArray[np.int64]) -> Examples:

@@ -9,8 +9,8 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from hw_profiles import Profile
-from quantize.calibration import PRESETS
-from quantize.lowering import LoweringOptions, check_arithmetic
+from quantize.lowering.calibration import PRESETS
+from quantize.lowering.lower import LoweringOptions, check_arithmetic
 
 __all__ = ["Parameters", "Space"]
 
@@ -68,7 +68,7 @@ class Space:
         return [widest | {"table_segments": last} | other, middle | {"table_segments": last // 2} | other]
 
     def options(self, point: Parameters) -> LoweringOptions:
-        """The options of `quantize.lowering` for a point."""
+        """The options of `quantize.lowering.lower` for a point."""
         return LoweringOptions(
             **{name: point[name] for name in self.words},
             table_segments=self.segments[point["table_segments"]],

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 
 from expifref.limits import MODEL
 from expifref.tensor_files import read_tensors, write_tensors
-from quantize.sealed import canonical_digest
+from quantize.program.sealed import canonical_digest, rfc8785_form, sorted_ascii
 
 __all__ = ["edit_json", "edit_model", "flip_onnx"]
 
@@ -30,7 +30,8 @@ def edit_json(source: Path, out: Path, place: str, value: object, seal: bool = T
         part = part[int(key)] if isinstance(part, list) else part[key]
     part[int(last) if isinstance(part, list) else last] = value
     if seal:
-        document["digest"] = canonical_digest(document)
+        canonical = rfc8785_form if "graph" in document or "cores" in document else sorted_ascii
+        document["digest"] = canonical_digest(document, canonical)
     out.write_text(json.dumps(document))
     return out
 

@@ -158,82 +158,93 @@ def test_files_in_the_wrong_place(work: Workspace, tmp_path: Path, out: Path) ->
         message("program", work.model),
     )
     assert message("program", work.deployment) == (
-        f'`{work.deployment}` must have the schema `expifref/program/1`, not "expifref/deployment/1"'
+        f'`{work.deployment}` must have the schema `expifref/program/2`, not "expifref/deployment/2"'
     )
     assert message("executor", work.program) == (
-        f'`{work.program}` must have the schema `expifref/deployment/1`, not "expifref/program/1"'
+        f'`{work.program}` must have the schema `expifref/deployment/2`, not "expifref/program/2"'
     )
     arrays = "must hold the arrays spikes; it holds x, y"
     assert message("input", work.data) == f"{work.data} {arrays}"
 
 
+FIRST = "graph.layers.0"
+DENSE = f"{FIRST}.feeds.0.connection"
+DIGITS = "a vector must hold integers, as texts of their digits where, and only where, they lie beyond "
+DIGITS += str(2**53 - 1)
+
 PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
     "version": (
         "schema",
-        "expifref/program/2",
-        '{bad} must have the schema `expifref/program/1`, not "expifref/program/2"',
+        "expifref/program/3",
+        '{bad} must have the schema `expifref/program/2`, not "expifref/program/3"',
     ),
     "unknown key": ("extra", 1, "{bad} breaks its schema at `extra`: this key is not known"),
-    "no layers": ("layers", [], "a program must have at least one layer, and this one has none"),
-    "channels": ("input.channels", 7, "`layer0.weight` must have the shape [7, neurons], not [6, 8]"),
-    "huge channels": (
-        "input.channels",
-        10**30,
-        f"`input.channels` must lie in 1..{2**62 - 1}, not be {10**30}",
+    "no layers": ("graph.layers", [], "a program must have at least one layer, and this one has none"),
+    "channels": (
+        "graph.input.channels",
+        7,
+        "`layer0.feeds.0.weight` must have the shape [7, 8], not [6, 8]",
     ),
-    "steps": ("input.steps", -1, "`input.steps` must lie in 1..1000000, not be -1"),
+    "huge channels": (
+        "graph.input.channels",
+        2**53 - 1,
+        f"`layer0.feeds.0.weight` must have the shape [{2**53 - 1}, 8], not [6, 8]",
+    ),
+    "steps": ("steps", -1, "`steps` must lie in 1..1000000, not be -1"),
     "dt": ("dt_seconds", 0, "`dt_seconds` must be above 0 and finite, not 0"),
     "huge number": (
-        "layers.0.rescale.multiplier.0",
-        10**30,
-        "{bad} breaks its schema at `layers.0.SpikingLayer.rescale.multiplier`: "
+        f"{FIRST}.constants.multiplier.0",
+        str(2**63),
+        f"{{bad}} breaks its schema at `{FIRST}.constants.multiplier`: "
         "a vector must hold integers that fit 64 bits",
     ),
     "text": (
-        "layers.0.rescale.multiplier.0",
+        f"{FIRST}.constants.multiplier.0",
         "7",
-        "{bad} breaks its schema at `layers.0.SpikingLayer.rescale.multiplier`: "
-        "a vector must be a list of integers",
+        f"{{bad}} breaks its schema at `{FIRST}.constants.multiplier`: {DIGITS}",
     ),
-    "negative": (
-        "layers.1.rescale.multiplier",
-        [-1, 1, 1],
-        f"`readout.multiplier` must lie in 0..{2**62 - 1}, not in -1..1",
+    "operation": (
+        f"{FIRST}.body.0.op",
+        "divide",
+        f"{{bad}} breaks its schema at `{FIRST}.body.0`: it says that it is of a kind that is not known",
+    ),
+    "operand": (
+        f"{FIRST}.body.2.of.0",
+        "later",
+        "`layer0.product` must use results of earlier operations, but uses `later`",
     ),
     "wide": (
-        "layers.0.neuron.membrane.format.bits",
+        f"{FIRST}.states.membrane.format.bits",
         63,
-        "{bad} breaks its schema at `layers.0.SpikingLayer.neuron.membrane.format`: "
+        f"{{bad}} breaks its schema at `{FIRST}.states.membrane.format`: "
         "a format must have 1 to 62 bits, not 63",
     ),
     "fraction": (
-        "layers.0.dense.weight_format.frac",
-        10**30,
-        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight_format`: "
-        f"a format must have -1000 to 1000 fraction bits, not {10**30}",
+        f"{DENSE}.weight_format.frac",
+        -1001,
+        f"{{bad}} breaks its schema at `{DENSE}.weight_format`: "
+        "a format must have -1000 to 1000 fraction bits, not -1001",
     ),
     "base64": (
-        "layers.0.dense.weight.base64",
+        f"{DENSE}.weight.base64",
         "!",
-        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: base64 must hold base64 text",
+        f"{{bad}} breaks its schema at `{DENSE}.weight`: base64 must hold base64 text",
     ),
     "no dimension": (
-        "layers.0.dense.weight",
+        f"{DENSE}.weight",
         {"shape": [], "dtype": "i1", "base64": "AA=="},
-        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
-        "a matrix must have at least two dimensions, not 0",
+        f"{{bad}} breaks its schema at `{DENSE}.weight`: a matrix must have at least two dimensions, not 0",
     ),
     "wide matrix": (
-        "layers.0.dense.weight",
+        f"{DENSE}.weight",
         {"shape": [1, 1], "dtype": "i2", "base64": "fwA="},
-        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: a matrix must be of the narrowest "
+        f"{{bad}} breaks its schema at `{DENSE}.weight`: a matrix must be of the narrowest "
         "dtype that holds it, in base64 up to 1048576 bytes and in a side file above: write it anew",
     ),
     "vector": (
-        "layers.0.dense.weight",
+        f"{DENSE}.weight",
         [1, 2],
-        "{bad} breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
-        "a matrix must have two dimensions, not 1",
+        f"{{bad}} breaks its schema at `{DENSE}.weight`: a matrix must have two dimensions, not 1",
     ),
     "profile": (
         "evidence.profile.schema",
@@ -253,10 +264,10 @@ def test_edited_program(work: Workspace, tmp_path: Path, case: str) -> None:
 
 
 def test_edited_table(work: Workspace, tmp_path: Path) -> None:
-    bad = edit_json(work.program, tmp_path / "p.json", "layers.0.neuron.growth.values.3", 5)
+    bad = edit_json(work.program, tmp_path / "p.json", "graph.layers.0.tables.growth.values.3", 5)
     assert refused(tmp_path, "verify", bad) == (
-        f"`{bad}` must hold the tables that it was made with, but the values of `exp(u)` in layer `hidden0` "
-        "do not have the hash it states"
+        f"`{bad}` must hold the tables that it was made with, but the values of `layer0.growth` do not "
+        "have the hash it states"
     )
 
 
@@ -273,40 +284,46 @@ def test_edited_without_a_new_seal(work: Workspace, tmp_path: Path, out: Path, n
 DEPLOYMENT_EDITS: dict[str, tuple[str, object, str]] = {
     "version": (
         "schema",
-        "expifref/deployment/2",
-        '{bad} must have the schema `expifref/deployment/1`, not "expifref/deployment/2"',
+        "expifref/deployment/1",
+        '{bad} must have the schema `expifref/deployment/2`, not "expifref/deployment/1": '
+        "export it anew from its program",
     ),
-    "core": ("cores", [], "the routes must lead to every core that holds a part of a layer, and to no other"),
+    "core": (
+        "cores",
+        [],
+        "the routes must lead from every source of a layer to every core that holds a part of it, and to no "
+        "other",
+    ),
     "constant": (
-        "cores.0.slices.0.constants.threshold",
+        "cores.0.slices.0.constants.multiplier",
         [1],
-        "a slice of layer `hidden0` must have 8 values of `threshold`",
+        "a slice of layer `layer0` must have 8 values of `multiplier`",
     ),
     "unknown constant": (
         "cores.0.slices.0.constants.bogus",
         [0] * 8,
-        "a slice of layer `hidden0` has no use for `bogus`",
+        "a slice of layer `layer0` has no use for `bogus`",
     ),
     "cover": (
         "cores.0.slices.0.stop",
         10**9,
-        "the cores must hold neurons 0..7 of layer `hidden0` once each, but hold [(0, 1000000000)]",
+        "the cores must hold units 0..7 of layer `layer0` once each, but hold [(0, 1000000000)]",
     ),
     "weights": (
-        "cores.0.slices.0.weight_rows.0",
+        "cores.0.slices.0.weight_rows.0.0",
         "",
         "a weight row of 8 neurons must have 16 hex digits, not 0",
     ),
     "no dimension": (
-        "cores.0.slices.0.weight_rows",
+        "cores.0.slices.0.weight_rows.0",
         {"shape": [], "dtype": "u1", "base64": "AA=="},
-        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
+        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.0.words`: "
         "a matrix must have at least two dimensions, not 0",
     ),
     "one dimension": (
-        "cores.0.slices.0.weight_rows",
+        "cores.0.slices.0.weight_rows.0",
         {"shape": [6], "dtype": "u1", "base64": "AAAAAAAB"},
-        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.words`: "
+        "{bad} breaks its schema at `cores.0.slices.0.weight_rows.0.words`: "
         "a matrix must have at least two dimensions, not 1",
     ),
 }
@@ -321,13 +338,13 @@ def test_edited_deployment(work: Workspace, tmp_path: Path, out: Path, case: str
 
 GOOD = np.zeros((STEPS, SAMPLES, INPUTS), np.uint8)
 SPIKES: dict[str, tuple[dict[str, Any], str]] = {
-    "int64": ({"spikes": GOOD.astype(np.int64)}, "`spikes` must be uint8 or bool, not int64"),
-    "float": ({"spikes": GOOD / 1}, "`spikes` must be uint8 or bool, not float64"),
-    "two axes": ({"spikes": GOOD[0]}, "`spikes` must have the shape [steps, batch, inputs], not [4, 6]"),
-    "width": ({"spikes": GOOD[..., :5]}, "`spikes` must have 6 inputs, not 5"),
+    "int64": ({"spikes": GOOD.astype(np.int64)}, "the input must be uint8 or bool, not int64"),
+    "float": ({"spikes": GOOD / 1}, "the input must be uint8 or bool, not float64"),
+    "two axes": ({"spikes": GOOD[0]}, "the input must have the shape [steps, batch, inputs], not [4, 6]"),
+    "width": ({"spikes": GOOD[..., :5]}, "the input must have 6 channels, not 5"),
     "no steps": (
         {"spikes": GOOD[:0]},
-        "`spikes` must hold at least one step and one sample, not [0, 4, 6]",
+        "the input must hold at least one step and one sample, not [0, 4, 6]",
     ),
     "scalar": (
         {"spikes": 3},
@@ -351,10 +368,10 @@ def test_bad_spikes(work: Workspace, tmp_path: Path, out: Path, case: str) -> No
 
 
 def test_spikes_above_the_input_port(work: Workspace, tmp_path: Path, out: Path) -> None:
-    narrow = edit_json(work.program, tmp_path / "p.json", "input.bits", 1)
+    narrow = edit_json(work.program, tmp_path / "p.json", "graph.input.format.bits", 1)
     np.savez(tmp_path / "in.npz", spikes=GOOD + 2)
     command = ("emulate", narrow, "--input", tmp_path / "in.npz", "--out", out)
-    assert refused(tmp_path, *command) == "`spikes` must lie in 0..1, not reach 2"
+    assert refused(tmp_path, *command) == "the input must lie in 0..1, not in 2..2"
 
 
 MEMBERS: dict[str, Callable[[bytes], bytes]] = {

@@ -231,14 +231,14 @@ def own_profile(folder: Path, part: str, limit: str, value: object) -> Path:
             "neurons_per_core",
             4,
             "`own` has room for 4 neurons and unknown memory on 1 core, but the network has 11 neurons "
-            "and needs N bytes; it ran out at `hidden0`: "
+            "and needs N bytes; it ran out at `layer0`: "
             "use fewer weight bits, fewer neurons or a larger device",
         ),
-        ("fan_in", 5, "`own` allows a fan-in of 5, but `hidden0` has 6"),
+        ("fan_in", 5, "`own` allows a fan-in of 5, but `layer0` has 6"),
         (
             "memory_bytes_per_core",
             64,
-            "`own` has 64 bytes per core, but one neuron of `hidden0` with its tables needs N: "
+            "`own` has 64 bytes per core, but one neuron of `layer0` with its tables needs N: "
             "use fewer inputs or weight bits",
         ),
     ],

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from quantize.program import SpikingLayer
-from quantize.program_io import load_program
+from quantize.program.file import load_program
+from tests.edits import made
 
 from .conftest import Workspace
 from .shell import refused, succeeds
@@ -102,11 +102,12 @@ def test_narrower_words(work: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "p.json"
     words = ("--drive-bits", 12, "--table-bits", 12, "--table-segments", 64, "--table-error", 60)
     succeeds("quantize", work.model, "--dataset", work.data, "--out", out, *words)
-    layer = load_program(out).layers[0]
-    assert isinstance(layer, SpikingLayer)
-    assert layer.drive.format.bits == layer.neuron.growth.format.bits == 12
-    assert layer.neuron.domain.segments <= 64
-    assert max(t.max_error_lsb for t in (layer.neuron.growth, *layer.neuron.gain)) <= 60
+    layer = load_program(out).graph.by_name["layer0"]
+    tables = layer.tables.values()
+    assert made(layer, layer.signals["drive"]).format.bits == 12
+    assert {table.format.bits for table in tables} == {12}
+    assert max(table.segments for table in tables) <= 64
+    assert max(table.max_error_lsb for table in tables) <= 60
 
 
 @pytest.mark.parametrize(

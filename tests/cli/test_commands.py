@@ -15,7 +15,7 @@ from exporters.deployment.document import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.measurements import missing_measurements
 from hw_profiles import profile_path
-from quantize.program_io import digest, load_program
+from quantize.program.file import digest, load_program
 
 from .conftest import CLASSES, HIDDEN, INPUTS, Workspace
 from .shell import expifref, succeeds
@@ -87,10 +87,10 @@ def test_quantize(
     program = load_program(out)
     assert summary["digest"] == digest(program)
     assert summary["neurons"] == HIDDEN + CLASSES
-    layer = program.layers[0]
+    layer = program.graph.by_name["layer0"]
     if bits is not None:
-        assert layer.kind == "expif"
-        assert (layer.dense.weight_format.bits, layer.neuron.membrane.format.bits) == bits
+        weight = layer.feeds[0].connection.weight_format
+        assert (weight.bits, layer.states["membrane"].format.bits) == bits
 
 
 def test_quantize_for_a_profile_of_your_own(work: Workspace, tmp_path: Path) -> None:

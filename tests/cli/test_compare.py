@@ -132,12 +132,12 @@ def test_samples_shared_among_processes(work: Workspace, tmp_path: Path, record:
 
 
 def test_an_error_in_another_process_is_a_sentence(work: Workspace, tmp_path: Path) -> None:
-    narrow = edit_json(work.program, tmp_path / "p.json", "input.bits", 1)
+    narrow = edit_json(work.program, tmp_path / "p.json", "graph.input.format.bits", 1)
     spikes = np.zeros((STEPS, 1100, INPUTS), np.uint8)
     spikes[-1, -1, -1] = 2
     np.save(tmp_path / "in.npy", spikes)
     command = ("compare", work.model, narrow, "--input", tmp_path / "in.npy", "--processes", 2)
-    assert refused(tmp_path, *command) == "`spikes` must lie in 0..1, not reach 2"
+    assert refused(tmp_path, *command) == "the input must lie in 0..1, not in 0..2"
 
 
 def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> None:

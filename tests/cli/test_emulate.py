@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import cli.emulation
+import cli.room
 from expifref.data import load
 from expifref.encoders import encode
 from exporters.native.executor import NativeExecutor
 from exporters.tools import TOOLS, override_name
-from quantize.emulator import Emulator
-from quantize.program_io import digest, load_program, save_program
+from quantize.program.file import digest, load_program, save_program
+from quantize.run.emulator import Emulator
 from tests.programs import random_input, random_program
 from tests.tools import need
 
@@ -122,8 +122,8 @@ def test_the_same_bytes_whoever_computes_them(
     shared = succeeds(*command, "--out", tmp_path / "a", "--executor", "emulator", "--processes", 2).json
     assert shared == found
     assert bytes_of(tmp_path / "a") == wanted
-    monkeypatch.setattr(cli.emulation, "_ROOM", 8000)
-    monkeypatch.setattr(cli.emulation, "_STEPS_TOGETHER", 2)
+    monkeypatch.setattr(cli.room, "_ROOM", 8000)
+    monkeypatch.setattr(cli.room, "_STEPS_TOGETHER", 2)
     assert succeeds(*command, "--out", tmp_path / "a", "--executor", "emulator").json == found
     assert bytes_of(tmp_path / "a") == wanted
     succeeds(*command, "--out", archive)
@@ -169,8 +169,7 @@ def test_a_file_in_the_order_of_fortran(work: Workspace, tmp_path: Path) -> None
 
 def test_the_samples_of_a_data_set(work: Workspace, tmp_path: Path) -> None:
     program, data = load_program(work.program), load(str(work.data), None, seed=2)
-    port = program.input
-    spikes = encode(port.encoder, data.test_images[:10], port.steps, seed=2)
+    spikes = encode(program.encoder, data.test_images[:10], program.steps, seed=2)
     command = ("emulate", work.program, "--dataset", work.data, "--samples", 10, "--seed", 2, "--json")
     summary = succeeds(*command, "--out", tmp_path / "a.npz").json
     assert (summary["samples"], summary["steps"]) == (10, STEPS)
@@ -255,10 +254,10 @@ def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> Non
 GOOD = np.zeros((STEPS, SAMPLES, INPUTS), np.uint8)
 NO_ARRAY = "{bad} must be a complete .npy file of numbers; it is truncated or of another kind"
 MAPPED: dict[str, tuple[NDArray[np.generic] | bytes, str]] = {
-    "int64": (GOOD.astype(np.int64), "`spikes` must be uint8 or bool, not int64"),
-    "two axes": (GOOD[0], "`spikes` must have the shape [steps, batch, inputs], not [4, 6]"),
-    "width": (GOOD[..., :5], "`spikes` must have 6 inputs, not 5"),
-    "no steps": (GOOD[:0], "`spikes` must hold at least one step and one sample, not [0, 4, 6]"),
+    "int64": (GOOD.astype(np.int64), "the input must be uint8 or bool, not int64"),
+    "two axes": (GOOD[0], "the input must have the shape [steps, batch, inputs], not [4, 6]"),
+    "width": (GOOD[..., :5], "the input must have 6 channels, not 5"),
+    "no steps": (GOOD[:0], "the input must hold at least one step and one sample, not [0, 4, 6]"),
     "another kind": (
         b"hello",
         "{bad} must be a complete .npy file of numbers; it is truncated or of another kind",
@@ -295,13 +294,13 @@ def test_a_bad_value_late_in_a_mapped_file(
     work: Workspace, tmp_path: Path, name: str, processes: int
 ) -> None:
     """Found when it is reached, in whatever process; nothing is left of what was written before."""
-    narrow = edit_json(work.program, tmp_path / "p.json", "input.bits", 1)
+    narrow = edit_json(work.program, tmp_path / "p.json", "graph.input.format.bits", 1)
     spikes = np.zeros((2, MANY, INPUTS), np.uint8)
     spikes[1, -1, 0] = 2
     np.save(tmp_path / "in.npy", spikes)
     command = ("emulate", narrow, "--input", tmp_path / "in.npy", "--out", tmp_path / name)
     message = refused(tmp_path, *command, "--processes", processes)
-    assert message == "`spikes` must lie in 0..1, not reach 2"
+    assert message == "the input must lie in 0..1, not in 0..2"
     assert {path.name for path in tmp_path.iterdir()} == {"p.json", "in.npy"}
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quantize.program_io import save_program
+from quantize.program.file import save_program
 from tests.networks import lowered, network
 from tests.tools import need
 

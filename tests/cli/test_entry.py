@@ -179,7 +179,7 @@ def test_places_that_cannot_be_written(work: Workspace, tmp_path: Path) -> None:
 
 
 def test_interrupted(work: Workspace, tmp_path: Path) -> None:
-    with mock.patch("quantize.lowering.lower", side_effect=KeyboardInterrupt):
+    with mock.patch("quantize.lowering.lower.lower", side_effect=KeyboardInterrupt):
         outcome = expifref("quantize", work.model, "--dataset", work.data, "--out", tmp_path / "p.json")
     assert (outcome.code, outcome.out, outcome.err) == (130, "", "expifref: interrupted\n")
     assert list(tmp_path.iterdir()) == []
@@ -209,7 +209,7 @@ def test_nobody_reads_stdout() -> None:
 
 
 def test_a_defect_is_not_hidden(work: Workspace) -> None:
-    with mock.patch("quantize.program_io.load_program", side_effect=ZeroDivisionError("of \x1b[1m")):
+    with mock.patch("cli.verification.load_program", side_effect=ZeroDivisionError("of \x1b[1m")):
         outcome = expifref("verify", work.program)
     assert (outcome.code, outcome.out) == (70, "")
     assert re.sub(r"line \d+", "line N", outcome.err) == (

@@ -9,7 +9,7 @@ import numpy as np
 from expifref.checkpoint import read_model
 from expifref.description import description_digest
 from expifref.environment import current_environment
-from quantize.program_io import load_program
+from quantize.program.file import load_program
 
 from .conftest import CLASSES, HIDDEN, INPUTS, Workspace
 from .shell import refused, succeeds
@@ -23,8 +23,9 @@ def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_pa
     assert (result["model"], result["program"], result["epochs"]) == (str(out), str(program), 2)
     assert 0 <= result["test_accuracy_before"] <= 1
     made, description = load_program(program), read_model(out).description
-    assert [layer.dense.weight.shape for layer in made.layers] == [(INPUTS, HIDDEN), (HIDDEN, CLASSES)]
-    assert {layer.dense.weight_format.bits for layer in made.layers} == {3}
+    connections = [feed.connection for layer in made.graph.layers for feed in layer.feeds]
+    assert [one.weight.shape for one in connections] == [(INPUTS, HIDDEN), (HIDDEN, CLASSES)]
+    assert {one.weight_format.bits for one in connections} == {3}
     assert made.evidence.model_sha256 == description_digest(description)
     found = succeeds("compare", out, program, "--dataset", work.data, "--json").json
     assert found["program_accuracy"] == result["test_accuracy"]
@@ -43,7 +44,8 @@ def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_pa
 def test_finetune_without_a_program_path_writes_beside_the_model(work: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "new.safetensors"
     succeeds("train", "--dataset", work.data, "--finetune", work.model, "--out", out, "--epochs", 1)
-    assert load_program(tmp_path / "new.json").layers[0].dense.weight_format.bits == 8
+    (feed,) = load_program(tmp_path / "new.json").graph.layers[0].feeds
+    assert feed.connection.weight_format.bits == 8
 
 
 def test_options_that_do_not_go_together(work: Workspace, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from .conftest import Workspace
 from .edits import edit_json, edit_model
 from .shell import expifref, refused
 
-FUNCTION = "layers.0.neuron.growth.function"
-PLACES = {FUNCTION: EXECUTED_C["splices"], "layers.0.name": EXECUTED_SV["verilator"]}
+FUNCTION = "graph.layers.0.tables.growth.function"
+PLACES = {FUNCTION: EXECUTED_C["splices"], "graph.layers.0.name": EXECUTED_SV["verilator"]}
 COMMANDS: dict[str, tuple[object, ...]] = {
     "c-host": ("verify", "--executor", "c-host"),
     "verilator": ("verify", "--executor", "verilator"),
@@ -41,8 +41,7 @@ def test_a_program_whose_text_is_code(work: Workspace, tmp_path: Path, place: st
     paths = {"{out}": tmp_path / "out", "{spikes}": work.spikes}
     words = [paths.get(str(word), word) for word in COMMANDS[command]]
     message = refused(tmp_path, *words, bad)
-    where = place.replace("layers.0", "layers.0.SpikingLayer")
-    assert message.startswith(f"`{bad}` breaks its schema at `{where}`: a ")
+    assert message.startswith(f"`{bad}` breaks its schema at `{place}`: a")
     assert len(message) <= 500
     assert not marker.exists()
 
@@ -54,7 +53,7 @@ def test_a_deployment_whose_text_is_code(work: Workspace, tmp_path: Path) -> Non
         ("verify", work.program, "--executor", bad),
     ):
         assert refused(tmp_path, *command).startswith(
-            f"`{bad}` breaks its schema at `layers.0.name`: a name "
+            f"`{bad}` breaks its schema at `layers.0.name`: an identifier "
         )
 
 

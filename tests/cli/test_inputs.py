@@ -9,10 +9,11 @@ import pytest
 
 from cli.inputs import recorded_inputs
 from expifref.exceptions import DataError
-from quantize.program import InputPort
+from quantize.graph.layers import Port
+from quantize.numbers.formats import Format
 
 SPIKES = np.random.default_rng(0).integers(0, 256, (7, 5, 3)).astype(np.uint8)
-PORT = InputPort(channels=3, bits=8, encoder="current")
+PORT = Port(3, Format(False, 8, 0))
 
 
 def write(folder: Path, form: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.ranks.launcher import Crew
+from cli.ranks.launcher import LocalRanks
 from cli.ranks.places import Place
 from expifref.exceptions import ToolError
 
@@ -101,7 +101,7 @@ def test_none_outlives_a_command_that_is_killed(work: Workspace, options: tuple[
     command.kill()
     wait_until_gone(found)
     (outcome,) = ended([command])
-    assert (outcome.code, outcome.out) == (-signal.SIGKILL, "")
+    assert (outcome.code, outcome.out) == (128 + signal.SIGKILL, "")
 
 
 def test_none_outlives_a_search_that_is_killed(work: Workspace, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_none_outlives_a_search_that_is_killed(work: Workspace, tmp_path: Path) 
         time.sleep(0.1)
     command.kill()
     wait_until_gone(found)
-    assert ended([command])[0].code == -signal.SIGKILL
+    assert ended([command])[0].code == 128 + signal.SIGKILL
 
 
 def test_ctrl_c_ends_all(work: Workspace) -> None:
@@ -135,17 +135,17 @@ def test_one_that_dies_ends_all(work: Workspace) -> None:
     wait_until_gone(found)
 
 
-def check_often(crew: Crew) -> None:
+def check_often(ranks: LocalRanks) -> None:
     until = time.monotonic() + SECONDS
     while time.monotonic() < until:
-        crew.check()
+        ranks.check()
         time.sleep(0.1)
 
 
 def test_one_that_does_not_start_is_missed_at_once() -> None:
     first = Place("127.0.0.1", 1, 0, 2, SECONDS)
-    with Crew(first, b"t0" * 16, ["--version"]) as crew, pytest.raises(ToolError) as caught:
-        check_often(crew)
+    with LocalRanks(first, repr) as ranks, pytest.raises(ToolError) as caught:
+        check_often(ranks)
     assert str(caught.value) == (
         "all ranks must start, but rank 1 ended with code 0: "
         "see whether there is memory for so many, or give fewer `--ranks`"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cli.parallel import map_ranges
+from cli.jobs import Crew, sample_ranges
 from tests.tools import need
 
 from .conftest import Workspace
@@ -44,16 +45,20 @@ def test_verification_leaves_no_temporary_files(work: Workspace, scratch: Path) 
     assert left_in(scratch) == []
 
 
-def make_file(folder: Path, start: int, stop: int) -> Path:
-    assert start < stop
-    name = tempfile.mkdtemp(prefix=f"{start}-")
+def maker(folder: Path) -> Callable[[range], Path]:
+    return partial(make_file, folder)
+
+
+def make_file(folder: Path, part: range) -> Path:
+    assert part
+    name = tempfile.mkdtemp(prefix=f"{part.start}-")
     assert Path(name).is_relative_to(folder)
     return Path(name)
 
 
 @pytest.mark.parametrize("taken", [1, 3])
 def test_a_pool_ends_with_who_asks_for_results(scratch: Path, taken: int) -> None:
-    results = map_ranges(partial(make_file, scratch), 3 * 1024, 2)
+    results = Crew(processes=2).map(maker(scratch), partial(maker, scratch), sample_ranges(3 * 1024), Path)
     with closing(results):
         for start, path in zip(range(0, taken * 1024, 1024), results, strict=False):
             assert path.is_dir()

@@ -22,7 +22,7 @@ import pytest
 from cli.agreement import about_inputs
 from cli.inputs import recorded_inputs
 from exporters.tools import override_name
-from quantize.program_io import digest, load_program
+from quantize.program.file import digest, load_program
 from tests.tools import need
 
 from .conftest import Workspace
@@ -118,9 +118,9 @@ def test_ranks_with_processes_of_their_own_find_the_same_difference(work: Worksp
 
 def recorded(work: Workspace, path: Path, steps: int = 4, samples: int = 2500) -> Path:
     """Inputs, of three ranges of samples by default."""
-    port = load_program(work.program).input
+    port = load_program(work.program).graph.input
     shape = (steps, samples, port.channels)
-    np.save(path, np.random.default_rng(3).integers(0, port.hi + 1, shape, np.uint8))
+    np.save(path, np.random.default_rng(3).integers(0, port.format.hi + 1, shape, np.uint8))
     return path
 
 
@@ -225,7 +225,7 @@ def pair(work: Workspace, tmp_path: Path, request: pytest.FixtureRequest) -> Une
             changed = np.load(spikes)
             changed[-1, -1, -1] ^= 1
             np.save(tmp_path / "changed.npy", changed)
-            what, port = "the digest of the inputs", load_program(work.program).input
+            what, port = "the digest of the inputs", load_program(work.program).graph.input
             files = [recorded_inputs(tmp_path / f"{name}.npy", port, None) for name in ("spikes", "changed")]
             digests = [str(about_inputs(file)[what]) for file in files]
             other = (*emulation[:3], tmp_path / "changed.npy", *emulation[4:])
@@ -284,7 +284,7 @@ def test_a_rank_that_dies_ends_all(work: Workspace, dead: int) -> None:
         wait_for_work(rank)
     ranks[dead].kill()
     outcomes = ended(ranks)
-    assert outcomes[dead] == Outcome(-signal.SIGKILL, "", "")
+    assert outcomes[dead] == Outcome(128 + signal.SIGKILL, "", "")
     assert outcomes[1 - dead] == Outcome(
         2,
         "",

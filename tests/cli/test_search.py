@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from cli.search_job import Job, set_up
+from cli.search_job import SearchJob, set_up
 from cli.search_workers import finish_study
 from expifref.exceptions import FileFormatError, ToolError
 from exporters.executors import missing_executors
-from quantize.program_io import digest, load_program
+from quantize.program.file import digest, load_program
 
 from .conftest import Workspace
 from .shell import expifref, refused, succeeds
@@ -120,9 +120,9 @@ def test_refusals(work: Workspace, searched: Path, tmp_path: Path) -> None:
     assert refused(tmp_path, *base, *nowhere).startswith("`nothing://here` must be a study that can be ")
 
 
-def job_of(work: Workspace, folder: Path, model: Path | None = None) -> Job:
+def job_of(work: Workspace, folder: Path, model: Path | None = None) -> SearchJob:
     where = str(folder / "study.journal")
-    return Job(
+    return SearchJob(
         model or work.model,
         "generic-16bit",
         str(work.data),

@@ -11,26 +11,44 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cli.emulation import RangeResult, _Told, shared_ranges
+from cli.emulation import Emulated, EmulationJob, Loaded, Stage
+from cli.inputs import Inputs, Source
+from cli.jobs import Crew
+from cli.output import Bar
 from cli.ranks import Group
 from cli.ranks.wire import Array
-from cli.verify import _executors, _Job, _shared
+from cli.verification import VerificationJob, agreed_executors
 from expifref.exceptions import DataError
+from exporters.choice import Choice
 from exporters.verification import ExecutorResult, Verification
 from quantize.fidelity import Part, check_part, compare_part
 from quantize.fidelity.comparison import NeuronCounts
 from quantize.fidelity.divergence import Located
-from quantize.stored import StoredArray, put, scratch_arrays
+from quantize.run.stored import StoredArray, scratch_arrays
 from tests.networks import lowered, network, spike_input
 
 from .conftest import Workspace
 
 SAMPLES = 1024
+EMULATOR = Choice("emulator", "it was asked for")
 LAYOUT = {
     "predictions": StoredArray((SAMPLES + 6,), np.dtype(np.uint8)),
     "output": StoredArray((SAMPLES + 6, 3), np.dtype(np.int16)),
 }
 NEXT: dict[str, Array] = {"predictions": np.ones(6, np.uint8), "output": np.ones((6, 3), np.int16)}
+
+
+class Zeros(EmulationJob):
+    """One whose totals are 0."""
+
+    def run(self, loaded: Loaded, part: range, report: Bar) -> Emulated:
+        report(len(part))
+        assert loaded.inputs.samples == SAMPLES + 6
+        assert self.stage is not None
+        values = {
+            name: np.zeros((len(part), *array.shape[1:]), array.dtype) for name, array in LAYOUT.items()
+        }
+        return Emulated(EMULATOR, part.start, len(part), Counter(), 1, values=values)
 
 
 class Two(Group):
@@ -44,20 +62,21 @@ class Two(Group):
         return [value, self.told] if self.leads else [self.told, value]
 
 
-def totals(told: _Told, folder: Path) -> list[RangeResult]:
+def totals(told: object, folder: Path) -> Emulated:
     """What rank 0 takes, whose own range is the first one."""
+    stage = Stage(folder, EMULATOR, told=True)
+    job = Zeros(Path("p.json"), Source(), Path("out"), totals=True, stage=stage)
+    inputs = Inputs(1, SAMPLES + 6, lambda _rows: pytest.fail("nothing runs"))
+    return job.share(Loaded(lowered(network()), "", inputs, ()), Crew(1, Two(told)))
 
-    def worker(start: int, stop: int) -> RangeResult:
-        for name, array in LAYOUT.items():
-            put(folder, name, (slice(start, stop),), np.zeros((stop - start, *array.shape[1:]), np.int64))
-        return RangeResult(start, stop - start, Counter(), 0)
 
-    return list(shared_ranges(worker, folder, SAMPLES + 6, 1, Two([told])))
+def told(start: int, samples: int, values: dict[str, Array]) -> list[Emulated]:
+    return [Emulated(EMULATOR, start, samples, Counter(), 1, values=values)]
 
 
 def test_totals_of_the_next_samples_are_taken() -> None:
     with scratch_arrays(LAYOUT) as folder:
-        assert len(totals(_Told(RangeResult(SAMPLES, 6, Counter(), 0), NEXT), folder)) == 2
+        assert totals(told(SAMPLES, 6, NEXT), folder).correct == 2
         assert np.load(folder / "output.npy")[SAMPLES - 1 :].tolist() == [[0] * 3, *[[1] * 3] * 6]
 
 
@@ -75,7 +94,7 @@ def test_totals_of_the_next_samples_are_taken() -> None:
 )
 def test_other_totals_are_refused(start: int, count: int, values: dict[str, Any]) -> None:
     with scratch_arrays(LAYOUT) as folder, pytest.raises(DataError) as caught:
-        totals(_Told(RangeResult(start, count, Counter(), 0), values), folder)
+        totals(told(start, count, values), folder)
     assert str(caught.value) == "every rank must tell the totals of its samples, but one tells something else"
 
 
@@ -85,44 +104,38 @@ def test_totals_name_no_file(tmp_path: Path) -> None:
     before = victim.read_bytes()
     values = {**NEXT, str(tmp_path / "victim"): np.ones(6, np.uint8)}
     with scratch_arrays(LAYOUT) as folder, pytest.raises(DataError):
-        totals(_Told(RangeResult(SAMPLES, 6, Counter(), 0), values), folder)
+        totals(told(SAMPLES, 6, values), folder)
     assert victim.read_bytes() == before
 
 
 @pytest.mark.parametrize("results", [[], [1, 2]])
 def test_every_range_has_one_result(results: list[int]) -> None:
     with scratch_arrays(LAYOUT) as folder, pytest.raises(DataError) as caught:
-        list(
-            shared_ranges(
-                lambda start, stop: RangeResult(start, stop - start, Counter(), 0),
-                folder,
-                SAMPLES + 6,
-                1,
-                Two(results),
-            )
-        )
+        totals(results, folder)
     assert str(caught.value) == "every rank must give a result for each of its ranges, but one does not"
 
 
-def job(work: Workspace, executors: tuple[str, ...] | None) -> _Job:
-    return _Job(work.program, None, None, 0, executors, "emulator")
+def job(work: Workspace, executors: tuple[str, ...] | None, samples: int = 1) -> VerificationJob:
+    return VerificationJob(work.program, Source(samples=samples), executors)
 
 
 @pytest.mark.parametrize("executors", [{}, {"jax": ExecutorResult(1)}])
 def test_results_of_other_executors_are_refused(
     work: Workspace, executors: dict[str, ExecutorResult]
 ) -> None:
+    found = job(work, ("deployment",), samples=1030)
     with pytest.raises(DataError) as caught:
-        _shared(job(work, ("deployment",)), 1030, 1, Two([Verification(executors)]))
+        found.result(found.load(), Crew(1, Two([Verification(executors)])))
     assert str(caught.value) == "every rank must run the same executors, but one tells of others"
 
 
 @pytest.mark.parametrize("names", [(), ("/tmp/net.onnx",), ("jax", "shell")])
 def test_rank_0_chooses_no_file_as_an_executor(work: Workspace, names: tuple[str, ...]) -> None:
+    loaded = job(work, None).load()
     with pytest.raises(DataError) as caught:
-        _executors(job(work, None), Two(names, rank=1))
+        agreed_executors(loaded, Two(names, rank=1))
     assert str(caught.value) == "rank 0 must choose executors that are known, but names others"
-    assert _executors(job(work, None), Two(("jax",), rank=1)) == ("jax",)
+    assert agreed_executors(loaded, Two(("jax",), rank=1)) == ("jax",)
 
 
 REAL, PROGRAM = network(), lowered(network(seed=1))

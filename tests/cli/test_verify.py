@@ -9,10 +9,12 @@ import pytest
 
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.tools import TOOLS, override_name
+from quantize.numbers.arrays import frozen
+from quantize.tables.design import table_sha256
 
 from .conftest import Workspace
 from .edits import edit_json, flip_onnx
-from .shell import expifref, succeeds
+from .shell import expifref, refused, succeeds
 
 FIELDS = {"samples", "neuron_steps", "values", "differing_bits", "first_difference"}
 
@@ -116,20 +118,26 @@ def flipped(work: Workspace, out: Path, place: str) -> Path:
     for key in place.split("."):
         part = part[int(key)] if isinstance(part, list) else part[key]
     value = part ^ 1 if isinstance(part, int) else f"{int(part, 16) ^ 1:0{len(part)}x}"
-    return edit_json(work.deployment, out, place, value)
+    edit_json(work.deployment, out, place, value)
+    table, values, _ = place.rpartition(".values.")
+    if values:
+        found = json.loads(out.read_text())["layers"][0]["tables"][table.rpartition(".")[2]]["values"]
+        edit_json(out, out, f"{table}.sha256", table_sha256(frozen(found)))
+    return out
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        "cores.0.slices.0.weight_rows.0",
-        "cores.0.slices.0.constants.threshold.0",
-        "cores.0.slices.0.constants.reset.0",
-        "cores.0.slices.0.constants.refractory_steps.0",
-        "cores.0.slices.1.weight_rows.3",
-        "cores.0.slices.1.constants.decay.0",
-        "layers.0.neuron.growth.values.80",
-        "layers.0.neuron.gain.0.values.80",
+        "cores.0.slices.0.weight_rows.0.0",
+        "cores.0.slices.0.constants.multiplier.0",
+        "layers.0.constants.threshold.0",
+        "layers.0.constants.reset.0",
+        "layers.0.constants.refractory_steps.0",
+        "cores.0.slices.1.weight_rows.0.3",
+        "layers.1.constants.decay.0",
+        "layers.0.tables.growth.values.80",
+        "layers.0.tables.gain.values.80",
     ],
 )
 def test_one_flipped_bit_of_a_deployment_file_fails(work: Workspace, tmp_path: Path, place: str) -> None:
@@ -140,15 +148,21 @@ def test_one_flipped_bit_of_a_deployment_file_fails(work: Workspace, tmp_path: P
     assert " must be " in " ".join(outcome.out.split())
 
 
-@pytest.mark.parametrize("place", ["golden.signals.readout", "golden.signals.bogus"])
-def test_another_golden_trace_fails(work: Workspace, tmp_path: Path, place: str) -> None:
-    path = edit_json(work.program, tmp_path / "p.json", place, "0" * 64)
+def test_another_golden_trace_fails(work: Workspace, tmp_path: Path) -> None:
+    path = edit_json(work.program, tmp_path / "p.json", "golden.signals.readout", "0" * 64)
     command = ("verify", path, "--executor", "deployment", "--samples", 2)
     outcome = expifref(*command, "--json")
     assert outcome.code == 1
     assert outcome.json["passed"] is False
-    assert outcome.json["golden_differences"] == [place.rpartition(".")[2]]
+    assert outcome.json["golden_differences"] == ["readout"]
     assert "does not give the golden trace of the program: " in expifref(*command).out.replace("\n", " ")
+
+
+def test_a_golden_signal_that_the_program_has_not_is_refused(work: Workspace, tmp_path: Path) -> None:
+    path = edit_json(work.program, tmp_path / "p.json", "golden.signals.bogus", "0" * 64)
+    assert refused(tmp_path, "verify", path) == (
+        f"`golden` of `{path}` must name every signal of the program and nothing else, but differs in bogus"
+    )
 
 
 def test_the_file_of_another_program_fails(work: Workspace, tmp_path: Path) -> None:
@@ -158,7 +172,7 @@ def test_the_file_of_another_program_fails(work: Workspace, tmp_path: Path) -> N
 
 
 def test_the_number_of_processes_changes_nothing(work: Workspace, tmp_path: Path) -> None:
-    broken = flipped(work, tmp_path / "flipped.json", "cores.0.slices.0.constants.threshold.0")
+    broken = flipped(work, tmp_path / "flipped.json", "layers.0.constants.threshold.0")
     command = ("verify", work.program, "--executor", broken, "--executor", "deployment", "--json")
     alone = expifref(*command, "--samples", 1100)
     shared = expifref(*command, "--samples", 1100, "--processes", 2)

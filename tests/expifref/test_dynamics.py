@@ -6,6 +6,8 @@ import pytest
 
 from expifref.dynamics import NeuronConstants, canonical_step, phi, refractory_steps
 
+pytestmark = pytest.mark.usefixtures("strict_promotion")
+
 DEFAULTS = NeuronConstants(
     resistance=1.0,
     tau=10e-3,

@@ -21,6 +21,8 @@ from expifref.networks import build_network, parameters, pure_run, with_paramete
 from expifref.simulate import simulate
 from tests.expifref.same import assert_same
 
+pytestmark = pytest.mark.usefixtures("strict_promotion")
+
 PLAIN = Architecture(inputs=5, classes=3, hidden=(12,), steps=12)
 FILTERED = Architecture(
     inputs=5, classes=3, hidden=(12, 7), steps=60, dt=0.5, encoder="rate", tau_synapse=3.0, tau_readout=None

@@ -16,6 +16,8 @@ from expifref.gradient import GradientRules, ResetMode
 from expifref.neuron import ExpIFRef
 from expifref.synapse import ExponentialSynapse, LeakyReadout
 
+pytestmark = pytest.mark.usefixtures("strict_promotion")
+
 
 @pytest.fixture(autouse=True)
 def one_millisecond() -> Iterator[None]:

@@ -7,19 +7,23 @@ from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from rich.console import Console
 
-from expifref.architecture import Architecture
+from expifref.architecture import Architecture, initial_description
 from expifref.checkpoint import read_model
 from expifref.data import Dataset
 from expifref.evaluation import evaluate
 from expifref.exceptions import FileFormatError, ParameterError
+from expifref.networks import Parameters, parameters, pure_run
 from expifref.progress import EpochReport, ProgressBar, SilentReporter
 from expifref.resume_file import resume_path
 from expifref.training import TrainingResult, train
 from expifref.training_settings import TrainingSettings, default_architecture, default_settings
+from expifref.training_step import batch_loss, make_predict
 from tests.expifref.same import assert_same
 
 NET = Architecture(inputs=6, classes=3, hidden=(8,), steps=8)
@@ -154,6 +158,21 @@ def test_rate_penalty_lowers_the_rate() -> None:
     free = train(blobs(), NET, settings)
     held = train(blobs(), NET, replace(settings, rate_penalty=10.0, rate_limit=20.0))
     assert held.test.firing_rate < 0.8 * free.test.firing_rate
+
+
+@pytest.mark.usefixtures("strict_promotion")
+def test_what_adam_is_given_mixes_no_dtypes() -> None:
+    description = initial_description(NET)
+    values = parameters(description)
+    frames, labels = jnp.full((1, 3, 6), 200, jnp.uint8), jnp.arange(3)
+    settings = replace(QUICK, rate_penalty=1.0, drive_penalty=1.0)
+
+    def loss(values: Parameters) -> jax.Array:
+        return batch_loss(pure_run(description, values, frames), labels, settings, description.dt)[0]
+
+    assert all(gradient.dtype == jnp.float32 for gradient in jax.grad(loss)(values).values())
+    classes, rates = make_predict(description, dict.fromkeys(values, 1.0))(values, frames)
+    assert (classes.dtype, rates.dtype) == (jnp.int32, jnp.float32)
 
 
 def test_divergence_is_an_error_and_keeps_the_file(tmp_path: Path) -> None:

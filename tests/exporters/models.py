@@ -5,8 +5,8 @@ from __future__ import annotations
 import onnx
 
 from exporters.onnx.program import sequence_model, step_model
-from quantize.graph.label import label_of
-from quantize.program import Program
+from quantize.program.label import label_of
+from quantize.program.program import Program
 
 __all__ = ["sequence_of", "step_of"]
 

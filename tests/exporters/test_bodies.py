@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quantize.arrays import codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.amount import some
 from tests.graph_executors import MAKERS, assert_agrees
 from tests.graphs import random_graph, random_graph_input, random_graph_state
@@ -64,7 +64,7 @@ def test_a_neuron_that_nobody_prepared_for(name: str, recurrent: bool) -> None:
 
 
 def test_it_spikes() -> None:
-    from quantize.graph.emulator import GraphEmulator
+    from quantize.run.emulator import GraphEmulator
 
     graph = network(recurrent=True)
     rate = GraphEmulator(graph).run(random_graph_input(graph, 40, 4, 1)).signals["layer0.spikes"].mean()

@@ -9,8 +9,8 @@ import pytest
 from exporters.c.analysis import analyse
 from exporters.c.network import c_files
 from exporters.tools import lay_out
-from quantize.graph.label import Label
 from quantize.graph.layers import Graph
+from quantize.program.label import Label
 from tests.graphs import random_graph
 from tests.networks import lowered, network
 from tests.programs import random_program

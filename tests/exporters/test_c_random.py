@@ -12,11 +12,11 @@ from exporters.c import parts
 from exporters.c.build import PLATFORMS
 from exporters.c.executor import CExecutor
 from exporters.verification import differing_bits
-from quantize.arrays import Integers
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import Label, label_of
 from quantize.graph.layers import Graph
-from quantize.program_io import program_from_json
+from quantize.numbers.arrays import Integers
+from quantize.program.file import program_from_json
+from quantize.program.label import Label, label_of
+from quantize.run.emulator import GraphEmulator
 from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.programs import random_input, random_program, random_state

@@ -21,16 +21,15 @@ from exporters.emitter import Emitter
 from exporters.registry import export_program
 from exporters.tools import lay_out, run_tool
 from exporters.verification import verify
-from quantize.arrays import codes, frozen
-from quantize.emulator import Emulator
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import Label
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
 from quantize.graph.operations import OPERATIONS
-from quantize.intervals import Interval
-from quantize.program import Program
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.numbers.intervals import Interval
+from quantize.program.label import Label
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
 from tests.graphs import random_graph, random_graph_input
 from tests.networks import lowered, network
 from tests.tools import need
@@ -47,7 +46,7 @@ def spikes_for(
     program: Program, steps: int = 10, samples: int = 6
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     rng = np.random.default_rng(3)
-    return (rng.random((steps, samples, program.input.channels)) < 0.4).astype(np.uint8)
+    return (rng.random((steps, samples, program.graph.input.channels)) < 0.4).astype(np.uint8)
 
 
 # Text ------------------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ import exporters.choice
 from expifref.exceptions import ParameterError
 from exporters.choice import Choice, Workload, active_share, available, choose, make
 from exporters.tools import TOOLS, override_name
-from quantize.emulator import Emulator
-from quantize.formats import Format
+from quantize.graph.layers import Graph
 from quantize.jax import JaxExecutor
-from quantize.program import Program
+from quantize.numbers.formats import Format
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 from tests.networks import lowered, network
 from tests.tools import need
 
@@ -45,7 +46,7 @@ def large() -> Program:
     ],
 )
 def test_small_layers(small: Program, work: Workload, there: Collection[str], name: str, reason: str) -> None:
-    assert choose(small, work, there) == Choice(name, reason)
+    assert choose(small.graph, work, there) == Choice(name, reason)
 
 
 @pytest.mark.parametrize(
@@ -59,26 +60,27 @@ def test_small_layers(small: Program, work: Workload, there: Collection[str], na
 def test_dense_inputs_of_large_layers(
     large: Program, active: float, there: Collection[str], name: str, reason: str
 ) -> None:
-    assert choose(large, Workload(100, 1000, active), there) == Choice(name, reason)
+    assert choose(large.graph, Workload(100, 1000, active), there) == Choice(name, reason)
 
 
 @pytest.mark.parametrize(("active", "name"), [(0.65, "native"), (0.66, "jax")])
 def test_dense_inputs_of_layers_that_fit_the_cache(active: float, name: str) -> None:
     program = lowered(network((784, 400, 3), tau_synapse=None))
-    assert choose(program, Workload(100, 1000, active), BOTH).name == name
+    assert choose(program.graph, Workload(100, 1000, active), BOTH).name == name
 
 
 def test_wide_weights_take_twice_the_room(small: Program) -> None:
-    layer = small.layers[0]
-    shape = np.broadcast_to(np.int64(0), (1000, 600))
-    narrow = replace(layer.dense, weight=shape, weight_format=Format(True, 8, 0))
-    wide = replace(narrow, weight_format=Format(True, 9, 0))
+    first, *others = small.graph.layers
+    (feed,) = first.feeds
+    many = replace(feed.connection, weight=np.broadcast_to(np.int64(0), (1000, 600)))
+
+    def of(bits: int) -> Graph:
+        connection = replace(many, weight_format=Format(True, bits, 0))
+        layer = replace(first, feeds=(replace(feed, connection=connection),))
+        return replace(small.graph, layers=(layer, *others))
+
     work = Workload(100, 100_000, 0.5)  # enough for JAX where the weights are beyond the cache
-    chosen = [
-        choose(replace(small, layers=(replace(layer, dense=dense), *small.layers[1:])), work, BOTH).name
-        for dense in (narrow, wide)
-    ]
-    assert chosen == ["native", "jax"]
+    assert [choose(of(bits), work, BOTH).name for bits in (8, 9)] == ["native", "jax"]
 
 
 def test_the_active_share() -> None:

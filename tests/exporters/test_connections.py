@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from quantize.arrays import Codes, Integers, codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
+from quantize.numbers.arrays import Codes, Integers, codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.graph_executors import MAKERS, assert_agrees
 from tests.graphs import random_graph_input, random_graph_state
 

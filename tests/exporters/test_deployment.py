@@ -1,4 +1,4 @@
-"""Deployment files: the program comes back from the cores, and anything incomplete or edited is refused."""
+"""Deployment files: the graph comes back from the cores, and anything incomplete or edited is refused."""
 
 import json
 from collections.abc import Callable
@@ -10,44 +10,67 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import FileFormatError, ParameterError
-from exporters.deployment.document import Core, CoreSlice, Deployment, load_deployment, save_deployment
-from exporters.deployment.make import deploy, program_of
+from exporters.deployment import make
+from exporters.deployment.assemble import program_of
+from exporters.deployment.document import (
+    Core,
+    CoreSlice,
+    DeployedLayer,
+    Deployment,
+    Route,
+    load_deployment,
+    save_deployment,
+)
+from exporters.deployment.make import deploy
 from hw_profiles import Profile, load_profile
-from quantize.arrays import frozen
-from quantize.emulator import Emulator
-from quantize.program import Program
-from quantize.program_io import digest
-from quantize.sealed import canonical_digest
+from quantize.graph.layers import Graph, LayerState
+from quantize.numbers.arrays import LARGE, codes, frozen
+from quantize.numbers.formats import Format
+from quantize.program.file import digest, program_to_json
+from quantize.program.label import label_of
+from quantize.program.program import Evidence, Program
+from quantize.program.sealed import canonical_digest, rfc8785_form
+from quantize.run.emulator import GraphEmulator
+from tests.graph_executors import LABEL
+from tests.graphs import random_graph
 from tests.networks import lowered, network, own_profile, replace_layer, spike_input
-from tests.programs import random_input, random_program, random_state
+from tests.programs import random_program
 
 
-def assert_same_behaviour(a: Program, b: Program, seed: int) -> None:
-    spikes = random_input(a, 8, 2, seed)
-    for state in (None, random_state(a, 2, seed)):
-        ours, theirs = Emulator(a).run(spikes, state), Emulator(b).run(spikes, state)
-        assert list(ours.signals) == list(theirs.signals)
-        for name, values in ours.signals.items():
-            np.testing.assert_array_equal(values, theirs.signals[name], err_msg=name)
+def deployed(program: Program, profile: Profile) -> Deployment:
+    return deploy(program.graph, label_of(program), profile)
 
 
-def round_trip(program: Program, profile: Profile, path: Path) -> tuple[Deployment, Program]:
-    save_deployment(deploy(program, profile), path)
+def round_trip(graph: Graph, profile: Profile, path: Path) -> tuple[Deployment, Graph]:
+    save_deployment(deploy(graph, LABEL, profile), path)
     loaded = load_deployment(path)
-    return loaded, program_of(loaded)
+    return loaded, program_of(loaded).graph
+
+
+def document(graph: Graph) -> dict[str, Any]:
+    """The graph as a file says it, of its constants those that its bodies name."""
+    layers = []
+    for layer in graph.layers:
+        named = {getattr(one, key, None) for one in layer.body for key in ("constant", "index")}
+        constants = {name: values for name, values in layer.constants.items() if name in named}
+        layers.append(replace(layer, constants=constants))
+    evidence = Evidence("0", "0" * 64, {})
+    program = Program(1e-3, "rate", 5, replace(graph, layers=tuple(layers)), evidence)
+    found: dict[str, Any] = program_to_json(program)["graph"]
+    return found
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_random_program_behaves_the_same_from_its_file(seed: int, tmp_path: Path) -> None:
-    program = random_program(seed)
+def test_a_random_graph_comes_back_from_its_file(seed: int, tmp_path: Path) -> None:
+    graph = random_graph(seed) if seed % 2 else random_program(seed).graph
     limits: dict[str, Any] = {
         "cores": 40,
         "neurons_per_core": 1 + seed % 4,
-        "memory_word_bits": (8, 9, 16, 32)[seed % 4],
+        "memory_word_bits": (8, 9, 16, 32)[seed // 2 % 4],
     }
-    loaded, again = round_trip(program, own_profile(tmp_path, **limits), tmp_path / "d.json")
+    loaded, again = round_trip(graph, own_profile(tmp_path, **limits), tmp_path / "d.json")
     assert loaded.word_bits == limits["memory_word_bits"]
-    assert_same_behaviour(program, again, seed)
+    assert document(again) == document(graph)
 
 
 @pytest.mark.parametrize("neurons_per_core", [4, 7, 100])
@@ -58,34 +81,83 @@ def test_a_lowered_program_behaves_the_same_on_several_cores(
     description = network((12, 10, 8, 3), tau_synapse=synapse)
     profile = own_profile(tmp_path, cores=9, neurons_per_core=neurons_per_core)
     program = lowered(description, profile)
-    loaded, again = round_trip(program, profile, tmp_path / "d.json")
+    save_deployment(deployed(program, profile), tmp_path / "d.json")
+    loaded = load_deployment(tmp_path / "d.json")
+    again = program_of(loaded)
     assert len(loaded.cores) == -(-21 // neurons_per_core)
     assert loaded.program == digest(program)
     assert loaded.profile_sha256 == profile.digest
+    assert (again.dt_seconds, again.encoder, again.steps) == (1e-3, "rate", 25)
     spikes = spike_input(description)
-    ours, theirs = Emulator(program).run(spikes).signals, Emulator(again).run(spikes).signals
+    ours, theirs = (GraphEmulator(one.graph).run(spikes).signals for one in (program, again))
     assert ours["layer1.spikes"].any()
     for name, values in ours.items():
         np.testing.assert_array_equal(values, theirs[name], err_msg=name)
 
 
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("word", [8, 3, 1])
+def test_weights_with_and_without_a_sign(
+    signed: bool, word: int, large: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Every weight of two and of five bits, in hex digits and as a matrix of words."""
+    monkeypatch.setattr(make, "LARGE", 0 if large else LARGE)
+    graph = lowered(network((32, 5, 2), tau_synapse=None), "generic-8bit").graph
+    first, *others = graph.layers
+    (feed,) = first.feeds
+    for bits in (2, 5):
+        fmt = Format(signed, bits, 0)
+        values = np.resize(np.arange(fmt.lo, fmt.hi + 1), (32, 5))
+        dense = replace(feed.connection, weight=codes(values), weight_format=fmt)
+        layer = replace(first, feeds=(replace(feed, connection=dense),))
+        changed = replace(graph, layers=(layer, *others))
+        profile = own_profile(tmp_path, cores=2, neurons_per_core=4, memory_word_bits=word)
+        again = round_trip(changed, profile, tmp_path / "d.json")[1]
+        np.testing.assert_array_equal(again.layers[0].feeds[0].connection.weight, values)
+
+
 def test_every_route_leads_to_the_cores_of_its_layer(tmp_path: Path) -> None:
     profile = own_profile(tmp_path, cores=9, neurons_per_core=7)
-    deployment = deploy(lowered(network((12, 10, 8, 3)), profile), profile)
-    assert [(route.source, route.layer, route.cores) for route in deployment.routes] == [
-        (None, 0, (0, 1)),
-        (0, 1, (1, 2)),
-        (1, 2, (2,)),
+    program = lowered(network((12, 10, 8, 3)), profile)
+    assert deployed(program, profile).routes == (
+        Route("input", "layer0", (0, 1)),
+        Route("layer0", "layer1", (1, 2)),
+        Route("layer1", "readout", (2,)),
+    )
+
+
+def test_feeds_from_all_sides_have_routes(tmp_path: Path) -> None:
+    """`layer0` is fed by the input twice, by itself and by `layer1`, which comes later."""
+    profile = own_profile(tmp_path, cores=9, neurons_per_core=7)
+    graph = lowered(network((12, 10, 8, 3)), profile).graph
+    first, second, _ = graph.layers
+    (feed,) = first.feeds
+    back = [
+        replace(feed, source=name, delay=frozen([1]), connection=replace(feed.connection, weight=weight))
+        for name, weight in (("layer0", codes(np.eye(10, dtype=int))), ("layer1", codes(np.ones((8, 10)))))
     ]
+    layers = (replace(first, feeds=(feed, feed, *back)), second)
+    loaded, again = round_trip(Graph(graph.input, layers, "layer1"), profile, tmp_path / "d.json")
+    assert loaded.routes == (
+        Route("input", "layer0", (0, 1)),
+        Route("layer0", "layer0", (0, 1)),
+        Route("layer1", "layer0", (0, 1)),
+        Route("layer0", "layer1", (1, 2)),
+    )
+    assert [feed.source for feed in again.layers[0].feeds] == ["input", "input", "layer0", "layer1"]
 
 
-PROGRAM = lowered(network((6, 5, 2)))
+PROGRAM = lowered(
+    network((6, 5, 2), v_th=np.linspace(-35e-3, -28e-3, 5), tau=np.array([1, 2, 2, 1, 1]) / 100)
+)
+"""Each neuron has a threshold and one of two gain tables; the reset is the same for all."""
 
 
 @pytest.fixture
 def deployment(tmp_path: Path) -> Deployment:
     """Three cores: three neurons, two neurons and one class, one class."""
-    found = deploy(PROGRAM, own_profile(tmp_path, cores=3, neurons_per_core=3))
+    found = deployed(PROGRAM, own_profile(tmp_path, cores=3, neurons_per_core=3))
     assert [len(core.slices) for core in found.cores] == [1, 2, 1]
     return found
 
@@ -104,91 +176,185 @@ def with_slice(deployment: Deployment, core: int, index: int, **changes: Any) ->
     return replace(deployment, cores=tuple(cores))
 
 
+def with_layer(deployment: Deployment, **changes: Any) -> Deployment:
+    layers: list[DeployedLayer] = list(deployment.layers)
+    layers[0] = replace(layers[0], **changes)
+    return replace(deployment, layers=tuple(layers))
+
+
+def test_what_is_the_same_for_all_units_is_said_once(deployment: Deployment) -> None:
+    layer, part = deployment.layers[0], deployment.cores[0].slices[0]
+    assert set(layer.constants) == {*("bias", "decay", "offset", "reset", "refractory_steps", "one", "zero")}
+    assert all(len(values) == 1 for values in (*layer.constants.values(), *layer.initial.values()))
+    assert set(part.constants) == {"multiplier", "threshold", "gain_index"}
+    assert all(len(values) == 3 for values in part.constants.values())
+    assert (set(layer.initial), part.initial) == ({"filter", "membrane", "refractory"}, {})
+
+
+def test_what_no_body_needs_is_left_out(tmp_path: Path) -> None:
+    graph = PROGRAM.graph
+    first, *others = graph.layers
+    more = replace(first, constants=first.constants | {"more": frozen([1]), "each": frozen(range(5))})
+    changed = replace(graph, layers=(more, *others))
+    again = round_trip(changed, load_profile("generic-16bit"), tmp_path / "d.json")[1]
+    assert again.layers[0].constants.keys() == first.constants.keys()
+
+
+def test_states_that_start_apart(tmp_path: Path) -> None:
+    graph = PROGRAM.graph
+    first, *others = graph.layers
+    apart = LayerState(first.states["membrane"].format, frozen([5, -4, 3, -2, 1]))
+    changed = replace(graph, layers=(replace(first, states=first.states | {"membrane": apart}), *others))
+    profile = own_profile(tmp_path, cores=3, neurons_per_core=3)
+    loaded, again = round_trip(changed, profile, tmp_path / "d.json")
+    assert again.layers[0].states["membrane"].initial.tolist() == [5, -4, 3, -2, 1]
+    assert refusal(with_slice(loaded, 0, 0, initial={})) == (
+        "a slice of layer `layer0` must have 3 values of `membrane`"
+    )
+
+
 def test_a_neuron_that_no_core_holds_is_refused(deployment: Deployment) -> None:
     for start, stop in ((1, 3), (0, 2)):
         assert refusal(with_slice(deployment, 0, 0, start=start, stop=stop)) == (
-            "the cores must hold neurons 0..4 of layer `hidden0` once each, "
-            f"but hold [({start}, {stop}), (3, 5)]"
+            f"the cores must hold units 0..4 of layer `layer0` once each, but "
+            f"hold [({start}, {stop}), (3, 5)]"
         )
+    whole = replace(deployment, cores=deployment.cores[1:])
+    routes = tuple(replace(route, cores=tuple(c for c in route.cores if c)) for route in whole.routes)
+    assert refusal(replace(whole, routes=routes)) == (
+        "the cores must hold units 0..4 of layer `layer0` once each, but hold [(3, 5)]"
+    )
 
 
 def test_a_neuron_that_two_cores_hold_is_refused(deployment: Deployment) -> None:
     assert refusal(with_slice(deployment, 1, 0, start=2)) == (
-        "the cores must hold neurons 0..4 of layer `hidden0` once each, but hold [(0, 3), (2, 5)]"
+        "the cores must hold units 0..4 of layer `layer0` once each, but hold [(0, 3), (2, 5)]"
     )
 
 
 def test_a_slice_of_an_unknown_layer_is_refused(deployment: Deployment) -> None:
-    assert refusal(with_slice(deployment, 2, 0, layer=2)) == (
-        "a slice must belong to one of 2 layers, not to layer 2"
+    assert refusal(with_slice(deployment, 2, 0, layer="layer7")) == (
+        "a slice must belong to one of the layers layer0, readout, not to `layer7`"
     )
 
 
-def test_a_route_that_misses_a_core_is_refused(deployment: Deployment) -> None:
-    routes = (replace(deployment.routes[0], cores=(0,)), *deployment.routes[1:])
+@pytest.mark.parametrize("change", [{"cores": (0,)}, {"source": "readout"}, {"layer": "readout"}])
+def test_a_route_that_leads_elsewhere_is_refused(change: dict[str, Any], deployment: Deployment) -> None:
+    routes = (replace(deployment.routes[0], **change), *deployment.routes[1:])
     assert refusal(replace(deployment, routes=routes)) == (
-        "the routes must lead to every core that holds a part of a layer, and to no other"
+        "the routes must lead from every source of a layer to every core that holds a part of it, and to no "
+        "other"
     )
 
 
-def test_an_output_before_the_last_layer_is_refused(deployment: Deployment) -> None:
-    assert refusal(replace(deployment, output_layer=0)) == "the output layer must be the last one, 1, not 0"
+def test_an_output_that_is_no_layer_is_refused(deployment: Deployment) -> None:
+    with pytest.raises(ParameterError) as caught:
+        program_of(replace(deployment, output="layer7"))
+    assert str(caught.value) == "the output of a program must be one of its layers, not `layer7`"
+
+
+def test_a_source_that_is_no_layer_is_refused(deployment: Deployment) -> None:
+    feeds = (replace(deployment.layers[0].feeds[0], source="layer7"),)
+    routes = (replace(deployment.routes[0], source="layer7"), *deployment.routes[1:])
+    assert refusal(replace(with_layer(deployment, feeds=feeds), routes=routes)) == (
+        "layer `layer0` must be fed by `input` or by a layer, not by `layer7`"
+    )
 
 
 def test_missing_rows_are_refused(deployment: Deployment) -> None:
-    rows = deployment.cores[0].slices[0].weight_rows
-    assert refusal(with_slice(deployment, 0, 0, weight_rows=rows[:-1])) == (
-        "a slice of layer `hidden0` must have 6 weight rows, not 5"
+    (rows,) = deployment.cores[0].slices[0].weight_rows
+    assert refusal(with_slice(deployment, 0, 0, weight_rows=(rows[:-1],))) == (
+        "a slice of layer `layer0` must have 6 weight rows for `input`, not 5"
+    )
+    assert refusal(with_slice(deployment, 0, 0, weight_rows=(rows, rows))) == (
+        "a slice of layer `layer0` must have as many lists of weight rows as feeds, 1, not 2"
     )
 
 
+def test_no_inputs_are_refused(deployment: Deployment) -> None:
+    empty = replace(deployment, input=replace(deployment.input, channels=0))
+    for core, index in ((0, 0), (1, 0)):
+        empty = with_slice(empty, core, index, weight_rows=((),))
+    with pytest.raises(ParameterError) as caught:
+        program_of(empty)
+    assert str(caught.value) == f"`input.channels` must lie in 1..{2**53 - 1}, not be 0"
+
+
 def test_a_damaged_row_is_refused(deployment: Deployment) -> None:
-    rows = deployment.cores[0].slices[0].weight_rows
-    assert refusal(with_slice(deployment, 0, 0, weight_rows=(rows[0] + "00", *rows[1:]))) == (
+    ((first, *others),) = deployment.cores[0].slices[0].weight_rows
+    assert refusal(with_slice(deployment, 0, 0, weight_rows=((f"{first}00", *others),))) == (
         "a weight row of 3 neurons must have 8 hex digits, not 10"
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["threshold", "reset", "bias", "multiplier", "decay", "offset", "gain_index"]
-)
+@pytest.mark.parametrize("name", ["threshold", "multiplier", "gain_index"])
 def test_missing_constants_are_refused(name: str, deployment: Deployment) -> None:
     constants = dict(deployment.cores[0].slices[0].constants)
-    message = f"a slice of layer `hidden0` must have 3 values of `{name}`"
+    message = f"a slice of layer `layer0` must have 3 values of `{name}`"
     short = constants | {name: frozen(constants[name][:-1])}
     assert refusal(with_slice(deployment, 0, 0, constants=short)) == message
     del constants[name]
     assert refusal(with_slice(deployment, 0, 0, constants=constants)) == message
 
 
-def test_unknown_constants_are_refused(deployment: Deployment) -> None:
-    constants = dict(deployment.cores[0].slices[0].constants) | {"voltage": frozen([0, 0, 0])}
-    assert refusal(with_slice(deployment, 0, 0, constants=constants)) == (
-        "a slice of layer `hidden0` has no use for `voltage`"
+def test_constants_that_neither_layer_nor_slice_has_are_refused(deployment: Deployment) -> None:
+    constants = dict(deployment.layers[0].constants)
+    del constants["reset"]
+    assert refusal(with_layer(deployment, constants=constants)) == (
+        "a slice of layer `layer0` must have 3 values of `reset`"
+    )
+    assert refusal(with_layer(deployment, initial={})) == (
+        "a slice of layer `layer0` must have 3 values of `filter`"
     )
 
 
+def test_several_values_where_there_must_be_one_are_refused(deployment: Deployment) -> None:
+    constants = deployment.layers[0].constants | {"reset": frozen(range(5))}
+    assert refusal(with_layer(deployment, constants=constants)) == (
+        "layer `layer0` must have 1 value of `reset`"
+    )
+
+
+@pytest.mark.parametrize("name", ["voltage", "reset"])
+def test_constants_that_nothing_needs_are_refused(name: str, deployment: Deployment) -> None:
+    constants = dict(deployment.cores[0].slices[0].constants) | {name: frozen([0, 0, 0])}
+    assert refusal(with_slice(deployment, 0, 0, constants=constants)) == (
+        f"a slice of layer `layer0` has no use for `{name}`"
+    )
+    both = deployment.layers[0].constants | {"voltage": frozen([0])}
+    assert refusal(with_layer(deployment, constants=both)) == "layer `layer0` has no use for `voltage`"
+
+
 def test_constants_that_no_neuron_can_have_are_refused(deployment: Deployment) -> None:
-    constants = dict(deployment.cores[0].slices[0].constants) | {"gain_index": frozen([0, 0, 1])}
+    constants = dict(deployment.cores[0].slices[0].constants) | {"gain_index": frozen([0, 0, 2])}
     with pytest.raises(ParameterError) as caught:
         program_of(with_slice(deployment, 0, 0, constants=constants))
-    assert str(caught.value) == "`layer0.gain_index` must lie in 0..0, not in 0..1"
+    assert str(caught.value) == "`layer0.gain.index` must lie in 0..1, not in 0..2"
 
 
-def test_a_layer_is_spiking_or_a_readout(deployment: Deployment) -> None:
-    first, last = deployment.layers
-    for broken in (replace(first, kind="readout"), replace(first, neuron=None)):
-        assert refusal(replace(deployment, layers=(broken, last))) == (
-            "layer `hidden0` must be spiking with a neuron, or a readout with a filter and no neuron"
-        )
+def test_a_table_that_is_not_what_its_hash_says_is_refused(deployment: Deployment) -> None:
+    tables = deployment.layers[0].tables
+    other = replace(tables["gain"], values=frozen(tables["gain"].values[::-1]))
+    assert refusal(with_layer(deployment, tables=tables | {"gain": other})) == (
+        "the deployment must hold the tables that it was made with, but the values of `layer0.gain` do not "
+        "have the hash it states"
+    )
+
+
+def test_an_input_that_no_program_has_is_refused(deployment: Deployment) -> None:
+    port = replace(deployment.input, format=Format(True, 2, 0))
+    with pytest.raises(ParameterError) as caught:
+        program_of(replace(deployment, input=port))
+    assert str(caught.value) == "`input.format` must be unsigned with 1 to 8 bits, not s2.0"
 
 
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda d: d["cores"][0]["slices"][0]["weight_rows"].reverse(),
+        lambda d: d["cores"][0]["slices"][0]["weight_rows"][0].reverse(),
         lambda d: d["cores"][0]["slices"][0]["constants"].update(threshold=[1, 2, 3]),
-        lambda d: d["layers"][0]["neuron"]["growth"]["values"].reverse(),
+        lambda d: d["layers"][0]["tables"]["growth"]["values"].reverse(),
+        lambda d: d["layers"][0]["body"].reverse(),
         lambda d: d.update(word_bits=8),
         lambda d: d["routes"].pop(),
     ],
@@ -205,7 +371,7 @@ def test_an_edited_file_is_refused(
     with pytest.raises(FileFormatError) as caught:
         load_deployment(path)
     assert str(caught.value) == (
-        f"`{path}` must have the digest {canonical_digest(document)}, but states {stated}: "
+        f"`{path}` must have the digest {canonical_digest(document, rfc8785_form)}, but states {stated}: "
         "it was edited or damaged; write it anew"
     )
 
@@ -214,18 +380,20 @@ def test_another_version_and_unknown_keys_are_refused(deployment: Deployment, tm
     path = tmp_path / "d.json"
     save_deployment(deployment, path)
     document = json.loads(path.read_text())
+    another = "must have the schema `expifref/deployment/2`, not"
     for change, message in (
-        ({"extra": 1}, f"`{path}` breaks its schema at `extra`: this key is not known"),
+        ({"extra": 1}, "breaks its schema at `extra`: this key is not known"),
         (
-            {"schema": "expifref/deployment/2"},
-            f'`{path}` must have the schema `expifref/deployment/1`, not "expifref/deployment/2"',
+            {"schema": "expifref/deployment/1"},
+            f'{another} "expifref/deployment/1": export it anew from its program',
         ),
+        ({"schema": "expifref/program/2"}, f'{another} "expifref/program/2"'),
     ):
         changed = document | change
-        path.write_text(json.dumps(changed | {"digest": canonical_digest(changed)}))
+        path.write_text(json.dumps(changed | {"digest": canonical_digest(changed, rfc8785_form)}))
         with pytest.raises(FileFormatError) as caught:
             load_deployment(path)
-        assert str(caught.value) == message
+        assert str(caught.value) == f"`{path}` {message}"
 
 
 def test_the_example_of_the_documentation_is_true() -> None:
@@ -234,24 +402,30 @@ def test_the_example_of_the_documentation_is_true() -> None:
     weight = np.array([[20e-3, -5e-3, 40e-3], [10e-3, 15e-3, 0.0]])
     description = replace_layer(description, 0, weight=weight, bias=np.zeros(3))
     program = lowered(description, "generic-8bit")
-    (part, _) = deploy(program, load_profile("generic-8bit")).cores[0].slices
-    assert part.weight_rows == ("7fd67f", "407f00")
-    assert {name: values.tolist() for name, values in part.constants.items()} == {
-        "multiplier": [93, 70, 185],
-        "bias": [-3001, -3001, -3001],
-        "threshold": [69, 69, 69],
-        "reset": [-19, -19, -19],
-        "initial": [-12, -12, -12],
-        "refractory_steps": [1, 1, 1],
-        "gain_index": [0, 0, 0],
+    found = deployed(program, load_profile("generic-8bit"))
+    (part, _), layer = found.cores[0].slices, found.layers[0]
+    assert part.weight_rows == (("7fd67f", "407f00"),)
+    assert {name: values.tolist() for name, values in part.constants.items()} == {"multiplier": [93, 70, 185]}
+    assert {name: values.tolist() for name, values in layer.constants.items()} == {
+        "bias": [-3001],
+        "threshold": [69],
+        "reset": [-19],
+        "refractory_steps": [1],
+        "one": [1],
+        "zero": [0],
     }
-    assert program.layers[0].rescale.shift == 8
-    drive = Emulator(program).run(np.array([[[1, 0]]], np.uint8)).signals["layer0.drive"]
+    assert {name: values.tolist() for name, values in layer.initial.items()} == {
+        "membrane": [-12],
+        "refractory": [0],
+    }
+    shift = program.graph.layers[0].results["scaled"]
+    assert (shift.op, getattr(shift, "shift", None)) == ("round_shift", 8)
+    drive = GraphEmulator(program.graph).run(np.array([[[1, 0]]], np.uint8)).signals["layer0.drive"]
     assert drive[0, 0, 0] == 34
 
 
 def test_the_same_program_gives_the_same_file(tmp_path: Path) -> None:
     profile = load_profile("generic-16bit")
     for name in ("a.json", "b.json"):
-        save_deployment(deploy(PROGRAM, profile), tmp_path / name)
+        save_deployment(deployed(PROGRAM, profile), tmp_path / name)
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()

@@ -18,21 +18,21 @@ from expifref.checkpoint import save_description
 from expifref.exceptions import FileFormatError
 from expifref.opening import file_beside
 from expifref.texts import shown
+from exporters.deployment.assemble import program_of
 from exporters.deployment.document import load_deployment
-from exporters.deployment.make import program_of
 from exporters.executors import make_executors, missing_executors
 from exporters.onnx.beside import tensors_of
 from exporters.onnx.executor import OnnxExecutor, load_model
 from exporters.registry import export_program
 from exporters.verification import verify
 from hw_profiles import load_profile
-from quantize.arrays import LARGE
-from quantize.calibration import PRESETS, calibrate
-from quantize.emulator import Emulator
-from quantize.lowering import LoweringOptions, lower
-from quantize.program import Program
-from quantize.program_io import digest, load_program, save_program
-from quantize.trace import Execution, Spikes
+from quantize.lowering.calibration import PRESETS, calibrate
+from quantize.lowering.lower import LoweringOptions, lower
+from quantize.numbers.arrays import LARGE, Codes
+from quantize.program.file import digest, load_program, save_program
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.trace import Execution, Spikes
 from tests.networks import lowered, network, spike_input
 
 SIZES = (1070, 1000, 7)
@@ -76,16 +76,21 @@ def same(found: Execution, expected: Execution) -> bool:
     return all(np.array_equal(found.signals[name], x) for name, x in expected.signals.items())
 
 
+def first_weight(program: Program) -> Codes:
+    return program.graph.layers[0].feeds[0].connection.weight
+
+
 def test_the_json_stays_small_and_the_program_comes_back(program: Program, folder: Path) -> None:
     path = folder / "p.json"
-    weights = program.layers[0].dense.weight.size
+    weight = first_weight(program)
+    weights = weight.size
     assert weights > LARGE
     assert path.stat().st_size < weights / 4
     assert weights <= beside(path).stat().st_size < weights + 1000
     again = load_program(path)
     assert digest(again) == digest(program) == json.loads(path.read_text())["digest"]
-    np.testing.assert_array_equal(again.layers[0].dense.weight, program.layers[0].dense.weight)
-    assert not again.layers[0].dense.weight.flags.writeable
+    np.testing.assert_array_equal(first_weight(again), weight)
+    assert not first_weight(again).flags.writeable
 
 
 def test_the_same_program_gives_the_same_bytes(program: Program, folder: Path, tmp_path: Path) -> None:
@@ -96,7 +101,7 @@ def test_the_same_program_gives_the_same_bytes(program: Program, folder: Path, t
 
 def test_every_form_computes_the_program_from_its_files(folder: Path, expected: Execution) -> None:
     assert same(Emulator(load_program(folder / "p.json")).run(SPIKES), expected)
-    assert same(Emulator(program_of(load_deployment(folder / "d.json"))).run(SPIKES), expected)
+    assert same(GraphEmulator(program_of(load_deployment(folder / "d.json")).graph).run(SPIKES), expected)
     for name in ("n.onnx", "s.onnx"):
         assert same(OnnxExecutor(folder / name).run(SPIKES), expected)
 
@@ -198,13 +203,13 @@ def test_a_document_leads_nowhere_else(name: str, copy: Path) -> None:
 def test_a_document_without_its_side_file_is_refused(copy: Path) -> None:
     path = copy / "p.json"
     document = json.loads(path.read_text())
-    content = document["layers"][0]["dense"]["weight"]["sha256"]
+    content = document["graph"]["layers"][0]["feeds"][0]["connection"]["weight"]["sha256"]
     del document["side_file"]
     path.write_text(json.dumps(document))
     with pytest.raises(FileFormatError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"`{path}` breaks its schema at `layers.0.SpikingLayer.dense.weight`: "
+        f"`{path}` breaks its schema at `graph.layers.0.feeds.0.connection.weight`: "
         f"the side file must hold the matrix with the hash {shown(content)}, and does not"
     )
 

@@ -9,8 +9,8 @@ from expifref.exceptions import MissingToolError, ParameterError
 from exporters.c.counts import count, synthetic_input
 from exporters.measurements import MEASUREMENTS, measure, missing_measurements
 from exporters.tools import override_name
-from quantize.graph.label import label_of
-from quantize.program import Program
+from quantize.program.label import label_of
+from quantize.program.program import Program
 from tests.networks import lowered, network
 from tests.tools import need
 
@@ -29,7 +29,7 @@ def test_instructions_of_every_part_are_counted(program: Program, platform: str)
     assert set(readout) == {"each synaptic event", "each neuron update"}
     # No update does with fewer instructions than it has table loads, and none needs a library division.
     assert 20 < hidden["each neuron update"] < 200
-    assert found["code_and_constant_bytes"] > program.layers[0].dense.weight.size
+    assert found["code_and_constant_bytes"] > program.graph.layers[0].feeds[0].connection.weight.size
     assert found["state_bytes"] > 0
 
 
@@ -40,8 +40,8 @@ def test_a_count_repeats(program: Program) -> None:
 
 
 def test_the_synthetic_input_has_three_of_ten_active(program: Program) -> None:
-    spikes = synthetic_input(program.graph, program.input.steps)
-    assert spikes.shape == (program.input.steps, 4, program.input.channels)
+    spikes = synthetic_input(program.graph, program.steps)
+    assert spikes.shape == (program.steps, 4, program.graph.input.channels)
     assert np.count_nonzero(spikes) / spikes.size == pytest.approx(0.3, abs=0.1)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -15,34 +14,39 @@ from exporters.native.executor import NativeExecutor
 from exporters.native.network import native_text
 from exporters.native.sums import feed_sums
 from exporters.verification import verify
-from quantize.arrays import codes, frozen
-from quantize.emulator import Emulator, initial_state
-from quantize.formats import Format, Overflow, Quantizer
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import Dense, Graph, LayerFeed, Port
-from quantize.program import Program, ReadoutLayer, SpikingLayer
-from quantize.program_io import program_from_json
-from quantize.ranges import prove
-from quantize.trace import Execution
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow
+from quantize.program.file import program_from_json
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.states import initial_state
+from quantize.run.trace import Execution
 from tests.amount import some
+from tests.edits import (
+    made,
+    with_constants,
+    with_dense,
+    with_layer,
+    with_operation,
+    with_tables,
+    with_weights,
+)
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.networks import lowered, network
 from tests.programs import random_program
 from tests.tools import need
 from tests.version1.archive import NAMES, hashes, read, run_of
 
-L = TypeVar("L", SpikingLayer, ReadoutLayer)
-
 
 def inputs_for(program: Program, seed: int, steps: int = 8, samples: int = 5) -> NDArray[np.uint8]:
     rng = np.random.default_rng(seed)
-    shape = (steps, samples, program.input.channels)
-    return np.where(rng.random(shape) < 0.4, rng.integers(1, program.input.hi + 1, shape), 0).astype(np.uint8)
-
-
-def with_first(program: Program, layer: SpikingLayer) -> Program:
-    return replace(program, layers=(layer, *program.layers[1:]))
+    shape = (steps, samples, program.graph.input.channels)
+    return np.where(
+        rng.random(shape) < 0.4, rng.integers(1, program.graph.input.format.hi + 1, shape), 0
+    ).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -134,32 +138,17 @@ WIDE = [
 
 def with_site(program: Program, site: str, fmt: Format, overflow: Overflow) -> Program:
     """`program` with another format of the same fraction bits and another overflow at `site`."""
-    hidden, readout = program.layers
-    assert isinstance(hidden, SpikingLayer)
-    assert isinstance(readout, ReadoutLayer)
-    assert hidden.synapse is not None
-
-    def wide(old: Quantizer) -> Quantizer:
-        return replace(old, format=replace(fmt, frac=old.format.frac), overflow=overflow)
-
-    def rescaled(layer: L) -> L:
-        return replace(layer, rescale=replace(layer.rescale, site=wide(layer.rescale.site)))
-
-    synapse, neuron = hidden.synapse, hidden.neuron
-    if site == "rescale":
-        hidden = rescaled(hidden)
-    elif site == "filter":
-        part = replace(synapse.filter, site=wide(synapse.filter.site))
-        hidden = replace(hidden, synapse=replace(synapse, filter=part))
-    elif site == "drive":
-        hidden = replace(hidden, synapse=replace(synapse, drive=wide(synapse.drive)))
-    elif site == "sum":
-        hidden = replace(hidden, neuron=replace(neuron, sum=wide(neuron.sum)))
-    elif site == "readout.rescale":
-        readout = rescaled(readout)
-    else:
-        readout = replace(readout, filter=replace(readout.filter, site=wide(readout.filter.site)))
-    return replace(program, layers=(hidden, readout))
+    layer, _, result = site.rpartition(".")
+    layer = "readout" if site == "readout" else layer or "layer0"
+    result = "output" if site == "readout" else result
+    found = program.graph.by_name[layer]
+    fmt = replace(fmt, frac=made(found, result).format.frac)
+    changed = with_operation(program, layer, result, format=fmt, overflow=overflow)
+    if result not in found.states:
+        return changed
+    return with_layer(
+        changed, layer, states={**found.states, result: replace(found.states[result], format=fmt)}
+    )
 
 
 @pytest.mark.parametrize(("site", "bits", "overflow"), WIDE)
@@ -177,11 +166,10 @@ def test_a_wide_sum_that_is_scaled_down_takes_words_that_hold_it() -> None:
     need("gcc")
     narrow = random_program(6, layers=2, readout=True, widths=(6, 5, 3))
     program = with_site(narrow, "sum", Format(False, 32, 0), Overflow.WRAP)
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    gain = tuple(replace(table, values=frozen(table.values >> 4)) for table in layer.neuron.gain)
-    program = with_first(program, replace(layer, neuron=replace(layer.neuron, gain=gain)))
-    assert max(site.interval.bits for site in prove(program).sites if site.site == "layer0.membrane") <= 31
+    gains = {k: v for k, v in program.graph.by_name["layer0"].tables.items() if k.startswith("gain")}
+    small = {name: replace(table, values=frozen(table.values >> 4)) for name, table in gains.items()}
+    program = with_tables(program, "layer0", **small)
+    assert proof_of(program.graph).layers["layer0"]["membrane"].formed.bits <= 31
     assert "const int64_t v_sum = " in native_text(program.graph).source
     result = verify(program, {"native": NativeExecutor(program.graph)}, [inputs_for(program, 0)])
     assert result.passed, result.executors["native"].first
@@ -191,11 +179,9 @@ def test_partial_sums_are_moved_before_they_overflow() -> None:
     """700 events of the largest weight: 88,900, which a 16-bit partial sum cannot hold."""
     need("gcc")
     program = lowered(network((700, 20, 3), tau_synapse=None), "generic-16bit")
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    dense = replace(layer.dense, weight=frozen(np.full((700, 20), 127)), accumulator=Format(True, 24, 0))
-    still = replace(layer.rescale, multiplier=frozen(np.zeros(20)), bias=frozen(np.zeros(20)))
-    changed = with_first(program, replace(layer, dense=dense, rescale=still))
+    heavy = with_weights(program, "layer0", np.full((700, 20), 127))
+    wide = with_dense(heavy, "layer0", accumulator=Format(True, 24, 0))
+    changed = with_constants(wide, "layer0", multiplier=0, bias=0)
     sums = feed_sums(changed.graph, "layer0", 0)
     assert (sums.macros["LANE"], sums.macros["GROUP"]) == ("int16_t", "258U")
     found = NativeExecutor(changed.graph).run(np.ones((2, 1, 700), np.uint8), signals=["layer0.accumulator"])
@@ -214,7 +200,7 @@ def test_partial_sums_of_values_that_are_never_0_fit() -> None:
     body.signals["sum"] = body.feed(0, "sum")
     feed = LayerFeed("source", Dense(weight, Format(True, 8, 0), Format(True, 40, 0)), frozen([0]))
     graph = Graph(Port(1, Format(False, 1, 0)), (source, body.layer("sums", 1, (feed,), "sum")), "sums")
-    assert graph.proof.sources["sums"] == (0, 0)
+    assert proof_of(graph).sources["sums"] == (0, 0)
     run = NativeExecutor(graph).run(np.zeros((1, 1, 1), np.uint8))
     assert run.signals["sums.sum"].item() == 0
 
@@ -233,10 +219,10 @@ REFRACTORY = [1, (1 << 31) - 1, 1 << 31, (1 << 40) - 1]
 @pytest.mark.parametrize("steps", REFRACTORY)
 def test_words_hold_states_and_constants_that_no_site_makes(program: Program, steps: int) -> None:
     need("gcc")
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    neuron = replace(layer.neuron, refractory_steps=frozen([0, 1, steps, 1, steps]))
-    changed = with_first(program, replace(layer, neuron=neuron))
+    states = program.graph.by_name["layer0"].states
+    waiting = replace(states["refractory"], format=Format(False, steps.bit_length(), 0))
+    longer = with_constants(program, "layer0", refractory_steps=[0, 1, steps, 1, steps])
+    changed = with_layer(longer, "layer0", states={**states, "refractory": waiting})
     spikes = inputs_for(program, 1, 40)
     state = {"layer0.refractory": np.full((5, 5), steps)}
     native, emulator = NativeExecutor(changed.graph), Emulator(changed)
@@ -283,17 +269,15 @@ def test_only_the_signals_that_are_asked_for(program: Program) -> None:
 
 def test_the_given_state_is_not_changed(program: Program) -> None:
     need("gcc")
-    state = initial_state(program, 5)
+    state = initial_state(program.graph, 5)
     before = {name: values.copy() for name, values in state.items()}
     NativeExecutor(program.graph).run(inputs_for(program, 7), state)
     assert all(np.array_equal(state[name], before[name]) for name in before)
 
 
 def test_the_text_does_not_depend_on_the_weights(program: Program) -> None:
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    dense = replace(layer.dense, weight=frozen(layer.dense.weight[::-1]))
-    other = with_first(program, replace(layer, dense=dense))
+    weight = program.graph.by_name["layer0"].feeds[0].connection.weight
+    other = with_weights(program, "layer0", weight[::-1])
     assert native_text(other.graph).source == native_text(program.graph).source
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from expifref.exceptions import DataError, ParameterError
 from exporters.native.driven import DrivenExecutor
-from quantize.arrays import frozen
-from quantize.emulator import Emulator
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
-from quantize.program import Program
+from quantize.numbers.arrays import frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 from tests.networks import lowered, network
 from tests.tools import need
 

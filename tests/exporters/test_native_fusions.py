@@ -13,12 +13,12 @@ from exporters.native.executor import NativeExecutor
 from exporters.native.fusions import MOST_ENTRIES
 from exporters.native.operations import Entry, Part, SplitProduct
 from exporters.native.plan import plan_layers
-from quantize.arrays import codes, frozen
-from quantize.formats import Format, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable
 from quantize.graph.operations import Lookup
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Rounding
+from quantize.run.emulator import GraphEmulator
 from tests.tools import need
 
 UNITS = 3

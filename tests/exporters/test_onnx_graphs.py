@@ -13,15 +13,15 @@ from expifref.exceptions import UnsupportedError
 from exporters.onnx.executor import Backend, OnnxExecutor
 from exporters.onnx.operations import WRITERS
 from exporters.onnx.program import sequence_model, step_model
-from quantize.arrays import codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import Label
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
 from quantize.graph.operations import OPERATIONS
-from quantize.program_io import program_from_json
-from quantize.trace import Execution
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.program.file import program_from_json
+from quantize.program.label import Label
+from quantize.run.emulator import GraphEmulator
+from quantize.run.trace import Execution
 from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.version1.archive import NAMES, hashes, read, run_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from onnx import helper
 
 from exporters.onnx.builder import GraphBuilder
 from exporters.onnx.primitives import DOMAIN, OPSET, functions
-from quantize.arrays import Integers
-from quantize.formats import Format, Overflow, Rounding, overflow, round_shift
-from tests.exporters import reference
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Format, Overflow, Rounding, overflow, round_shift
+from tests.oracle import bring_inside, divide
 
 CODES = np.arange(-1100, 1101, dtype=np.int64)
 LARGE = np.array(
@@ -57,7 +58,7 @@ def test_rounding_is_equal_for_every_code_and_shift(mode: Rounding, kind: type) 
         np.testing.assert_array_equal(
             results[f"y{shift}"], round_shift(values, shift, mode), err_msg=f"{shift}"
         )
-        expected = [reference.divide(x, shift, mode) for x in values.tolist()]
+        expected = [divide(x, shift, mode) for x in values.tolist()]
         np.testing.assert_array_equal(results[f"y{shift}"], expected, err_msg=f"{shift}")
 
 
@@ -68,7 +69,7 @@ def test_rounding_at_the_largest_shifts(mode: Rounding) -> None:
         builder.call(f"RoundShift_{mode}", ["x"], f"y{shift}", unit=1 << shift)
     results = run(builder, [f"y{shift}" for shift in shifts], LARGE)
     for shift in shifts:
-        expected = [reference.divide(x, shift, mode) for x in LARGE.tolist()]
+        expected = [divide(x, shift, mode) for x in LARGE.tolist()]
         np.testing.assert_array_equal(results[f"y{shift}"], expected, err_msg=f"{shift}")
 
 
@@ -88,7 +89,7 @@ def test_overflow_is_equal_for_every_code_and_format(function: str, kind: type) 
     results = run(builder, [str(fmt) for fmt in FORMATS], CODES.astype(kind))
     for fmt in FORMATS:
         np.testing.assert_array_equal(results[str(fmt)], overflow(CODES, fmt, mode), err_msg=str(fmt))
-        expected = [reference.bring_inside(x, fmt, mode) for x in CODES.tolist()]
+        expected = [bring_inside(x, asdict(fmt), mode) for x in CODES.tolist()]
         np.testing.assert_array_equal(results[str(fmt)], expected, err_msg=str(fmt))
 
 

@@ -9,11 +9,11 @@ from itertools import product
 import numpy as np
 import pytest
 
-from quantize.arrays import Integers, codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
 from quantize.graph.layers import Dense, Graph, LayerFeed, Port, SegmentTable
 from quantize.graph.operations import OPERATIONS
+from quantize.numbers.arrays import Integers, codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.graph_executors import MAKERS, assert_agrees
 
 Writer = Callable[[Body, str, str], None]

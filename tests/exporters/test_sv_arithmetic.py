@@ -12,8 +12,8 @@ from exporters.systemverilog.arithmetic import overflowed, rounded
 from exporters.systemverilog.pipeline import Pipeline
 from exporters.systemverilog.values import Value, extend, literal
 from exporters.tools import require_tool, run_tool
-from quantize.formats import Format, Overflow, Quantizer, Rounding, overflow, round_shift
-from quantize.intervals import Interval
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding, overflow, round_shift
+from quantize.numbers.intervals import Interval
 from tests.tools import need
 
 _LO, _HI = -70, 60

@@ -16,10 +16,10 @@ from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.serial import decode, encode, serial_files, weight_packets
 from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import require_tool, run_tool
-from quantize.emulator import Emulator
-from quantize.graph.label import label_of
-from quantize.program import Program
-from quantize.trace import Spikes
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.trace import Spikes
 from tests.programs import random_input, random_program
 from tests.tools import need
 
@@ -68,7 +68,7 @@ def answered(program: Program, weights: Mapping[FeedKey, Weights], packets: byte
     """What the design answers to `packets`; the bench waits for the answer to each tick."""
     graph = program.graph
     files = emit_systemverilog(graph, label_of(program), weights) | serial_files(graph, weights)
-    answer = 6 * (program.layers[-1].width + 1)
+    answer = 6 * (program.graph.layers[-1].units + 1)
     bench = _BENCH.format(clocks=_CLOCKS_PER_BIT, count=len(packets), answer=answer)
     files |= {"bench.sv": bench, "bytes.hex": "".join(f"{byte:02x}\n" for byte in packets)}
     for name, text in files.items():

@@ -15,15 +15,14 @@ from exporters.systemverilog.top import TOP
 from exporters.systemverilog.weights import FeedKey, Weights, connections
 from exporters.tools import require_tool
 from exporters.verification import verify
-from quantize.arrays import codes, frozen
-from quantize.emulator import Emulator
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
-from quantize.graph.label import Label, label_of
 from quantize.graph.layers import Dense, Graph, LayerFeed, Port, UnitLayer
-from quantize.program import Program
-from quantize.trace import Execution, Spikes, State
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.program.label import Label, label_of
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.trace import Execution, Spikes, State
 from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.programs import random_input, random_program, random_state

@@ -15,14 +15,15 @@ from exporters.systemverilog.schedule import schedule
 from exporters.systemverilog.units import Units, units_module
 from exporters.systemverilog.weights import Weights, packed_weights
 from hw_profiles import load_profile
-from quantize.arrays import Integers, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.bodies import leaky, scale
 from quantize.graph.body import Body
-from quantize.graph.label import label_of
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
 from quantize.graph.operations import OPERATIONS, Add, ShiftLeft
-from quantize.program import Program
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.program.label import label_of
+from quantize.program.program import Program
 from tests.programs import random_program
 
 SITE = Quantizer(Format(True, 6, 2), Rounding.RND, Overflow.SAT)
@@ -115,12 +116,12 @@ def readout(multiplier: Integers) -> Graph:
 def units_of(graph: Graph) -> tuple[Units, Files]:
     files: Files = {}
     (layer,) = graph.layers
-    return units_module(files, layer, graph.proof.layers[layer.name]), files
+    return units_module(files, layer, proof_of(graph).layers[layer.name]), files
 
 
 def body_of(graph: Graph) -> Listing:
     (layer,) = graph.layers
-    return listing(layer, graph.proof.layers[layer.name])
+    return listing(layer, proof_of(graph).layers[layer.name])
 
 
 def test_every_operation_becomes_hardware() -> None:

@@ -12,7 +12,8 @@ import pytest
 from onnx import numpy_helper
 
 from expifref.exceptions import ParameterError, UnsupportedError
-from exporters.deployment.make import deploy, program_of
+from exporters.deployment.assemble import program_of
+from exporters.deployment.make import deploy
 from exporters.executors import (
     EXECUTORS,
     ExecutorKind,
@@ -24,12 +25,14 @@ from exporters.executors import (
 from exporters.onnx.executor import OnnxExecutor
 from exporters.verification import Verification, differing_bits, merge, verify
 from hw_profiles import Profile, load_profile
-from quantize.arrays import Integers, frozen
-from quantize.emulator import Emulator, lookup
-from quantize.formats import overflow, requantize, round_shift
-from quantize.probes import Probe, probes
-from quantize.program import Layer, NeuronUpdate, Program, SpikingLayer
-from quantize.trace import Execution, Executor, Spikes, State
+from quantize.graph.layers import INPUT, Graph, Port, UnitLayer
+from quantize.numbers.arrays import Integers, codes, frozen
+from quantize.numbers.formats import Format
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.probes import Probe, probes
+from quantize.run.trace import Execution, Executor, Spikes, State
 from tests.networks import lowered, network
 
 from .models import sequence_of, step_of
@@ -48,7 +51,7 @@ def program() -> Program:
 
 def spikes_for(program: Program, steps: int = 12, samples: int = 8) -> Spikes:
     rng = np.random.default_rng(5)
-    return (rng.random((steps, samples, program.input.channels)) < 0.4).astype(np.uint8)
+    return (rng.random((steps, samples, program.graph.input.channels)) < 0.4).astype(np.uint8)
 
 
 def check(program: Program, executor: Executor) -> Verification:
@@ -118,7 +121,7 @@ def test_a_missing_signal_is_refused(program: Program) -> None:
         def run(
             self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
         ) -> Execution:
-            kept = [name for name in signals or self.program.signal_names if name == "readout"]
+            kept = [name for name in signals or program.signal_names if name == "readout"]
             return super().run(spikes, state, kept)
 
     message = "^an executor must give every signal of the program, but has no `layer0.accumulator`$"
@@ -144,137 +147,111 @@ def flipped(values: Integers, index: int) -> Integers:
     return frozen(changed)
 
 
-def with_layer(program: Program, index: int, layer: Layer) -> Program:
-    return replace(program, layers=tuple(layer if i == index else x for i, x in enumerate(program.layers)))
+def with_layer(graph: Graph, layer: UnitLayer) -> Graph:
+    return replace(graph, layers=tuple(layer if one.name == layer.name else one for one in graph.layers))
 
 
-def weight_mutants(program: Program) -> Iterator[tuple[str, Program]]:
-    for index, layer in enumerate(program.layers):
-        for place in range(layer.dense.weight.size):
-            dense = replace(layer.dense, weight=flipped(layer.dense.weight, place))
-            yield (
-                f"{layer.name}.weight.flat[{place}]",
-                with_layer(program, index, replace(layer, dense=dense)),
-            )
+def weight_mutants(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    for layer in graph.layers:
+        (feed,) = layer.feeds
+        for place in range(feed.connection.weight.size):
+            dense = replace(feed.connection, weight=codes(flipped(feed.connection.weight, place)))
+            changed = replace(layer, feeds=(replace(feed, connection=dense),))
+            yield f"{layer.name}.weight.flat[{place}]", with_layer(graph, changed)
 
 
-def threshold_mutants(program: Program) -> Iterator[tuple[str, Program]]:
-    for index, layer in enumerate(program.layers):
-        if isinstance(layer, SpikingLayer):
-            for place in range(layer.width):
-                neuron = replace(layer.neuron, threshold=flipped(layer.neuron.threshold, place))
-                changed = with_layer(program, index, replace(layer, neuron=neuron))
+def threshold_mutants(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    for layer in graph.layers:
+        if "threshold" in layer.constants:
+            values = np.broadcast_to(layer.constants["threshold"], layer.units)
+            for place in range(layer.units):
+                constants = layer.constants | {"threshold": flipped(values, place)}
+                changed = with_layer(graph, replace(layer, constants=constants))
                 yield f"{layer.name}.threshold[{place}]", changed
 
 
-def table_mutants(program: Program) -> Iterator[tuple[str, Program]]:
-    for index, layer in enumerate(program.layers):
-        if not isinstance(layer, SpikingLayer):
-            continue
-        n = layer.neuron
-        for place in range(len(n.growth.values)):
-            growth = replace(n.growth, values=flipped(n.growth.values, place))
-            changed = with_layer(program, index, replace(layer, neuron=replace(n, growth=growth)))
-            yield f"{layer.name}.growth[{place}]", changed
-        for which, table in enumerate(n.gain):
+def table_mutants(graph: Graph) -> Iterator[tuple[str, Graph]]:
+    for layer in graph.layers:
+        for name, table in layer.tables.items():
             for place in range(len(table.values)):
-                gain = tuple(
-                    replace(t, values=flipped(t.values, place)) if i == which else t
-                    for i, t in enumerate(n.gain)
-                )
-                changed = with_layer(program, index, replace(layer, neuron=replace(n, gain=gain)))
-                yield f"{layer.name}.gain[{which}][{place}]", changed
+                tables = layer.tables | {name: replace(table, values=flipped(table.values, place))}
+                yield f"{layer.name}.{name}[{place}]", with_layer(graph, replace(layer, tables=tables))
 
 
-def unseen(program: Program, mutants: Iterable[tuple[str, Program]]) -> list[str]:
-    """Names of the mutants that no probe tells from `program`; what `verify` runs, with early exit."""
-    emulator = Emulator(program)
-    expected = [(probe, emulator.run(probe.spikes, probe.state)) for probe in probes(program.graph)]
+def unseen(graph: Graph, mutants: Iterable[tuple[str, Graph]]) -> list[str]:
+    """Names of the mutants that no probe tells from `graph`; what `verify` runs, with early exit."""
+    emulator = GraphEmulator(graph)
+    expected = [(probe, emulator.run(probe.spikes, probe.state)) for probe in probes(graph)]
     return [name for name, mutant in mutants if not any(differs(mutant, *item) for item in expected)]
 
 
-def differs(mutant: Program, probe: Probe, expected: Execution) -> bool:
-    found = Emulator(mutant).run(probe.spikes, probe.state)
+def differs(mutant: Graph, probe: Probe, expected: Execution) -> bool:
+    found = GraphEmulator(mutant).run(probe.spikes, probe.state)
     return any((trace != found.signals[name]).any() for name, trace in expected.signals.items())
 
 
 @pytest.mark.parametrize("mutants", [weight_mutants, threshold_mutants])
 @pytest.mark.parametrize("profile", ["generic-16bit", "generic-8bit"])
 def test_every_flipped_weight_and_threshold_is_seen(
-    profile: str, mutants: Callable[[Program], Iterator[tuple[str, Program]]]
+    profile: str, mutants: Callable[[Graph], Iterator[tuple[str, Graph]]]
 ) -> None:
-    program = small(profile)
-    assert unseen(program, mutants(program)) == []
+    graph = small(profile).graph
+    assert unseen(graph, mutants(graph)) == []
 
 
 def test_every_flipped_table_entry_that_matters_is_seen() -> None:
-    program = small("generic-8bit")
-    mutants = dict(table_mutants(program))
-    missed = unseen(program, mutants.items())
-    assert [name for name in missed if matters(program, mutants[name])] == []
+    graph = small("generic-8bit").graph
+    mutants = dict(table_mutants(graph))
+    missed = unseen(graph, mutants.items())
+    assert [name for name in missed if matters(graph, mutants[name])] == []
     assert len(missed) < len(mutants) / 10
 
 
 def test_flipped_table_entries_are_seen_with_wide_words(program: Program) -> None:
-    some = list(table_mutants(program))[7::29]
+    some = list(table_mutants(program.graph))[7::29]
     assert len(some) > 20
-    assert unseen(program, some) == []
+    assert unseen(program.graph, some) == []
 
 
 def test_verify_fails_on_a_mutant(program: Program) -> None:
     for mutants in (weight_mutants, threshold_mutants, table_mutants):
-        name, mutant = next(islice(mutants(program), 3, None))
-        assert not check(program, Emulator(mutant)).passed, name
+        name, mutant = next(islice(mutants(program.graph), 3, None))
+        assert not check(program, GraphEmulator(mutant)).passed, name
 
 
-def matters(program: Program, mutant: Program) -> bool:
+def matters(graph: Graph, mutant: Graph) -> bool:
     """Whether any membrane code and any spike pattern at a layer's inputs tell the two apart, by exhaustion.
 
     Near the right end of the tables a neuron reaches its threshold whatever the last bit of an entry is.
     """
-    for one, other in zip(program.layers, mutant.layers, strict=True):
-        if not isinstance(one, SpikingLayer) or not isinstance(other, SpikingLayer) or one is other:
-            continue
-        domain = one.neuron.domain
-        codes = np.arange(domain.start, domain.stop, dtype=np.int64)
-        drives = np.unique(every_drive(one))
-        if (candidates(one.neuron, codes, drives) != candidates(other.neuron, codes, drives)).any():
-            return True
-    return False
+    pairs = zip(graph.layers, mutant.layers, strict=True)
+    return any((every_move(one) != every_move(other)).any() for one, other in pairs if one is not other)
 
 
-def every_drive(layer: SpikingLayer) -> Integers:
-    """The drives that each of the `2**fan_in` spike patterns gives, over all neurons."""
-    fan_in = layer.dense.weight.shape[0]
-    patterns = np.array(list(product((0, 1), repeat=fan_in)), np.int64)
-    rescale = layer.rescale
-    scaled = patterns @ layer.dense.weight * rescale.multiplier + rescale.bias
-    return requantize(scaled, rescale.shift, rescale.site)
-
-
-def candidates(n: NeuronUpdate, codes: Integers, drives: Integers) -> Integers:
-    """Spec 5.5 for every pair of a code and a drive, with the first neuron's constants."""
-    growth = lookup(n.growth.values, n.domain, n.growth, codes)[:, np.newaxis]
-    gain = lookup(n.gain[0].values, n.domain, n.gain[0], codes)[:, np.newaxis]
-    align = n.membrane.format.frac - n.growth.format.frac
-    total = overflow((growth << align) - codes[:, np.newaxis] + drives, n.sum.format, n.sum.overflow)
-    move = round_shift(gain * total, n.gain[0].format.frac, n.membrane.rounding)
-    moved: Integers = np.minimum(codes[:, np.newaxis] + move, n.threshold[0])
-    return moved
+def every_move(layer: UnitLayer) -> Integers:
+    """The membrane after a step from each of its codes with each of the `2**fan_in` spike patterns."""
+    (feed,) = layer.feeds
+    fan_in, fmt = feed.connection.sources, layer.states["membrane"].format
+    patterns = np.array(list(product((0, 1), repeat=fan_in)), np.uint8)
+    every_code = np.arange(fmt.lo, fmt.hi + 1, dtype=np.int64)
+    alone = replace(layer, feeds=(replace(feed, source=INPUT),))
+    emulator = GraphEmulator(Graph(Port(fan_in, Format(False, 1, 0)), (alone,), layer.name))
+    membrane = np.tile(np.repeat(every_code, len(patterns))[:, np.newaxis], layer.units)
+    spikes = np.tile(patterns, (len(every_code), 1))[np.newaxis]
+    name = f"{layer.name}.membrane"
+    return emulator.run(spikes, {name: membrane}, (name,)).signals[name]
 
 
 def test_one_flipped_bit_in_a_deployment_file_is_seen(program: Program) -> None:
-    deployment = deploy(program, PROFILE)
-    part = deployment.cores[0].slices[0]
-    row = part.weight_rows[2]
-    changed = row[:-1] + f"{int(row[-1], 16) ^ 1:x}"
-    rows = (*part.weight_rows[:2], changed, *part.weight_rows[3:])
-    core = replace(
-        deployment.cores[0], slices=(replace(part, weight_rows=rows), *deployment.cores[0].slices[1:])
-    )
+    deployment = deploy(program.graph, label_of(program), PROFILE)
+    core = deployment.cores[0]
+    part, *others = core.slices
+    (rows,) = part.weight_rows
+    changed = (*rows[:2], f"{rows[2][:-1]}{int(rows[2][-1], 16) ^ 1:x}", *rows[3:])
+    core = replace(core, slices=(replace(part, weight_rows=(changed,)), *others))
     tampered = replace(deployment, cores=(core, *deployment.cores[1:]))
-    assert check(program, Emulator(program_of(deployment))).passed
-    assert not check(program, Emulator(program_of(tampered))).passed
+    assert check(program, GraphEmulator(program_of(deployment).graph)).passed
+    assert not check(program, GraphEmulator(program_of(tampered).graph)).passed
 
 
 @pytest.mark.parametrize("build", [sequence_of, step_of])

@@ -30,16 +30,21 @@ from exporters.deployment.make import deploy
 from exporters.onnx.executor import OnnxExecutor
 from exporters.onnx.program import save_program as save_onnx
 from hw_profiles import check_profile, load_profile, profile_path
-from quantize.calibration import calibrate
-from quantize.emulator import Emulator
 from quantize.fidelity import read_recording
-from quantize.lowering import lower
-from quantize.program import InputPort, Program
-from quantize.program_io import load_program, save_program
-from quantize.sealed import canonical_digest
+from quantize.graph.layers import Port
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import lower
+from quantize.numbers.formats import Format
+from quantize.program.file import load_program, save_program
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.program.sealed import Canonical, canonical_digest, rfc8785_form, save_document, sorted_ascii
+from quantize.program.version1.program import Program1
+from quantize.run.emulator import Emulator
 from quantize.search import Keep, Outcome, Question, Space, finished_points, front, open_study, work
 from quantize.search.evaluation import Losses
 from tests.networks import lowered, network
+from tests.programs import random_program_1
 
 from .mutations import changed_bytes, changed_document, changed_safetensors, nasty
 
@@ -70,13 +75,16 @@ def _json(data: bytes, rng: random.Random) -> bytes:
     return json.dumps(changed_document(json.loads(data), rng)).encode("utf-8", "surrogatepass")
 
 
-def _sealed(data: bytes, rng: random.Random) -> bytes:
-    if rng.random() < 0.1:
-        return changed_bytes(data, rng)
-    document = changed_document(json.loads(data), rng)
-    with contextlib.suppress(TypeError, ValueError):  # then it is refused by its digest
-        document["digest"] = canonical_digest(document)
-    return json.dumps(document).encode()
+def _sealed(canonical: Canonical) -> Change:
+    def change(data: bytes, rng: random.Random) -> bytes:
+        if rng.random() < 0.1:
+            return changed_bytes(data, rng)
+        document = changed_document(json.loads(data), rng)
+        with contextlib.suppress(TypeError, ValueError):  # then it is refused by its digest
+            document["digest"] = canonical_digest(document, canonical)
+        return json.dumps(document).encode()
+
+    return change
 
 
 def _safetensors(document: str | None) -> Change:
@@ -159,8 +167,13 @@ def _run_onnx(path: Path) -> None:
 
 def _run_program(path: Path) -> None:
     program = load_program(path)
-    shape = (2, 1, program.input.channels)
-    Emulator(program).run(np.full(shape, program.input.hi, np.uint8))
+    shape = (2, 1, program.graph.input.channels)
+    Emulator(program).run(np.full(shape, program.graph.input.format.hi, np.uint8))
+
+
+def _make_deployment(path: Path) -> None:
+    program = _program()
+    save_deployment(deploy(program.graph, label_of(program), load_profile("generic-16bit")), path)
 
 
 def _lower_model(path: Path) -> None:
@@ -218,13 +231,16 @@ TARGETS: Mapping[str, Target] = {
     "profile": Target(
         "own.json", lambda p: (shutil.copy(profile_path("cortex-m4"), p), None)[1], _json, check_profile
     ),
-    "program": Target("program.json", lambda p: save_program(_program(), p), _sealed, _run_program),
-    "deployment": Target(
-        "deployment.json",
-        lambda p: save_deployment(deploy(_program(), load_profile("generic-16bit")), p),
-        _sealed,
-        read_runnable,
+    "program": Target(
+        "program.json", lambda p: save_program(_program(), p), _sealed(rfc8785_form), _run_program
     ),
+    "program 1": Target(
+        "program.json",
+        lambda p: save_document(Program1, random_program_1(3, layers=3, readout=True), p),
+        _sealed(sorted_ascii),
+        _run_program,
+    ),
+    "deployment": Target("deployment.json", _make_deployment, _sealed(rfc8785_form), read_runnable),
     "model": Target(
         "model.safetensors",
         lambda p: save_model(p, ModelFile(network((4, 3, 2)))),
@@ -240,7 +256,7 @@ TARGETS: Mapping[str, Target] = {
         "input.npy",
         lambda p: np.save(p, np.ones((3, 2, 4), np.uint8)),
         _npy,
-        lambda p: recorded_inputs(p, InputPort(4, 1, "rate"), None),
+        lambda p: recorded_inputs(p, Port(4, Format(False, 1, 0)), None),
     ),
     "journal": Target("study.journal", _make_journal, _journal, _search_on),
     "onnx": Target("network.onnx", lambda p: save_onnx(_program(), "sequence", p), _onnx, _run_onnx),

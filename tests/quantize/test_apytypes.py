@@ -1,5 +1,6 @@
 """Rounding and overflow against the casts of APyTypes: every value of 10 bits, every mode, integers only."""
 
+from dataclasses import asdict
 from itertools import product
 from typing import Any
 
@@ -8,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quantize.formats import Format, Overflow, Quantizer, Rounding, requantize
-from tests.exporters.reference import bring_inside, divide
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding, requantize
+from tests.oracle import bring_inside, divide
 
 THEIR_ROUNDING = {
     Rounding.TRN: apytypes.QuantizationMode.TO_NEG,
@@ -102,7 +103,9 @@ def test_every_value_of_10_bits_is_cast_as_its_fraction_says(rounding: Rounding,
     for source, target in product((*SOURCES[1:3], UNSIGNED[0]), (TARGETS[1], TARGETS[3], *UNSIGNED)):
         shift = source.frac - target.frac
         values = codes(source)
-        expected = [bring_inside(divide(x, shift, rounding), target, overflow) for x in values.tolist()]
+        expected = [
+            bring_inside(divide(x, shift, rounding), asdict(target), overflow) for x in values.tolist()
+        ]
         assert both_paths(values, shift, Quantizer(target, rounding, overflow)) == expected
 
 

@@ -11,7 +11,8 @@ from expifref.description import Description, SpikingDescription
 from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
 from hw_profiles import load_profile, with_arithmetic
-from quantize.calibration import (
+from quantize.graph.layers import Dense
+from quantize.lowering.calibration import (
     PRESETS,
     Calibration,
     RangeChoices,
@@ -19,15 +20,16 @@ from quantize.calibration import (
     calibrate,
     layer_range,
 )
-from quantize.choice import CANDIDATES, choose, try_out
-from quantize.emulator import Emulator
-from quantize.formats import Format
-from quantize.histograms import Histogram, Magnitudes
-from quantize.lowering import LoweringOptions, lower
-from quantize.program import Dense, Program, SpikingLayer
-from quantize.program_io import digest
-from quantize.real_weights import RealWeights
-from quantize.weights import Fit, lower_weights
+from quantize.lowering.choice import CANDIDATES, choose, try_out
+from quantize.lowering.histograms import Histogram, Magnitudes
+from quantize.lowering.lower import LoweringOptions, lower
+from quantize.lowering.real_weights import RealWeights
+from quantize.lowering.weights import Fit, Target, lower_weights
+from quantize.numbers.formats import Format
+from quantize.program.file import digest
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from tests.edits import made
 from tests.networks import network, spike_input
 
 PROFILE = load_profile("generic-16bit")
@@ -43,14 +45,15 @@ def program(options: LoweringOptions, description: Description = NETWORK) -> Pro
     return lower(description, calibrate(description, [INPUT]), PROFILE, options)
 
 
-def spiking(found: Program) -> SpikingLayer:
-    layer = found.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    return layer
+def drive_format(found: Program) -> Format:
+    layer = found.graph.by_name["layer0"]
+    fmt: Format = made(layer, layer.signals["drive"]).format
+    return fmt
 
 
 def real_weights(dense: Dense, multiplier: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
-    return (dense.weight * multiplier).astype(np.float64) * 2.0**-shift
+    real: NDArray[np.float64] = (dense.weight * multiplier).astype(np.float64) * 2.0**-shift
+    return real
 
 
 def test_statistics_are_those_of_the_float_network() -> None:
@@ -136,7 +139,7 @@ def test_least_squared_error_is_never_above_that_of_the_largest_weight(name: str
     for method in methods:
         fit = Fit(method, 1.0, power, power, False)
         dense, rescale = lower_weights(
-            "layer", RealWeights(weight), np.zeros(7), Format(True, 24, 6), 1, arithmetic, fit
+            "layer", RealWeights(weight), np.zeros(7), Target(Format(True, 24, 6), 1, arithmetic), fit
         )
         found = real_weights(dense, rescale.multiplier, rescale.shift) * 2.0**-6
         errors.append(((found - weight) ** 2).sum(axis=0))
@@ -157,9 +160,7 @@ def test_a_percentile_of_weights_clips_the_largest_of_a_channel() -> None:
             "layer",
             RealWeights(weight),
             np.zeros(1),
-            Format(True, 16, 11),
-            1,
-            arithmetic,
+            Target(Format(True, 16, 11), 1, arithmetic),
             Fit("percentile", share, ones, ones, False),
         )[0].weight[:, 0]
         for share in (1.0, 0.95)
@@ -180,7 +181,7 @@ def test_bias_correction_takes_out_the_mean_drive_error(bits: int) -> None:
     for corrected in (False, True):
         found = program(LoweringOptions(bits, bias_correction=corrected))
         codes = Emulator(found).run(INPUT, signals=["layer0.drive"]).signals["layer0.drive"]
-        frac = spiking(found).drive.format.frac
+        frac = drive_format(found).frac
         errors.append(np.abs(codes.mean(axis=(0, 1)) - real * 2.0**frac))
     assert errors[1].max() < 1.0
     assert errors[0].max() > 10 * errors[1].max()
@@ -213,11 +214,12 @@ def test_auto_leaves_a_stated_correction_alone() -> None:
 
 
 def test_narrower_words_reach_the_program() -> None:
-    found = spiking(program(LoweringOptions(drive_bits=12, table_bits=12, table_segments=64)))
-    assert found.drive.format.bits == 12
-    assert found.neuron.growth.format.bits == found.neuron.gain[0].format.bits == 12
-    assert found.neuron.domain.segments <= 64
-    assert found.neuron.membrane.format.frac == found.drive.format.frac
+    found = program(LoweringOptions(drive_bits=12, table_bits=12, table_segments=64))
+    layer, drive = found.graph.by_name["layer0"], drive_format(found)
+    assert drive.bits == 12
+    assert [table.format.bits for table in layer.tables.values()] == [12, 12]
+    assert layer.tables["growth"].segments <= 64
+    assert layer.states["membrane"].format.frac == drive.frac
 
 
 @pytest.mark.parametrize(

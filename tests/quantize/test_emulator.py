@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import DataError
-from quantize.arrays import Integers
-from quantize.emulator import Emulator, initial_state
-from quantize.formats import Format, Overflow
-from quantize.program import Program, ReadoutLayer, layer_prefix
-from quantize.program_io import program_from_json, program_to_json
-from quantize.trace import Execution
-from tests.exporters import reference
+from quantize.numbers.arrays import Integers
+from quantize.program.file import program_to_json
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.states import initial_state
+from quantize.run.trace import Execution
+from tests.edits import per_unit
+from tests.graph_executors import assert_agrees
+from tests.oracle import Oracle
 from tests.programs import random_input, random_program, random_state
 
 SEEDS = range(72)
@@ -25,29 +27,11 @@ def equal(a: Execution, b: Execution) -> None:
             np.testing.assert_array_equal(values, theirs[name], err_msg=name)
 
 
-def sites(program: Program) -> dict[int, str]:
-    """Identity of every format that overflows -> name of the emulator's counter."""
-    names: dict[int, str] = {}
-    for index, layer in enumerate(program.layers):
-        prefix = layer_prefix(index, layer)
-        names[id(layer.rescale.site.format)] = f"{prefix}.rescale"
-        if isinstance(layer, ReadoutLayer):
-            names[id(layer.filter.site.format)] = prefix
-            continue
-        names[id(layer.neuron.membrane.format)] = f"{prefix}.membrane"
-        names[id(layer.neuron.sum.format)] = f"{prefix}.sum"
-        if layer.synapse is not None:
-            names[id(layer.synapse.filter.site.format)] = f"{prefix}.filter"
-            names[id(layer.synapse.drive.format)] = f"{prefix}.drive"
-    return names
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_signal_of_every_step_is_the_specifications(seed: int) -> None:
-    program = random_program(seed, wrap_states=seed % 3 == 0)
-    spikes = random_input(program, 12, 2, seed)
-    state = random_state(program, 2, seed) if seed % 2 else None
-    equal(Emulator(program).run(spikes, state), reference.run(program, spikes, state))
+    program = random_program(seed)
+    spikes, state = random_input(program, 12, 2, seed), random_state(program, 2, seed)
+    assert_agrees("specification", program.graph, spikes, state)
 
 
 def test_the_programs_reach_the_states_that_matter() -> None:
@@ -67,24 +51,16 @@ def test_the_programs_reach_the_states_that_matter() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_saturations_are_counted_where_they_happen(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Through JSON, so that every site has a format object of its own to be recognised by.
-    program = program_from_json(program_to_json(random_program(seed)), "the program")
-    names = sites(program)
-    counts: Counter[str] = Counter()
-    bring_inside = reference.bring_inside
-
-    def counting(x: int, fmt: Format, mode: Overflow) -> int:
-        result = bring_inside(x, fmt, mode)
-        counts[names[id(fmt)]] += result != x
-        return result
-
-    monkeypatch.setattr(reference, "bring_inside", counting)
+def test_saturations_are_counted_where_they_happen(seed: int) -> None:
+    program = random_program(seed)
     spikes = random_input(program, 8, 2, seed)
-    emulator = Emulator(program)
+    emulator, oracle = Emulator(program), Oracle(program_to_json(program))
     emulator.run(spikes)
-    reference.run(program, spikes)
-    assert emulator.saturations == +counts
+    for sample in spikes.swapaxes(0, 1).tolist():
+        now = oracle.start()
+        for frame in sample:
+            _, now = oracle.step(frame, now)
+    assert emulator.saturations == +oracle.saturations
 
 
 def test_counts_add_up_over_runs() -> None:
@@ -123,7 +99,7 @@ def test_samples_do_not_touch_each_other() -> None:
 
 def test_a_part_of_the_state_overrides_that_part() -> None:
     program = random_program(6, layers=1, readout=False)
-    start = initial_state(program, 2)
+    start = initial_state(program.graph, 2)
     spikes = random_input(program, 4, 2, 6)
     held = {"layer0.refractory": np.full_like(start["layer0.refractory"], 3)}
     execution = Emulator(program).run(spikes, held)
@@ -155,13 +131,18 @@ WIDE = random_program(9, layers=1, readout=False, input_bits=4, widths=[3, 2])
 @pytest.mark.parametrize(
     ("spikes", "message"),
     [
-        (np.zeros((2, 1, 4), np.uint8), "`spikes` must have 3 inputs, not 4"),
-        (np.zeros((2, 3), np.uint8), "`spikes` must have the shape [steps, batch, inputs], not [2, 3]"),
-        (np.zeros((2, 1, 3), np.float32), "`spikes` must be uint8 or bool, not float32"),
-        (np.zeros((2, 1, 3), np.int64), "`spikes` must be uint8 or bool, not int64"),
-        (np.full((2, 1, 3), 16, np.uint8), "`spikes` must lie in 0..15, not reach 16"),
-        (np.zeros((0, 1, 3), np.uint8), "`spikes` must hold at least one step and one sample, not [0, 1, 3]"),
-        (np.zeros((2, 0, 3), np.uint8), "`spikes` must hold at least one step and one sample, not [2, 0, 3]"),
+        (np.zeros((2, 1, 4), np.uint8), "the input must have 3 channels, not 4"),
+        (np.zeros((2, 3), np.uint8), "the input must have the shape [steps, batch, inputs], not [2, 3]"),
+        (np.zeros((2, 1, 3), np.float32), "the input must be whole numbers, not float32"),
+        (np.full((2, 1, 3), 16, np.uint8), "the input must lie in 0..15, not in 16..16"),
+        (
+            np.zeros((0, 1, 3), np.uint8),
+            "the input must hold at least one step and one sample, not [0, 1, 3]",
+        ),
+        (
+            np.zeros((2, 0, 3), np.uint8),
+            "the input must hold at least one step and one sample, not [2, 0, 3]",
+        ),
     ],
 )
 def test_an_input_that_does_not_fit_is_refused(spikes: np.ndarray, message: str) -> None:
@@ -205,6 +186,4 @@ def test_a_state_that_does_not_fit_is_refused(name: str, values: Integers, messa
 
 
 def _threshold(program: Program) -> Integers:
-    (layer,) = program.layers
-    assert not isinstance(layer, ReadoutLayer)
-    return layer.neuron.threshold
+    return per_unit(program.graph.by_name["layer0"], "threshold")

@@ -26,16 +26,19 @@ from expifref.training import train
 from expifref.training_settings import TrainingSettings
 from expifref.training_step import Carry, batch_loss, make_optimizer, make_step
 from hw_profiles import load_profile
-from quantize.arrays import frozen
-from quantize.calibration import calibrate
-from quantize.emulator import Emulator
-from quantize.formats import Format
+from quantize.graph.layers import Dense, LayerFeed, UnitLayer
+from quantize.graph.operations import Overflowed, RoundShift
+from quantize.jax.described import Seen
 from quantize.jax.finetune import evaluate_program, finetune, finetune_settings
 from quantize.jax.masters import LayerMasters, layer_masters
 from quantize.jax.network import QuantizedNetwork, quantized_network
-from quantize.lowering import LoweringOptions, lower
-from quantize.program import Program
-from quantize.program_io import load_program
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import LoweringOptions, lower
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format
+from quantize.program.file import load_program
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 from tests.expifref.same import assert_same
 
 NET = Architecture(inputs=64, classes=10, hidden=(24,), steps=10)
@@ -96,7 +99,7 @@ def test_every_batch_of_an_epoch_is_the_emulator(
         frames, spikes = frames_of(model.description, first, size)
         labels = digits().train_labels[first : first + size]
         program, _ = network.lowered(carry.natural)
-        assert all(layer.dense.weight.dtype == np.int8 for layer in program.layers)
+        assert all(dense_of(layer).weight.dtype == np.int8 for layer in program.graph.layers)
         wanted = Emulator(program).run(spikes).signals
         with jax.enable_x64(True):
             found, run = traces(carry.natural, frames)
@@ -104,15 +107,15 @@ def test_every_batch_of_an_epoch_is_the_emulator(
         assert set(found) == set(wanted)
         for name, values in wanted.items():
             np.testing.assert_array_equal(np.broadcast_to(found[name], values.shape), values, err_msg=name)
-        lsb = 2.0 ** -program.layers[-1].filter.site.format.frac  # type: ignore[union-attr]  # a readout
+        lsb = 2.0 ** -program.graph.by_name["readout"].states["output"].format.frac
         np.testing.assert_array_equal(run.output, (wanted["readout"] * lsb).astype(np.float32))
         np.testing.assert_array_equal(run.spikes[0], wanted["layer0.spikes"])
         assert result.accuracy == (wanted["readout"].sum(axis=0).argmax(axis=-1) == labels).mean()
         assert result.rate == pytest.approx(wanted["layer0.spikes"].mean())
         assert {leaf.dtype for leaf in jax.tree.leaves(carry)} == {np.dtype("f4"), np.dtype("i4")}
-        seen.append(program.layers[0].dense.weight)
+        seen.append(dense_of(program.graph.layers[0]).weight)
     assert (seen[0] != seen[-1]).any()
-    fmt = program.layers[0].dense.weight_format
+    fmt = dense_of(program.graph.layers[0]).weight_format
     assert (seen[-1].min(), seen[-1].max()) == (fmt.lo, fmt.hi) or weight_bits == 8
 
 
@@ -155,7 +158,7 @@ def test_the_step_gradient_is_that_of_learned_step_sizes() -> None:
 
     def total(natural: Parameters) -> Any:
         codes = masters.codes(natural)
-        return (codes.weight * codes.multiplier).sum(axis=0) @ jnp.asarray([1.0, 2.0])
+        return (codes.weights[0] * codes.constants["multiplier"]).sum(axis=0) @ jnp.asarray([1.0, 2.0])
 
     with jax.enable_x64(True):
         # Away from the start, where a weight may lie exactly on the last code.
@@ -164,7 +167,7 @@ def test_the_step_gradient_is_that_of_learned_step_sizes() -> None:
     ratio = weight / steps
     inside = np.where((ratio < fmt.lo) | (ratio > fmt.hi), 0.0, ratio)
     wanted = (np.clip(np.rint(ratio), fmt.lo, fmt.hi) - inside).sum(axis=0) * [1.0, 2.0]
-    np.testing.assert_allclose(gradient, wanted * masters.step * 2.0**masters.layer.rescale.shift, rtol=1e-2)
+    np.testing.assert_allclose(gradient, wanted * masters.step * 2.0**masters.shift, rtol=1e-2)
 
 
 def small_masters(weight: NDArray[np.float64], fmt: Format) -> LayerMasters:
@@ -172,13 +175,21 @@ def small_masters(weight: NDArray[np.float64], fmt: Format) -> LayerMasters:
     program = lowered(trained(), options=LoweringOptions(weight_bits=fmt.bits))
     arithmetic = load_profile("generic-16bit").arithmetic
     assert arithmetic is not None
-    layer = program.layers[-1]
-    lsb = 2.0**-layer.rescale.site.format.frac
+    layer = program.graph.layers[-1]
+    lsb = 2.0 ** -layer.states["output"].format.frac
     width = weight.shape[1]
-    part = replace(layer, dense=replace(layer.dense, weight=frozen(np.rint(weight))))
-    return layer_masters(
-        ReadoutDescription("readout", weight * lsb, np.zeros(width), None), part, 1, 1.0, arithmetic
-    )
+    part = replace(layer, units=width, feeds=(with_weight(layer.feeds[0], frozen(np.rint(weight))),))
+    description = ReadoutDescription("readout", weight * lsb, np.zeros(width), None)
+    return layer_masters(description, part, Seen(1, 1.0), arithmetic)
+
+
+def with_weight(feed: LayerFeed, weight: Integers) -> LayerFeed:
+    return replace(feed, connection=replace(feed.connection, weight=weight))
+
+
+def dense_of(layer: UnitLayer) -> Dense:
+    (feed,) = layer.feeds
+    return feed.connection
 
 
 def test_two_bits_are_bought_back(tmp_path: Path) -> None:
@@ -200,7 +211,7 @@ def test_two_bits_are_bought_back(tmp_path: Path) -> None:
     assert program.evidence.notes[-1] == (
         f"quantization-aware training from the model {description_digest(model.description)}"
     )
-    spikes = encode("current", data.test_images, program.input.steps)
+    spikes = encode("current", data.test_images, program.steps)
     predicted = Emulator(program).run(spikes, signals=["readout"]).signals["readout"].sum(axis=0).argmax(-1)
     np.testing.assert_array_equal(predicted, result.outcome.test.predictions)
     fired = Emulator(program).run(spikes, signals=["layer0.spikes"]).signals["layer0.spikes"].mean()
@@ -211,12 +222,15 @@ def test_the_float_network_has_the_weights_of_the_program() -> None:
     model = trained("rate", 5.0)
     network = quantized_network(model.description, lowered(model, options=LoweringOptions(weight_bits=3)))
     program, description = network.lowered(network.start)
-    hidden, layer = description.layers[0], program.layers[0]
+    hidden, layer = description.layers[0], program.graph.layers[0]
     assert isinstance(hidden, SpikingDescription)
-    r, codes = layer.rescale, layer.dense.weight * layer.rescale.multiplier
-    to_amperes = 2.0 ** -(r.shift + r.site.format.frac) * hidden.neuron.delta_t / hidden.neuron.resistance
+    scaled, rescale = layer.results.get("scaled"), layer.results["rescale"]
+    shift = scaled.shift if isinstance(scaled, RoundShift) else 0
+    assert isinstance(rescale, Overflowed)
+    codes = dense_of(layer).weight * layer.constants["multiplier"]
+    to_amperes = 2.0 ** -(shift + rescale.format.frac) * hidden.neuron.delta_t / hidden.neuron.resistance
     np.testing.assert_allclose(hidden.weight, codes * to_amperes, rtol=1e-12)
-    np.testing.assert_allclose(hidden.bias, r.bias * to_amperes, rtol=1e-12)
+    np.testing.assert_allclose(hidden.bias, layer.constants["bias"] * to_amperes, rtol=1e-12)
     # What lowering would do to it anew: the same drives, but for the rounding of its own scales.
     np.testing.assert_allclose(hidden.bias, model.description.layers[0].bias, rtol=1e-4)
 
@@ -254,8 +268,8 @@ def test_shift_only_devices_keep_powers_of_two() -> None:
     model = trained()
     skeleton = lowered(model, "ice40-up5k", LoweringOptions(weight_bits=4))
     result = finetune(digits(), model, skeleton, replace(QUICK, epochs=1))
-    for layer in result.program.layers:
-        multiplier = layer.rescale.multiplier
+    for layer in result.program.graph.layers:
+        multiplier = layer.constants["multiplier"]
         assert (multiplier > 0).all()
         assert not (multiplier & (multiplier - 1)).any()
     assert result.outcome.test.accuracy > 0.8

@@ -15,7 +15,7 @@ from tests.networks import lowered, network
 _SCRIPT = """
 import hashlib
 import numpy as np
-from quantize.graph.emulator import GraphEmulator
+from quantize.run.emulator import GraphEmulator
 from quantize.jax import JaxExecutor
 from tests.graphs import random_graph, random_graph_input
 from tests.networks import lowered, network
@@ -41,7 +41,8 @@ print(len({fingerprint(executor, values) for executor in executors}))
 
 def test_one_two_and_four_devices_give_the_same_bytes() -> None:
     flags = "--xla_force_host_platform_device_count=4"
-    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
+    strict = {"JAX_NUMPY_DTYPE_PROMOTION": "strict"}
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"} | strict
     done = subprocess.run(
         [sys.executable, "-c", _SCRIPT], env=environment, capture_output=True, text=True, check=True
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import jax
@@ -14,18 +13,20 @@ import pytest
 import quantize.jax.pieces
 from expifref import blocks
 from expifref.exceptions import DataError, RangeError
-from quantize.arrays import Integers, frozen
-from quantize.emulator import Emulator
-from quantize.formats import Format
-from quantize.graph.emulator import GraphEmulator
-from quantize.intervals import Interval
 from quantize.jax import JaxExecutor
 from quantize.jax.plan import plan_graph
 from quantize.jax.products import Form, Product, limbs, matmul, plan_product
-from quantize.program import Program, SpikingLayer
-from quantize.trace import Execution, Spikes
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Format
+from quantize.numbers.intervals import Interval
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.trace import Execution, Spikes
+from tests.edits import with_dense, with_weights
 from tests.networks import lowered, network, spike_input
 from tests.programs import random_input, random_program, random_state
+
+pytestmark = pytest.mark.usefixtures("strict_promotion")
 
 SEEDS = range(40)
 PROFILES = ["generic-16bit", "generic-8bit", "spinnaker1", "ecp5-25f"]
@@ -241,10 +242,10 @@ def test_refuses_what_the_emulator_refuses() -> None:
 
 def test_refuses_a_program_without_proof() -> None:
     program = random_program(4, layers=1, readout=False)
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    narrow = replace(layer.dense, accumulator=Format(True, 2, 0), weight_format=Format(True, 8, 0))
-    dense = replace(narrow, weight=frozen(np.full_like(layer.dense.weight, 3)))
-    broken = replace(program, layers=(replace(layer, dense=dense),))
+    narrow = {"accumulator": Format(True, 2, 0), "weight_format": Format(True, 8, 0)}
+    whole = with_dense(program, "layer0", **narrow)
+    broken = with_weights(
+        whole, "layer0", np.full((program.graph.input.channels, whole.graph.layers[0].units), 3)
+    )
     with pytest.raises(RangeError, match=r"`layer0\.accumulator` must hold"):
         JaxExecutor(broken.graph)

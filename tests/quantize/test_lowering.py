@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from expifref.description import Description, SpikingDescription, description_digest
 from expifref.simulate import simulate
 from hw_profiles import load_profile, profile_names
-from quantize.emulator import Emulator
-from quantize.lowering import LoweringOptions
-from quantize.placement import place
-from quantize.program import Program, ReadoutLayer, SpikingLayer
-from quantize.program_io import digest
-from quantize.ranges import prove
+from quantize.device.placement import place
+from quantize.graph.layers import Dense, UnitLayer
+from quantize.graph.proof import prove_graph
+from quantize.lowering.lower import LoweringOptions
+from quantize.program.file import digest
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from tests.edits import made, per_unit
 from tests.networks import lowered, network, neurons, own_profile, replace_layer, spike_input
 
 ACCEPTING = tuple(name for name in profile_names() if load_profile(name).arithmetic is not None)
@@ -30,10 +32,17 @@ def integer_spikes(program: Program, spikes: NDArray[np.uint8], layer: int = 0) 
     return Emulator(program).run(spikes, signals=[name]).signals[name].astype(np.bool_)
 
 
-def spiking(program: Program, index: int = 0) -> SpikingLayer:
-    layer = program.layers[index]
-    assert isinstance(layer, SpikingLayer)
-    return layer
+def spiking(program: Program, index: int = 0) -> UnitLayer:
+    return program.graph.by_name[f"layer{index}"]
+
+
+def dropped(layer: UnitLayer, result: str) -> int:
+    """How many bits `result` drops; where none are, the body has no such operation."""
+    return int(made(layer, result).shift) if result in layer.results else 0
+
+
+def dense_of(layer: UnitLayer) -> Dense:
+    return layer.feeds[0].connection
 
 
 def heterogeneous(count: int) -> Description:
@@ -86,7 +95,8 @@ def test_a_neuron_is_lowered_as_if_it_were_alone() -> None:
     """Where the formats agree, each neuron of a mixed layer gets the integers it would get by itself."""
     mixed = lowered(heterogeneous(12), "spinnaker1")
     together = spiking(mixed)
-    frac = together.neuron.membrane.format.frac
+    membrane = together.states["membrane"].format
+    frac = membrane.frac
     layer = heterogeneous(12).layers[0]
     assert isinstance(layer, SpikingDescription)
     n = layer.neuron
@@ -96,19 +106,17 @@ def test_a_neuron_is_lowered_as_if_it_were_alone() -> None:
         "initial": (n.v_initial - n.v_t) / n.delta_t,
     }
     for name, u in expected.items():
-        found = getattr(together.neuron, name)
-        np.testing.assert_array_equal(
-            found, np.clip(np.rint(u * 2**frac), None, together.neuron.membrane.format.hi)
-        )
-    assert together.synapse is not None
+        found = together.states["membrane"].initial if name == "initial" else per_unit(together, name)
+        np.testing.assert_array_equal(found, np.clip(np.rint(u * 2**frac), None, membrane.hi))
     offset = (n.v_rest - n.v_t) / n.delta_t
-    scale = 2.0**together.synapse.filter.site.format.frac
-    np.testing.assert_array_equal(together.synapse.offset, np.rint(offset * scale))
+    scale = 2.0 ** together.states["filter"].format.frac
+    np.testing.assert_array_equal(per_unit(together, "offset"), np.rint(offset * scale))
     # ceil(tau_ref / dt) steps in all, the spike's own among them.
+    steps = np.maximum(np.ceil(n.tau_ref / 1e-3) - 1, 0)
+    np.testing.assert_array_equal(per_unit(together, "refractory_steps"), steps)
     np.testing.assert_array_equal(
-        together.neuron.refractory_steps, np.maximum(np.ceil(n.tau_ref / 1e-3) - 1, 0)
-    )
-    np.testing.assert_array_equal(together.neuron.gain_index, np.tile([2, 1, 0], 4))  # by rising dt / tau
+        per_unit(together, "gain_index"), np.tile([2, 1, 0], 4)
+    )  # by rising dt / tau
 
 
 def test_weights_times_their_scale_are_the_float_weights() -> None:
@@ -116,17 +124,15 @@ def test_weights_times_their_scale_are_the_float_weights() -> None:
     layer = description.layers[0]
     assert isinstance(layer, SpikingDescription)
     for name in ("spinnaker1", "generic-16bit"):
-        rescale, dense = (
-            spiking(lowered(description, name)).rescale,
-            spiking(lowered(description, name)).dense,
-        )
-        frac = rescale.site.format.frac
+        lower = spiking(lowered(description, name))
+        dense, multiplier = dense_of(lower), per_unit(lower, "multiplier")
+        shift, frac = dropped(lower, "scaled"), made(lower, "rescale").format.frac
         real = layer.weight * layer.neuron.resistance / layer.neuron.delta_t
-        back = dense.weight * rescale.multiplier / 2.0 ** (rescale.shift + frac)
+        back = dense.weight * multiplier / 2.0 ** (shift + frac)
         peak = np.abs(real).max(axis=0)
         top = 2 ** (dense.weight_format.bits - 1) - 1
         # Half a weight step (up to a whole one for powers of two), and what the multiplier's rounding adds.
-        assert (np.abs(back - real) <= peak * (1.01 / top + 0.5 / rescale.multiplier)).all()
+        assert (np.abs(back - real) <= peak * (1.01 / top + 0.5 / multiplier)).all()
 
 
 @pytest.mark.parametrize("name", ACCEPTING)
@@ -136,24 +142,24 @@ def test_every_profile_with_arithmetic_lowers_a_small_network(name: str, synapse
     arithmetic = profile.arithmetic
     assert arithmetic is not None
     program = lowered(network(tau_synapse=synapse), name)
-    proof = prove(program, arithmetic.product_bits)
+    proof = prove_graph(program.graph, arithmetic.product_bits)
     assert proof.intermediate_bits <= arithmetic.product_bits
-    assert place(program, profile).cores >= 1
+    assert place(program.graph, profile).cores >= 1
     layer = spiking(program)
-    assert layer.dense.weight_format.bits == arithmetic.weight_bits
-    assert layer.neuron.membrane.format.bits == arithmetic.membrane_bits
-    assert layer.drive.format.bits == arithmetic.drive_bits
-    assert layer.neuron.growth.format.bits == arithmetic.table_bits
-    assert layer.neuron.domain.segments <= arithmetic.table_segments
-    assert (layer.synapse is None) == (synapse is None)
+    assert dense_of(layer).weight_format.bits == arithmetic.weight_bits
+    assert layer.states["membrane"].format.bits == arithmetic.membrane_bits
+    assert made(layer, layer.signals["drive"]).format.bits == arithmetic.drive_bits
+    assert layer.tables["growth"].format.bits == arithmetic.table_bits
+    assert layer.tables["growth"].segments <= arithmetic.table_segments
+    assert ("filter" in layer.states) == (synapse is not None)
     assert program.evidence.profile == profile.document
 
 
 @pytest.mark.parametrize("name", ["spinnaker1", "ice40-up5k"])
 def test_a_device_that_only_shifts_gets_powers_of_two(name: str) -> None:
     program = lowered(network((30, 20, 10, 3), seed=8), name)
-    for layer in program.layers:
-        multiplier = layer.rescale.multiplier
+    for layer in program.graph.layers:
+        multiplier = layer.constants["multiplier"]
         assert (multiplier > 0).all()
         assert (multiplier & (multiplier - 1) == 0).all()
 
@@ -161,10 +167,10 @@ def test_a_device_that_only_shifts_gets_powers_of_two(name: str) -> None:
 def test_the_bits_of_weights_and_membrane_can_be_fewer() -> None:
     program = lowered(network(), options=LoweringOptions(weight_bits=4, membrane_bits=12))
     layer = spiking(program)
-    assert layer.dense.weight_format.bits == 4
-    assert np.abs(layer.dense.weight).max() == 7
-    assert layer.neuron.membrane.format.bits == 12
-    assert int(layer.neuron.threshold.max()) < 2**11
+    assert dense_of(layer).weight_format.bits == 4
+    assert np.abs(dense_of(layer).weight).max() == 7
+    assert layer.states["membrane"].format.bits == 12
+    assert int(layer.constants["threshold"].max()) < 2**11
 
 
 def test_a_column_of_zero_weights_hears_nothing() -> None:
@@ -174,8 +180,8 @@ def test_a_column_of_zero_weights_hears_nothing() -> None:
     for name in ("generic-16bit", "spinnaker1"):
         silenced = replace_layer(description, 0, weight=weight)
         layer = spiking(lowered(silenced, name))
-        assert not layer.dense.weight[:, 4].any()
-        assert layer.rescale.multiplier[4] == 0
+        assert not dense_of(layer).weight[:, 4].any()
+        assert layer.constants["multiplier"][4] == 0
         # Its constant current still drives it.
         spikes = spike_input(silenced)
         real, found = float_spikes(silenced, spikes), integer_spikes(lowered(silenced, name), spikes)
@@ -196,9 +202,10 @@ def test_small_weights_leave_room_for_the_bias(name: str, size: float) -> None:
     description = network(tau_synapse=None)
     small = replace_layer(description, 0, weight=description.layers[0].weight * size)
     layer = spiking(lowered(small, name))
-    rest = layer.rescale.bias / 2.0 ** (layer.rescale.shift + layer.drive.format.frac)
+    frac = made(layer, "rescale").format.frac
+    rest = per_unit(layer, "bias") / 2.0 ** (dropped(layer, "scaled") + frac)
     # (R * 1 mA + V_rest - V_T) / delta_T
-    assert rest == pytest.approx(np.full(10, (1e-3 - 5.1e-3) / 3.48e-3), abs=2.0**-layer.drive.format.frac)
+    assert rest == pytest.approx(np.full(10, (1e-3 - 5.1e-3) / 3.48e-3), abs=2.0**-frac)
 
 
 def test_a_readout_follows_the_float_readout() -> None:
@@ -206,24 +213,24 @@ def test_a_readout_follows_the_float_readout() -> None:
         description = network((12, 3), tau_readout=tau)
         spikes = spike_input(description)
         program = lowered(description, "spinnaker1")
-        (layer,) = program.layers
-        assert isinstance(layer, ReadoutLayer)
+        (layer,) = program.graph.layers
         real = np.stack([steps[0].state.v for steps in simulate(description, spikes)])
-        found = Emulator(program).run(spikes).signals["readout"] / 2.0**layer.filter.site.format.frac
+        found = Emulator(program).run(spikes).signals["readout"] / 2.0 ** layer.states["output"].format.frac
         assert np.abs(found - real).max() < 2e-3 * np.abs(real).max()
-        assert (layer.filter.decay == 2**layer.filter.shift).all() == (tau is None)
+        memoryless = layer.constants["decay"] == 2 ** dropped(layer, "leak")
+        assert memoryless.all() == (tau is None)
 
 
 def test_a_current_arrives_in_eight_bits() -> None:
     description = network(encoder="current", tau_synapse=None)
     program = lowered(description, "spinnaker1")
-    assert (program.input.bits, program.input.encoder) == (8, "current")
+    assert (program.graph.input.format.bits, program.encoder) == (8, "current")
     spikes = spike_input(description)
     layer = description.layers[0]
     real = (layer.weight.T @ (spikes[0, 0] / 255.0) + layer.bias - 5.1e-3) / 3.48e-3
     drive = (
         Emulator(program).run(spikes).signals["layer0.drive"][0, 0]
-        / 2.0 ** spiking(program).drive.format.frac
+        / 2.0 ** made(spiking(program), "rescale").format.frac
     )
     assert drive == pytest.approx(real, abs=2e-3)
 
@@ -231,10 +238,11 @@ def test_a_current_arrives_in_eight_bits() -> None:
 def test_the_cutoff_is_v_th_wherever_two_fraction_bits_are_left() -> None:
     """u = 8.59 at V_th = -30 mV; 75 at 200 mV, which leaves an 8-bit membrane none."""
     layer = spiking(lowered(network(), "generic-8bit"))
-    assert layer.neuron.threshold.tolist() == [round(29.9 / 3.48 * 2**layer.neuron.membrane.format.frac)] * 10
+    frac = layer.states["membrane"].format.frac
+    assert layer.constants["threshold"].tolist() == [round(29.9 / 3.48 * 2**frac)]
     assert lowered(network(), "generic-8bit").evidence.notes == ()
     far = lowered(network(v_th=200e-3), "generic-8bit")
-    assert str(spiking(far).neuron.membrane.format) == "s8.2"
+    assert str(spiking(far).states["membrane"].format) == "s8.2"
     assert far.evidence.notes == (
         "hidden0: the cutoff V_T + 74.7 delta_T lies above the membrane format s8.2 and was lowered to "
         "V_T + 31.8 delta_T: a neuron that ends a step between the two spikes a step earlier than in the "
@@ -261,7 +269,7 @@ def test_the_golden_input_gives_the_golden_signals(encoder: str) -> None:
     assert program.golden is not None
     spikes = program.golden.spikes
     assert spikes.shape == (16, 2, 12)
-    assert spikes.max() <= program.input.hi
+    assert spikes.max() <= program.graph.input.format.hi
     signals = Emulator(program).run(spikes.astype(np.uint8)).signals
     found = {
         name: hashlib.sha256(np.ascontiguousarray(values, "<i8").tobytes()).hexdigest()
@@ -273,4 +281,4 @@ def test_the_golden_input_gives_the_golden_signals(encoder: str) -> None:
 
 def test_fewer_tables_than_a_device_has_are_enough(tmp_path: Path) -> None:
     profile = own_profile(tmp_path, tau_tables=3)
-    assert len(spiking(lowered(heterogeneous(12), profile)).neuron.gain) == 3
+    assert made(spiking(lowered(heterogeneous(12), profile)), "gain").tables == ("gain", "gain1", "gain2")

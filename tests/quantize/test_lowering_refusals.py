@@ -10,8 +10,8 @@ import pytest
 from expifref.description import Description
 from expifref.exceptions import CapacityError, ExpifrefError, ParameterError, RangeError
 from hw_profiles import Profile, load_profile
-from quantize.calibration import calibrate
-from quantize.lowering import LoweringOptions, lower
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.lower import LoweringOptions, lower
 from tests.networks import lowered, network, neurons, own_profile, replace_layer, spike_input
 
 

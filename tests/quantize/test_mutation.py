@@ -1,35 +1,26 @@
 """One LSB flipped anywhere in a program makes it another program."""
 
 from dataclasses import replace
-from typing import Any
 
-from quantize.arrays import Integers, frozen
-from quantize.program import Program
-from quantize.program_io import digest
+from quantize.numbers.arrays import Integers, frozen
+from quantize.program.file import digest
+from quantize.program.program import Program
+from tests.edits import with_constants, with_dense, with_tables
 from tests.networks import lowered, network
 
 
 def flips(program: Program) -> list[Program]:
-    """`program` with one LSB flipped, once for each weight, threshold and table entry."""
+    """`program` with one LSB flipped, once for each weight, constant and table entry."""
     found: list[Program] = []
-    for index, layer in enumerate(program.layers):
-
-        def put(index: int = index, **changes: Any) -> None:
-            layers = list(program.layers)
-            layers[index] = replace(layers[index], **changes)
-            found.append(replace(program, layers=tuple(layers)))
-
-        for values in flipped(layer.dense.weight):
-            put(dense=replace(layer.dense, weight=values))
-        neuron: Any = getattr(layer, "neuron", None)
-        if neuron is None:
-            continue
-        for values in flipped(neuron.threshold):
-            put(neuron=replace(neuron, threshold=values))
-        for values in flipped(neuron.growth.values):
-            put(neuron=replace(neuron, growth=replace(neuron.growth, values=values)))
-        for values in flipped(neuron.gain[0].values):
-            put(neuron=replace(neuron, gain=(replace(neuron.gain[0], values=values),)))
+    for layer in program.graph.layers:
+        name = layer.name
+        for values in flipped(layer.feeds[0].connection.weight):
+            found.append(with_dense(program, name, weight=values))
+        for constant, vector in layer.constants.items():
+            found += [with_constants(program, name, **{constant: values}) for values in flipped(vector)]
+        for key, table in layer.tables.items():
+            for values in flipped(table.values):
+                found.append(with_tables(program, name, **{key: replace(table, values=values)}))
     return found
 
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expifref.exceptions import FileFormatError, ParameterError
-from quantize.packing import Packing
+from quantize.numbers.formats import Format
+from quantize.numbers.packing import Packing
 
 
 @pytest.mark.parametrize(
@@ -26,15 +27,27 @@ def test_the_layout_is_as_documented(weight_bits: int, word_bits: int, row: list
     assert packing.unpack_row(text, len(row)).tolist() == row
 
 
+def test_weights_without_a_sign() -> None:
+    packing = Packing(4, 8, signed=False)
+    assert packing.pack_row(np.array([1, 15, 7], np.int64)) == "f107"
+    assert packing.unpack_row("f107", 3).tolist() == [1, 15, 7]
+
+
 @settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.data(), st.integers(2, 16), st.sampled_from([7, 8, 9, 16, 18, 24, 32, 64]), st.integers(1, 40))
-def test_every_row_comes_back(data: st.DataObject, weight_bits: int, word_bits: int, neurons: int) -> None:
-    top = 1 << (weight_bits - 1)
-    row = data.draw(st.lists(st.integers(-top, top - 1), min_size=neurons, max_size=neurons))
-    packing = Packing(weight_bits, word_bits)
+@given(
+    st.data(),
+    st.builds(Format, st.booleans(), st.integers(2, 16), st.just(0)),
+    st.sampled_from([7, 8, 9, 16, 18, 24, 32, 64]),
+    st.integers(1, 40),
+)
+def test_every_row_comes_back(data: st.DataObject, weight: Format, word_bits: int, neurons: int) -> None:
+    row = data.draw(st.lists(st.integers(weight.lo, weight.hi), min_size=neurons, max_size=neurons))
+    packing = Packing(weight.bits, word_bits, weight.signed)
     text = packing.pack_row(np.array(row, np.int64))
     assert len(text) == packing.row_words(neurons) * -(-word_bits // 4)
     assert packing.unpack_row(text, neurons).tolist() == row
+    words = packing.words(np.array([row], np.int64))
+    assert packing.weights(words, neurons).tolist() == [row]
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError, ParameterError
 from hw_profiles import load_profile
-from quantize.arrays import LARGE, Matrices, decode, encode, frozen
-from quantize.emulator import Emulator
-from quantize.program import SpikingLayer
-from quantize.program_io import digest, load_program, program_from_json, program_to_json, save_program
-from quantize.sealed import canonical_digest
+from quantize.numbers.arrays import LARGE, Matrices, decode, encode
+from quantize.program.file import digest, load_program, program_from_json, program_to_json, save_program
+from quantize.program.sealed import canonical_digest, rfc8785_form
+from quantize.run.emulator import Emulator
+from tests.edits import with_constants, with_operation, with_tables
 from tests.networks import lowered, network
 from tests.programs import random_input, random_program
 
@@ -41,7 +41,7 @@ def edited(edit: Callable[[Document], Any], *, sealed: bool) -> Document:
     document = copy.deepcopy(DOCUMENT)
     edit(document)
     if sealed:
-        document["digest"] = canonical_digest(document)
+        document["digest"] = canonical_digest(document, rfc8785_form)
     return document
 
 
@@ -99,7 +99,7 @@ def test_every_edit_is_refused_by_the_digest() -> None:
             owner = owner[step]
         value = owner[path[-1]]
         owner[path[-1]] = value + "x" if isinstance(value, str) else value + 1
-        actual = canonical_digest(document)
+        actual = canonical_digest(document, rfc8785_form)
         assert refusal(document) == (
             f"`p.json` must have the digest {actual}, but states {DOCUMENT['digest']}: "
             "it was edited or damaged; write it anew"
@@ -107,55 +107,62 @@ def test_every_edit_is_refused_by_the_digest() -> None:
 
 
 def test_another_version_is_refused_by_both_names() -> None:
-    document = edited(lambda d: d.update(schema="expifref/program/2"), sealed=True)
-    assert refusal(document) == '`p.json` must have the schema `expifref/program/1`, not "expifref/program/2"'
-    assert refusal({}) == "`p.json` must have the schema `expifref/program/1`, not null"
+    document = edited(lambda d: d.update(schema="expifref/program/3"), sealed=True)
+    assert refusal(document) == '`p.json` must have the schema `expifref/program/2`, not "expifref/program/3"'
+    assert refusal({}) == "`p.json` must have the schema `expifref/program/2`, not null"
 
 
 def dense(d: Document) -> Document:
-    found: Document = d["layers"][0]["dense"]
+    found: Document = d["graph"]["layers"][0]["feeds"][0]["connection"]
     return found
 
 
-FIRST = "layers.0.SpikingLayer"
+def constants(d: Document) -> Document:
+    found: Document = d["graph"]["layers"][0]["constants"]
+    return found
+
+
+LAYER = "graph.layers.0"
+DENSE = f"{LAYER}.feeds.0.connection"
 
 
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
         (lambda d: d.update(extra=1), "`extra`: this key is not known"),
-        (lambda d: dense(d).update(extra=1), f"`{FIRST}.dense.extra`: this key is not known"),
+        (lambda d: dense(d).update(extra=1), f"`{DENSE}.extra`: this key is not known"),
         (
             lambda d: dense(d)["weight_format"].update(extra=1),
-            f"`{FIRST}.dense.weight_format.extra`: this key is not known",
+            f"`{DENSE}.weight_format.extra`: this key is not known",
         ),
         (
             lambda d: dense(d)["weight_format"].update(bits=8.0),
-            f"`{FIRST}.dense.weight_format.bits`: Input should be a valid integer",
+            f"`{DENSE}.weight_format.bits`: Input should be a valid integer",
         ),
         (
             lambda d: dense(d)["weight_format"].update(bits=True),
-            f"`{FIRST}.dense.weight_format.bits`: Input should be a valid integer",
+            f"`{DENSE}.weight_format.bits`: Input should be a valid integer",
         ),
         (
-            lambda d: d["layers"][0]["rescale"].update(bias=[0.0, 0, 0]),
-            f"`{FIRST}.rescale.bias`: a vector must be a list of integers",
+            lambda d: constants(d).update(bias=[0.0, 0, 0]),
+            f"`{LAYER}.constants.bias`: a vector must hold integers, as texts of their digits where, and "
+            f"only where, they lie beyond {2**53 - 1}",
         ),
         (
-            lambda d: d["layers"][0]["rescale"].update(bias=[2**63, 0, 0]),
-            f"`{FIRST}.rescale.bias`: a vector must hold integers that fit 64 bits",
+            lambda d: constants(d).update(bias=[str(2**63), 0, 0]),
+            f"`{LAYER}.constants.bias`: a vector must hold integers that fit 64 bits",
         ),
         (
             lambda d: dense(d)["weight"].update(shape=[4, 4]),
-            f"`{FIRST}.dense.weight`: base64 must hold [4, 4] elements of 1 bytes, not 12 bytes",
+            f"`{DENSE}.weight`: base64 must hold [4, 4] elements of 1 bytes, not 12 bytes",
         ),
         (
             lambda d: dense(d)["weight"].update(base64="!"),
-            f"`{FIRST}.dense.weight`: base64 must hold base64 text",
+            f"`{DENSE}.weight`: base64 must hold base64 text",
         ),
         (
             lambda d: dense(d)["weight"].update(dtype="f4"),
-            f'`{FIRST}.dense.weight`: dtype must be one of i1, i2, i4, i8, not "f4"',
+            f'`{DENSE}.weight`: dtype must be one of i1, i2, i4, i8, not "f4"',
         ),
     ],
 )
@@ -166,15 +173,31 @@ def test_a_field_of_the_wrong_form_is_refused_even_when_sealed(
 
 
 def test_a_missing_field_is_refused_even_when_sealed() -> None:
-    message = refusal(edited(lambda d: d["input"].pop("bits"), sealed=True))
-    assert message == "`p.json` breaks its schema at `input.bits`: this key is missing"
+    message = refusal(edited(lambda d: d["graph"]["input"].pop("channels"), sealed=True))
+    assert message == "`p.json` breaks its schema at `graph.input.channels`: this key is missing"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda one: one.pop("op"), "`: the key that says which kind it is of is missing"),
+        (lambda one: one.update(op="div"), "`: it says that it is of a kind that is not known"),
+        (lambda one: one.pop("of"), ".mul.of`: this key is missing"),
+        (lambda one: one.update(shift=1), ".mul.shift`: this key is not known"),
+    ],
+)
+def test_an_operation_is_the_one_that_it_says(edit: Callable[[Document], Any], message: str) -> None:
+    """And not another one that has the same keys."""
+    assert DOCUMENT["graph"]["layers"][0]["body"][2]["op"] == "mul"
+    found = refusal(edited(lambda d: edit(d["graph"]["layers"][0]["body"][2]), sealed=True))
+    assert found == f"`p.json` breaks its schema at `graph.layers.0.body.2{message}"
 
 
 def test_a_sealed_program_without_meaning_is_refused() -> None:
-    document = edited(lambda d: d["layers"][0]["rescale"].update(shift=-1), sealed=True)
+    document = edited(lambda d: d["graph"]["layers"][0].update(units=0), sealed=True)
     with pytest.raises(ParameterError) as caught:
         program_from_json(document, "p")
-    assert str(caught.value) == "`layer0.rescale.shift` must lie in 0..62, not be -1"
+    assert str(caught.value) == f"`layer0.units` must lie in 1..{2**53 - 1}, not be 0"
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -311,7 +334,7 @@ def test_arrays_are_read_only() -> None:
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 5
     with pytest.raises(ValueError, match="read-only"):
-        PROGRAM.layers[0].dense.weight[0, 0] = 5
+        PROGRAM.graph.layers[0].feeds[0].connection.weight[0, 0] = 5
 
 
 def test_more_gain_tables_than_the_profile_has_are_refused() -> None:
@@ -319,18 +342,19 @@ def test_more_gain_tables_than_the_profile_has_are_refused() -> None:
     assert profile.arithmetic is not None
     most = profile.arithmetic.tau_tables
     program = random_program(3, layers=1, readout=False, widths=[2, most + 1])
-    (layer,) = program.layers
-    assert isinstance(layer, SpikingLayer)
     evidence = replace(program.evidence, profile=profile.document)
     for count in (most, most + 1):
-        gains = layer.neuron.gain[:1] * count
-        neuron = replace(layer.neuron, gain=gains, gain_index=frozen([i % count for i in range(most + 1)]))
-        changed = replace(program, layers=(replace(layer, neuron=neuron),), evidence=evidence)
+        names = ["gain", *(f"gain{n}" for n in range(1, count))]
+        gain = program.graph.by_name["layer0"].tables["gain"]
+        several = with_tables(program, "layer0", **dict.fromkeys(names, gain))
+        indexed = with_constants(several, "layer0", gain_index=[i % count for i in range(most + 1)])
+        looked_up = with_operation(indexed, "layer0", "gain", tables=tuple(names), index="gain_index")
+        changed = replace(looked_up, evidence=evidence)
         if count == most:
             program_from_json(program_to_json(changed), "p")
             continue
         with pytest.raises(ParameterError) as caught:
             program_from_json(program_to_json(changed), "p")
         assert str(caught.value) == (
-            f"`hidden0` must have at most {most} gain tables, as the profile of the program says, not {count}"
+            f"`layer0.gain` must have at most {most} tables, as the profile of the program says, not {count}"
         )

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from quantize.formats import Rounding, round_shift
-from tests.exporters.reference import divide
+from quantize.numbers.formats import Rounding, round_shift
+from tests.oracle import divide
 
 QUARTERS = (-7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7)
 """-1.75 to 1.75: two bits are dropped, so that 2 mod 4 is a tie."""

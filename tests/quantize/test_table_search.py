@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import ParameterError, RangeError
-from quantize.formats import Format, Rounding
-from quantize.lowering import LoweringOptions
-from quantize.program import SpikingLayer
-from quantize.table_functions import TableSpec, gain
-from quantize.table_search import KINDS, Curve, TableKind, curves, smallest
-from quantize.tables import design, largest_error
+from quantize.lowering.lower import LoweringOptions
+from quantize.numbers.formats import Format, Rounding
+from quantize.tables.design import design, largest_error
+from quantize.tables.functions import TableSpec, gain
+from quantize.tables.search import KINDS, Curve, TableKind, curves, smallest
 from tests.networks import lowered, network
 
 SPEC = TableSpec(
@@ -116,13 +115,10 @@ def test_lowering_with_a_table_error_states_it_in_the_program() -> None:
     description = network()
     plain = lowered(description)
     small = lowered(description, options=LoweringOptions(table_error=100.0))
-    first, second = plain.layers[0], small.layers[0]
-    assert isinstance(first, SpikingLayer)
-    assert isinstance(second, SpikingLayer)
-    before, after = first.neuron, second.neuron
-    assert after.domain.segments < before.domain.segments
-    for table in (after.growth, *after.gain):
-        assert len(table.values) == after.domain.segments + 1
+    before, after = (program.graph.by_name["layer0"].tables for program in (plain, small))
+    assert after["growth"].segments < before["growth"].segments
+    for table in after.values():
+        assert table.grid == after["growth"].grid
         assert table.max_error_lsb <= 100.0
 
 

@@ -12,11 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from expifref.exceptions import RangeError
-from quantize.emulator import lookup
-from quantize.formats import Format, Rounding
-from quantize.program import Table, TableDomain
-from quantize.tables import TableSet, TableSpec, design, firing_point, frame_of, gain, table_sha256
-from tests.exporters.reference import divide
+from quantize.graph.layers import SegmentGrid, SegmentTable
+from quantize.graph.segments import table_at
+from quantize.numbers.formats import Format, Rounding
+from quantize.tables.design import TableSet, TableSpec, design, firing_point, frame_of, gain, table_sha256
+from tests.oracle import divide
 
 MEMBRANES = (Format(True, 8, 3), Format(True, 14, 9), Format(True, 16, 11), Format(True, 20, 15))
 RATES = (0.001, 0.003, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -51,7 +51,7 @@ def _designs(lowest_drive: float, highest_sum: float) -> Iterator[tuple[TableSpe
             yield wanted, design(wanted)
 
 
-def read(table: Table, domain: TableDomain, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+def read(table: SegmentTable, domain: SegmentGrid, codes: NDArray[np.int64]) -> NDArray[np.int64]:
     """Spec 5.4 once more, by `divmod` and by the meaning of the rounding mode."""
     size = 2**domain.shift
     held = np.clip(codes, domain.start, domain.start + domain.segments * size - 1)
@@ -62,7 +62,7 @@ def read(table: Table, domain: TableDomain, codes: NDArray[np.int64]) -> NDArray
 
 
 def exact(
-    table: Table, membrane: Format, codes: NDArray[np.int64], rate: float | None
+    table: SegmentTable, membrane: Format, codes: NDArray[np.int64], rate: float | None
 ) -> NDArray[np.float64]:
     """What the table stands for at `codes`, in LSB of the table; saturated where the format ends."""
     u = codes / 2.0**membrane.frac
@@ -100,9 +100,7 @@ def test_a_table_uses_the_segments_it_may_have() -> None:
 def test_left_of_the_domain_the_growth_is_below_an_lsb() -> None:
     for wanted, tables in designs():
         codes = np.arange(wanted.membrane.lo, max(tables.domain.start, wanted.membrane.lo) + 1)
-        error = lookup(tables.growth.values, tables.domain, tables.growth, codes) - exact(
-            tables.growth, wanted.membrane, codes, None
-        )
+        error = table_at(tables.growth, codes) - exact(tables.growth, wanted.membrane, codes, None)
         assert np.abs(error).max() < 1
 
 
@@ -114,7 +112,7 @@ def test_left_of_the_domain_the_gain_is_constant_to_an_lsb() -> None:
     for wanted, tables in designs():
         (rate,), (table,) = wanted.rates, tables.gain
         codes = np.arange(wanted.membrane.lo, max(tables.domain.start, wanted.membrane.lo) + 1)
-        found = lookup(table.values, tables.domain, table, codes)
+        found = table_at(table, codes)
         error = float(np.abs(found - exact(table, wanted.membrane, codes, rate)).max())
         # The gain multiplies at most the whole range of the membrane.
         moved = error * 2.0**-table.format.frac * -wanted.membrane.lo
@@ -131,9 +129,9 @@ def test_from_the_firing_point_on_every_neuron_fires(lowest_drive: float, highes
         ceiling = frame_of(wanted).ceiling
         point = math.ceil(firing_point(wanted, wanted.rates[0], ceiling) * 2**frac)
         codes = np.arange(min(point, tables.domain.stop), wanted.threshold, dtype=np.int64)
-        growth = lookup(tables.growth.values, tables.domain, tables.growth, codes)
+        growth = table_at(tables.growth, codes)
         growth = growth << (frac - tables.growth.format.frac)
-        factor = lookup(tables.gain[0].values, tables.domain, tables.gain[0], codes)
+        factor = table_at(tables.gain[0], codes)
         for drive in (lowest_drive, lowest_drive / 2, 0.0):
             total = np.minimum(
                 growth - codes + math.ceil(drive * 2**frac), math.floor(wanted.highest_sum * 2**frac)
@@ -173,8 +171,8 @@ def test_growth_that_the_sum_cannot_hold_is_held_and_the_gain_makes_up_for_it() 
     assert 45 < ceiling <= 64 - 13
     codes = np.arange(membrane.lo, tables.domain.stop, dtype=np.int64)
     u = codes / 2**11
-    growth = lookup(tables.growth.values, tables.domain, tables.growth, codes) / 2**tables.growth.format.frac
-    factor = lookup(tables.gain[0].values, tables.domain, tables.gain[0], codes)
+    growth = table_at(tables.growth, codes) / 2**tables.growth.format.frac
+    factor = table_at(tables.gain[0], codes)
     step = factor / 2 ** tables.gain[0].format.frac * (growth - u + typical)
     exact_step = gain(u, rate) * (np.exp(u) - u + typical)
     np.testing.assert_allclose(step, exact_step, rtol=6e-3, atol=2e-3)
@@ -187,7 +185,7 @@ def test_tables_with_an_entry_per_code_are_exact() -> None:
     assert tables.domain.shift == 0
     codes = np.arange(tables.domain.start, tables.domain.stop)
     for table, rate in ((tables.growth, None), (tables.gain[0], 0.1)):
-        found = lookup(table.values, tables.domain, table, codes)
+        found = table_at(table, codes)
         assert np.abs(found - exact(table, membrane, codes, rate)).max() <= 0.5
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from exporters.native.executor import NativeExecutor
-from quantize.emulator import Emulator
 from quantize.jax import JaxExecutor
-from quantize.program import Program
-from quantize.trace import Execution, SummingExecutor, Totals
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.trace import Execution, SummingExecutor, Totals
 from tests.programs import random_input, random_program, random_state
 from tests.tools import need
 

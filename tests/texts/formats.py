@@ -24,34 +24,39 @@ from expifref.resume import TrainingState, load_state, save_state
 from expifref.resume_file import ResumeDocument
 from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training_step import Carry
-from exporters.deployment.document import SCHEMA, Deployment
-from exporters.deployment.make import deploy, program_of
+from exporters.deployment.assemble import program_of
+from exporters.deployment.document import Deployment, deployment_from_json
+from exporters.deployment.make import deploy
 from exporters.onnx.executor import OnnxExecutor
 from exporters.onnx.interface import Interface, interface_of
 from hw_profiles import SCHEMA_PATH, load_profile, parse_profile
-from quantize import arrays
-from quantize.arrays import Matrices, frozen
-from quantize.formats import Format as NumberFormat
-from quantize.graph.document import GraphProgram, canonical_form, graph_program_from_json
-from quantize.graph.layers import LayerState
-from quantize.graph.operations import StateBefore
-from quantize.program import Program
-from quantize.program_io import program_from_json
-from quantize.sealed import (
+from quantize.graph.layers import Graph, LayerState
+from quantize.graph.operations import Constant, StateBefore
+from quantize.numbers import arrays
+from quantize.numbers.arrays import Matrices, frozen
+from quantize.numbers.formats import Format as NumberFormat
+from quantize.program.file import program_from_json
+from quantize.program.golden import record
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.program.sealed import (
     Canonical,
     canonical_digest,
     document_schema,
-    from_document,
     read_document,
+    rfc8785_form,
     sorted_ascii,
     to_document,
 )
+from quantize.program.version1.program import Program1
+from quantize.program.version1.translation import translated
 from quantize.search import Finished, Outcome, Question, finished_points
 from quantize.search.evaluation import Losses
-from quantize.tables import table_sha256
+from quantize.tables.design import table_sha256
 from tests.exporters.models import sequence_of
 from tests.graphs import random_graph
 from tests.networks import lowered, network
+from tests.programs import random_program_1
 
 __all__ = ["Format", "formats", "small_program"]
 
@@ -79,8 +84,8 @@ def small_program() -> Program:
 def formats(folder: Path) -> tuple[Format, ...]:
     """All formats; files are written into `folder` where a reader takes only those."""
     return (
+        _program_1(folder),
         _program(folder),
-        _graph(folder),
         _deployment(folder),
         _profile(),
         _model(folder),
@@ -91,54 +96,65 @@ def formats(folder: Path) -> tuple[Format, ...]:
     )
 
 
-def _program(folder: Path) -> Format:
-    program = small_program()
+def _program_1(folder: Path) -> Format:
+    """Version 1, with all that a program can have."""
+    whole = small_program()
+    program = replace(random_program_1(5, layers=3, readout=True), evidence=whole.evidence)
+    golden = record(translated(program))
 
     def read(document: Document, matrices: Matrices) -> object:
         return program_from_json(document, "`p.json`", matrices)
 
-    return _sealed("program", Program, (program,), read, folder)
+    return _sealed("program 1", Program1, (replace(program, golden=golden),), read, folder)
 
 
-def _graph(folder: Path) -> Format:
-    """Version 2: a program with all that version 1 has, every operation, and numbers that are texts."""
-    evidence = replace(small_program().evidence, profile={})
-    graph = random_graph(2)  # of every operation
-    layer, fmt = next(layer for layer in graph.layers if layer.tables), NumberFormat(True, 62, 0)
-    table = next(iter(layer.tables.values()))
-    most = frozen([1 << 60, 1 << 60])
-    wide = replace(
-        layer,
-        constants=layer.constants | {"wide": most[:1]},
-        states=layer.states | {"wide": LayerState(fmt, most[:1])},
-        tables=layer.tables | {"wide": replace(table, values=most, format=fmt, sha256=table_sha256(most))},
-        body=(*layer.body, StateBefore("wide_before", "wide")),
-        next=layer.next | {"wide": "wide_before"},
-    )
-    graphs = [
-        small_program().graph,
-        replace(graph, layers=tuple(wide if one is layer else one for one in graph.layers)),
-    ]
-    programs = [GraphProgram(1e-3, "rate", 5, one, evidence) for one in graphs]
+def _program(folder: Path) -> Format:
+    """Programs with all that the lowering writes, every operation, and numbers that are texts."""
     whole = small_program()
-    assert whole.golden is not None
-    programs.append(GraphProgram(1e-3, "rate", 5, whole.graph, whole.evidence, whole.golden))
+    bare = replace(whole, evidence=replace(whole.evidence, profile={}), golden=None)
+    wide = replace(bare, graph=_wide())
+    programs = (whole, bare, replace(wide, golden=record(wide)))
 
     def read(document: Document, matrices: Matrices) -> object:
-        return graph_program_from_json(document, "`p.json`", matrices)
+        return program_from_json(document, "`p.json`", matrices)
 
-    return _sealed("graph", GraphProgram, tuple(programs), read, folder, canonical_form)
+    return _sealed("program", Program, programs, read, folder, rfc8785_form)
+
+
+def _wide() -> Graph:
+    """Every operation, and numbers that are texts wherever there may be some."""
+    graph = random_graph(2)
+    layer = next(layer for layer in graph.layers if layer.tables and layer.units > 1)
+    table, fmt = next(iter(layer.tables.values())), NumberFormat(True, 62, 0)
+    one, each = frozen([1 << 60]), frozen([1 << 60] * layer.units)
+    states = {name: LayerState(fmt, initial) for name, initial in (("wide", one), ("widest", each))}
+    many = replace(table, values=frozen([1 << 60] * 2), format=fmt)
+    wide = replace(
+        layer,
+        constants=layer.constants | {"wide": one, "widest": each},
+        states=layer.states | states,
+        tables=layer.tables | {"wide": replace(many, sha256=table_sha256(many.values))},
+        body=(
+            *layer.body,
+            *(StateBefore(f"{name}_before", name) for name in states),
+            *(Constant(f"{name}_value", name) for name in states),
+        ),
+        next=layer.next | {name: f"{name}_before" for name in states},
+    )
+    return replace(graph, layers=tuple(wide if one is layer else one for one in graph.layers))
 
 
 def _deployment(folder: Path) -> Format:
     program, profile = small_program(), load_profile("generic-8bit")
+    label = label_of(program)
     with mock.patch("exporters.deployment.make.LARGE", 0):
-        words = deploy(program, profile)
+        words = deploy(program.graph, label, profile)
+    deployments = (deploy(program.graph, label, profile), deploy(_wide(), label, profile), words)
 
     def read(document: Document, matrices: Matrices) -> object:
-        return program_of(from_document(Deployment, document, SCHEMA, "`d.json`", matrices))
+        return program_of(deployment_from_json(document, "`d.json`", matrices))
 
-    return _sealed("deployment", Deployment, (deploy(program, profile), words), read, folder)
+    return _sealed("deployment", Deployment, deployments, read, folder, rfc8785_form)
 
 
 def _sealed(

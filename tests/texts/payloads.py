@@ -5,7 +5,7 @@ MARKER stands for a file that the text's code would make.
 
 from __future__ import annotations
 
-__all__ = ["EXECUTED_C", "EXECUTED_SV", "LINES", "PAYLOADS", "every_payload"]
+__all__ = ["EXECUTED_C", "EXECUTED_SV", "LINES", "PAYLOADS", "every_payload", "is_utf8"]
 
 _C = (
     "extern int system(const char *); "
@@ -197,3 +197,11 @@ LINES = (
 def every_payload(marker: str = "MARKER") -> list[str]:
     """All of `PAYLOADS`, with `marker` as the name of the file."""
     return [text.replace("MARKER", marker) for texts in PAYLOADS.values() for text in texts]
+
+
+def is_utf8(text: str) -> bool:
+    """Whether `text` is Unicode: no half of a surrogate pair."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False

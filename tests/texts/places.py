@@ -59,10 +59,10 @@ def text_nodes(schema: Schema) -> set[str]:
     return found
 
 
-def objects_in(document: object, path: Path = ()) -> Iterator[Path]:
-    """Every JSON object of `document`."""
+def objects_in(document: object, path: Path = ()) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every JSON object of `document`, and where it is."""
     if isinstance(document, dict):
-        yield path
+        yield path, document
     items = (
         document.items()
         if isinstance(document, dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from expifref.documents import json_schema
-from expifref.exceptions import FileFormatError
+from expifref.exceptions import FileFormatError, ParameterError
 from exporters.c import unit
 from exporters.c.executor import CExecutor
 from exporters.c.network import c_files
@@ -24,30 +25,39 @@ from exporters.systemverilog.network import design
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.testbench import bench_files
 from hw_profiles import load_profile
-from quantize.emulator import Emulator
-from quantize.graph.label import label_of
-from quantize.program import Program, SpikingLayer
-from quantize.program_io import program_to_json, save_program
-from quantize.trace import Executor
+from quantize.graph.operations import IDENTIFIER
+from quantize.graph.proof import prove_graph
+from quantize.program.file import program_to_json, save_program
+from quantize.program.label import label_of
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.trace import Executor
+from tests.edits import with_operation, with_tables
 from tests.exporters.models import sequence_of
 from tests.tools import need
 
 from .code import c_code, systemverilog_code
 from .formats import small_program
-from .payloads import EXECUTED_C, EXECUTED_SV, LINES, PAYLOADS, every_payload
-from .places import has, in_memory, places_in
+from .payloads import EXECUTED_C, EXECUTED_SV, LINES, PAYLOADS, every_payload, is_utf8
+from .places import at, has, in_memory, places_in
 
 Files = Mapping[str, str]
 
 PROGRAM = small_program()
-PLACES = [
+SCHEMA = json_schema(Program)
+TEXTS = [
     place
-    for place in places_in(json_schema(Program), program_to_json(PROGRAM))
+    for place in places_in(SCHEMA, program_to_json(PROGRAM))
     if not place.is_choice and has(PROGRAM, place.path)
 ]
 """Every text of a program in memory, by the schema of its file; keys last, so that paths to values hold."""
 
-SPIKES = np.random.default_rng(0).integers(0, 2, (6, 2, PROGRAM.input.channels)).astype(np.uint8)
+NAMES = [place for place in TEXTS if json.dumps(IDENTIFIER.pattern) in json.dumps(at(SCHEMA, place.node))]
+"""Those that executors make names of their own of."""
+
+PLACES = [place for place in TEXTS if place not in NAMES]
+
+SPIKES = np.random.default_rng(0).integers(0, 2, (6, 2, PROGRAM.graph.input.channels)).astype(np.uint8)
 
 
 def with_texts(text: str) -> Program:
@@ -99,12 +109,20 @@ HARMLESS = emitted(with_texts("harmless"))
 
 def test_every_text_of_a_program_is_tried() -> None:
     fields = {place.field.rpartition("/")[2] for place in PLACES}
-    assert {"name", "function", "sha256", "encoder", "tool_version", "model_sha256"} <= fields
+    assert {"function", "sha256", "encoder", "tool_version", "model_sha256"} <= fields
+    assert {place.field.rpartition("/")[2] for place in NAMES} >= {"name", "source", "state", "constant"}
     changed = with_texts("leaves")
-    assert changed.layers[0].name == changed.input.encoder == changed.evidence.tool_version == "leaves"
+    assert changed.encoder == changed.evidence.tool_version == "leaves"
     assert set(changed.evidence.profile) == {"leaves"}
     assert changed.golden is not None
     assert set(changed.golden.signals) == {"leaves"}
+
+
+@pytest.mark.parametrize("language", PAYLOADS)
+def test_a_name_that_executors_use_is_refused(language: str) -> None:
+    for place in NAMES:
+        with pytest.raises(ParameterError):
+            prove_graph(in_memory(PROGRAM, place, PAYLOADS[language][0]).graph)
 
 
 def test_all_languages_are_checked() -> None:
@@ -116,6 +134,10 @@ def test_all_languages_are_checked() -> None:
 
 @pytest.mark.parametrize("text", [*every_payload(), *LINES])
 def test_no_text_leaves_its_comment(text: str) -> None:
+    if not is_utf8(text):
+        with pytest.raises(ValueError, match=r"^input contains non-UTF-8 codepoints$"):  # it has no digest
+            emitted(with_texts(text), everything=False)
+        return
     assert same_as_harmless(emitted(with_texts(text), everything=False))
 
 
@@ -141,38 +163,35 @@ def test_the_check_sees_systemverilog_that_leaves_its_comment(
 
 
 def test_a_program_with_such_texts_is_not_written(tmp_path: Path) -> None:
-    for place in PLACES:
+    for place in TEXTS:
         program = in_memory(PROGRAM, place, "a\nb")
         with pytest.raises(FileFormatError, match=r"p.json` cannot be written with this `.*`: .* must .*$"):
             save_program(program, tmp_path / "p.json")
+    deployment = deploy(PROGRAM.graph, label_of(PROGRAM), load_profile("generic-8bit"))
+    first, *others = deployment.layers
     with pytest.raises(FileFormatError) as caught:
-        save_deployment(deploy(named("a b"), load_profile("generic-8bit")), tmp_path / "d.json")
+        save_deployment(
+            replace(deployment, layers=(replace(first, name="a b"), *others)), tmp_path / "d.json"
+        )
     assert str(caught.value) == (
-        f"`{tmp_path / 'd.json'}` cannot be written with this `layers.0.name`: a name must be 1 to 64 "
-        'letters, digits, `_`, `.`, `+` or `-`, the first of them a letter, a digit or `_`, not "a b"'
+        f"`{tmp_path / 'd.json'}` cannot be written with this `layers.0.name`: an identifier must be 1 to 64 "
+        'lower-case letters, digits or `_`, the first of them a letter, not "a b"'
     )
     with pytest.raises(FileFormatError, match=r"^the ONNX model cannot be written with this `metadata\."):
         sequence_of(with_texts("a\nb"))
     assert list(tmp_path.iterdir()) == []
 
 
-def named(text: str) -> Program:
-    """A program whose first layer is called `text`."""
-    return replace(PROGRAM, layers=(replace(PROGRAM.layers[0], name=text), *PROGRAM.layers[1:]))
-
-
 def tabulated(growth: str, *gain: str) -> Program:
     """A program whose first layer has these functions in its tables."""
-    layer = PROGRAM.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    n = layer.neuron
-    tables = (*n.gain, *[n.gain[0]] * (len(gain) - len(n.gain)))
-    neuron = replace(
-        n,
-        growth=replace(n.growth, function=growth),
-        gain=tuple(replace(table, function=text) for table, text in zip(tables, gain, strict=True)),
-    )
-    return replace(PROGRAM, layers=(replace(layer, neuron=neuron), *PROGRAM.layers[1:]))
+    tables = PROGRAM.graph.by_name["layer0"].tables
+    names = ["gain", *(f"gain{n}" for n in range(1, len(gain)))]
+    gains = {
+        name: replace(tables.get(name, tables["gain"]), function=text)
+        for name, text in zip(names, gain, strict=True)
+    }
+    changed = with_tables(PROGRAM, "layer0", growth=replace(tables["growth"], function=growth), **gains)
+    return with_operation(changed, "layer0", "gain", tables=tuple(gains))
 
 
 def agrees(executor: Executor) -> bool:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from quantize.emulator import Emulator
-from quantize.program_io import program_from_json
+from quantize.program.file import program_from_json
+from quantize.run.emulator import Emulator
 
 from .archive import NAMES, hashes, read, run_of
 

@@ -136,7 +136,7 @@ def test_a_bell_alone_has_no_reason() -> None:
 
 
 def test_cleaning_after_another_error_is_not_cut_short() -> None:
-    """What a rank was told raises in it, and rings too: whichever comes second must not keep files from going."""
+    """What a rank is told raises in it, and rings too: what comes second must not keep files from going."""
     cleaned = []
 
     def work(bell: Bell) -> None:

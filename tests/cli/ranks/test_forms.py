@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from cli.emulation import RangeResult, _Told
+from cli.emulation import Emulated
 from cli.ranks.errors import in_short, read_error, write_error
 from cli.ranks.forms import Arrays, Form, form_of, list_of
 from cli.ranks.wire import Array
@@ -91,15 +91,18 @@ LOCATED = Located(
     (1, 0, 2, 3),
     np.arange(24, dtype=np.uint8).reshape(2, 1, 12),
 )
-RANGE = RangeResult(1024, 5, Counter({"layer0.drive": 3}), 2, None)
-TOLD = _Told(RANGE, {"predictions": np.arange(5, dtype=np.uint8), "state.layer0": np.ones((5, 2), np.int16)})
+VALUES: dict[str, NDArray[Any]] = {
+    "predictions": np.arange(5, dtype=np.uint8),
+    "state.layer0": np.ones((5, 2), np.int16),
+}
+TOLD = Emulated(Choice("jax", "it is"), 1024, 5, Counter({"layer0.drive": 3}), 2, None, VALUES)
 
 
 def test_the_results_of_commands_come_back() -> None:
     values: list[tuple[type[Any], object]] = [
         (Verification, VERIFICATION),
         (Located, LOCATED),
-        (_Told, TOLD),
+        (Emulated, TOLD),
         (Choice, Choice("jax", "12% of the inputs are active")),
         (dict[str, str], {"the program": "0" * 64, "b": ""}),
         (tuple[str, ...], ("jax", "native")),
@@ -119,7 +122,9 @@ def test_a_part_of_a_comparison_comes_back() -> None:
 
 def test_an_executor_that_refuses_comes_back() -> None:
     refusal = MissingToolError("`gcc` must be there")
-    found = there_and_back(form_of(RangeResult), RangeResult(0, 0, Counter(), 0, refusal))
+    found = there_and_back(
+        form_of(Emulated), Emulated(Choice("native", "it is"), 0, 0, Counter(), 0, refusal)
+    )
     assert (type(found.refusal), str(found.refusal)) == (MissingToolError, "`gcc` must be there")
 
 
@@ -280,7 +285,7 @@ def test_sentences_are_clean_and_short() -> None:
 
 
 FORMS: list[Form[Any]] = [
-    form_of(kind) for kind in (Verification, Part, _Told, Choice, Sample, ExpifrefError)
+    form_of(kind) for kind in (Verification, Part, Emulated, Choice, Sample, ExpifrefError)
 ]
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from expifref.description import Description
-from quantize.arrays import frozen
 from quantize.fidelity.causes import Cause
-from quantize.formats import Quantizer
-from quantize.program import NeuronUpdate, Program, SpikingLayer
+from quantize.graph.layers import UnitLayer
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Format
+from quantize.program.program import Program
 from tests.networks import lowered, own_profile
+
+from .edits import Edit, constant, edited, frac_of, narrowed, operation, shift_of, table_values
 
 __all__ = ["CASES", "Case", "wide_program"]
 
@@ -43,65 +45,36 @@ class Case:
     name: str
     cause: Cause
     widths: dict[str, Any]
-    edit: Callable[[SpikingLayer], SpikingLayer] = lambda layer: layer
+    edit: Edit = lambda layer: layer
     synapse: bool | None = None  # whether the network must have one
 
     def program(self, description: Description, folder: Path) -> Program:
         """The broken program."""
-        program = wide_program(description, folder, **self.widths)
-        layers = [self.edit(part) if isinstance(part, SpikingLayer) else part for part in program.layers]
-        return replace(program, layers=tuple(layers))
+        return edited(wide_program(description, folder, **self.widths), self.edit)
 
 
-def _neuron(change: Callable[[NeuronUpdate], NeuronUpdate]) -> Callable[[SpikingLayer], SpikingLayer]:
-    return lambda layer: replace(layer, neuron=change(layer.neuron))
+def _wrong_bias(bias: Integers, layer: UnitLayer) -> Integers:
+    return bias + (1 << shift_of(layer, "scaled") + frac_of(layer, "rescale")) // 32
 
 
-def _narrowed(site: Quantizer, bits: int) -> Quantizer:
-    return replace(site, format=replace(site.format, bits=bits))
+def _wrong_reset(reset: Integers, layer: UnitLayer) -> Integers:
+    return reset + (layer.constants["threshold"] - reset) // 20
 
 
-def _wrong_multiplier(layer: SpikingLayer) -> SpikingLayer:
-    multiplier = frozen(layer.rescale.multiplier * 51 // 50)
-    return replace(layer, rescale=replace(layer.rescale, multiplier=multiplier))
+def _longer_refractory(layer: UnitLayer) -> UnitLayer:
+    longer = constant("refractory_steps", lambda steps, _: steps + 1)(layer)
+    most = int(longer.constants["refractory_steps"].max())
+    state = replace(layer.states["refractory"], format=Format(False, most.bit_length(), 0))
+    return replace(longer, states=layer.states | {"refractory": state})
 
 
-def _wrong_bias(layer: SpikingLayer) -> SpikingLayer:
-    one = 1 << layer.rescale.shift + layer.rescale.site.format.frac
-    return replace(layer, rescale=replace(layer.rescale, bias=frozen(layer.rescale.bias + one // 32)))
+def _narrow_sum(layer: UnitLayer) -> UnitLayer:
+    fmt = replace(layer.states["membrane"].format, bits=layer.states["membrane"].format.bits - 4)
+    return operation(layer, "sum", format=fmt)
 
 
-def _wrong_decay(layer: SpikingLayer) -> SpikingLayer:
-    assert layer.synapse is not None
-    part = replace(layer.synapse.filter, decay=frozen(layer.synapse.filter.decay * 21 // 20))
-    return replace(layer, synapse=replace(layer.synapse, filter=part))
-
-
-def _wrong_reset(n: NeuronUpdate) -> NeuronUpdate:
-    return replace(n, reset=frozen(n.reset + (n.threshold - n.reset) // 20))
-
-
-def _wrong_growth(n: NeuronUpdate) -> NeuronUpdate:
-    return replace(n, growth=replace(n.growth, values=frozen(n.growth.values * 21 // 20)))
-
-
-def _wrong_gain(n: NeuronUpdate) -> NeuronUpdate:
-    return replace(n, gain=tuple(replace(part, values=frozen(part.values * 21 // 20)) for part in n.gain))
-
-
-def _longer_refractory(n: NeuronUpdate) -> NeuronUpdate:
-    return replace(n, refractory_steps=frozen(n.refractory_steps + 1))
-
-
-def _narrow_sum(n: NeuronUpdate) -> NeuronUpdate:
-    return replace(n, sum=_narrowed(n.sum, n.membrane.format.bits - 4))
-
-
-def _narrow_drive(layer: SpikingLayer) -> SpikingLayer:
-    site = _narrowed(layer.drive, layer.drive.format.bits - 4)
-    if layer.synapse is None:
-        return replace(layer, rescale=replace(layer.rescale, site=site))
-    return replace(layer, synapse=replace(layer.synapse, drive=site))
+def _more(values: Integers) -> Integers:
+    return values * 21 // 20
 
 
 _FLOOR = {"rescale": "RND", "filter": "RND", "table": "RND", "membrane": "TRN"}
@@ -109,17 +82,17 @@ _FLOOR = {"rescale": "RND", "filter": "RND", "table": "RND", "membrane": "TRN"}
 CASES = (
     Case("weights of 3 bits", Cause.WEIGHTS, {"weight_bits": 3}),
     Case("weights of 2 bits", Cause.WEIGHTS, {"weight_bits": 2}),
-    Case("wrong multiplier", Cause.RESCALE, {}, _wrong_multiplier),
-    Case("wrong bias", Cause.RESCALE, {}, _wrong_bias),
+    Case("wrong multiplier", Cause.RESCALE, {}, constant("multiplier", lambda m, _: m * 51 // 50)),
+    Case("wrong bias", Cause.RESCALE, {}, constant("bias", _wrong_bias)),
     Case("coarse filter", Cause.DRIVE, {"filter_bits": 7}, synapse=True),
-    Case("wrong decay", Cause.DRIVE, {}, _wrong_decay, synapse=True),
+    Case("wrong decay", Cause.DRIVE, {}, constant("decay", lambda decay, _: _more(decay)), synapse=True),
     Case("membrane of 10 bits", Cause.MEMBRANE, {"membrane_bits": 10}),
     Case("membrane rounded down", Cause.MEMBRANE, {"membrane_bits": 12, "rounding": _FLOOR}),
-    Case("wrong reset", Cause.MEMBRANE, {}, _neuron(_wrong_reset)),
+    Case("wrong reset", Cause.MEMBRANE, {}, constant("reset", _wrong_reset)),
     Case("tables of 12 segments", Cause.TABLES, {"table_segments": 12}),
-    Case("wrong growth", Cause.TABLES, {}, _neuron(_wrong_growth)),
-    Case("wrong gain", Cause.TABLES, {}, _neuron(_wrong_gain)),
-    Case("longer refractory period", Cause.REFRACTORY, {}, _neuron(_longer_refractory)),
-    Case("narrow sum", Cause.SATURATION, {}, _neuron(_narrow_sum)),
-    Case("narrow drive", Cause.SATURATION, {}, _narrow_drive),
+    Case("wrong growth", Cause.TABLES, {}, table_values("growth", _more)),
+    Case("wrong gain", Cause.TABLES, {}, table_values("gain", _more)),
+    Case("longer refractory period", Cause.REFRACTORY, {}, _longer_refractory),
+    Case("narrow sum", Cause.SATURATION, {}, _narrow_sum),
+    Case("narrow drive", Cause.SATURATION, {}, lambda layer: narrowed(layer, layer.signals["drive"], 4)),
 )

@@ -9,16 +9,21 @@ import pytest
 
 from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
-from quantize.arrays import frozen
-from quantize.emulator import Emulator
 from quantize.fidelity import compare, compare_part, merge
-from quantize.fidelity.signals import SpikingPair, layer_pairs
-from quantize.lowering import LoweringOptions
-from quantize.program import SpikingLayer
+from quantize.fidelity.signals import layer_pairs
+from quantize.lowering.lower import LoweringOptions
+from quantize.run.emulator import Emulator
 from tests.networks import lowered, network, spike_input
+
+from .edits import Edit, constant, edited
 
 NETWORK = network((8, 16, 12, 3), tau_synapse=None)
 SPIKES = spike_input(NETWORK, steps=40, batch=12)
+
+
+def biased(neuron: int, value: int) -> Edit:
+    """Gives one neuron another bias."""
+    return constant("bias", lambda bias, _: np.where(np.arange(len(bias)) == neuron, value, bias))
 
 
 def test_wide_words_leave_nearly_every_spike() -> None:
@@ -120,9 +125,8 @@ def test_the_first_divergence_is_where_spikes_first_differ() -> None:
     assert int(real.spikes[where[1:]]) == found.float_value
     assert signals[found.signal][where] == found.integer_value != found.float_value
     pair = layer_pairs(NETWORK, program)[index]
-    assert isinstance(pair, SpikingPair)
     assert found.float_membrane == pytest.approx(real.state.v[where[1:]] * 1e3, abs=1e-9)
-    membrane = pair.membrane_mv(signals[f"{found.layer}.membrane"])
+    membrane = pair.decoded(signals[f"{found.layer}.membrane"])
     assert found.integer_membrane == membrane[where]
 
 
@@ -136,13 +140,9 @@ def test_nothing_differs_without_spikes() -> None:
 
 def test_silenced_neurons_are_counted() -> None:
     program = lowered(NETWORK, "spinnaker1")
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
     # A neuron whose drive is far below rest never spikes.
-    bias = layer.rescale.bias.copy()
-    bias[3] = -(1 << 27)
-    muted = replace(layer, rescale=replace(layer.rescale, bias=frozen(bias)))
-    found = compare(NETWORK, replace(program, layers=(muted, *program.layers[1:])), [(SPIKES, None)])
+    muted = edited(program, biased(3, -(1 << 27)), 0)
+    found = compare(NETWORK, muted, [(SPIKES, None)])
     hidden = found.layers[0]
     assert hidden.silenced >= 1
     assert hidden.neurons is not None
@@ -153,12 +153,8 @@ def test_silenced_neurons_are_counted() -> None:
 def test_saturated_neurons_spike_as_often_as_their_refractory_period_allows() -> None:
     # tau_ref is 1.7 steps: one step of silence after each spike.
     program = lowered(NETWORK, "spinnaker1")
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    bias = layer.rescale.bias.copy()
-    bias[5] = 1 << 27
-    pushed = replace(layer, rescale=replace(layer.rescale, bias=frozen(bias)))
-    found = compare(NETWORK, replace(program, layers=(pushed, *program.layers[1:])), [(SPIKES, None)])
+    pushed = edited(program, biased(5, 1 << 27), 0)
+    found = compare(NETWORK, pushed, [(SPIKES, None)])
     neurons = found.layers[0].neurons
     assert neurons is not None
     assert neurons.most[5] == 12 * 20
@@ -178,12 +174,10 @@ def test_equal_rates_hide_moved_spikes_which_the_train_distances_show() -> None:
 
 def test_membrane_codes_become_millivolts() -> None:
     program = lowered(NETWORK, "generic-16bit")
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    lsb = 3.48 * 2.0**-layer.neuron.membrane.format.frac
+    layer = program.graph.layers[0]
+    lsb = 3.48 * 2.0 ** -layer.states["membrane"].format.frac
     pair = layer_pairs(NETWORK, program)[0]
-    assert isinstance(pair, SpikingPair)
-    assert pair.membrane_mv(layer.neuron.reset)[0] == pytest.approx(-68.0, abs=lsb)
+    assert pair.decoded(layer.constants["reset"])[0] == pytest.approx(-68.0, abs=lsb)
 
 
 def test_a_program_of_another_network_is_refused() -> None:

@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from quantize.arrays import frozen
 from quantize.fidelity.guard import Limits, guard
-from quantize.program import Program, SpikingLayer
+from quantize.graph.layers import UnitLayer
+from quantize.numbers.arrays import Integers
 from tests.networks import lowered, network, spike_input
 
 from .broken import wide_program
+from .edits import Edit, constant, edited, frac_of, narrowed, shift_of
 
 NETWORK = network((8, 16, 12, 3), tau_synapse=None)
 SPIKES = spike_input(NETWORK, steps=40, batch=12)
 
 
-def edited(program: Program, edit: Callable[[SpikingLayer], SpikingLayer]) -> Program:
-    """`program` with its first layer changed."""
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    return replace(program, layers=(edit(layer), *program.layers[1:]))
-
-
-def biased(neurons: slice, by: float) -> Callable[[SpikingLayer], SpikingLayer]:
+def biased(neurons: slice, by: float) -> Edit:
     """Add `by` delta_T to the drive of some neurons."""
 
-    def edit(layer: SpikingLayer) -> SpikingLayer:
-        bias = layer.rescale.bias.copy()
-        bias[neurons] += round(by * 2.0 ** (layer.rescale.shift + layer.rescale.site.format.frac))
-        return replace(layer, rescale=replace(layer.rescale, bias=frozen(bias)))
+    def change(bias: Integers, layer: UnitLayer) -> Integers:
+        bias[neurons] += round(by * 2.0 ** (shift_of(layer, "scaled") + frac_of(layer, "rescale")))
+        return bias
 
-    return edit
+    return constant("bias", change)
 
 
 @pytest.mark.parametrize("profile", ["generic-16bit", "spinnaker1"])
@@ -44,7 +36,7 @@ def test_a_good_program_passes(profile: str) -> None:
 
 
 def test_a_layer_at_another_rate() -> None:
-    program = edited(lowered(NETWORK), biased(slice(None), 6.0))
+    program = edited(lowered(NETWORK), biased(slice(None), 6.0), 0)
     rate = next(finding for finding in guard(NETWORK, program, [SPIKES]) if " Hz " in finding)
     assert rate.startswith("layer0 spikes at ")
     assert rate.endswith(
@@ -58,7 +50,7 @@ def test_a_layer_at_another_rate() -> None:
 def test_neurons_that_fall_silent() -> None:
     float_spikes = _float_spikes()
     loud = int(np.argmax(float_spikes))
-    program = edited(lowered(NETWORK), biased(slice(loud, loud + 1), -100.0))
+    program = edited(lowered(NETWORK), biased(slice(loud, loud + 1), -100.0), 0)
     limits = Limits(rate_factor=1e6, saturation_share=1.0)
     (finding,) = guard(NETWORK, program, [SPIKES], limits)
     assert finding == (
@@ -77,7 +69,7 @@ def _float_spikes() -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
 
 
 def test_neurons_at_the_refractory_limit() -> None:
-    program = edited(lowered(NETWORK, "spinnaker1"), biased(slice(2, 4), 400.0))
+    program = edited(lowered(NETWORK, "spinnaker1"), biased(slice(2, 4), 400.0), 0)
     findings = guard(NETWORK, program, [SPIKES], Limits(rate_factor=1e6, saturation_share=1.0))
     assert findings[0].startswith(
         "layer0 has 2 of 16 neurons (2, 3) at the limit of the refractory period in integers and not in float"
@@ -85,12 +77,7 @@ def test_neurons_at_the_refractory_limit() -> None:
 
 
 def test_a_site_that_saturates(tmp_path: Path) -> None:
-    def narrow(layer: SpikingLayer) -> SpikingLayer:
-        site = layer.rescale.site
-        fmt = replace(site.format, bits=site.format.bits - 4)
-        return replace(layer, rescale=replace(layer.rescale, site=replace(site, format=fmt)))
-
-    program = edited(wide_program(NETWORK, tmp_path), narrow)
+    program = edited(wide_program(NETWORK, tmp_path), lambda layer: narrowed(layer, "rescale", 4), 0)
     finding = guard(NETWORK, program, [SPIKES])[-1]
     assert finding.startswith("layer0.rescale saturates in ")
     assert finding.endswith("% of its values, more than 1.00%: use --coverage 1 or more membrane bits")
@@ -99,7 +86,7 @@ def test_a_site_that_saturates(tmp_path: Path) -> None:
 
 
 def test_two_bits_of_weight_are_called_weights() -> None:
-    from quantize.lowering import LoweringOptions
+    from quantize.lowering.lower import LoweringOptions
 
     program = lowered(NETWORK, "generic-16bit", LoweringOptions(weight_bits=2))
     findings = guard(NETWORK, program, [SPIKES], Limits(rate_factor=1.01))

@@ -12,18 +12,23 @@ import pytest
 from expifref.description import Description, ReadoutDescription
 from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.simulate import simulate
-from quantize.arrays import frozen
-from quantize.emulator import Emulator
 from quantize.fidelity import compare
 from quantize.fidelity.causes import ALL_CAUSES, Cause
-from quantize.fidelity.hybrid import Hybrid, HybridStep
-from quantize.fidelity.parts import channel_scale, overflowed, rounded
+from quantize.fidelity.codes import overflowed, rounded
+from quantize.fidelity.hybrid import Hybrid
 from quantize.fidelity.signals import float_traces, hybrid_traces
-from quantize.formats import Format, Overflow, Rounding, overflow, round_shift
-from quantize.program import Program, ReadoutLayer, SpikingLayer, layer_prefix
-from quantize.ranges import prove
+from quantize.fidelity.twin import channel_scale
+from quantize.graph.layers import UnitLayer, full_name
+from quantize.graph.operations import RoundShift
+from quantize.graph.proof import proof_of
+from quantize.numbers.arrays import frozen
+from quantize.numbers.formats import Format, Overflow, Rounding, overflow, round_shift
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
 from tests.networks import lowered, network, own_profile, spike_input
 from tests.programs import random_input, random_program
+
+from .edits import constant, edited, operation, shift_of
 
 SIZES = (10, 12, 9, 4)
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -84,8 +89,9 @@ def test_with_all_causes_random_programs_are_the_emulators() -> None:
 
 def stand_in(program: Program) -> Description:
     """A float network of the program's layers; with all causes on none of its numbers is used."""
-    widths = [program.input.channels, *(layer.width for layer in program.layers)]
-    readout = isinstance(program.layers[-1], ReadoutLayer)
+    graph = program.graph
+    widths = [graph.input.channels, *(layer.units for layer in graph.layers)]
+    readout = "spikes" not in graph.layers[-1].signals
     if len(widths) == 2 and readout:
         layer = ReadoutDescription("readout", np.ones((widths[0], widths[1])), np.zeros(widths[1]), None)
         return replace(network((widths[0], 2, 2)), layers=(layer,))
@@ -98,25 +104,10 @@ def check_equal(description: Description, program: Program, seed: int) -> None:
     spikes = random_input(program, steps=30, batch=6, seed=seed)
     signals = Emulator(program).run(spikes).signals
     steps = list(Hybrid(description, program, ALL_CAUSES).simulate(spikes))
-    for index, layer in enumerate(program.layers):
-        prefix = layer_prefix(index, layer)
-        for name, value in _signals(prefix, layer, [step[index] for step in steps]).items():
-            np.testing.assert_array_equal(value, signals[name], name)
-
-
-def _signals(
-    prefix: str, layer: SpikingLayer | ReadoutLayer, steps: list[HybridStep]
-) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
-    filtered = np.stack([step.state.filtered for step in steps])
-    if isinstance(layer, ReadoutLayer):
-        return {prefix: filtered}
-    found = {
-        f"{prefix}.drive": np.stack([step.drive for step in steps]),
-        f"{prefix}.membrane": np.stack([step.state.membrane for step in steps]),
-        f"{prefix}.refractory": np.stack([step.state.refractory for step in steps]),
-        f"{prefix}.spikes": np.stack([step.spikes for step in steps]).astype(np.float64),
-    }
-    return found if layer.synapse is None else found | {f"{prefix}.filter": filtered}
+    for index, layer in enumerate(program.graph.layers):
+        for name in layer.signals:
+            values = np.stack([step[index].results[name] for step in steps])
+            np.testing.assert_array_equal(values, signals[full_name(layer.name, name)], name)
 
 
 def test_each_cause_changes_something() -> None:
@@ -126,7 +117,7 @@ def test_each_cause_changes_something() -> None:
 
     def drives(on: frozenset[Cause]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         steps = Hybrid(description, program, on).simulate(spikes)
-        return np.stack([step[0].state.membrane for step in steps])
+        return np.stack([step[0].results["membrane"] for step in steps])
 
     none = drives(frozenset())
     changed = {cause for cause in Cause if np.abs(drives(frozenset({cause})) - none).max() > 1e-6}
@@ -174,18 +165,16 @@ def test_codes_that_no_scale_explains_have_the_scale_of_least_squares() -> None:
 def test_integers_beyond_float64_are_refused() -> None:
     description = make("direct")
     program = lowered(description)
-    layer = program.layers[0]
-    scale = layer.rescale
     # The same results with the multiplier at a larger scale.
     by = 32
-    larger = replace(
-        scale,
-        multiplier=frozen(scale.multiplier << by),
-        bias=frozen(scale.bias << by),
-        shift=scale.shift + by,
-    )
-    wide = replace(program, layers=(replace(layer, rescale=larger), *program.layers[1:]))
-    found = prove(wide).intermediate_bits
+
+    def larger(layer: UnitLayer) -> UnitLayer:
+        for name in ("multiplier", "bias"):
+            layer = constant(name, lambda values, _: values << by)(layer)
+        return operation(layer, "scaled", shift=shift_of(layer, "scaled") + by)
+
+    wide = edited(program, larger, 0)
+    found = proof_of(wide.graph).intermediate_bits
     assert found > 54
     message = (
         rf"^causes can be told apart where integers have at most 54 bits, not {found}: "
@@ -196,6 +185,39 @@ def test_integers_beyond_float64_are_refused() -> None:
     first = compare(description, wide, [(spike_input(description), None)]).first
     assert first is not None
     assert first.attribution is None
+
+
+def test_layers_that_the_lowering_does_not_write_are_refused() -> None:
+    description = make("direct")
+    program = lowered(description, "generic-8bit")
+
+    def other(layer: UnitLayer) -> UnitLayer:
+        extra = RoundShift("halved", (layer.output,), 1, Rounding.TRN)
+        return replace(layer, body=(*layer.body, extra))
+
+    strange = edited(program, other, 1)
+    message = (
+        r"^causes can be told apart where layers are as the lowering writes them, "
+        r"but `layer1\.halved` is not: compare without the error budget$"
+    )
+    with pytest.raises(UnsupportedError, match=message):
+        Hybrid(description, strange, ALL_CAUSES)
+    spikes = [(spike_input(description), None)]
+    first, plain = compare(description, strange, spikes).first, compare(description, program, spikes).first
+    assert first is not None
+    assert plain is not None
+    assert first == replace(plain, attribution=None)
+
+
+def test_other_ways_between_the_layers_are_refused() -> None:
+    description = make("direct")
+
+    def late(layer: UnitLayer) -> UnitLayer:
+        return replace(layer, feeds=tuple(replace(feed, delay=frozen([1])) for feed in layer.feeds))
+
+    message = r"^the program must feed each layer from the one before, without delays, as the model does$"
+    with pytest.raises(ParameterError, match=message):
+        Hybrid(description, edited(lowered(description), late, 1), ALL_CAUSES)
 
 
 def test_another_kind_of_last_layer_is_refused() -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from quantize.arrays import frozen
 from quantize.fidelity.one_step import SiteError, one_step_errors
-from quantize.program import SpikingLayer
 from tests.networks import lowered, network, own_profile, spike_input
 
 from .broken import wide_program
+from .edits import constant, edited, shift_of
 
 NETWORK = network((12, 24, 16, 3))
 SPIKES = spike_input(NETWORK, steps=40, batch=12)
@@ -56,14 +54,11 @@ def test_rounding_down_has_a_mean_of_half_an_lsb(tmp_path: Path) -> None:
 
 def test_a_wrong_site_shows_where_it_is(tmp_path: Path) -> None:
     program = lowered(NETWORK, own_profile(tmp_path))
-    layer = program.layers[0]
-    assert isinstance(layer, SpikingLayer)
-    synapse = layer.synapse
-    assert synapse is not None
-    shift = synapse.filter.site.format.frac - synapse.drive.format.frac
-    wrong = replace(layer, synapse=replace(synapse, offset=frozen(synapse.offset + (5 << shift))))
+    wrong = edited(
+        program, constant("offset", lambda offset, layer: offset + (5 << shift_of(layer, "aligned"))), 0
+    )
     before = one_step_errors(NETWORK, program, [SPIKES])
-    after = one_step_errors(NETWORK, replace(program, layers=(wrong, *program.layers[1:])), [SPIKES])
+    after = one_step_errors(NETWORK, wrong, [SPIKES])
     assert after["layer0.filter"] == before["layer0.filter"]
     assert after["layer0.drive"].mean - before["layer0.drive"].mean == pytest.approx(5)
     assert after["layer0.sum"].mean - before["layer0.sum"].mean == pytest.approx(5)

@@ -13,9 +13,9 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from quantize.emulator import Emulator
 from quantize.fidelity import compare
 from quantize.fidelity.recorded import compare_recording, read_recording
+from quantize.run.emulator import Emulator
 from tests.networks import lowered, network, spike_input
 
 NETWORK = network((8, 16, 12, 3), tau_synapse=None)

@@ -10,22 +10,25 @@ import pytest
 
 import quantize.jax.fusions
 import quantize.jax.pieces
-from quantize.arrays import Integers, codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable
 from quantize.graph.operations import OPERATIONS
+from quantize.graph.proof import proof_of
 from quantize.jax import JaxExecutor
 from quantize.jax.fusions import fused_lookups
 from quantize.jax.groups import layer_groups
 from quantize.jax.plan import plan_graph
 from quantize.jax.tracers import TRACERS
-from quantize.program_io import program_from_json
-from quantize.trace import Execution
+from quantize.numbers.arrays import Integers, codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.program.file import program_from_json
+from quantize.run.emulator import GraphEmulator
+from quantize.run.trace import Execution
 from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.version1.archive import NAMES, hashes, read, run_of
+
+pytestmark = pytest.mark.usefixtures("strict_promotion")
 
 
 def equal(found: Execution, wanted: Execution) -> None:
@@ -190,7 +193,7 @@ def test_lookups_of_one_argument(scales: tuple[int, ...], packed: bool) -> None:
     body.next["v"] = body.signals["v"] = body.overflow(total, site, "after")
     of = (feed(INPUT, 3, 5, 0),)
     graph = Graph(Port(3, Format(False, 8, 0)), (body.layer("one", 5, of, "after"),), "one")
-    fused = fused_lookups(graph.layers[0], graph.proof.layers["one"])
+    fused = fused_lookups(graph.layers[0], proof_of(graph).layers["one"])
     assert len(fused) == len(scales)
     assert any(one.packed for one in fused.values()) == packed
     compare(graph, 1, steps=20)

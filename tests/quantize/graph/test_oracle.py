@@ -10,27 +10,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from quantize.arrays import Integers
-from quantize.formats import Overflow, Rounding
-from quantize.graph.document import GraphProgram, graph_program_from_json, graph_program_to_json
-from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import Graph
 from quantize.graph.operations import OPERATIONS
-from quantize.program import Evidence
-from quantize.program_io import program_from_json
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Overflow, Rounding
+from quantize.program.file import program_from_json, program_to_json
+from quantize.run.emulator import GraphEmulator
 from tests.amount import some
-from tests.graphs import random_graph, random_graph_input, random_graph_state
+from tests.graphs import program_of, random_graph, random_graph_input, random_graph_state
 from tests.oracle import Oracle
 from tests.version1.archive import NAMES, read, run_of
 
 
 def document(graph: Graph) -> dict[str, Any]:
-    evidence = Evidence(tool_version="0", model_sha256="0" * 64, profile={})
-    program = GraphProgram(1e-3, "rate", 5, graph, evidence)
-    written = json.loads(json.dumps(graph_program_to_json(program)))
-    again = graph_program_from_json(written)
-    assert graph_program_to_json(again) == written
-    return dict(written)
+    written: dict[str, Any] = json.loads(json.dumps(program_to_json(program_of(graph))))
+    assert program_to_json(program_from_json(written, "the program")) == written
+    return written
 
 
 def assert_agrees(graph: Graph, spikes: NDArray[Any], state: dict[str, Integers]) -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import RangeError
-from quantize.arrays import codes, frozen
-from quantize.formats import Format, Overflow, Quantizer, Rounding
 from quantize.graph.body import Body
-from quantize.graph.emulator import GraphEmulator
 from quantize.graph.layers import Dense, Graph, LayerFeed, Port
 from quantize.graph.operations import Overflowed
-from quantize.graph.proof import prove_graph
+from quantize.graph.proof import proof_of, prove_graph
+from quantize.numbers.arrays import codes, frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from quantize.run.emulator import GraphEmulator
 from tests.amount import some
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.programs import random_input, random_program, random_state
@@ -45,17 +45,17 @@ def test_what_is_computed_lies_in_its_proven_interval(index: int) -> None:
             for one in layer.body:
                 values, proven = (
                     signals[f"{layer.name}.told_{one.name}"],
-                    graph.proof.layers[layer.name][one.name],
+                    proof_of(graph).layers[layer.name][one.name],
                 )
                 assert proven.interval.lo <= values.min(), one.name
                 assert values.max() <= proven.interval.hi, one.name
-    safe = {name for name, proven in graph.proof.results if not proven.can_overflow}
+    safe = {name for name, proven in proof_of(graph).results if not proven.can_overflow}
     assert not safe & set(emulator.saturations)
 
 
 def test_both_kinds_of_overflow_occur() -> None:
     kinds = [
-        graph.proof.layers[layer.name][one.name].can_overflow
+        proof_of(graph).layers[layer.name][one.name].can_overflow
         for graph in GRAPHS
         for layer in graph.layers
         for one in layer.body

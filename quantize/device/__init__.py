@@ -1,0 +1,1 @@
+"""What fits a device, and on which core."""

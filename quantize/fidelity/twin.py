@@ -1,0 +1,191 @@
+"""What the layers of a lowered program stand for in the float network: their real twins.
+
+The lowering writes the bodies of `quantize.graph.bodies`. By the names that those give, this file alone says
+which real number each constant, state and table stands for and which cause each rounding belongs to, and it
+alone asks what kind of layer a description has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import LayerDescription, SpikingDescription
+from expifref.dynamics import phi
+from expifref.simulate import constants
+from quantize.graph.layers import UnitLayer
+from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, StateBefore
+from quantize.lowering.calibration import normalized_membrane
+from quantize.lowering.neuron import normalized_offset
+from quantize.numbers.arrays import Integers
+
+from .causes import Cause
+from .codes import Floats, Function, RealCodes
+
+__all__ = ["ROUNDS", "Reading", "Twin", "channel_scale", "not_standard", "reading", "tells_spikes", "twin_of"]
+
+ROUNDS = MappingProxyType(
+    {
+        "scaled": Cause.DRIVE,
+        "rescale": Cause.DRIVE,
+        "leak": Cause.DRIVE,
+        "aligned": Cause.DRIVE,
+        "drive": Cause.DRIVE,
+        "grown": Cause.TABLES,
+        "move": Cause.MEMBRANE,
+    }
+)
+"""The results that are brought to whole codes, and the cause to which that belongs."""
+
+_LAYER = {"multiplier", "bias", "rescale"}
+_READOUT = {"output_before", "decay", "output"}
+_SYNAPSE = {"filter_before", "decay", "filter", "offset", "drive"}
+_NEURON = {"threshold", "reset", "refractory_steps", "one", "zero", "membrane_before", "refractory_before"}
+_NEURON |= {"growth", "gain", "sum", "membrane"}
+
+_LARGEST_EXPONENT = 60.0
+"""As in `expifref.dynamics.canonical_step`."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How people read a layer: the value of one of its signals and, where it has some, its spikes."""
+
+    signal: str
+    unit: float  # in one of which it is told: 1e3 for mV of V
+    zero: Floats  # the float network's value where codes are 0
+    size: Floats  # of that value for codes of the real value 1
+    refractory_steps: Integers | None  # of the float network, [units]; None where the layer has no spikes
+
+    @property
+    def spikes(self) -> bool:
+        """Whether the layer has spikes."""
+        return self.refractory_steps is not None
+
+    def decoded(self, codes: Integers | Floats, frac: int) -> Floats:
+        """What the codes `[..., units]` of the signal stand for, in that unit."""
+        value: Floats = (self.zero + self.size * codes * 2.0**-frac) * self.unit
+        return value
+
+
+@dataclass(frozen=True)
+class Twin:
+    """The numbers of the float network in codes, by the names of the layer of the program."""
+
+    weight: Floats  # [source units, units], in codes of the rescaled value
+    constants: Mapping[str, RealCodes]
+    initial: Mapping[str, RealCodes]  # of states, where it is not the program's
+    functions: Mapping[str, Function]  # of lookups
+
+
+def reading(real: LayerDescription, dt: float) -> Reading:
+    """How `real` is read."""
+    if not isinstance(real, SpikingDescription):
+        return Reading("output", 1.0, np.zeros(1), np.ones(1), None)
+    n = real.neuron
+    return Reading("membrane", 1e3, n.v_t, n.delta_t, constants(n, dt).refractory_steps)
+
+
+def twin_of(real: LayerDescription, layer: UnitLayer, scale: float, dt: float) -> Twin:
+    """The numbers of `real`, whose inputs are worth `scale` each, for `layer` of the program."""
+    if not isinstance(real, SpikingDescription):
+        weight, fed = _feed(layer, real.weight * scale, real.bias)
+        return Twin(weight, fed | _leak(layer, real.tau, dt), {}, {})
+    n, rest = real.neuron, normalized_offset(real.neuron)
+    unit = n.resistance / n.delta_t
+    filtered = "filter" in layer.states
+    weight, fed = _feed(layer, real.weight * scale * unit, real.bias * unit + (0.0 if filtered else rest))
+    if filtered:
+        fed |= _leak(layer, real.tau_synapse, dt)
+        fed["offset"] = RealCodes(rest * 2.0 ** layer.states["filter"].format.frac, Cause.DRIVE)
+    fmt = layer.states["membrane"].format
+    threshold, reset, initial = (
+        RealCodes(normalized_membrane(v, n) * 2.0**fmt.frac, Cause.MEMBRANE, fmt)
+        for v in (n.v_th, n.v_reset, n.v_initial)
+    )
+    fed["refractory_steps"] = RealCodes(constants(n, dt).refractory_steps * 1.0, Cause.REFRACTORY)
+    fed |= {"threshold": threshold, "reset": reset}
+    lsb, one = 2.0**-fmt.frac, {name: 2.0**table.format.frac for name, table in layer.tables.items()}
+    functions = {
+        "growth": partial(_growth, lsb=lsb, one=one["growth"]),
+        "gain": partial(_gain, lsb=lsb, one=one["gain"], rate=dt / n.tau),
+    }
+    return Twin(weight, fed, {"membrane": initial}, functions)
+
+
+def tells_spikes(layer: UnitLayer) -> bool:
+    """Whether a layer of a program has spikes."""
+    return "spikes" in layer.signals
+
+
+def not_standard(layer: UnitLayer) -> str | None:
+    """A result of `layer` that the lowering would not write, or that is missing; None if there is none."""
+    wanted = _LAYER | (_NEURON if tells_spikes(layer) else _READOUT)
+    if "filter" in layer.states:
+        wanted |= _SYNAPSE
+    telling = (Constant, StateBefore, Lookup, RoundShift, Overflowed)
+    found = {operation.name for operation in layer.body if isinstance(operation, telling)}
+    # A shift by no bits is left out.
+    return min((found ^ wanted) - (ROUNDS.keys() - wanted), default=None)
+
+
+def channel_scale(weight: Floats, codes: NDArray[Any], stated: Floats) -> Floats:
+    """The scale of each channel: nearest to `stated`, of those at which `codes` are the rounded weights.
+
+    A multiplier is to blame only for what no rounding of the weights explains. Where no scale explains the
+    codes (they were chosen otherwise than by rounding) it is the one of least squares.
+    """
+    codes = codes.astype(np.float64)
+    code, size = np.abs(codes), np.abs(weight)
+    top = code.max(axis=0)
+    with np.errstate(divide="ignore"):
+        # A code at the end of its format may stand for any larger weight.
+        low = np.where(code < top, size / (code + 0.5), 0.0).max(axis=0)
+        high = np.where(code > 0, size / (code - 0.5), np.inf).min(axis=0)
+    power = (codes**2).sum(axis=0)
+    fitted = np.maximum((codes * weight).sum(axis=0), 0.0) / np.maximum(power, 1.0)
+    scale = np.where(low <= high, np.clip(stated, low, high), fitted)
+    return np.where(top > 0, scale, 0.0)
+
+
+def _feed(layer: UnitLayer, weight: Floats, bias: Floats) -> tuple[Floats, dict[str, RealCodes]]:
+    """The weights and constants of a feed, for a `weight` and a `bias` in units of the rescaled value."""
+    site = layer.results["rescale"]
+    target = 2.0**site.format.frac if isinstance(site, Overflowed) else 1.0
+    one = 2.0 ** _dropped(layer, "scaled")
+    stated = layer.constants["multiplier"] / one
+    scale = channel_scale(weight * target, layer.feeds[0].connection.weight, stated)
+    # Where no scale explains the codes, as where all are 0, the multiplier has no part in what they lose.
+    scale = np.where(scale > 0, scale, np.where(stated > 0, stated, 1.0))
+    return weight * target, {
+        "multiplier": RealCodes(scale * one, Cause.RESCALE, per_weight=scale),
+        "bias": RealCodes(bias * target * one, Cause.RESCALE),
+    }
+
+
+def _leak(layer: UnitLayer, tau: Floats | None, dt: float) -> dict[str, RealCodes]:
+    """The decay for time constants in seconds; None is a filter without memory."""
+    lost = np.ones(layer.units) if tau is None else -np.expm1(-dt / tau)
+    return {"decay": RealCodes(lost * 2.0 ** _dropped(layer, "leak"), Cause.DRIVE)}
+
+
+def _dropped(layer: UnitLayer, result: str) -> int:
+    """How many bits `result` drops; where there is none it would drop 0."""
+    operation = layer.results.get(result)
+    return operation.shift if isinstance(operation, RoundShift) else 0
+
+
+def _growth(codes: Floats, lsb: float, one: float) -> Floats:
+    value: Floats = np.exp(codes * lsb) * one
+    return value
+
+
+def _gain(codes: Floats, lsb: float, one: float, rate: Floats) -> Floats:
+    value: Floats = rate * phi(np.minimum(rate * np.expm1(codes * lsb), _LARGEST_EXPONENT)) * one
+    return value

@@ -1,0 +1,121 @@
+"""What training knows of the standard bodies: the names that `quantize.graph.bodies` gives to their parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from quantize.graph.bodies import ExpIFConstants, expif
+from quantize.graph.body import Body
+from quantize.graph.layers import UnitLayer
+from quantize.graph.operations import Add, Constant, Lookup, Overflowed, RoundShift, StateBefore
+from quantize.numbers.arrays import Integers, frozen
+from quantize.numbers.formats import Format, Quantizer, Rounding
+
+__all__ = ["BIAS", "MULTIPLIER", "StandardNeuron", "scale_format", "standard_neuron", "with_scale_shift"]
+
+MULTIPLIER, BIAS = "multiplier", "bias"
+"""The constants of `scale`."""
+
+_BIASED, _SCALED, _RESCALE = "biased", "scaled", "rescale"
+
+_NEURON = MappingProxyType(
+    {"gain": Lookup, "driven": Add, "sum": Overflowed, "move": RoundShift, "membrane": Overflowed}
+)
+"""What the numbers of an `expif` are read off."""
+
+_OUTSIDE = frozenset({"membrane_after", "refractory_after", "spikes"})
+"""The results of `expif` that others may use."""
+
+
+@dataclass(frozen=True, eq=False)
+class StandardNeuron:
+    """The parts of an `expif` by the names of their results."""
+
+    inside: frozenset[str]  # every operation that computes
+    before: str  # the membrane after the step before
+    waiting: str  # refractory steps still to come
+    drive: str
+    after: str  # the membrane
+    spikes: str
+    threshold: Integers
+    reset: Integers
+    membrane: Format
+
+
+def scale_format(layer: UnitLayer) -> Format:
+    """What the accumulator of `layer` is scaled to."""
+    rescale: Any = layer.results[_RESCALE]
+    fmt: Format = rescale.format
+    return fmt
+
+
+def with_scale_shift(layer: UnitLayer, shift: int, rounding: Rounding) -> UnitLayer:
+    """`layer`, scaled by a `shift` of its own; 0 is no operation."""
+    body: list[Any] = [operation for operation in layer.body if operation.name != _SCALED]
+    place = next(i for i, operation in enumerate(body) if operation.name == _RESCALE)
+    body[place] = replace(body[place], of=(_SCALED if shift else _BIASED,))
+    if shift:
+        body.insert(place, RoundShift(_SCALED, (_BIASED,), shift, rounding))
+    return replace(layer, body=tuple(body))
+
+
+def standard_neuron(layer: UnitLayer) -> StandardNeuron | None:
+    """The `expif` with which the body of `layer` ends; None if it ends otherwise.
+
+    The neuron is written anew with the numbers of the layer, and then has to be the same.
+    """
+    if any(not isinstance(layer.results.get(name), kind) for name, kind in _NEURON.items()):
+        return None
+    if not {"threshold", "reset", "refractory_steps"} <= layer.constants.keys():
+        return None
+    if "growth" not in layer.tables or "membrane" not in layer.states:
+        return None
+    body = _written(layer)
+    operations = tuple(body.operations)
+    if layer.body[-len(operations) :] != operations or not body.next.items() <= layer.next.items():
+        return None
+    if any(np.any(layer.constants[name] != values) for name, values in body.constants.items()):
+        return None
+    inside = {one.name for one in operations if not isinstance(one, Constant | StateBefore)}
+    if not {layer.output, *layer.next.values()} & inside <= _OUTSIDE:
+        return None
+    return StandardNeuron(
+        inside=frozenset(inside),
+        before="membrane_before",
+        waiting="refractory_before",
+        drive=_drive(layer),
+        after="membrane_after",
+        spikes="spikes",
+        threshold=layer.constants["threshold"],
+        reset=layer.constants["reset"],
+        membrane=layer.states["membrane"].format,
+    )
+
+
+def _drive(layer: UnitLayer) -> str:
+    driven: Any = layer.results["driven"]
+    drive: str = driven.of[1]
+    return drive
+
+
+def _written(layer: UnitLayer) -> Body:
+    parts: dict[str, Any] = {name: layer.results[name] for name in _NEURON}
+    rounding = parts["move"].rounding
+    body = Body()
+    constants = ExpIFConstants(
+        membrane=Quantizer(parts["membrane"].format, rounding, parts["membrane"].overflow),
+        sum=Quantizer(parts["sum"].format, rounding, parts["sum"].overflow),
+        threshold=layer.constants["threshold"],
+        reset=layer.constants["reset"],
+        initial=layer.states["membrane"].initial,
+        refractory_steps=layer.constants["refractory_steps"],
+        growth=layer.tables["growth"],
+        gain=tuple(layer.tables[name] for name in parts["gain"].tables),
+        gain_index=layer.constants.get("gain_index", frozen([0])),
+    )
+    expif(body, _drive(layer), constants)
+    return body

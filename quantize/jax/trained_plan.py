@@ -1,0 +1,119 @@
+"""How a graph is run whose weights and constants are trained: words that suffice for all they may become."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from expifref.exceptions import UnsupportedError
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, LayerState, UnitLayer
+from quantize.graph.operations import Constant, Feed, Operation, StateBefore
+from quantize.graph.proof import GraphProof, proof_of
+from quantize.numbers.arrays import frozen
+from quantize.numbers.formats import MAX_BITS, Format
+from quantize.numbers.intervals import Interval
+
+from .fusions import fused_lookups
+from .plan import FeedPlan, LayerPlan
+from .products import plan_product
+from .words import hull, result_words, word_of
+
+__all__ = ["TrainedFormats", "trained_plans"]
+
+TrainedFormats = Mapping[str, Mapping[str, Format]]
+"""Layer -> trained constant -> what holds every value that training may give it."""
+
+_FLOAT_BITS = 24
+"""float32 holds every integer of this many bits."""
+
+
+def trained_plans(graph: Graph, trained: TrainedFormats) -> tuple[LayerPlan, ...]:
+    """The plans of the layers of `graph` for any weights of their formats and any constants of `trained`.
+
+    Raises:
+        UnsupportedError: a layer is fed by itself or by a later one.
+        RangeError: a width cannot be proven for all of them.
+    """
+    earlier = {INPUT}
+    for layer in graph.layers:
+        if any(feed.source not in earlier for feed in layer.feeds):
+            raise UnsupportedError(
+                f"`{layer.name}` must be fed by earlier layers to be trained, not by itself or a later one"
+            )
+        earlier.add(layer.name)
+    widest = tuple(_widest(layer, trained.get(layer.name, {})) for layer in graph.layers)
+    proof = proof_of(replace(graph, layers=widest))
+    return tuple(_plan(layer, proof) for layer in graph.layers)
+
+
+@dataclass(frozen=True, eq=False)
+class _AnyWeights(Dense):
+    """A connection with every weight of its format at once."""
+
+    @property
+    def column_sums(self) -> tuple[list[int], list[int]]:
+        fmt = self.weight_format
+        return [self.sources * fmt.lo] * self.units, [self.sources * fmt.hi] * self.units
+
+
+def _widest(layer: UnitLayer, trained: Mapping[str, Format]) -> UnitLayer:
+    """`layer` with any weights; a trained constant is what its format says, as a state is."""
+    free = (name for name in map("any{}".format, count()) if name not in layer.states)
+    state_of = dict(zip(trained, free, strict=False))
+
+    def opened(operation: Operation) -> Operation:
+        if isinstance(operation, Constant) and operation.constant in trained:
+            return StateBefore(operation.name, state_of[operation.constant])
+        return operation
+
+    body = tuple(opened(operation) for operation in layer.body)
+    read = {operation.state: operation.name for operation in body if isinstance(operation, StateBefore)}
+    formats = {state_of[name]: fmt for name, fmt in trained.items()}
+    added = {state: LayerState(fmt, frozen([0])) for state, fmt in formats.items() if state in read}
+    return replace(
+        layer,
+        body=body,
+        feeds=tuple(_any_weights(feed) for feed in layer.feeds),
+        states={**layer.states, **added},
+        next={**layer.next, **{state: read[state] for state in added}},
+        signals={},
+    )
+
+
+def _any_weights(feed: LayerFeed) -> LayerFeed:
+    one = feed.connection
+    wide = Format(True, MAX_BITS, one.accumulator.frac)
+    return replace(feed, connection=_AnyWeights(one.weight, one.weight_format, wide))
+
+
+def _plan(layer: UnitLayer, proof: GraphProof) -> LayerPlan:
+    proven = proof.layers[layer.name]
+    feeds = {
+        operation.feed: _feed(layer.feeds[operation.feed], proof, word_of(proven[operation.name].formed))
+        for operation in layer.body
+        if isinstance(operation, Feed)
+    }
+    return LayerPlan(
+        layer=layer,
+        proven=proven,
+        words=result_words(layer, proven),
+        tables=fused_lookups(layer, proven),
+        feeds=feeds,
+        source_word=_float_of(proof.sources[layer.name]),
+    )
+
+
+def _feed(feed: LayerFeed, proof: GraphProof, word: Any) -> FeedPlan:
+    # One column fills every part that the product may cut weights into.
+    extreme = np.tile(np.array([[feed.connection.weight_format.lo, -1]]), (feed.connection.sources, 1))
+    seen = hull([proof.sources[feed.source], Interval(0, 0)])
+    return FeedPlan(feed, plan_product(extreme, seen), word, inside=False)
+
+
+def _float_of(interval: Interval) -> Any:
+    """The float that holds what a layer puts out, which gradients need in place of integers."""
+    return np.float32 if interval.bits <= _FLOAT_BITS else np.float64

@@ -1,0 +1,1 @@
+"""From a description and its calibration to a program."""

@@ -1,0 +1,207 @@
+"""What the float network does on calibration data, and the ranges that formats take from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from expifref.exceptions import ParameterError
+from expifref.simulate import LayerStep, simulate
+from hw_profiles import Arithmetic
+from quantize.run.pieces import cut, samples_within
+
+from .checks import check_lowerable
+from .histograms import Histogram, Magnitudes
+
+__all__ = [
+    "PRESETS",
+    "Calibration",
+    "LayerRange",
+    "LayerStatistics",
+    "RangeChoices",
+    "RangeMethod",
+    "calibrate",
+    "layer_range",
+    "normalized_drive",
+    "normalized_membrane",
+]
+
+Floats = NDArray[np.float64]
+RangeMethod = Literal["max", "percentile", "mse"]
+
+_COVERAGE = 0.9999
+
+_ARRAYS = 24
+"""Arrays of a layer's size that a step of the float network has at once."""
+
+_BATCH = 1024  # samples at once; fewer where the network is large
+
+
+@dataclass(frozen=True)
+class RangeChoices:
+    """How each site gets its range: largest value seen, the calibration's coverage, or least squared error.
+
+    No preset takes a percentile of a filter: what is cut off there stays wrong for a time constant.
+    """
+
+    weight: RangeMethod = "max"  # of each channel
+    membrane: RangeMethod = "percentile"
+    drive: RangeMethod = "percentile"
+    filter: RangeMethod = "max"
+
+
+PRESETS: Mapping[str, RangeChoices] = MappingProxyType(
+    {
+        "max": RangeChoices("max", "max", "max", "max"),
+        "percentile": RangeChoices(),
+        "mse": RangeChoices("mse", "mse", "mse", "mse"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class LayerRange:
+    """Ranges of one layer in units of `delta_T` above `V_T`, or of the readout value."""
+
+    membrane_low: float
+    drive_low: float
+    drive_high: float
+    filter_peak: float  # magnitude of the filter state; 0 where there is no filter
+    firing_drive: float  # mean drive in the steps that end in a spike; 0 where there is none
+
+
+@dataclass(frozen=True, eq=False)
+class LayerStatistics:
+    """What one layer did, in units of `delta_T` above `V_T`, or of the readout value."""
+
+    input_mean: Floats  # [inputs], as integers of the input port or spikes
+    input_power: Floats  # [inputs], mean square
+    membrane: Histogram = field(default_factory=Histogram)
+    drive: Histogram = field(default_factory=Histogram)
+    filter: Magnitudes = field(default_factory=Magnitudes)
+    firing_drive: float = 0.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Statistics of all layers, in order."""
+
+    layers: tuple[LayerStatistics, ...]
+    samples: int
+    coverage: float  # share of the values that a range by percentile must hold
+
+
+def normalized_membrane(v: Floats, n: NeuronParameters) -> Floats:
+    """`u = (V - V_T) / delta_T`."""
+    return (v - n.v_t) / n.delta_t
+
+
+def normalized_drive(current: Floats, n: NeuronParameters) -> Floats:
+    """`x = (R I + V_rest - V_T) / delta_T`."""
+    return (n.resistance * current + n.v_rest - n.v_t) / n.delta_t
+
+
+def calibrate(
+    description: Description,
+    batches: Iterable[NDArray[np.uint8]],
+    coverage: float = _COVERAGE,
+    on_step: Callable[[int], None] = lambda _samples: None,
+) -> Calibration:
+    """Run the float network over `batches`, each uint8 `[steps, batch, inputs]`, and collect what it does.
+
+    Args:
+        coverage: share of the values a range by percentile must hold, 1 for all; the rest saturates, and is
+            counted.
+        on_step: called after every step with the number of samples that took it.
+
+    Raises:
+        ParameterError: a parameter breaks its rule, `coverage` is not in (0, 1], or there is no batch.
+        UnsupportedError: the network has a form without integer lowering.
+    """
+    check_lowerable(description)
+    if not 0 < coverage <= 1:
+        raise ParameterError(f"`coverage` must be above 0 and at most 1, not {coverage}")
+    collectors = [_Collector(np.zeros(len(layer.weight))) for layer in description.layers]
+    samples = 0
+    count = samples_within(_ARRAYS * max(layer.weight.shape[1] for layer in description.layers), _BATCH)
+    for spikes in (batch[:, rows] for batch in batches for rows in cut(batch, count)):
+        samples += spikes.shape[1]
+        for inputs, steps in zip(spikes, simulate(description, spikes), strict=True):
+            signal: Floats = inputs.astype(np.float64)
+            for layer, step, collector in zip(description.layers, steps, collectors, strict=True):
+                collector.add(layer, signal, step)
+                signal = step.spikes.astype(np.float64)
+            on_step(spikes.shape[1])
+    if not samples:
+        raise ParameterError("calibration needs at least one sample, and got none")
+    return Calibration(tuple(c.statistics() for c in collectors), samples, coverage)
+
+
+def layer_range(
+    seen: LayerStatistics, coverage: float, choices: RangeChoices, arithmetic: Arithmetic
+) -> LayerRange:
+    """The ranges that `choices` make of what was seen, for the words of `arithmetic`."""
+    low, high = _ends(seen.drive, choices.drive, coverage, arithmetic.drive_bits)
+    membrane_low, _ = _ends(seen.membrane, choices.membrane, coverage, arithmetic.membrane_bits)
+    return LayerRange(membrane_low, low, high, _peak(seen, coverage, choices, arithmetic), seen.firing_drive)
+
+
+def _ends(values: Histogram, method: RangeMethod, coverage: float, bits: int) -> tuple[float, float]:
+    low, high = values.ends(coverage if method == "percentile" else 1.0)
+    if method != "mse":
+        return low, high
+    reach = values.best_reach(bits)
+    return max(low, -reach), min(high, reach)
+
+
+def _peak(seen: LayerStatistics, coverage: float, choices: RangeChoices, arithmetic: Arithmetic) -> float:
+    if choices.filter == "max":
+        return seen.filter.peak
+    if choices.filter == "percentile":
+        return seen.filter.quantile(coverage)
+    # Formats hold twice the peak; the best reach needs no such room.
+    return min(seen.filter.peak, seen.filter.best_reach(arithmetic.filter_bits) / 2)
+
+
+@dataclass
+class _Collector:
+    input_sum: Floats  # [inputs]
+    input_squares: Floats | float = 0.0
+    rows: int = 0
+    membrane: Histogram = field(default_factory=Histogram)
+    drive: Histogram = field(default_factory=Histogram)
+    filter: Magnitudes = field(default_factory=Magnitudes)
+    spikes: int = 0
+    drive_at_spikes: float = 0.0
+
+    def add(self, layer: LayerDescription, inputs: Floats, step: LayerStep) -> None:
+        self.input_sum = self.input_sum + inputs.sum(axis=0)
+        self.input_squares = self.input_squares + (inputs**2).sum(axis=0)
+        self.rows += len(inputs)
+        if not isinstance(layer, SpikingDescription):
+            self.filter = self.filter.added(step.state.v)
+            return
+        n = layer.neuron
+        self.membrane = self.membrane.added(normalized_membrane(step.state.v, n))
+        drive = normalized_drive(step.current, n)
+        self.drive = self.drive.added(drive)
+        self.spikes += int(step.spikes.sum())
+        self.drive_at_spikes += float(drive[step.spikes].sum())
+        if layer.tau_synapse is not None:
+            self.filter = self.filter.added(n.resistance * step.current / n.delta_t)
+
+    def statistics(self) -> LayerStatistics:
+        return LayerStatistics(
+            self.input_sum / self.rows,
+            self.input_squares / self.rows + np.zeros_like(self.input_sum),
+            self.membrane,
+            self.drive,
+            self.filter,
+            self.drive_at_spikes / max(self.spikes, 1),
+        )

@@ -1,0 +1,162 @@
+"""A layer of a description as a layer of the graph: its formats are chosen, and its body is written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import LayerDescription, ReadoutDescription, SpikingDescription
+from expifref.exceptions import RangeError
+from hw_profiles import Arithmetic
+from quantize.graph.bodies import expif, leaky, offset, scale
+from quantize.graph.body import Body
+from quantize.graph.layers import Dense, LayerFeed, UnitLayer
+from quantize.numbers.arrays import frozen
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+
+from .calibration import LayerRange
+from .neuron import lower_neuron, membrane_format, normalized_offset
+from .real_weights import RealWeights
+from .weights import Fit, Rescale, Target, lower_weights
+
+__all__ = ["Fed", "Lowered", "Setting", "lower_layer"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all layers of a network share."""
+
+    dt: float  # s
+    arithmetic: Arithmetic
+    table_error: float | None
+
+
+@dataclass(frozen=True)
+class Fed:
+    """What a layer is fed with."""
+
+    source: str
+    hi: int  # the largest integer
+    scale: float  # real value of 1
+
+
+class Lowered(NamedTuple):
+    """A layer, and what a reader of the program should know about how it was brought into its formats."""
+
+    layer: UnitLayer
+    notes: tuple[str, ...] = ()
+
+
+def lower_layer(
+    layer: LayerDescription, index: int, ranges: LayerRange, fit: Fit, fed: Fed, setting: Setting
+) -> Lowered:
+    """Layer number `index` of a network; for what it raises see `lowering.lower`."""
+    if isinstance(layer, SpikingDescription):
+        return _spiking(f"layer{index}", layer, ranges, fit, fed, setting)
+    return _readout("readout", layer, ranges, fit, fed, setting)
+
+
+def _readout(
+    name: str, layer: ReadoutDescription, ranges: LayerRange, fit: Fit, fed: Fed, setting: Setting
+) -> Lowered:
+    arithmetic = setting.arithmetic
+    weight = RealWeights(layer.weight, fed.scale)
+    target = _filter_format(ranges.filter_peak, weight, arithmetic)
+    dense, rescale = lower_weights(layer.name, weight, layer.bias, Target(target, fed.hi, arithmetic), fit)
+    body = Body()
+    q = _rescaled(body, rescale)
+    output = _leaky(body, "output", q, target, _Leak(f"{layer.name}.tau", layer.tau), setting)
+    return Lowered(body.layer(name, dense.units, _feeds(fed, dense), output))
+
+
+def _spiking(
+    name: str, layer: SpikingDescription, ranges: LayerRange, fit: Fit, fed: Fed, setting: Setting
+) -> Lowered:
+    n, dt, arithmetic = layer.neuron, setting.dt, setting.arithmetic
+    membrane = membrane_format(layer, ranges, dt, arithmetic)
+    drive_format = Format(True, arithmetic.drive_bits, membrane.frac)
+    weight = RealWeights(layer.weight, fed.scale, n.resistance, n.delta_t)
+    bias = layer.bias * n.resistance / n.delta_t
+    rest = normalized_offset(n)
+    filtered = layer.tau_synapse is not None
+    # Without a synapse the drive is what the weights make, and their bias takes what V_rest adds.
+    target = _filter_format(ranges.filter_peak, weight, arithmetic) if filtered else drive_format
+    bias = bias if filtered else bias + rest
+    dense, rescale = lower_weights(layer.name, weight, bias, Target(target, fed.hi, arithmetic), fit)
+    body = Body()
+    drive = _rescaled(body, rescale)
+    if filtered:
+        leak = _Leak(f"{layer.name}.tau", layer.tau_synapse)
+        state = _leaky(body, "filter", drive, target, leak, setting)
+        added = frozen(np.rint(rest * 2.0**target.frac))
+        site = Quantizer(
+            drive_format, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.drive)
+        )
+        drive = offset(body, state, target.frac, added, site)
+    body.signals["drive"] = drive
+    spikes = expif(body, drive, lower_neuron(layer, ranges, dt, membrane, arithmetic, setting.table_error))
+    lowered = body.layer(name, dense.units, _feeds(fed, dense), spikes)
+    return Lowered(lowered, _notes(layer, lowered))
+
+
+def _feeds(fed: Fed, dense: Dense) -> tuple[LayerFeed, ...]:
+    return (LayerFeed(fed.source, dense, frozen([0])),)
+
+
+def _rescaled(body: Body, part: Rescale) -> str:
+    accumulator = body.feed(0, "accumulator")
+    body.signals["accumulator"] = accumulator
+    return scale(body, accumulator, part.multiplier, part.bias, part.shift, part.site)
+
+
+@dataclass(frozen=True, eq=False)
+class _Leak:
+    """A time constant."""
+
+    name: str  # as in a message
+    tau: Floats | None  # s, [neurons]; None where nothing is kept from step to step
+
+
+def _filter_format(peak: float, weight: RealWeights, arithmetic: Arithmetic) -> Format:
+    """The finest filter format that holds twice `peak` and lets one multiplier reach every weight."""
+    integer_bits = math.ceil(math.log2(max(2 * peak, 2.0**-8)))
+    frac = arithmetic.filter_bits - 1 - integer_bits
+    largest = float(weight.peaks().max()) / ((1 << (arithmetic.weight_bits - 1)) - 1)
+    if largest > 0:
+        frac = min(frac, arithmetic.rescale.multiplier_bits - 1 - math.ceil(math.log2(largest)))
+    return Format(True, arithmetic.filter_bits, frac)
+
+
+def _leaky(body: Body, state: str, q: str, fmt: Format, leak: _Leak, setting: Setting) -> str:
+    """A filter of `q` with the time constant of `leak`, as codes of the profile's decays."""
+    arithmetic, tau = setting.arithmetic, leak.tau
+    shift = arithmetic.decay_bits - 1
+    lost = np.ones(1) if tau is None else -np.expm1(-setting.dt / tau)
+    # A loss below one LSB would be rounded by half of itself or more.
+    if tau is not None and float(lost.min()) * 2**shift < 1:
+        longest = -setting.dt / math.log1p(-(2.0**-shift))
+        raise RangeError(
+            f"`{leak.name}` must be at most {longest * 1e3:.4g} ms for {arithmetic.decay_bits}-bit decays at "
+            f"this dt, not {float(tau.max()) * 1e3:.4g} ms"
+        )
+    site = Quantizer(fmt, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.filter))
+    return leaky(body, state, q, frozen(np.rint(lost * 2**shift)), shift, site)
+
+
+def _notes(layer: SpikingDescription, lowered: UnitLayer) -> tuple[str, ...]:
+    n, fmt = layer.neuron, lowered.states["membrane"].format
+    wanted = float(((n.v_th - n.v_t) / n.delta_t).max())
+    reached = int(lowered.constants["threshold"].max()) / 2**fmt.frac
+    if reached >= wanted - 2.0**-fmt.frac:
+        return ()
+    return (
+        f"{layer.name}: the cutoff V_T + {wanted:.3g} delta_T lies above the membrane format {fmt} and was "
+        f"lowered to V_T + {reached:.3g} delta_T: a neuron that ends a step between the two spikes a step "
+        "earlier than in the float network",
+    )

@@ -1,0 +1,211 @@
+"""Per-channel weights and the way back from the accumulator: scales, multipliers, shift."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.exceptions import RangeError
+from hw_profiles import Arithmetic
+from quantize.graph.layers import Dense
+from quantize.numbers.arrays import Codes, Integers, codes, frozen, holding
+from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+
+from .calibration import RangeMethod
+from .real_weights import RealWeights
+
+__all__ = ["Fit", "Rescale", "Target", "lower_weights"]
+
+Floats = NDArray[np.float64]
+
+_MAX_SHIFT = 40
+_CLIPPINGS = np.geomspace(0.1, 1.0, 70)
+"""Shares of a channel's largest weight that may take the largest code, for the least squared error."""
+
+_SILENT_SHARE = 1e-3
+"""Least importance of an input, as a share of the mean: what was silent in calibration may not stay so."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """How scales are chosen and what the inputs do, for `lower_weights`."""
+
+    method: RangeMethod
+    coverage: float
+    input_mean: Floats  # [inputs], as integers of the input port or spikes
+    input_power: Floats  # [inputs], mean square
+    correct_bias: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """What weighted inputs become."""
+
+    format: Format
+    input_hi: int  # the largest input
+    arithmetic: Arithmetic
+
+
+@dataclass(frozen=True, eq=False)
+class Rescale:
+    """`requantize(accumulator * multiplier + bias, shift, site)`; vectors `[neurons]`."""
+
+    multiplier: Integers
+    bias: Integers
+    shift: int
+    site: Quantizer
+
+
+def lower_weights(
+    name: str,
+    weight: RealWeights,
+    bias: Floats,
+    target: Target,
+    fit: Fit | None = None,
+) -> tuple[Dense, Rescale]:
+    """Quantize `weight` `[inputs, neurons]` and `bias` `[neurons]`, both in units of the target's real value.
+
+    Each output channel has its own scale. Without `fit` its largest weight takes the largest code. The bias
+    joins at the scale of the product, so that accumulator and bias are rounded together, once.
+
+    Raises:
+        RangeError: the accumulator or the rescaled product cannot fit the profile's words.
+    """
+    arithmetic, frac = target.arithmetic, target.format.frac
+    real = replace(weight, exponent=frac)
+    factor = _factors(real, arithmetic, fit)
+    dense = Dense(
+        codes(_rounded_matrix(real, factor, arithmetic)),
+        Format(True, arithmetic.weight_bits, 0),
+        Format(True, arithmetic.accumulator_bits, 0),
+    )
+    reach = _reach(name, dense, target.input_hi)
+    spare = arithmetic.product_bits - 1 - max(reach.bit_length(), 1)
+    bits = min(arithmetic.rescale.multiplier_bits, spare)
+    shift = _shift(name, factor, bits, arithmetic.rescale.kind == "shift")
+    bias_codes = bias * 2.0**frac
+    shift = _with_room_for_bias(shift, reach * factor, bias_codes, arithmetic.product_bits)
+    multiplier = np.rint(factor * 2.0**shift)
+    site = Quantizer(
+        target.format, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive)
+    )
+    if fit is not None and fit.correct_bias:
+        bias_codes = bias_codes - _mean_error(real, dense, multiplier * 2.0**-shift, fit.input_mean)
+    return dense, Rescale(frozen(multiplier), frozen(np.rint(bias_codes * 2.0**shift)), shift, site)
+
+
+def _mean_error(real: RealWeights, dense: Dense, step: Floats, input_mean: Floats) -> Floats:
+    """What the rounded weights and multipliers add to the drive of the mean input, `[neurons]`."""
+    total = np.zeros(len(step))
+    for rows, block in real.row_blocks():
+        total = total + input_mean[rows] @ (dense.weight[rows] * step - block)
+    return total
+
+
+def _with_room_for_bias(shift: int, reach: Floats, bias: Floats, product_bits: int) -> int:
+    """`shift`, or the largest one below it at which product and bias fit a signed word together.
+
+    Small weights ask for a large shift, at which a bias such as `(V_rest - V_T) / delta_T` outgrows the word.
+    """
+    total = float((reach + np.abs(bias)).max())
+    if total <= 0:
+        return shift
+    return min(shift, max(product_bits - 2 - math.ceil(math.log2(total)), 0))
+
+
+def _factors(real: RealWeights, arithmetic: Arithmetic, fit: Fit | None) -> Floats:
+    """What one step of a weight is worth in codes of the target format, per channel."""
+    peak = real.peaks()
+    if fit is None or fit.method == "max":
+        return _factor(peak, float(peak.max()), arithmetic)
+    found = np.empty_like(peak)
+    if fit.method == "percentile":
+        for columns, block in real.column_blocks():
+            held = np.quantile(np.abs(block), fit.coverage, axis=0, method="higher")
+            # A channel with few inputs that are not 0 has its quantile at 0.
+            found[columns] = np.where(held > 0, held, peak[columns])
+        return _factor(found, float(found.max()), arithmetic)
+    for columns, block in real.column_blocks():
+        found[columns] = _least_error(block, peak[columns], float(peak.max()), arithmetic, fit.input_power)
+    return found
+
+
+def _least_error(block: Floats, peak: Floats, widest: float, arithmetic: Arithmetic, power: Floats) -> Floats:
+    """Per channel, the clipping at which the drive's squared error is least for inputs that know nothing of
+    each other."""
+    importance = np.maximum(power, _SILENT_SHARE * power.mean())
+    best = _factor(peak, widest, arithmetic)
+    least = importance @ (_rounded(block, best, arithmetic) * best - block) ** 2
+    for share in _CLIPPINGS[-2::-1]:
+        tried = _factor(peak * share, widest * share, arithmetic)
+        error = importance @ (_rounded(block, tried, arithmetic) * tried - block) ** 2
+        best = np.where(error < least, tried, best)
+        least = np.minimum(error, least)
+    return best
+
+
+def _factor(peak: Floats, widest: float, arithmetic: Arithmetic) -> Floats:
+    """The factor at which `peak` takes the largest code; `widest` is the largest peak of all channels."""
+    top = _top(arithmetic)
+    if arithmetic.rescale.kind == "shift":
+        return _power_of_two(peak, widest, top, arithmetic.rescale.multiplier_bits)
+    return peak / top
+
+
+def _rounded(block: Floats, factor: Floats, arithmetic: Arithmetic) -> Floats:
+    """Whole weights; what is larger than the largest code is clipped."""
+    top = _top(arithmetic)
+    clipped: Floats = np.clip(np.rint(block / np.where(factor > 0, factor, 1.0)), -top, top)
+    return clipped
+
+
+def _rounded_matrix(real: RealWeights, factor: Floats, arithmetic: Arithmetic) -> Codes:
+    weight = np.empty(real.matrix.shape, holding(-_top(arithmetic), _top(arithmetic)))
+    for rows, block in real.row_blocks():
+        weight[rows] = _rounded(block, factor, arithmetic)
+    return weight
+
+
+def _top(arithmetic: Arithmetic) -> int:
+    return (1 << (arithmetic.weight_bits - 1)) - 1
+
+
+def _power_of_two(peak: Floats, widest: float, top: int, multiplier_bits: int) -> Floats:
+    # The smallest power of two at which the peak still fits, after rounding, under the largest code.
+    exponent = np.ceil(np.log2(np.where(peak > 0, peak, widest or 1.0) / (top + 0.499)))
+    # All channels share one right shift, so their left shifts must fit the multiplier's word together.
+    largest = math.ceil(math.log2((widest or 1.0) / (top + 0.499)))
+    exponent = np.maximum(exponent, largest - (multiplier_bits - 1))
+    factor: Floats = np.where(peak > 0, 2.0**exponent, 0.0)
+    return factor
+
+
+def _reach(name: str, dense: Dense, input_hi: int) -> int:
+    """Largest magnitude that the accumulator can take."""
+    sums = dense.column_sums
+    low, high = min(sums[0]) * input_hi, max(sums[1]) * input_hi
+    if low < dense.accumulator.lo or high > dense.accumulator.hi:
+        raise RangeError(
+            f"`{name}` must accumulate {low}..{high} in {dense.accumulator.bits} bits: "
+            "use fewer weight bits, a smaller fan-in, or a profile with a wider accumulator"
+        )
+    return max(-low, high)
+
+
+def _shift(name: str, factor: Floats, bits: int, by_shift: bool) -> int:
+    """The shift at which the largest multiplier fills `bits` bits, or every power of two is whole."""
+    used = factor[factor > 0]
+    if not used.size:
+        return 0
+    shift = math.floor(math.log2(((1 << bits) - 1) / used.max())) if bits > 0 else -1
+    if by_shift:
+        shift = min(shift, max(0, -math.floor(math.log2(used.min()))))
+    if shift < 0:
+        raise RangeError(
+            f"`{name}` must be rescaled by a multiplier below {1 << max(bits, 0)}, "
+            f"but needs {used.max():.3g}: use more weight bits or a profile with wider products"
+        )
+    return min(shift, _MAX_SHIFT)

@@ -1,0 +1,1 @@
+"""Formats, rounding, intervals, and arrays as they lie in files."""

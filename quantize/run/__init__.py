@@ -1,0 +1,1 @@
+"""The emulator, and what runs leave: traces, totals, probes."""

@@ -1,0 +1,1 @@
+"""Which tables a neuron needs, and how small they can be."""

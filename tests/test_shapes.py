@@ -1,0 +1,59 @@
+"""Arrays are what signatures say they are: some tests once more, every call held against its signature."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CHECKED = (
+    "quantize.jax",
+    "expifref.gradient",
+    "expifref.networks",
+    "expifref.neuron",
+    "expifref.products",
+    "expifref.synapse",
+    "expifref.training_step",
+)
+# brainstate writes some types in an old way.
+OLD = "ignore::beartype.roar.BeartypeDecorHintPep585DeprecationWarning"
+
+
+@pytest.mark.parametrize(
+    ("tests", "chosen"),
+    [
+        (["quantize/graph/test_jax.py"], "circles or totals or one_argument"),
+        (["quantize/graph/test_training.py"], "difference or overflow or lookup or as_a_whole"),
+        (["expifref/test_networks.py", "expifref/test_training.py"], "gradient or adam or before_the_first"),
+    ],
+)
+def test_signatures_hold(tests: list[str], chosen: str) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-W", OLD]
+    checked = f"--jaxtyping-packages={','.join(CHECKED)},beartype.beartype"
+    command += [checked, "-k", chosen, *(f"tests/{name}" for name in tests)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+_WRONG = """
+from jaxtyping import TypeCheckError, install_import_hook
+install_import_hook("expifref.products", "beartype.beartype")
+import jax, jax.numpy as jnp
+from expifref.products import transposed
+assert transposed(jnp.zeros((2, 3))).shape == (3, 2)
+for wrong in (jnp.zeros(3), jnp.zeros((2, 3), jnp.int32)):
+    try:
+        jax.jit(transposed)(wrong)
+    except TypeCheckError:
+        print("refused")
+"""
+
+
+def test_the_check_can_fail() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WRONG], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["refused", "refused"]
