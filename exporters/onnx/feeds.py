@@ -53,7 +53,7 @@ def seen(
     delay = np.broadcast_to(feed.delay, graph.units(feed.source))
     ages = np.unique(delay).tolist()
     values = [now[history_name(feed.source, age)] if age else outputs[feed.source] for age in ages]
-    interval = Interval(min(interval.lo, 0), max(interval.hi, 0))
+    interval = interval.with_zero
     if len(ages) == 1:
         return values[0], interval
     kind = stored(interval)

@@ -150,9 +150,9 @@ def _ends(graph: Graph, layer: UnitLayer, name: str, value: Value) -> tuple[Fiel
     feeds = {f"feed_{index}": feed for index, feed in enumerate(layer.feeds)}
     found = [np.array([end], np.int64) for end in value.interval]
     if name in feeds:
-        least, most = proof_of(graph).sources[feeds[name].source]
-        if feeds[name].longest:  # before the first step there are zeros
-            least, most = min(least, 0), max(most, 0)
+        source = proof_of(graph).sources[feeds[name].source]
+        # Before the first step there are zeros.
+        least, most = source.with_zero if feeds[name].longest else source
         below, above = (np.array(sums, np.int64) for sums in feeds[name].connection.column_sums)
         # An accumulator of the proof's interval, and one that this unit can have.
         found[0] = np.maximum(found[0], above * least + below * most)

@@ -32,7 +32,6 @@ from quantize.graph.passes import needed
 from quantize.graph.proof import proof_of
 from quantize.graph.segments import table_at
 from quantize.numbers.formats import Overflow
-from quantize.numbers.intervals import Interval
 
 from .listing import interval_of
 from .memories import Files, hex_text
@@ -176,7 +175,7 @@ def _interpolated(scope: Words, name: str, index: int, table: SegmentTable) -> s
     start = scope.word(f"{part}_START", f"{name}_RIGHT ? {number(last)} : {left}")
     rise = scope.word(f"{part}_RISE", f"{name}_RIGHT ? {number(0)} : {right} - {left}")
     rises = interval_of(np.diff(table.values))
-    bits = Interval(min(rises.lo, 0), max(rises.hi, 0)).bits
+    bits = rises.with_zero.bits
     product = scope.product(f"{part}_PRODUCT", (rise, bits), (f"{name}_R", table.shift + 1))
     return scope.word(f"{part}_VALUE", f"{start} + ({scope.rounded(product, table.shift, table.rounding)})")
 

@@ -55,6 +55,5 @@ def _history_bits(graph: Graph, feed: LayerFeed) -> int:
     """Of what the source put out and the feed has not seen yet."""
     if not feed.longest:
         return 0
-    lo, hi = proof_of(graph).sources[feed.source]
     delays = np.broadcast_to(feed.delay, feed.connection.sources)
-    return int(delays.sum()) * Interval(min(lo, 0), max(hi, 0)).least_bits
+    return int(delays.sum()) * proof_of(graph).sources[feed.source].with_zero.least_bits

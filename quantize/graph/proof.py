@@ -66,7 +66,7 @@ _KEPT: WeakKeyDictionary[Graph, GraphProof] = WeakKeyDictionary()
 def proof_of(graph: Graph) -> GraphProof:
     """The proof of `graph`, made once; for what it raises see `prove_graph`."""
     if graph not in _KEPT:
-        _KEPT[graph] = prove_graph(graph)
+        _KEPT[graph] = _proof(graph)
     return _KEPT[graph]
 
 
@@ -77,6 +77,13 @@ def prove_graph(graph: Graph, max_bits: int = MAX_BITS) -> GraphProof:
         ParameterError: a field breaks a rule of the specification that the proof rests on.
         RangeError: a width is too small, or cannot be proven; with the result.
     """
+    proof = proof_of(graph)
+    for name, proven in proof.results:
+        _check_bits(name, proven.formed, max_bits)
+    return proof
+
+
+def _proof(graph: Graph) -> GraphProof:
     check_graph(graph)
     fmt = graph.input.format
     outputs = {INPUT: Span.of(fmt.lo, fmt.hi)} | {layer.name: _ANYTHING for layer in graph.layers}
@@ -84,11 +91,10 @@ def prove_graph(graph: Graph, max_bits: int = MAX_BITS) -> GraphProof:
     for _ in range(len(graph.layers) if _reads_back(graph) else 0):
         for layer in graph.layers:
             outputs[layer.name] = _derive(layer, outputs)[layer.output].result
-    limit = min(max_bits, MAX_BITS)
     proven: dict[str, Mapping[str, Proven]] = {}
     for layer in graph.layers:
         derived = _derive(layer, outputs)
-        _check_widths(layer, derived, limit)
+        _check_widths(layer, derived)
         refined = _by_codes(layer, derived)
         proven[layer.name] = MappingProxyType(
             {operation.name: _proven(operation, derived[operation.name], refined) for operation in layer.body}
@@ -120,24 +126,19 @@ def _derive(layer: UnitLayer, outputs: Mapping[str, Span]) -> dict[str, Derived]
 
 
 def _accumulator(feed: LayerFeed, source: Span) -> Derived:
-    lo, hi = source.hull
-    if feed.longest:  # before the first step there are zeros
-        lo, hi = min(lo, 0), max(hi, 0)
+    # Before the first step there are zeros.
+    lo, hi = source.hull.with_zero if feed.longest else source.hull
     below, above = (np.array(sums, object) for sums in feed.connection.column_sums)
     result = Span(above * lo + below * hi, above * hi + below * lo)
     # Sums of a part of the products, as if the other values were 0.
-    least, most = min(lo, 0), max(hi, 0)
+    least, most = source.hull.with_zero
     return Derived(result, Span(above * least + below * most, above * most + below * least))
 
 
-def _check_widths(layer: UnitLayer, derived: Mapping[str, Derived], limit: int) -> None:
+def _check_widths(layer: UnitLayer, derived: Mapping[str, Derived]) -> None:
     for operation in layer.body:
-        name, formed = full_name(layer.name, operation.name), derived[operation.name].formed.hull
-        if formed.bits > limit:
-            raise RangeError(
-                f"`{name}` must fit {limit} bits, but {formed.lo}..{formed.hi} "
-                f"needs {formed.bits}: use fewer weight, multiplier, table or filter bits"
-            )
+        name = full_name(layer.name, operation.name)
+        _check_bits(name, derived[operation.name].formed.hull, MAX_BITS)
         if operation.op == "feed":
             hull = derived[operation.name].result.hull
             fmt = layer.feeds[operation.feed].connection.accumulator
@@ -146,6 +147,14 @@ def _check_widths(layer: UnitLayer, derived: Mapping[str, Derived], limit: int) 
                     f"`{name}` must hold {hull.lo}..{hull.hi} ({hull.bits} bits), "
                     f"but its format has {fmt.bits} bits"
                 )
+
+
+def _check_bits(name: str, formed: Interval, limit: int) -> None:
+    if formed.bits > limit:
+        raise RangeError(
+            f"`{name}` must fit {limit} bits, but {formed.lo}..{formed.hi} "
+            f"needs {formed.bits}: use fewer weight, multiplier, table or filter bits"
+        )
 
 
 def _proven(operation: Operation, derived: Derived, refined: Mapping[str, Interval]) -> Proven:

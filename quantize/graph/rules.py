@@ -60,10 +60,6 @@ class Span:
         """Of all units."""
         return Interval(int(self.lo.min()), int(self.hi.max()))
 
-    def united(self, other: Span) -> Span:
-        """The hull with `other`."""
-        return Span(np.minimum(self.lo, other.lo), np.maximum(self.hi, other.hi))
-
 
 @dataclass(frozen=True, eq=False)
 class Derived:

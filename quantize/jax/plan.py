@@ -20,7 +20,7 @@ from .fusions import CodeTable, fused_lookups
 from .groups import layer_groups
 from .products import Form, Product, limbs, plan_product
 from .shapes import Held, Weights
-from .words import Word, hull, result_words, word_of
+from .words import Word, result_words, word_of
 
 __all__ = ["FeedPlan", "GraphPlan", "GroupPlan", "LayerNumbers", "LayerPlan", "layer_numbers", "plan_graph"]
 
@@ -181,12 +181,12 @@ def _feeds(graph: Graph, layer: UnitLayer, inside: set[str]) -> dict[int, FeedPl
 def _seen(graph: Graph, feed: LayerFeed) -> Interval:
     """The values that `feed` may see: before the first step zeros, or what was given in their place."""
     source = proof_of(graph).sources[feed.source]
-    return hull([source, Interval(0, 0)]) if feed.longest else source
+    return source.with_zero if feed.longest else source
 
 
 def _source_word(graph: Graph, source: str, feeds: Iterable[Mapping[int, FeedPlan]]) -> Any:
     """The dtype in which all feeds of `source` take it with the least work."""
-    lo, hi = hull([proof_of(graph).sources[source], Interval(0, 0)])
+    lo, hi = proof_of(graph).sources[source].with_zero
     forms = {one.product.form for each in feeds for one in each.values() if one.feed.source == source}
     if forms == {Form.FLOAT32} and max(-lo, hi) <= _EXACT_FLOAT:
         return np.dtype(np.float32)

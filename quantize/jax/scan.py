@@ -148,5 +148,5 @@ def _sums_inside(
 def _zeros(part: Part, steps: int) -> Sum:
     """Where a sum of the layer's outputs begins, in a word that holds it."""
     lo, hi = part.plan.proven[part.plan.layer.output].interval
-    word = word_of(Interval(min(lo * steps, 0), max(hi * steps, 0)))
+    word = word_of(Interval(lo * steps, hi * steps).with_zero)
     return jnp.zeros((part.batch, part.plan.layer.units), word)

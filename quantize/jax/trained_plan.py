@@ -20,7 +20,7 @@ from quantize.numbers.intervals import Interval
 from .fusions import fused_lookups
 from .plan import FeedPlan, LayerPlan
 from .products import plan_product
-from .words import hull, result_words, word_of
+from .words import result_words, word_of
 
 __all__ = ["TrainedFormats", "trained_plans"]
 
@@ -110,7 +110,7 @@ def _plan(layer: UnitLayer, proof: GraphProof) -> LayerPlan:
 def _feed(feed: LayerFeed, proof: GraphProof, word: Any) -> FeedPlan:
     # One column fills every part that the product may cut weights into.
     extreme = np.tile(np.array([[feed.connection.weight_format.lo, -1]]), (feed.connection.sources, 1))
-    seen = hull([proof.sources[feed.source], Interval(0, 0)])
+    seen = proof.sources[feed.source].with_zero
     return FeedPlan(feed, plan_product(extreme, seen), word, inside=False)
 
 

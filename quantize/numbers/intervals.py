@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .formats import Format, Overflow, Quantizer, overflow, round_shift
+from .formats import Format, Overflow, Quantizer, overflow
 
 __all__ = ["Interval"]
 
@@ -25,6 +25,11 @@ class Interval(NamedTuple):
         """Bits that tell its values apart from others: without a sign where none is negative, 0 for 0..0."""
         return self.bits if self.lo < 0 else self.hi.bit_length()
 
+    @property
+    def with_zero(self) -> Interval:
+        """The narrowest interval that holds it and 0."""
+        return Interval(min(self.lo, 0), max(self.hi, 0))
+
     def inside(self, fmt: Format) -> bool:
         """Whether every value is representable."""
         return fmt.lo <= self.lo and self.hi <= fmt.hi
@@ -32,12 +37,6 @@ class Interval(NamedTuple):
     def rounded(self, shift: int) -> Interval:
         """With the constant that a rounding mode may add before the right shift (spec 2)."""
         return Interval(self.lo, self.hi + (1 << shift) - 1) if shift > 0 else self
-
-    def shifted(self, shift: int, site: Quantizer) -> Interval:
-        """After `round_shift`, which is monotone in every mode."""
-        return Interval(
-            round_shift(self.lo, shift, site.rounding), round_shift(self.hi, shift, site.rounding)
-        )
 
     def overflowed(self, site: Quantizer) -> Interval:
         """After `overflow`."""

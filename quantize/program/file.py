@@ -9,7 +9,7 @@ from typing import Any
 from expifref.encoders import MAX_STEPS
 from expifref.exceptions import FileFormatError, ParameterError
 from expifref.texts import listed
-from hw_profiles import parse_profile
+from hw_profiles import Arithmetic, parse_profile
 from quantize.graph.layers import Graph
 from quantize.graph.operations import OPERATIONS, Lookup
 from quantize.graph.proof import prove_graph
@@ -64,8 +64,10 @@ def check_program(program: Program, place: str) -> None:
     """Prove `program` and what it says of itself; raises as `program_from_json` does."""
     _check_facts(program)
     _check_tables(program.graph, place)
-    prove_graph(program.graph, _product_bits(program))
-    _check_profile(program)
+    arithmetic = _arithmetic(program)
+    prove_graph(program.graph, MAX_BITS if arithmetic is None else arithmetic.product_bits)
+    if arithmetic is not None:
+        _check_lookups(program.graph, arithmetic)
     _check_golden(program, place)
 
 
@@ -95,22 +97,15 @@ def load_program(path: Path) -> Program:
     return program_from_json(document, f"`{path}`", matrices)
 
 
-def _arithmetic(program: Program) -> Any:
+def _arithmetic(program: Program) -> Arithmetic | None:
+    """That of the profile, where the program says for which it was made."""
     if not program.evidence.profile:
         return None
     return parse_profile(program.evidence.profile, "the profile in the program").arithmetic
 
 
-def _product_bits(program: Program) -> int:
-    arithmetic = _arithmetic(program)
-    return MAX_BITS if arithmetic is None else int(arithmetic.product_bits)
-
-
-def _check_profile(program: Program) -> None:
-    arithmetic = _arithmetic(program)
-    if arithmetic is None:
-        return
-    for layer in program.graph.layers:
+def _check_lookups(graph: Graph, arithmetic: Arithmetic) -> None:
+    for layer in graph.layers:
         for operation in layer.body:
             if isinstance(operation, Lookup) and len(operation.tables) > arithmetic.tau_tables:
                 raise ParameterError(

@@ -100,5 +100,4 @@ def state_range(graph: Graph, name: str) -> tuple[int, int]:
             if full_name(layer.name, key) == name:
                 return state.format.lo, state.format.hi
     source = next(source for history, source, _ in graph.delayed if history == name)
-    lo, hi = proof_of(graph).sources[source]
-    return min(lo, 0), max(hi, 0)
+    return proof_of(graph).sources[source].with_zero
