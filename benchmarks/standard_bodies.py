@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from quantize.graph.bodies import ExpIFConstants
+from quantize.graph.bodies import ExpIFConstants, expif_of
 from quantize.graph.layers import UnitLayer
 from quantize.numbers.arrays import Integers
-from quantize.numbers.formats import Format, Quantizer
+from quantize.numbers.formats import Format
 
 __all__ = ["Rescale", "drive_format", "neuron_of", "rescale_of"]
 
@@ -41,21 +41,10 @@ def neuron_of(layer: UnitLayer) -> ExpIFConstants:
     """The ExpIFRef neurons of `layer`; exits with a sentence where it has none."""
     if "membrane" not in layer.states:
         raise SystemExit(f"`{layer.name}` must be a layer of spiking neurons")
-    settled, total = _operation(layer, "membrane"), _operation(layer, "sum")
-    rounding = _operation(layer, "move").rounding
-    gain = _operation(layer, "gain")
-    index = np.zeros(layer.units, np.int64) if gain.index is None else _units(layer, gain.index)
-    return ExpIFConstants(
-        membrane=Quantizer(settled.format, rounding, settled.overflow),
-        sum=Quantizer(total.format, rounding, total.overflow),
-        threshold=_units(layer, "threshold"),
-        reset=_units(layer, "reset"),
-        initial=np.broadcast_to(layer.states["membrane"].initial, layer.units),
-        refractory_steps=_units(layer, "refractory_steps"),
-        growth=layer.tables["growth"],
-        gain=tuple(layer.tables[name] for name in gain.tables),
-        gain_index=index,
-    )
+    n = expif_of(layer)
+    names = ("threshold", "reset", "initial", "refractory_steps", "gain_index")
+    whole: dict[str, Any] = {name: np.broadcast_to(getattr(n, name), layer.units) for name in names}
+    return replace(n, **whole)
 
 
 def _operation(layer: UnitLayer, result: str) -> Any:

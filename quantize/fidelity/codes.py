@@ -33,9 +33,8 @@ class RealCodes:
     exact: Floats  # [units]
     cause: Cause  # of all that is not clipping
     format: Format | None = None  # that may clip them, where one does
-    per_weight: Floats | None = (
-        None  # of a multiplier: what a code of a weight is worth, if weights are not in codes
-    )
+    # Of a multiplier: what a code of a weight is worth, if weights are not in codes.
+    per_weight: Floats | None = None
 
     def mixed(self, stated: Integers, on: Causes) -> Floats:
         """The numbers with the causes in `on`; `stated` are the program's."""

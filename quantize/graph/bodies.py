@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from quantize.numbers.arrays import Integers
+from quantize.numbers.arrays import Integers, frozen
 from quantize.numbers.formats import Format, Quantizer
 
 from .body import Body
-from .layers import SegmentTable
+from .layers import SegmentTable, UnitLayer
 
-__all__ = ["ExpIFConstants", "expif", "leaky", "offset", "scale"]
+__all__ = ["ExpIFConstants", "expif", "expif_of", "leaky", "offset", "scale"]
 
 
 def scale(body: Body, feed: str, multiplier: Integers, bias: Integers, shift: int, site: Quantizer) -> str:
@@ -49,6 +51,26 @@ class ExpIFConstants:
     growth: SegmentTable
     gain: tuple[SegmentTable, ...]
     gain_index: Integers
+
+
+def expif_of(layer: UnitLayer) -> ExpIFConstants:
+    """The numbers with which `expif` wrote its part of `layer`, vectors `[1]` or `[units]`.
+
+    They are read off the names that it gives: KeyError or AttributeError where the body is another one.
+    """
+    made: Mapping[str, Any] = layer.results
+    rounding, gain = made["move"].rounding, made["gain"]
+    return ExpIFConstants(
+        membrane=Quantizer(made["membrane"].format, rounding, made["membrane"].overflow),
+        sum=Quantizer(made["sum"].format, rounding, made["sum"].overflow),
+        threshold=layer.constants["threshold"],
+        reset=layer.constants["reset"],
+        initial=layer.states["membrane"].initial,
+        refractory_steps=layer.constants["refractory_steps"],
+        growth=layer.tables["growth"],
+        gain=tuple(layer.tables[name] for name in gain.tables),
+        gain_index=frozen([0]) if gain.index is None else layer.constants[gain.index],
+    )
 
 
 def expif(body: Body, drive: str, n: ExpIFConstants) -> str:

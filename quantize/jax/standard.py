@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from quantize.graph.bodies import ExpIFConstants, expif
+from quantize.graph.bodies import expif, expif_of
 from quantize.graph.body import Body
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Add, Constant, Lookup, Overflowed, RoundShift, StateBefore
-from quantize.numbers.arrays import Integers, frozen
-from quantize.numbers.formats import Format, Quantizer, Rounding
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Format, Rounding
 
 __all__ = ["BIAS", "MULTIPLIER", "StandardNeuron", "scale_format", "standard_neuron", "with_scale_shift"]
 
@@ -103,19 +103,6 @@ def _drive(layer: UnitLayer) -> str:
 
 
 def _written(layer: UnitLayer) -> Body:
-    parts: dict[str, Any] = {name: layer.results[name] for name in _NEURON}
-    rounding = parts["move"].rounding
     body = Body()
-    constants = ExpIFConstants(
-        membrane=Quantizer(parts["membrane"].format, rounding, parts["membrane"].overflow),
-        sum=Quantizer(parts["sum"].format, rounding, parts["sum"].overflow),
-        threshold=layer.constants["threshold"],
-        reset=layer.constants["reset"],
-        initial=layer.states["membrane"].initial,
-        refractory_steps=layer.constants["refractory_steps"],
-        growth=layer.tables["growth"],
-        gain=tuple(layer.tables[name] for name in parts["gain"].tables),
-        gain_index=layer.constants.get("gain_index", frozen([0])),
-    )
-    expif(body, _drive(layer), constants)
+    expif(body, _drive(layer), expif_of(layer))
     return body

@@ -20,6 +20,7 @@ from quantize.lowering.calibration import Calibration
 from quantize.lowering.lower import LoweringOptions, lower
 from quantize.program.file import digest
 from quantize.program.program import Program
+from quantize.run.emulator import spiking_outputs
 from quantize.run.trace import Executor, Spikes
 
 from .costs import multiply_cost
@@ -103,7 +104,7 @@ def measure(program: Program, executor: Executor, batches: Sequence[Examples]) -
     """
     if not batches:
         raise ParameterError("a search needs at least one sample to measure on, and got none")
-    rasters = [name for name in program.signal_names if name.endswith(".spikes")]
+    rasters = tuple(spiking_outputs(program.graph).values())
     kept = tuple(dict.fromkeys((*rasters, program.output_name)))
     differing = spikes = correct = float_correct = samples = 0
     for batch in batches:
