@@ -41,9 +41,8 @@ class Source:
     """Where inputs come from, in words that another process can be told."""
 
     file: Path | None = None  # a recording
-    dataset: str | None = (
-        None  # of which the test samples are taken, where there is no file; else random inputs
-    )
+    # Of which the test samples are taken, where there is no file; without both the inputs are random.
+    dataset: str | None = None
     data_dir: Path | None = None
     seed: int = 0
     samples: int | None = None  # at most; None: all, or as many random ones as are enough

@@ -132,8 +132,7 @@ def agreed_executors(loaded: Loaded, group: Group) -> tuple[str, ...]:
     """Those that rank 0 has; raises DataError where it names others than that."""
     here = tuple(loaded.built.made) if group.leads else ()
     chosen = group.exchange("the executors", here, form_of(tuple[str, ...]))[0]
-    if not group.leads and (
-        not chosen or not set(chosen) <= set(EXECUTORS)
-    ):  # a name could be that of a file
+    # A name could be that of a file.
+    if not group.leads and not (chosen and set(chosen) <= set(EXECUTORS)):
         raise DataError("rank 0 must choose executors that are known, but names others")
     return chosen

@@ -12,6 +12,8 @@ from quantize.numbers.arrays import Integers, codes, frozen
 from quantize.program.program import Program
 
 __all__ = [
+    "changed",
+    "dropped",
     "made",
     "per_unit",
     "with_constants",
@@ -30,8 +32,8 @@ def with_layer(whole: Whole, name: str, **changes: Any) -> Whole:
     kept: Any = whole  # which of the two it is, types cannot tell
     graph: Graph = kept.graph if isinstance(kept, Program) else kept
     layers = (replace(one, **changes) if one.name == name else one for one in graph.layers)
-    changed: Any = replace(graph, layers=tuple(layers))
-    return replace(kept, graph=changed) if isinstance(kept, Program) else changed  # type: ignore[return-value]
+    found: Any = replace(graph, layers=tuple(layers))
+    return replace(kept, graph=found) if isinstance(kept, Program) else found  # type: ignore[return-value]  # see above
 
 
 def with_constants(whole: Whole, layer: str, **vectors: Any) -> Whole:
@@ -42,8 +44,13 @@ def with_constants(whole: Whole, layer: str, **vectors: Any) -> Whole:
 
 def with_operation(whole: Whole, layer: str, result: str, **changes: Any) -> Whole:
     """With other fields of the operation that makes `result`."""
-    body = (replace(one, **changes) if one.name == result else one for one in _layer(whole, layer).body)
-    return with_layer(whole, layer, body=tuple(body))
+    return with_layer(whole, layer, body=changed(_layer(whole, layer), result, **changes).body)
+
+
+def changed(layer: UnitLayer, result: str, **changes: Any) -> UnitLayer:
+    """`layer` with other fields of the operation that makes `result`."""
+    body = (replace(one, **changes) if one.name == result else one for one in layer.body)
+    return replace(layer, body=tuple(body))
 
 
 def with_tables(whole: Whole, layer: str, **tables: SegmentTable) -> Whole:
@@ -66,6 +73,11 @@ def with_weights(whole: Whole, layer: str, weight: Any) -> Whole:
 def made(layer: UnitLayer, result: str) -> Any:
     """The operation that makes `result`."""
     return layer.results[result]
+
+
+def dropped(layer: UnitLayer, result: str) -> int:
+    """How many bits `result` drops; where none are, the body has no such operation."""
+    return int(made(layer, result).shift) if result in layer.results else 0
 
 
 def per_unit(layer: UnitLayer, constant: str) -> Integers:

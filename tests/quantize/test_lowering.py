@@ -17,7 +17,7 @@ from quantize.lowering.lower import LoweringOptions
 from quantize.program.file import digest
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
-from tests.edits import made, per_unit
+from tests.edits import dropped, made, per_unit
 from tests.networks import lowered, network, neurons, own_profile, replace_layer, spike_input
 
 ACCEPTING = tuple(name for name in profile_names() if load_profile(name).arithmetic is not None)
@@ -34,11 +34,6 @@ def integer_spikes(program: Program, spikes: NDArray[np.uint8], layer: int = 0) 
 
 def spiking(program: Program, index: int = 0) -> UnitLayer:
     return program.graph.by_name[f"layer{index}"]
-
-
-def dropped(layer: UnitLayer, result: str) -> int:
-    """How many bits `result` drops; where none are, the body has no such operation."""
-    return int(made(layer, result).shift) if result in layer.results else 0
 
 
 def dense_of(layer: UnitLayer) -> Dense:

@@ -12,9 +12,10 @@ from quantize.graph.layers import UnitLayer
 from quantize.numbers.arrays import Integers
 from quantize.numbers.formats import Format
 from quantize.program.program import Program
+from tests.edits import changed, dropped
 from tests.networks import lowered, own_profile
 
-from .edits import Edit, constant, edited, frac_of, narrowed, operation, shift_of, table_values
+from .edits import Edit, constant, edited, frac_of, narrowed, table_values
 
 __all__ = ["CASES", "Case", "wide_program"]
 
@@ -54,7 +55,7 @@ class Case:
 
 
 def _wrong_bias(bias: Integers, layer: UnitLayer) -> Integers:
-    return bias + (1 << shift_of(layer, "scaled") + frac_of(layer, "rescale")) // 32
+    return bias + (1 << dropped(layer, "scaled") + frac_of(layer, "rescale")) // 32
 
 
 def _wrong_reset(reset: Integers, layer: UnitLayer) -> Integers:
@@ -70,7 +71,7 @@ def _longer_refractory(layer: UnitLayer) -> UnitLayer:
 
 def _narrow_sum(layer: UnitLayer) -> UnitLayer:
     fmt = replace(layer.states["membrane"].format, bits=layer.states["membrane"].format.bits - 4)
-    return operation(layer, "sum", format=fmt)
+    return changed(layer, "sum", format=fmt)
 
 
 def _more(values: Integers) -> Integers:

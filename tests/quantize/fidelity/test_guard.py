@@ -11,10 +11,11 @@ import pytest
 from quantize.fidelity.guard import Limits, guard
 from quantize.graph.layers import UnitLayer
 from quantize.numbers.arrays import Integers
+from tests.edits import dropped
 from tests.networks import lowered, network, spike_input
 
 from .broken import wide_program
-from .edits import Edit, constant, edited, frac_of, narrowed, shift_of
+from .edits import Edit, constant, edited, frac_of, narrowed
 
 NETWORK = network((8, 16, 12, 3), tau_synapse=None)
 SPIKES = spike_input(NETWORK, steps=40, batch=12)
@@ -24,7 +25,7 @@ def biased(neurons: slice, by: float) -> Edit:
     """Add `by` delta_T to the drive of some neurons."""
 
     def change(bias: Integers, layer: UnitLayer) -> Integers:
-        bias[neurons] += round(by * 2.0 ** (shift_of(layer, "scaled") + frac_of(layer, "rescale")))
+        bias[neurons] += round(by * 2.0 ** (dropped(layer, "scaled") + frac_of(layer, "rescale")))
         return bias
 
     return constant("bias", change)

@@ -25,10 +25,11 @@ from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Rounding, overflow, round_shift
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
+from tests.edits import changed, dropped
 from tests.networks import lowered, network, own_profile, spike_input
 from tests.programs import random_input, random_program
 
-from .edits import constant, edited, operation, shift_of
+from .edits import constant, edited
 
 SIZES = (10, 12, 9, 4)
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -171,7 +172,7 @@ def test_integers_beyond_float64_are_refused() -> None:
     def larger(layer: UnitLayer) -> UnitLayer:
         for name in ("multiplier", "bias"):
             layer = constant(name, lambda values, _: values << by)(layer)
-        return operation(layer, "scaled", shift=shift_of(layer, "scaled") + by)
+        return changed(layer, "scaled", shift=dropped(layer, "scaled") + by)
 
     wide = edited(program, larger, 0)
     found = proof_of(wide.graph).intermediate_bits

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from quantize.fidelity.one_step import SiteError, one_step_errors
+from tests.edits import dropped
 from tests.networks import lowered, network, own_profile, spike_input
 
 from .broken import wide_program
-from .edits import constant, edited, shift_of
+from .edits import constant, edited
 
 NETWORK = network((12, 24, 16, 3))
 SPIKES = spike_input(NETWORK, steps=40, batch=12)
@@ -55,7 +56,7 @@ def test_rounding_down_has_a_mean_of_half_an_lsb(tmp_path: Path) -> None:
 def test_a_wrong_site_shows_where_it_is(tmp_path: Path) -> None:
     program = lowered(NETWORK, own_profile(tmp_path))
     wrong = edited(
-        program, constant("offset", lambda offset, layer: offset + (5 << shift_of(layer, "aligned"))), 0
+        program, constant("offset", lambda offset, layer: offset + (5 << dropped(layer, "aligned"))), 0
     )
     before = one_step_errors(NETWORK, program, [SPIKES])
     after = one_step_errors(NETWORK, wrong, [SPIKES])
