@@ -48,9 +48,8 @@ def pieces(inputs: Inputs, rows: slice, piece: Piece, report: Bar) -> Timed:
     frames = inputs.frames(rows)
     for start in range(0, inputs.steps, piece.steps):
         times = slice(start, min(start + piece.steps, inputs.steps))
-        spikes = frames(times)
-        yield times, spikes
-        report(spikes.shape[0] * spikes.shape[1])
+        yield times, frames(times)  # not kept here: it must be gone when the next one is made
+        report((times.stop - times.start) * (rows.stop - rows.start))
 
 
 def traces_of(
@@ -60,6 +59,7 @@ def traces_of(
     state: State | None = None
     for times, spikes in timed:
         execution = executor.run(spikes, state, signals)
+        del spikes
         yield times, execution.signals
         state = execution.state
 
@@ -69,6 +69,7 @@ def totals_of(executor: SummingExecutor, timed: Timed) -> Totals:
     totals: Totals | None = None
     for _times, spikes in timed:
         found = executor.totals(spikes, None if totals is None else totals.state)
+        del spikes
         totals = found if totals is None else totals.then(found)
     assert totals is not None, "an input has a step"
     return totals
