@@ -1,12 +1,12 @@
 """What crosses from the float world to the integers: a trained network as plain arrays in SI units.
 
-No JAX, no units objects, no closures. Shapes: `inputs`, `neurons` and `classes` are the layer widths.
+No JAX, no units objects, no closures. `units` is the width of a layer.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -15,15 +15,22 @@ from numpy.typing import NDArray
 from .blocks import row_blocks
 
 __all__ = [
+    "INPUT",
     "Description",
+    "FeedDescription",
     "LayerDescription",
     "NeuronParameters",
     "ReadoutDescription",
     "SpikingDescription",
     "description_digest",
+    "numbered",
 ]
 
 Floats = NDArray[np.float64]
+Steps = NDArray[np.int64]
+
+INPUT = "input"
+"""What a feed calls the input of the network."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +49,37 @@ class NeuronParameters:
 
 
 @dataclass(frozen=True)
+class FeedDescription:
+    """Values of `source`, `delay` steps old, times `weight`: spikes as 0 or 1, of a readout its value."""
+
+    source: str  # a layer, also this one or a later one, or `input`
+    weight: Floats  # [source units, units], per unit of the source: A before neurons, else without a unit
+    delay: Steps = field(default_factory=lambda: np.zeros(1, np.int64))
+    """Steps, `[1]` or `[source units]`; at least 1 where the source is not an earlier layer."""
+
+
+def numbered(name: str, index: int) -> str:
+    """What belongs to feed number `index`: the first one's has no number."""
+    return name if index == 0 else f"{name}{index}"
+
+
+@dataclass(frozen=True)
 class SpikingDescription:
-    """Linear layer -> optional exponential synapse -> ExpIFRef."""
+    """The sum of all feeds and the bias -> optional exponential synapse -> neurons."""
 
     name: str
-    weight: Floats  # A per unit input, [inputs, neurons]
-    bias: Floats  # A, [neurons]
-    tau_synapse: Floats | None  # s, [neurons]; None when the current is not filtered
+    feeds: tuple[FeedDescription, ...]
+    bias: Floats  # A, [units]
+    tau_synapse: Floats | None  # s, [units]; None when the current is not filtered
     neuron: NeuronParameters
 
     kind: ClassVar[Literal["spiking"]] = "spiking"
     tau_name: ClassVar[str] = "tau_synapse"
+
+    @property
+    def units(self) -> int:
+        """Its width."""
+        return len(self.bias)
 
     @property
     def neurons(self) -> tuple[NeuronParameters, ...]:
@@ -66,22 +93,27 @@ class SpikingDescription:
 
     @property
     def vectors(self) -> dict[str, Floats]:
-        """All that has one value per neuron, `[neurons]`, by its name in files."""
+        """All that has one value per neuron, `[units]`, by its name in files."""
         neuron = {f"neuron.{part.name}": getattr(self.neuron, part.name) for part in fields(self.neuron)}
         return _vectors(self) | neuron
 
 
 @dataclass(frozen=True)
 class ReadoutDescription:
-    """Linear layer -> leaky integrator `y' = exp(-dt / tau) y + W s + b`."""
+    """The sum of all feeds and the bias -> leaky integrator `y' = exp(-dt / tau) y + W s + b`."""
 
     name: str
-    weight: Floats  # dimensionless, [inputs, classes]
-    bias: Floats  # [classes]
-    tau: Floats | None  # s, [classes]; None for a readout without memory, y = W s + b
+    feeds: tuple[FeedDescription, ...]
+    bias: Floats  # [units]
+    tau: Floats | None  # s, [units]; None for a readout without memory, y = W s + b
 
     kind: ClassVar[Literal["readout"]] = "readout"
     tau_name: ClassVar[str] = "tau"
+
+    @property
+    def units(self) -> int:
+        """Its width."""
+        return len(self.bias)
 
     @property
     def neurons(self) -> tuple[NeuronParameters, ...]:
@@ -95,7 +127,7 @@ class ReadoutDescription:
 
     @property
     def vectors(self) -> dict[str, Floats]:
-        """All that has one value per class, `[classes]`, by its name in files."""
+        """All that has one value per unit, `[units]`, by its name in files."""
         return _vectors(self)
 
 
@@ -108,10 +140,11 @@ def _vectors(layer: LayerDescription) -> dict[str, Floats]:
 
 @dataclass(frozen=True)
 class Description:
-    """A feed-forward network, its step and how it was meant to be fed.
+    """A network, its step and how it was meant to be fed.
 
-    Within one step a spike passes through all layers. The prediction is the class with the largest sum
-    over all steps of the last layer's output (readout value, or spikes when the last layer spikes).
+    A step runs the layers in their order, so a feed without delay sees what an earlier layer did in the same
+    step. Of the last layer comes the output: the prediction is the class with the largest sum over all steps
+    of its readout values, or of its spikes.
     """
 
     dt: float  # s
