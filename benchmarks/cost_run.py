@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from speed.run import cpu_model
 from speed.workloads import DT, PROFILE, bernoulli, neurons
 
-from expifref.description import Description, SpikingDescription
+from expifref.description import INPUT, Description, FeedDescription, SpikingDescription
 from expifref.files import write_text
 from hw_profiles import load_profile
 from quantize.lowering.calibration import calibrate
@@ -194,14 +194,15 @@ def _cpu_of(run: Callable[[], None], repetitions: int) -> float:
 def _program(widths: tuple[int, ...], density: float, hidden: float) -> Program:
     """A network whose neurons are driven so that about one of 60 spikes at a step."""
     rng = np.random.default_rng(1)
-    layers = []
-    rate = density
+    layers: list[SpikingDescription] = []
+    rate, source = density, INPUT
     for index, (inputs, count) in enumerate(pairwise(widths)):
         active = inputs * rate
         strength = rng.uniform(0, 8, count)
         weight = rng.normal(16e-3 * strength / active, 4e-3 / active**0.5, (inputs, count))
-        layers.append(SpikingDescription(f"hidden{index}", weight, np.zeros(count), None, neurons(count)))
-        rate = hidden
+        feeds = (FeedDescription(source, weight),)
+        layers.append(SpikingDescription(f"hidden{index}", feeds, np.zeros(count), None, neurons(count)))
+        rate, source = hidden, f"hidden{index}"
     description = Description(DT, widths[0], tuple(layers), "rate", _CALIBRATION_STEPS)
     sample = bernoulli(_CALIBRATION_STEPS, 2, widths[0], density)
     return lower(description, calibrate(description, [sample]), load_profile(PROFILE))

@@ -24,7 +24,13 @@ from speed.run import cpu_model
 from speed.workloads import neurons
 
 from expifref.checkpoint import save_description
-from expifref.description import Description, ReadoutDescription, SpikingDescription
+from expifref.description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    ReadoutDescription,
+    SpikingDescription,
+)
 from expifref.files import write_text
 
 __all__ = ["Measured", "bound_mb", "commands", "measure"]
@@ -103,14 +109,17 @@ def write_network(folder: Path) -> None:
     """The model file and the samples."""
     rng = np.random.default_rng(_SEED)
     layers: list[SpikingDescription | ReadoutDescription] = []
+    source = INPUT
     for index, (inputs, width) in enumerate(pairwise(_SIZES)):
         weight = rng.standard_normal((inputs, width))
+        feeds = (FeedDescription(source, weight),)
+        source = f"hidden{index}"
         if index == len(_SIZES) - 2:
-            layers.append(ReadoutDescription("readout", weight, np.zeros(width), np.full(width, 20e-3)))
+            layers.append(ReadoutDescription("readout", feeds, np.zeros(width), np.full(width, 20e-3)))
             continue
         weight *= 40e-3 / np.sqrt(inputs)
         bias = np.full(width, 5e-3)
-        layers.append(SpikingDescription(f"hidden{index}", weight, bias, None, neurons(width)))
+        layers.append(SpikingDescription(f"hidden{index}", feeds, bias, None, neurons(width)))
     description = Description(1e-3, _SIZES[0], tuple(layers), "rate", _STEPS)
     save_description(folder / "model.safetensors", description)
     images = rng.random((2 * _SAMPLES, _SIZES[0]), np.float32) * 0.4

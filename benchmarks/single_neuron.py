@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from standard_bodies import neuron_of
 
-from expifref.description import Description, NeuronParameters, SpikingDescription
+from expifref.description import INPUT, Description, FeedDescription, NeuronParameters, SpikingDescription
 from expifref.dynamics import NeuronConstants, StepResult, canonical_step
 from expifref.files import write_bytes
 from expifref.simulate import constants
@@ -89,7 +89,9 @@ def program_response(
     inputs = np.stack([codes >> 8, codes & 255], axis=-1).astype(np.uint8)
     # The encoder divides by 255.
     weight = np.array([[256.0], [1.0]]) * 255 * volts
-    layer = SpikingDescription("neuron", weight, np.array([-_HALF * volts]), None, cell)
+    layer = SpikingDescription(
+        "neuron", (FeedDescription(INPUT, weight),), np.array([-_HALF * volts]), None, cell
+    )
     description = Description(dt, 2, (layer,), "current", len(inputs))
     program = lower(description, calibrate(description, [inputs]), profile)
     emulator = Emulator(program)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .description import (
+    INPUT,
     Description,
+    FeedDescription,
     LayerDescription,
     NeuronParameters,
     ReadoutDescription,
@@ -128,21 +130,24 @@ def initial_description(architecture: Architecture, seed: int = 0) -> Descriptio
     widths = (a.inputs, *a.hidden, a.classes)
     bias = _DRIVE_BIAS_MV * _current_per_drive(a)
     layers: list[LayerDescription] = []
+    source = INPUT
     for index, neurons in enumerate(a.hidden):
         weight = random.normal(0, scales[index] / math.sqrt(widths[index]), (widths[index], neurons))
         layers.append(
             SpikingDescription(
                 name=f"hidden{index}",
-                weight=weight * _MILLI,
+                feeds=(FeedDescription(source, weight * _MILLI),),
                 bias=np.full(neurons, bias * _MILLI),
                 tau_synapse=_repeat(a.tau_synapse, neurons),
                 neuron=_neuron_parameters(a.neuron, neurons),
             )
         )
+        source = layers[-1].name
+    weight = random.normal(0, scales[-1] / math.sqrt(widths[-2]), (widths[-2], a.classes))
     layers.append(
         ReadoutDescription(
             name="readout",
-            weight=random.normal(0, scales[-1] / math.sqrt(widths[-2]), (widths[-2], a.classes)),
+            feeds=(FeedDescription(source, weight),),
             bias=np.zeros(a.classes),
             tau=_repeat(a.tau_readout, a.classes),
         )

@@ -1,9 +1,11 @@
 """Model files: a network description in safetensors, with its metadata. Read and written without JAX.
 
-Tensors are float64 in SI units, named `<layer>.weight`, `<layer>.bias`, `<layer>.tau` (of the synapse or
-the readout; absent when there is none) and `<layer>.neuron.<parameter>`; large ones stay in the file until
-they are looked at. The metadata hold the format and its version, dt in seconds, encoder, steps, the kinds of
-the layers, and, for networks trained here, their architecture, metrics and environments.
+Tensors are float64 in SI units, named `<layer>.weight` (of further feeds `<layer>.weight1` and so on),
+`<layer>.bias`, `<layer>.tau` (of the synapse or the readout; absent when there is none),
+`<layer>.neuron.<parameter>` and, where a feed has delays, `<layer>.delay` (`delay1`, ...) in whole steps;
+large ones stay in the file until they are looked at. The metadata hold the format and its version, dt in
+seconds, encoder, steps, the kinds of the layers and their feeds (none stated: one from the layer before, or
+from the input), and, for networks trained here, their architecture, metrics and environments.
 """
 
 from __future__ import annotations
@@ -19,11 +21,15 @@ from numpy.typing import NDArray
 from .architecture import Architecture
 from .checks import check_description
 from .description import (
+    INPUT,
+    MAX_DELAY,
     Description,
+    FeedDescription,
     LayerDescription,
     NeuronParameters,
     ReadoutDescription,
     SpikingDescription,
+    numbered,
 )
 from .documents import parse, written
 from .environment import Environment
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
     from .networks import SpikingNetwork
 
 __all__ = [
+    "FeedEntry",
     "LayerEntry",
     "ModelDocument",
     "ModelFile",
@@ -56,6 +63,16 @@ _CLOSED = {"extra": "forbid", "strict": True}
 
 
 @dataclass(frozen=True)
+class FeedEntry:
+    """What the metadata say of a feed; its numbers are tensors."""
+
+    __pydantic_config__: ClassVar = _CLOSED
+
+    source: Name
+    delayed: bool = False
+
+
+@dataclass(frozen=True)
 class LayerEntry:
     """What the metadata say of a layer; its numbers are tensors."""
 
@@ -64,6 +81,7 @@ class LayerEntry:
     name: Name
     kind: Literal["spiking", "readout"]
     filtered: bool
+    feeds: tuple[FeedEntry, ...] = ()  # none: one from the layer before, or from the input, without delay
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +128,7 @@ def save_model(path: Path, model: ModelFile) -> None:
         inputs=d.inputs,
         encoder=d.encoder,
         steps=d.steps,
-        layers=tuple(LayerEntry(layer.name, layer.kind, layer.filter_tau is not None) for layer in d.layers),
+        layers=tuple(_entry(layer, d.is_chain) for layer in d.layers),
         architecture=model.architecture,
         metrics=dict(model.metrics),
         environments=tuple(dict(environment) for environment in model.environments),
@@ -150,18 +168,27 @@ def load_model(path: Path) -> SpikingNetwork:
     return SpikingNetwork(read_description(path))
 
 
+def _entry(layer: LayerDescription, in_chain: bool) -> LayerEntry:
+    feeds = () if in_chain else tuple(FeedEntry(feed.source, feed.longest > 0) for feed in layer.feeds)
+    return LayerEntry(layer.name, layer.kind, layer.filter_tau is not None, feeds)
+
+
 def _layer_tensors(layer: LayerDescription) -> Tensors:
-    tensors = {"weight": layer.weight, **layer.vectors}
+    tensors: dict[str, NDArray[Any]] = {**layer.trained, **layer.vectors}
+    tensors |= {
+        numbered("delay", index): feed.delay for index, feed in enumerate(layer.feeds) if feed.longest
+    }
     # safetensors writes the buffer as it lies in memory
     return {f"{layer.name}.{name}": np.asarray(value, "<f8", order="C") for name, value in tensors.items()}
 
 
 def _described(document: ModelDocument, tensors: dict[str, NDArray[Any]]) -> Description:
-    layers = tuple(_layer(entry, tensors) for entry in document.layers)
+    before = [INPUT, *(entry.name for entry in document.layers)]
+    layers = tuple(_layer(entry, tensors, before[index]) for index, entry in enumerate(document.layers))
     return Description(document.dt, document.inputs, layers, document.encoder, document.steps)
 
 
-def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]]) -> LayerDescription:
+def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]], before: str) -> LayerDescription:
     name = entry.name
 
     def tensor(part: str) -> NDArray[np.float64]:
@@ -169,8 +196,23 @@ def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]]) -> LayerDescript
             raise FileFormatError(f"a model file must hold the tensor `{name}.{part}`, which is missing")
         return np.asarray(tensors[f"{name}.{part}"], np.float64)
 
+    def feed(index: int, one: FeedEntry) -> FeedDescription:
+        weight = tensor(numbered("weight", index))
+        if not one.delayed:
+            return FeedDescription(one.source, weight)
+        delay = numbered("delay", index)
+        return FeedDescription(one.source, weight, _whole(f"{name}.{delay}", tensor(delay)))
+
+    feeds = tuple(feed(*one) for one in enumerate(entry.feeds or (FeedEntry(before),)))
     tau = tensor("tau") if entry.filtered else None
     if entry.kind == ReadoutDescription.kind:
-        return ReadoutDescription(name, tensor("weight"), tensor("bias"), tau)
+        return ReadoutDescription(name, feeds, tensor("bias"), tau)
     neuron = NeuronParameters(**{key: tensor(f"neuron.{key}") for key in _NEURON_PARAMETERS})
-    return SpikingDescription(name, tensor("weight"), tensor("bias"), tau, neuron)
+    return SpikingDescription(name, feeds, tensor("bias"), tau, neuron)
+
+
+def _whole(name: str, values: NDArray[np.float64]) -> NDArray[np.int64]:
+    """`values` as steps, where none is too large for a whole number of any kind."""
+    if not (np.abs(values) <= MAX_DELAY).all() or (values != np.rint(values)).any():
+        raise FileFormatError(f"`{name}` must be whole numbers of steps up to {MAX_DELAY}")
+    return values.astype(np.int64)

@@ -8,7 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import row_blocks
-from .description import Description, LayerDescription, NeuronParameters
+from .description import (
+    INPUT,
+    MAX_DELAY,
+    Description,
+    FeedDescription,
+    LayerDescription,
+    NeuronParameters,
+    numbered,
+)
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
 from .texts import NAME, shown
@@ -36,14 +44,13 @@ def check_description(description: Description) -> None:
         raise ParameterError(f"the layers of a network must have different names, not {shown(names)}")
     for name in names:
         _check_name(name)
-    width = description.inputs
+    units = description.units
+    earlier = {INPUT}
     for layer in description.layers:
-        if layer.weight.ndim != 2 or layer.weight.shape[0] != width or 0 in layer.weight.shape:
-            raise ParameterError(
-                f"`{layer.name}.weight` must have {width} inputs, not the shape {list(layer.weight.shape)}"
-            )
+        for index, feed in enumerate(layer.feeds):
+            _check_feed(layer, index, units.get(feed.source), 0 if feed.source in earlier else 1)
         _check_layer(layer)
-        width = layer.weight.shape[1]
+        earlier.add(layer.name)
 
 
 def _check_name(name: str) -> None:
@@ -53,10 +60,33 @@ def _check_name(name: str) -> None:
         raise ParameterError(f"a layer must have a name that files can hold: {error}") from None
 
 
+def _check_feed(layer: LayerDescription, index: int, sources: int | None, least: int) -> None:
+    """Feed number `index`, from a source of `sources` units, None for one that is not there."""
+    feed: FeedDescription = layer.feeds[index]
+    if sources is None:
+        raise ParameterError(
+            f"`{layer.name}` must be fed by `{INPUT}` or by a layer, not by {shown([feed.source])}"
+        )
+    name, shape = f"{layer.name}.{numbered('weight', index)}", feed.weight.shape
+    if len(shape) != 2 or shape[0] != sources or 0 in shape:
+        raise ParameterError(f"`{name}` must have {sources} inputs, not the shape {list(shape)}")
+    if shape[1] != layer.units:
+        raise ParameterError(f"`{name}` must have {layer.units} outputs, not the shape {list(shape)}")
+    _check_finite(name, feed.weight)
+    name, delay = f"{layer.name}.{numbered('delay', index)}", feed.delay
+    if delay.shape not in ((1,), (sources,)) or not np.issubdtype(delay.dtype, np.integer):
+        raise ParameterError(f"`{name}` must be whole numbers of the shape [1] or [{sources}]")
+    if int(delay.min()) < least or feed.longest > MAX_DELAY:
+        raise ParameterError(
+            f"`{name}` must lie in {least}..{MAX_DELAY} steps, not in {int(delay.min())}..{feed.longest}"
+        )
+
+
 def _check_layer(layer: LayerDescription) -> None:
+    if not layer.feeds:
+        raise ParameterError(f"`{layer.name}` must be fed by something, and has no feed")
     _check_shapes(layer)
-    for name, values in (("weight", layer.weight), ("bias", layer.bias)):
-        _check_finite(f"{layer.name}.{name}", values)
+    _check_finite(f"{layer.name}.bias", layer.bias)
     tau = layer.filter_tau
     if tau is not None:
         _require(layer.name, layer.tau_name, "above 0 ms", tau, tau > 0, 1e3, "ms")
@@ -66,10 +96,9 @@ def _check_layer(layer: LayerDescription) -> None:
 
 def _check_shapes(layer: LayerDescription) -> None:
     for name, values in layer.vectors.items():
-        if values.shape != layer.weight.shape[1:]:
+        if values.shape != (layer.units,):
             raise ParameterError(
-                f"`{layer.name}.{name}` must have {layer.weight.shape[1]} values, "
-                f"not the shape {list(values.shape)}"
+                f"`{layer.name}.{name}` must have {layer.units} values, not the shape {list(values.shape)}"
             )
 
 

@@ -16,6 +16,7 @@ from .blocks import row_blocks
 
 __all__ = [
     "INPUT",
+    "MAX_DELAY",
     "Description",
     "FeedDescription",
     "LayerDescription",
@@ -31,6 +32,9 @@ Steps = NDArray[np.int64]
 
 INPUT = "input"
 """What a feed calls the input of the network."""
+
+MAX_DELAY = 1023
+"""Steps: what a source keeps grows with them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,11 @@ class FeedDescription:
     delay: Steps = field(default_factory=lambda: np.zeros(1, np.int64))
     """Steps, `[1]` or `[source units]`; at least 1 where the source is not an earlier layer."""
 
+    @property
+    def longest(self) -> int:
+        """The largest delay."""
+        return int(self.delay.max())
+
 
 def numbered(name: str, index: int) -> str:
     """What belongs to feed number `index`: the first one's has no number."""
@@ -64,22 +73,44 @@ def numbered(name: str, index: int) -> str:
 
 
 @dataclass(frozen=True)
-class SpikingDescription:
-    """The sum of all feeds and the bias -> optional exponential synapse -> neurons."""
+class _FedDescription:
+    """What every layer has: the sum of all feeds and a bias."""
 
     name: str
     feeds: tuple[FeedDescription, ...]
-    bias: Floats  # A, [units]
-    tau_synapse: Floats | None  # s, [units]; None when the current is not filtered
-    neuron: NeuronParameters
-
-    kind: ClassVar[Literal["spiking"]] = "spiking"
-    tau_name: ClassVar[str] = "tau_synapse"
+    bias: Floats  # [units], in what the weights of the feeds give
 
     @property
     def units(self) -> int:
         """Its width."""
         return len(self.bias)
+
+    @property
+    def trained(self) -> dict[str, Floats]:
+        """What training changes, by its name in files."""
+        weights = {numbered("weight", index): feed.weight for index, feed in enumerate(self.feeds)}
+        return weights | {"bias": self.bias}
+
+    @property
+    def filter_tau(self) -> Floats | None:
+        """What `tau` is called in files."""
+        raise NotImplementedError
+
+    @property
+    def vectors(self) -> dict[str, Floats]:
+        """All that has one value per unit, `[units]`, by its name in files."""
+        return {"bias": self.bias} | ({} if self.filter_tau is None else {"tau": self.filter_tau})
+
+
+@dataclass(frozen=True)
+class SpikingDescription(_FedDescription):
+    """The sum of all feeds and the bias (A) -> optional exponential synapse -> neurons."""
+
+    tau_synapse: Floats | None  # s, [units]; None when the current is not filtered
+    neuron: NeuronParameters
+
+    kind: ClassVar[Literal["spiking"]] = "spiking"
+    tau_name: ClassVar[str] = "tau_synapse"
 
     @property
     def neurons(self) -> tuple[NeuronParameters, ...]:
@@ -88,32 +119,22 @@ class SpikingDescription:
 
     @property
     def filter_tau(self) -> Floats | None:
-        """What `tau` is called in files."""
         return self.tau_synapse
 
     @property
     def vectors(self) -> dict[str, Floats]:
-        """All that has one value per neuron, `[units]`, by its name in files."""
         neuron = {f"neuron.{part.name}": getattr(self.neuron, part.name) for part in fields(self.neuron)}
-        return _vectors(self) | neuron
+        return super().vectors | neuron
 
 
 @dataclass(frozen=True)
-class ReadoutDescription:
-    """The sum of all feeds and the bias -> leaky integrator `y' = exp(-dt / tau) y + W s + b`."""
+class ReadoutDescription(_FedDescription):
+    """The sum of all feeds and the bias (no unit) -> leaky integrator `y' = exp(-dt / tau) y + W s + b`."""
 
-    name: str
-    feeds: tuple[FeedDescription, ...]
-    bias: Floats  # [units]
     tau: Floats | None  # s, [units]; None for a readout without memory, y = W s + b
 
     kind: ClassVar[Literal["readout"]] = "readout"
     tau_name: ClassVar[str] = "tau"
-
-    @property
-    def units(self) -> int:
-        """Its width."""
-        return len(self.bias)
 
     @property
     def neurons(self) -> tuple[NeuronParameters, ...]:
@@ -122,20 +143,10 @@ class ReadoutDescription:
 
     @property
     def filter_tau(self) -> Floats | None:
-        """What `tau` is called in files."""
         return self.tau
-
-    @property
-    def vectors(self) -> dict[str, Floats]:
-        """All that has one value per unit, `[units]`, by its name in files."""
-        return _vectors(self)
 
 
 LayerDescription = SpikingDescription | ReadoutDescription
-
-
-def _vectors(layer: LayerDescription) -> dict[str, Floats]:
-    return {"bias": layer.bias} | ({} if layer.filter_tau is None else {"tau": layer.filter_tau})
 
 
 @dataclass(frozen=True)
@@ -152,6 +163,26 @@ class Description:
     layers: tuple[LayerDescription, ...]
     encoder: str  # "rate", "latency" or "current": the spike encoder used in training
     steps: int  # time steps per sample used in training
+
+    @property
+    def units(self) -> dict[str, int]:
+        """Number of values of each source."""
+        return {INPUT: self.inputs, **{layer.name: layer.units for layer in self.layers}}
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each layer is fed by the one before alone, in the same step."""
+        sources = [INPUT, *(layer.name for layer in self.layers)]
+        wired = [[(feed.source, feed.longest) for feed in layer.feeds] for layer in self.layers]
+        return wired == [[(source, 0)] for source in sources[:-1]]
+
+    @property
+    def histories(self) -> dict[str, int]:
+        """How many steps back each source is read, where it is: source -> steps."""
+        longest: dict[str, int] = {}
+        for feed in (feed for layer in self.layers for feed in layer.feeds):
+            longest[feed.source] = max(longest.get(feed.source, 0), feed.longest)
+        return {source: steps for source, steps in longest.items() if steps}
 
 
 def description_digest(description: Description) -> str:

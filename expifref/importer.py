@@ -10,7 +10,14 @@ import brainstate
 import numpy as np
 import saiunit as u
 
-from .description import Description, LayerDescription, ReadoutDescription, SpikingDescription
+from .description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    LayerDescription,
+    ReadoutDescription,
+    SpikingDescription,
+)
 from .encoders import get_encoder
 from .exceptions import ParameterError, UnsupportedError
 from .importer_parts import (
@@ -65,8 +72,11 @@ def describe(module: Any, dt: Any, *, encoder: str = "rate", steps: int, name: s
     parts = [part for path, leaf in _leaves(module, name, seen=set()) for part in _read(leaf, path, seconds)]
     if not parts:
         raise UnsupportedError(f"`{name}` must hold at least one Linear layer: {UNDERSTOOD}")
-    layers = tuple(_layer(group, index) for index, group in enumerate(_grouped(parts)))
-    return Description(seconds, layers[0].weight.shape[0], layers, encoder, steps)
+    layers = tuple(
+        _layer(group, index, f"layer{index - 1}" if index else INPUT)
+        for index, group in enumerate(_grouped(parts))
+    )
+    return Description(seconds, len(layers[0].feeds[0].weight), layers, encoder, steps)
 
 
 def _leaves(module: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
@@ -185,14 +195,13 @@ def _check_width(part: Part, width: int, group: _Group) -> None:
         )
 
 
-def _layer(group: _Group, index: int) -> LayerDescription:
+def _layer(group: _Group, index: int, source: str) -> LayerDescription:
     linear, tau = group.linear, None if group.filter is None else group.filter.tau
     if group.neuron is None:
-        return ReadoutDescription("readout", linear.weight, linear.bias, tau)
+        return ReadoutDescription("readout", (FeedDescription(source, linear.weight),), linear.bias, tau)
     scale = _amperes(group)
-    return SpikingDescription(
-        f"layer{index}", linear.weight * scale, linear.bias * scale, tau, group.neuron.parameters
-    )
+    feeds = (FeedDescription(source, linear.weight * scale),)
+    return SpikingDescription(f"layer{index}", feeds, linear.bias * scale, tau, group.neuron.parameters)
 
 
 def _amperes(group: _Group) -> float:

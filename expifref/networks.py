@@ -1,11 +1,12 @@
 """Networks of ExpIFRef neurons as brainstate modules, and the same networks as pure functions for JAX.
 
-The network is feed forward and a spike passes through all layers within one step, so the layers can run
-one after the other over all steps: one matrix product per layer instead of one per step.
+Where each layer is fed by the one before alone, a spike passes through all layers within one step, so the
+layers can run one after the other over all steps: one matrix product per layer instead of one per step.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,7 +20,15 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
 from .architecture import Architecture, initial_description
-from .description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from .description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    LayerDescription,
+    NeuronParameters,
+    SpikingDescription,
+    numbered,
+)
 from .encoders import get_encoder
 from .gradient import GradientRules
 from .neuron import ExpIFRef
@@ -29,7 +38,9 @@ from .synapse import ExponentialSynapse, LeakyReadout
 __all__ = [
     "DEFAULT_RULES",
     "SURROGATE",
+    "Advance",
     "Frames",
+    "NetworkLayer",
     "Parameters",
     "Run",
     "SpikingNetwork",
@@ -54,6 +65,17 @@ DEFAULT_RULES = GradientRules()
 SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
 
 
+Signal = Float[Any, "*batch _units"]
+"""What a layer gets or gives in a step or in several: an array, or a quantity."""
+
+
+class Advance(NamedTuple):
+    """What a layer did in a step."""
+
+    output: Float[Any, "*batch _units"]  # what others see: spikes, or the readout's value
+    drive: Any  # R I / delta_T; None in a readout
+
+
 class Run(NamedTuple):
     """What a network did, step by step."""
 
@@ -62,11 +84,37 @@ class Run(NamedTuple):
     drives: tuple[Float[Array, "#steps batch _neurons"], ...]  # R I / delta_T into each hidden layer
 
 
-class SpikingNetwork(brainstate.nn.Sequential):
-    """The network that `description` describes, as a Sequential of Linear, synapse, neuron, ..., readout.
+class NetworkLayer(brainstate.nn.Module):
+    """What `layer` describes: one Linear per feed, an optional filter, and neurons but in a readout."""
 
-    `network(x)` advances all layers by one step of `description.dt`, which the environment has to
-    provide; `run` does whole sequences.
+    def __init__(self, layer: LayerDescription, values: Parameters, gradient: GradientRules) -> None:
+        super().__init__()
+        self.feeds = [_linear(layer, index, values) for index in range(len(layer.feeds))]
+        self.filter, self.neuron = _filter(layer), None
+        if isinstance(layer, SpikingDescription):
+            self.neuron = _neuron(layer.neuron, gradient)
+
+    def increment(self, seen: Sequence[Signal]) -> Signal:
+        """The weighted sum of what the feeds see, `[..., source units]` each, and the bias."""
+        sums = [_product(linear, values) for linear, values in zip(self.feeds, seen, strict=True)]
+        return sum(sums[1:], start=sums[0])
+
+    def drive(self, current: Signal) -> Signal | None:
+        """`R I / delta_T` of what is put into the neurons; None in a readout."""
+        return None if self.neuron is None else self.neuron.R * current / self.neuron.delta_T
+
+    def update(self, increment: Signal) -> Advance:
+        """Advance by one step of the environment's `dt`."""
+        current = increment if self.filter is None else self.filter(increment)
+        return Advance(current if self.neuron is None else self.neuron(current), self.drive(current))
+
+
+class SpikingNetwork(brainstate.nn.Module):
+    """The network that `description` describes.
+
+    `network(x)` advances all layers by one step of `description.dt`, which the environment has to provide,
+    and returns the output of the last layer; `run` does whole sequences. States of the network itself are
+    the outputs of sources in the steps before, `[batch, units]` each, as far back as a feed looks.
     """
 
     def __init__(
@@ -75,30 +123,80 @@ class SpikingNetwork(brainstate.nn.Sequential):
         gradient: GradientRules = DEFAULT_RULES,
         values: Parameters | None = None,
     ) -> None:
+        super().__init__()
         values = parameters(description) if values is None else values
-        super().__init__(*[m for layer in description.layers for m in _modules(layer, values, gradient)])
         self.description = description
+        self.layers = [NetworkLayer(layer, values, gradient) for layer in description.layers]
+
+    def init_state(self, batch_size: int | None = None, **kwargs: Any) -> None:
+        """Nothing was put out yet."""
+        del kwargs
+        plan = self.description
+        batch = () if batch_size is None else (batch_size,)
+        self.before = {
+            source: brainstate.ShortTermState(jnp.zeros((steps, *batch, plan.units[source])))
+            for source, steps in plan.histories.items()
+        }
+
+    reset_state = init_state
+
+    def update(self, x: Float[Array, "*batch inputs"]) -> Float[Array, "*batch classes"]:
+        """Advance by one step for the input `x`, as the encoder scales it."""
+        output: Array = self._step(x)[-1].output
+        return output
 
     def run(self, frames: Frames) -> Run:
         """All steps for a batch from the initial state."""
         plan = self.description
-        signal = frames.astype(jnp.float32) * get_encoder(plan.encoder).scale
+        inputs = frames.astype(jnp.float32) * get_encoder(plan.encoder).scale
         steps = plan.steps if frames.shape[0] == 1 else frames.shape[0]
-        spikes, drives = [], []
         with brainstate.environ.context(dt=plan.dt / _MILLI * u.ms):
             brainstate.nn.init_all_states(self, frames.shape[1])
-            for module in self.layers:
-                if isinstance(module, brainstate.nn.Linear):
-                    signal = _linear(module, signal)
-                    continue
-                if isinstance(module, ExpIFRef):
-                    drives.append(module.R * signal / module.delta_T)
-                if signal.shape[0] != steps:
-                    signal = u.math.broadcast_to(signal, (steps, *signal.shape[1:]))
-                signal = brainstate.transform.for_loop(module.update, signal)
-                if isinstance(module, ExpIFRef):
-                    spikes.append(signal)
-        return Run(signal, tuple(spikes), tuple(drives))
+            if plan.is_chain:
+                told = self._layer_by_layer(inputs, steps)
+            else:
+                told = brainstate.transform.for_loop(self._step, _repeated(inputs, steps))
+        neurons = [one for one, layer in zip(told, self.layers, strict=True) if layer.neuron is not None]
+        return Run(told[-1].output, tuple(one.output for one in neurons), tuple(one.drive for one in neurons))
+
+    def _layer_by_layer(self, inputs: Float[Array, "#steps batch inputs"], steps: int) -> list[Advance]:
+        """Each layer over all steps before the next: one product each."""
+        told: list[Advance] = []
+        signal: Signal = inputs
+        for layer in self.layers:
+            signal = layer.increment([signal])
+            if layer.filter is not None:
+                signal = brainstate.transform.for_loop(layer.filter.update, _repeated(signal, steps))
+            drive = layer.drive(signal)  # before it is repeated: held inputs have one for all steps
+            signal = _repeated(signal, steps)
+            if layer.neuron is not None:
+                signal = brainstate.transform.for_loop(layer.neuron.update, signal)
+            told.append(Advance(signal, drive))
+        return told
+
+    def _step(self, x: Float[Array, "*batch inputs"]) -> list[Advance]:
+        """What every layer does."""
+        now: dict[str, Signal] = {INPUT: x}
+        told: list[Advance] = []
+        for layer, plan in zip(self.layers, self.description.layers, strict=True):
+            seen = [self._seen(feed, now) for feed in plan.feeds]
+            told.append(layer.update(layer.increment(seen)))
+            now[plan.name] = told[-1].output
+        for source, state in self.before.items():
+            state.value = jnp.concatenate([now[source][None], state.value[:-1]])
+        return told
+
+    def _seen(self, feed: FeedDescription, now: Mapping[str, Signal]) -> Signal:
+        """What `feed` sees: each source unit as old as its delay says."""
+        if not feed.longest:
+            return now[feed.source]
+        before = self.before[feed.source].value
+        ages = np.unique(feed.delay).tolist()
+        aged = [before[age - 1] if age else now[feed.source] for age in ages]
+        seen = aged[0]
+        for age, values in zip(ages[1:], aged[1:], strict=True):
+            seen = jnp.where(feed.delay == age, values, seen)
+        return seen
 
 
 def build_network(
@@ -111,9 +209,9 @@ def build_network(
 def parameters(description: Description) -> Parameters:
     """The trainable values of `description` in float32."""
     return {
-        f"{layer.name}.{part}": jnp.asarray(getattr(layer, part) / _unit(layer), jnp.float32)
+        f"{layer.name}.{part}": jnp.asarray(value / _unit(layer), jnp.float32)
         for layer in description.layers
-        for part in ("weight", "bias")
+        for part, value in layer.trained.items()
     }
 
 
@@ -121,11 +219,11 @@ def with_parameters(description: Description, values: Parameters) -> Description
     """`description` with the weights and biases of `values`, in SI units and float64."""
 
     def updated(layer: LayerDescription) -> LayerDescription:
-        return replace(
-            layer,
-            weight=_float64(values[f"{layer.name}.weight"]) * _unit(layer),
-            bias=_float64(values[f"{layer.name}.bias"]) * _unit(layer),
+        found = {part: _float64(values[f"{layer.name}.{part}"]) * _unit(layer) for part in layer.trained}
+        feeds = (
+            replace(feed, weight=found[numbered("weight", index)]) for index, feed in enumerate(layer.feeds)
         )
+        return replace(layer, feeds=tuple(feeds), bias=found["bias"])
 
     return replace(description, layers=tuple(updated(layer) for layer in description.layers))
 
@@ -143,26 +241,36 @@ def pure_run(
     return SpikingNetwork(description, gradient, values).run(frames)
 
 
-def _modules(layer: LayerDescription, values: Parameters, gradient: GradientRules) -> list[Any]:
-    inputs, outputs = layer.weight.shape
-    weight, bias = (values[f"{layer.name}.{part}"] for part in ("weight", "bias"))
-    if not isinstance(layer, SpikingDescription):
-        linear = brainstate.nn.Linear(inputs, outputs, w_init=weight, b_init=bias)
-        return [linear] if layer.tau is None else [linear, LeakyReadout(outputs, tau=_ms(layer.tau))]
-    linear = brainstate.nn.Linear(inputs, outputs, w_init=weight * u.mA, b_init=bias * u.mA)
-    neuron = _neuron(layer.neuron, gradient)
-    if layer.tau_synapse is None:
-        return [linear, neuron]
-    return [linear, ExponentialSynapse(outputs, tau=_ms(layer.tau_synapse)), neuron]
+def _linear(layer: LayerDescription, index: int, values: Parameters) -> brainstate.nn.Linear:
+    """Feed number `index`; the first one has the bias."""
+    unit = u.mA if isinstance(layer, SpikingDescription) else 1.0
+    weight = values[f"{layer.name}.{numbered('weight', index)}"]
+    bias = values[f"{layer.name}.bias"] * unit if index == 0 else None
+    return brainstate.nn.Linear(*weight.shape, w_init=weight * unit, b_init=bias)
 
 
-def _linear(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "*batch neurons"]:
+def _filter(layer: LayerDescription) -> ExponentialSynapse | None:
+    if layer.filter_tau is None:
+        return None
+    kind = ExponentialSynapse if isinstance(layer, SpikingDescription) else LeakyReadout
+    return kind(layer.units, tau=_ms(layer.filter_tau))
+
+
+def _product(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "*batch units"]:
     """`module(signal)`, by the product whose bits do not depend on the number of cores."""
     values = module.weight.value
-    weight, bias = values["weight"], values["bias"]
-    if isinstance(weight, u.Quantity):
-        return product(signal, weight.mantissa) * weight.unit + bias
-    return product(signal, weight) + bias
+    weight, bias = values["weight"], values.get("bias", 0.0)
+    if not isinstance(weight, u.Quantity):
+        return product(signal, weight) + bias
+    total = product(signal, weight.mantissa) * weight.unit
+    return total + bias if "bias" in values else total
+
+
+def _repeated(signal: Signal, steps: int) -> Signal:
+    """`signal` in all steps, where all are the same."""
+    if signal.shape[0] == steps:
+        return signal
+    return u.math.broadcast_to(signal, (steps, *signal.shape[1:]))
 
 
 def _neuron(p: NeuronParameters, gradient: GradientRules) -> ExpIFRef:

@@ -11,17 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import product
-from .description import Description, LayerDescription, NeuronParameters, ReadoutDescription
+from .description import INPUT, Description, LayerDescription, NeuronParameters, ReadoutDescription
 from .dynamics import NeuronConstants, canonical_step, refractory_steps
 from .encoders import get_encoder
 from .exceptions import ParameterError
+from .sources import Sources
 
 __all__ = ["LayerState", "LayerStep", "constants", "simulate"]
 
@@ -41,9 +42,11 @@ class LayerState:
 class LayerStep:
     """What one layer did in one step."""
 
-    current: Floats  # A into the membrane, or the readout's increment, [batch, neurons]
+    current: Floats  # A into the membrane, or the readout's increment, [batch, units]
     state: LayerState
-    spikes: NDArray[np.bool_]
+    spikes: NDArray[np.bool_]  # none in a readout
+    output: Floats  # what others see: spikes as 0 or 1, or the readout's value
+    seen: tuple[Floats, ...] = ()  # what its feeds saw, [batch, source units] each
 
 
 def constants(neuron: NeuronParameters, dt: float) -> NeuronConstants:
@@ -75,7 +78,7 @@ class _Readout:
     def step(self, state: LayerState, increment: Floats) -> LayerStep:
         value = self.kept * state.v + increment
         after = LayerState(value, state.filtered, state.refractory)
-        return LayerStep(increment, after, np.zeros(value.shape, np.bool_))
+        return LayerStep(increment, after, np.zeros(value.shape, np.bool_), value)
 
 
 @dataclass(frozen=True)
@@ -95,13 +98,14 @@ class _Neurons:
         current = increment if self.kept is None else self.kept * state.filtered + increment
         with np.errstate(over="ignore"):  # far above V_T the growth overflows to inf and the clamp takes it
             result = canonical_step(state.v, state.refractory, current, 0.0, self.constants, self.dt)
-        return LayerStep(current, LayerState(result.v, current, result.refractory), result.spikes)
+        after = LayerState(result.v, current, result.refractory)
+        return LayerStep(current, after, result.spikes, result.spikes.astype(np.float64))
 
 
 def _dynamics(layer: LayerDescription, dt: float) -> _Dynamics:
     kept = None if layer.filter_tau is None else np.exp(-dt / layer.filter_tau)
     if isinstance(layer, ReadoutDescription):
-        return _Readout(layer.weight.shape[1], 0.0 if kept is None else kept)
+        return _Readout(layer.units, 0.0 if kept is None else kept)
     return _Neurons(layer.neuron, constants(layer.neuron, dt), kept, dt)
 
 
@@ -114,19 +118,30 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
     dynamics = [_dynamics(layer, description.dt) for layer in description.layers]
     states = [one.initial(spikes.shape[1]) for one in dynamics]
     scale = get_encoder(description.encoder).scale
+    sources = Sources(description.units, description.histories, spikes.shape[1])
     for inputs in spikes:
-        signal: Floats = inputs.astype(np.float64) * scale
+        sources.give(INPUT, inputs.astype(np.float64) * scale)
         steps: list[LayerStep] = []
         for index, layer in enumerate(description.layers):
-            increment = product(signal, layer.weight, np.float64) + layer.bias
+            seen = tuple(sources.seen(feed) for feed in layer.feeds)
+            increment = _increment(layer, seen)
             with _finite(layer.name):
                 if not np.isfinite(increment).all():
                     raise FloatingPointError("its input is not finite")
                 step = dynamics[index].step(states[index], increment)
             states[index] = step.state
-            signal = step.spikes.astype(np.float64)
-            steps.append(step)
+            sources.give(layer.name, step.output)
+            steps.append(replace(step, seen=seen))
+        sources.next_step()
         yield tuple(steps)
+
+
+def _increment(layer: LayerDescription, seen: tuple[Floats, ...]) -> Floats:
+    """The weighted sum of what the feeds of `layer` saw, and its bias."""
+    pairs = zip(seen, layer.feeds, strict=True)
+    sums = [product(values, feed.weight, np.float64) for values, feed in pairs]
+    total: Floats = sum(sums[1:], start=sums[0]) + layer.bias
+    return total
 
 
 @contextmanager

@@ -88,7 +88,7 @@ def train(
     scales = {
         f"{layer.name}.{part}": scale
         for layer, scale in zip(untrained.layers, initial_scales(architecture), strict=True)
-        for part in ("weight", "bias")
+        for part in layer.trained
     }
 
     def run(natural: Parameters, frames: Any) -> Run:

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import (
+    INPUT,
     Description,
+    FeedDescription,
     LayerDescription,
     NeuronParameters,
     ReadoutDescription,
@@ -54,29 +56,43 @@ def network(
     tau_synapse: float | None = 5e-3,
     tau_readout: float | None = 20e-3,
     readout: bool = True,
+    lags: Sequence[int] = (),
     **parameters: Any,
 ) -> Description:
-    """Random layers of `sizes`; weights are drawn so that about half of the neurons spike now and then."""
+    """Random layers of `sizes`; weights are drawn so that about half of the neurons spike now and then.
+
+    With `lags` every spiking layer feeds itself too, each of its neurons as many steps later as one of them.
+    """
     rng = np.random.default_rng(seed)
     layers: list[LayerDescription] = []
+    source = INPUT
     for index, (inputs, width) in enumerate(pairwise(sizes)):
         last = index == len(sizes) - 2
         if last and readout:
             tau = None if tau_readout is None else np.full(width, tau_readout)
             weight = rng.normal(0, 1, (inputs, width))
-            layers.append(ReadoutDescription("readout", weight, rng.normal(0, 0.1, width), tau))
+            fed = (FeedDescription(source, weight),)
+            layers.append(ReadoutDescription("readout", fed, rng.normal(0, 0.1, width), tau))
             continue
         reach = 60e-3 if tau_synapse is None else 14e-3
         weight = rng.normal(reach / 12, reach / 2, (inputs, width)) / np.sqrt(inputs)
         tau_s = None if tau_synapse is None else np.full(width, tau_synapse)
         bias = np.full(width, 1e-3)
-        layers.append(SpikingDescription(f"hidden{index}", weight, bias, tau_s, neurons(width, **parameters)))
+        feeds: tuple[FeedDescription, ...] = (FeedDescription(source, weight),)
+        source = f"hidden{index}"
+        if lags:
+            own = rng.normal(0, reach / 2, (width, width)) / np.sqrt(width)
+            feeds += (FeedDescription(source, own, np.resize(lags, width).astype(np.int64)),)
+        layers.append(SpikingDescription(source, feeds, bias, tau_s, neurons(width, **parameters)))
     return Description(DT, sizes[0], tuple(layers), encoder, 25)
 
 
 def replace_layer(description: Description, index: int, **changes: Any) -> Description:
-    """`description` with fields of one layer replaced."""
+    """`description` with fields of one layer replaced; `weight` is that of its first feed."""
     layers = list(description.layers)
+    if "weight" in changes:
+        first, *others = layers[index].feeds
+        changes["feeds"] = (replace(first, weight=changes.pop("weight")), *others)
     layers[index] = replace(layers[index], **changes)
     return replace(description, layers=tuple(layers))
 

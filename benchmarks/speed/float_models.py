@@ -62,7 +62,7 @@ def w2(folder: Path) -> Prepared:
     """The network, its layers step by step."""
     description = read_description(folder / "model.safetensors")
     spikes = jnp.asarray(np.load(folder / "spikes.npy"))
-    weights = [jnp.asarray(layer.weight * 1e3, jnp.float32) for layer in description.layers]
+    weights = [jnp.asarray(layer.feeds[0].weight * 1e3, jnp.float32) for layer in description.layers]
     layers = [
         (brainstate.nn.Linear(*w.shape, w_init=w * u.mA, b_init=None), _neurons(w.shape[1])) for w in weights
     ]
@@ -107,7 +107,7 @@ def training_ours(folder: Path) -> Prepared:
     scales = {
         f"{layer.name}.{part}": scale
         for layer, scale in zip(description.layers, initial_scales(TRAINING), strict=True)
-        for part in ("weight", "bias")
+        for part in layer.trained
     }
     optimizer = optax.adam(_LEARNING_RATE)
 
@@ -143,7 +143,7 @@ def training_brainpy_gpu(folder: Path) -> Prepared:
 
 def _brainpy_training(folder: Path, layer_by_layer: bool) -> Prepared:
     description = initial_description(TRAINING)
-    hidden, readout = (jnp.asarray(layer.weight, jnp.float32) for layer in description.layers)
+    hidden, readout = (jnp.asarray(layer.feeds[0].weight, jnp.float32) for layer in description.layers)
     optimizer = optax.adam(_LEARNING_RATE)
     values = {
         "hidden": hidden * 1e3,

@@ -22,7 +22,7 @@ from standard_bodies import drive_format
 
 from expifref.architecture import Architecture, NeuronSettings
 from expifref.checkpoint import read_description, save_description
-from expifref.description import Description, NeuronParameters, SpikingDescription
+from expifref.description import INPUT, Description, FeedDescription, NeuronParameters, SpikingDescription
 from expifref.exceptions import ToolError
 from hw_profiles import load_profile
 from quantize.lowering.calibration import calibrate
@@ -71,7 +71,9 @@ def make_w1(folder: Path) -> None:
     n = neurons(W1.hidden)
     # One input that spreads the currents, so that the calibration sees the range of the drawn ones.
     weight = np.linspace(-8e-3, 8e-3, W1.hidden)[np.newaxis]
-    layer = SpikingDescription("neurons", weight, np.full(W1.hidden, 4e-3), None, n)
+    layer = SpikingDescription(
+        "neurons", (FeedDescription(INPUT, weight),), np.full(W1.hidden, 4e-3), None, n
+    )
     description = Description(DT, 1, (layer,), "rate", W1.steps)
     program = lower(description, calibrate(description, [bernoulli(60, 1, 1, 0.5)]), load_profile(PROFILE))
     save_program(program, folder / "program.json")
@@ -96,8 +98,14 @@ def make_w2(folder: Path) -> None:
     first = rng.normal(0.14e-3 * strength, 0.4e-3, (W2.inputs, W2.hidden))
     second = rng.normal(10e-3, 60e-3, (W2.hidden, W2.outputs))
     layers = tuple(
-        SpikingDescription(name, weight, np.zeros(weight.shape[1]), None, neurons(weight.shape[1]))
-        for name, weight in (("hidden0", first), ("hidden1", second))
+        SpikingDescription(
+            name,
+            (FeedDescription(source, weight),),
+            np.zeros(weight.shape[1]),
+            None,
+            neurons(weight.shape[1]),
+        )
+        for name, source, weight in (("hidden0", INPUT, first), ("hidden1", "hidden0", second))
     )
     description = Description(DT, W2.inputs, layers, "rate", W2.steps)
     spikes = bernoulli(W2.steps, W2.batch, W2.inputs, 0.15)

@@ -12,9 +12,18 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, parser
 
-from expifref.description import Description, ReadoutDescription, SpikingDescription
+from expifref.description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    LayerDescription,
+    ReadoutDescription,
+    SpikingDescription,
+    numbered,
+)
 from expifref.encoders import get_encoder
 from expifref.simulate import constants
+from quantize.lowering.names import program_names
 
 from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
 from .interface import describe
@@ -87,12 +96,15 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
     scale = body.constant("input.scale", np.array(get_encoder(description.encoder).scale))
     source = body.node("Mul", [body.cast("spikes.step", "spikes.float", _DOUBLE), scale], "input")
     batch = outer.node("Shape", ["spikes"], "batch", start=1, end=2)
-    network = _Network(outer, body, batch, description.dt)
-    for index, layer in enumerate(description.layers):
+    network = _Network(outer, body, batch, description)
+    network.outputs[INPUT] = source
+    names = program_names(description)
+    for layer in description.layers:
         if isinstance(layer, ReadoutDescription):
-            network.add_readout(layer, source)
+            network.add_readout(names[layer.name], layer)
         else:
-            source = network.add_spiking(f"layer{index}", layer, source)
+            network.add_spiking(names[layer.name], layer)
+    network.end_step()
     states, signals = network.states, network.signals
     loop = helper.make_graph(
         body.nodes,
@@ -130,15 +142,17 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
 class _Network:
     """Adds layers to the body of the loop and their initial states to the graph around it."""
 
-    def __init__(self, outer: GraphBuilder, body: GraphBuilder, batch: str, dt: float) -> None:
-        self._outer, self._body, self._batch, self._dt = outer, body, batch, dt
+    def __init__(self, outer: GraphBuilder, body: GraphBuilder, batch: str, description: Description) -> None:
+        self._outer, self._body, self._batch, self._dt = outer, body, batch, description.dt
+        self._description = description
+        self.outputs: dict[str, str] = {}  # source -> tensor of what it has in this step
         self.states: dict[str, tuple[int, int]] = {}  # name -> element type, width
         self.signals: dict[str, tuple[int, int]] = {}
 
-    def add_spiking(self, prefix: str, layer: SpikingDescription, source: str) -> str:
-        """Add a spiking layer; returns the tensor of its spikes as floats."""
-        body, width = self._body, layer.weight.shape[1]
-        current = self._dense(prefix, layer, source)
+    def add_spiking(self, prefix: str, layer: SpikingDescription) -> None:
+        """Add a spiking layer."""
+        body, width = self._body, layer.units
+        current = self._fed(prefix, layer)
         if layer.tau_synapse is not None:
             current = self._leaky(f"{prefix}.synapse", layer.tau_synapse, width, current)
         c = constants(layer.neuron, self._dt)
@@ -162,22 +176,46 @@ class _Network:
         )
         body.node("Identity", [f"{prefix}.V.next"], f"{prefix}.V.step")
         self.signals |= {f"{prefix}.V": (_DOUBLE, width), f"{prefix}.spikes": (UINT8, width)}
-        return body.cast(f"{prefix}.spikes.step", f"{prefix}.spikes.float", _DOUBLE)
+        spikes = body.cast(f"{prefix}.spikes.step", f"{prefix}.spikes.float", _DOUBLE)
+        self.outputs[layer.name] = spikes
 
-    def add_readout(self, layer: ReadoutDescription, source: str) -> None:
+    def add_readout(self, prefix: str, layer: ReadoutDescription) -> None:
         """Add a readout layer."""
-        width = layer.weight.shape[1]
-        output = self._dense("readout", layer, source)
+        output = self._fed(prefix, layer)
         if layer.tau is not None:
-            output = self._leaky("readout.memory", layer.tau, width, output)
-        self._body.node("Identity", [output], "readout.step")
-        self.signals["readout"] = (_DOUBLE, width)
+            output = self._leaky(f"{prefix}.memory", layer.tau, layer.units, output)
+        self.outputs[layer.name] = self._body.node("Identity", [output], f"{prefix}.step")
+        self.signals[prefix] = (_DOUBLE, layer.units)
 
-    def _dense(self, prefix: str, layer: SpikingDescription | ReadoutDescription, source: str) -> str:
-        weight = self._body.constant(f"{prefix}.weight", layer.weight)
-        bias = self._body.constant(f"{prefix}.bias", layer.bias)
-        product = self._body.node("MatMul", [source, weight], f"{prefix}.product")
-        return self._body.node("Add", [product, bias], f"{prefix}.current")
+    def end_step(self) -> None:
+        """Keep what sources had in this step for as long as a feed looks back."""
+        units = self._description.units
+        for source, steps in self._description.histories.items():
+            for age in range(1, steps + 1):
+                self._start(f"{source}.before{age}", _DOUBLE, np.zeros(units[source]))
+                younger = f"{source}.before{age - 1}.now" if age > 1 else self.outputs[source]
+                self._body.node("Identity", [younger], f"{source}.before{age}.next")
+
+    def _fed(self, prefix: str, layer: LayerDescription) -> str:
+        """The weighted sum of what all feeds see, and the bias."""
+        body, total = self._body, ""
+        for index, feed in enumerate(layer.feeds):
+            weight = body.constant(f"{prefix}.{numbered('weight', index)}", feed.weight)
+            seen = self._seen(f"{prefix}.{numbered('seen', index)}", feed)
+            product = body.node("MatMul", [seen, weight], f"{prefix}.{numbered('product', index)}")
+            total = body.node("Add", [total, product], f"{prefix}.sum{index}") if index else product
+        bias = body.constant(f"{prefix}.bias", layer.bias)
+        return body.node("Add", [total, bias], f"{prefix}.current")
+
+    def _seen(self, name: str, feed: FeedDescription) -> str:
+        """What `feed` sees: each source unit as old as its delay says."""
+        ages = np.unique(feed.delay).tolist()
+        aged = [f"{feed.source}.before{age}.now" if age else self.outputs[feed.source] for age in ages]
+        seen = aged[0]
+        for age, tensor in zip(ages[1:], aged[1:], strict=True):
+            mask = self._body.constant(f"{name}.is{age}", feed.delay == age)
+            seen = self._body.node("Where", [mask, tensor, seen], f"{name}.from{age}")
+        return seen
 
     def _leaky(self, name: str, tau: NDArray[np.float64], width: int, increment: str) -> str:
         """`y' = exp(-dt / tau) y + increment`."""

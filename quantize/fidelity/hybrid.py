@@ -13,14 +13,15 @@ import numpy as np
 from expifref.description import Description
 from expifref.encoders import get_encoder
 from expifref.exceptions import UnsupportedError
-from quantize.graph.layers import full_name
+from expifref.sources import Sources
+from quantize.graph.layers import INPUT, full_name
 from quantize.graph.proof import proof_of
 from quantize.program.program import Program
 from quantize.run.trace import Spikes
 
 from .codes import Causes
-from .hybrid_layer import LayerStep, hybrid_layer
-from .signals import layer_pairs
+from .hybrid_layer import HybridLayer, LayerStep, hybrid_layer
+from .signals import LayerPair, layer_pairs
 from .twin import not_standard, twin_of
 
 __all__ = ["Hybrid", "tells_causes_apart"]
@@ -73,20 +74,27 @@ class Hybrid:
         pairs = layer_pairs(description, program)
         if hindrance := _hindrance(program):
             raise UnsupportedError(hindrance)
-        scales = [get_encoder(description.encoder).scale] + [1.0] * (len(pairs) - 1)
-        self.layers = tuple(
-            hybrid_layer(pair.layer, twin_of(pair.real, pair.layer, scale, description.dt), on)
-            for pair, scale in zip(pairs, scales, strict=True)
-        )
+        self.graph = program.graph
+        worth = {INPUT: get_encoder(description.encoder).scale}
+        worth |= {pair.layer.name: pair.worth for pair in pairs}
+
+        def mixed(pair: LayerPair) -> HybridLayer:
+            scales = [worth[feed.source] for feed in pair.layer.feeds]
+            return hybrid_layer(pair.layer, twin_of(pair.real, pair.layer, scales, description.dt), on)
+
+        self.layers = tuple(mixed(pair) for pair in pairs)
 
     def simulate(self, spikes: Spikes) -> Iterator[tuple[LayerStep, ...]]:
         """Yield, step by step, what every layer did for `spikes`, uint8 `[steps, batch, inputs]`."""
         states = [layer.initial(spikes.shape[1]) for layer in self.layers]
+        sources = Sources(self.graph.source_units, self.graph.histories, spikes.shape[1])
         for inputs in spikes:
-            signal = inputs.astype(np.float64)
+            sources.give(INPUT, inputs.astype(np.float64))
             steps: list[LayerStep] = []
             for index, layer in enumerate(self.layers):
-                step = layer.step(signal, states[index])
-                states[index], signal = step.results, step.output.astype(np.float64)
+                step = layer.step([sources.seen(feed) for feed in layer.layer.feeds], states[index])
+                states[index] = step.results
+                sources.give(layer.layer.name, step.output.astype(np.float64))
                 steps.append(step)
+            sources.next_step()
             yield tuple(steps)

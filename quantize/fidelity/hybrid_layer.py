@@ -7,7 +7,7 @@ and constants are those of the float network where theirs is off.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ class LayerStep(NamedTuple):
 
     results: Mapping[str, Floats]  # of its body, but under the name of a signal or a state what that is
     output: Floats
+    seen: Sequence[Floats]  # what its feeds saw, [batch, source units] each
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class HybridLayer:
     """One layer with its causes switched."""
 
     layer: UnitLayer
-    weight: Floats  # [source units, units]
+    weights: tuple[Floats, ...]  # of each feed, [source units, units]
     constants: Mapping[str, Floats]  # by the names of their results
     start: Mapping[str, Floats]  # of the states
     functions: Mapping[str, Function]  # of lookups
@@ -49,9 +50,9 @@ class HybridLayer:
         shape = (batch, self.layer.units)
         return {name: np.broadcast_to(values, shape) for name, values in self.start.items()}
 
-    def step(self, inputs: Floats, state: Mapping[str, Any]) -> LayerStep:
-        """Advance by one step; `inputs` are what its source put out, `[batch, source units]`."""
-        sums: list[Any] = [inputs @ self.weight]
+    def step(self, seen: Sequence[Floats], state: Mapping[str, Any]) -> LayerStep:
+        """Advance by one step; `seen` is what its feeds see, `[batch, source units]` each."""
+        sums: list[Any] = [values @ weight for values, weight in zip(seen, self.weights, strict=True)]
         results: dict[str, Any] = dict(self.constants)
         now = _Now(self.layer, sums, state, Counter(), results, mixed=self)
         # Above V_T + 709 delta_T the growth is infinite, which the threshold takes.
@@ -60,16 +61,16 @@ class HybridLayer:
                 if operation.name not in results:
                     results[operation.name] = _EVALUATORS[type(operation)](operation, now)
         told = {name: results[one] for name, one in (self.layer.signals | self.layer.next).items()}
-        return LayerStep(results | told, results[self.layer.output])
+        return LayerStep(results | told, results[self.layer.output], seen)
 
 
 def hybrid_layer(layer: UnitLayer, twin: Twin, on: Causes) -> HybridLayer:
     """`layer` with the causes in `on`, and its `twin` in all else."""
-    codes = layer.feeds[0].connection.weight
+    codes = tuple(feed.connection.weight for feed in layer.feeds)
     read = {one.name: one.constant for one in layer.body if isinstance(one, Constant)}
     return HybridLayer(
         layer,
-        codes.astype(np.float64) if Cause.WEIGHTS in on else twin.weight,
+        tuple(one.astype(np.float64) for one in codes) if Cause.WEIGHTS in on else twin.weights,
         {name: _mixed(twin.constants.get(key), layer.constants[key], on) for name, key in read.items()},
         {name: _mixed(twin.initial.get(name), part.initial, on) for name, part in layer.states.items()},
         twin.functions,

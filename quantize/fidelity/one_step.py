@@ -60,9 +60,9 @@ def one_step_errors(
 ) -> dict[str, SiteError]:
     """The errors of each site, such as `layer0.drive`, over every step of `batches`.
 
-    Each step begins with the float network's state at the nearest codes, and a layer sees the float spikes of
-    the one before it. Neurons in their refractory period are left out; growth, gain and sum count where the
-    float neuron does not fire, because beyond that their values decide nothing.
+    Each step begins with the float network's state at the nearest codes, and a layer sees the float spikes
+    of its sources, or the nearest codes. Neurons in their refractory period are left out; growth, gain and
+    sum count where the float neuron does not fire, because beyond that their values decide nothing.
 
     Raises:
         ParameterError: `program` does not have the layers of `description`.
@@ -73,14 +73,13 @@ def one_step_errors(
     errors: dict[str, SiteError] = {}
     for spikes in batches:
         before = [layer.initial(spikes.shape[1]) for layer in real.layers]
-        for inputs, steps in zip(spikes, real.simulate(spikes), strict=True):
-            signal = inputs.astype(np.float64)
+        for steps in real.simulate(spikes):
             for index, (layer, step) in enumerate(zip(integer.layers, steps, strict=True)):
                 start = _nearest(before[index], real.layers[index], layer)
-                found = layer.step(signal, start).results
+                found = layer.step([np.rint(values) for values in step.seen], start).results
                 for name, error in _errors(start, found, step.results):
                     errors.setdefault(full_name(layer.layer.name, name), SiteError()).add(error)
-                before[index], signal = step.results, step.output.astype(np.float64)
+                before[index] = step.results
     return errors
 
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, LayerDescription
+from expifref.description import Description, FeedDescription, LayerDescription
 from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
-from quantize.graph.layers import INPUT, UnitLayer, full_name
+from quantize.graph.layers import INPUT, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers
 from quantize.program.program import Program
 from quantize.run.trace import Spikes
@@ -42,6 +42,11 @@ class LayerPair:
     layer: UnitLayer
     reading: Reading
 
+    @property
+    def worth(self) -> float:
+        """What an integer of its output stands for where others see it."""
+        return 1.0 if self.reading.spikes else 2.0 ** -self.layer.states[self.reading.signal].format.frac
+
     def decoded(self, codes: Integers | Floats) -> Floats:
         """What codes `[..., units]` of the value's signal stand for: mV of membrane, or a readout's value."""
         return self.reading.decoded(codes, self.layer.states[self.reading.signal].format.frac)
@@ -67,16 +72,18 @@ def layer_pairs(description: Description, program: Program) -> list[LayerPair]:
         ParameterError: they are not the same network.
     """
     graph = program.graph
-    ours = [layer.weight.shape for layer in description.layers]
-    theirs = [feed.connection.weight.shape for layer in graph.layers for feed in layer.feeds]
+    ours = [[feed.weight.shape for feed in layer.feeds] for layer in description.layers]
+    theirs = [[feed.connection.weight.shape for feed in layer.feeds] for layer in graph.layers]
     if ours != theirs:
         raise ParameterError(f"the program must have the model's layers {ours}, not {theirs}")
-    sources = [INPUT, *(layer.name for layer in graph.layers)]
-    wired = [(feed.source, feed.longest) for layer in graph.layers for feed in layer.feeds]
-    if [(source, 0) for source in sources[:-1]] != wired or graph.output != sources[-1]:
-        raise ParameterError(
-            "the program must feed each layer from the one before, without delays, as the model does"
-        )
+    places = {INPUT: INPUT} | dict(
+        zip((one.name for one in description.layers), (one.name for one in graph.layers), strict=True)
+    )
+    wanted = [_wired(feed, places[feed.source]) for layer in description.layers for feed in layer.feeds]
+    if wanted != [_wired(feed, feed.source) for layer in graph.layers for feed in layer.feeds]:
+        raise ParameterError("the program must feed each layer from where, and as late as, the model does")
+    if graph.output != graph.layers[-1].name:
+        raise ParameterError("the output of the program must be that of its last layer, as the model's is")
     pairs: list[LayerPair] = []
     for index, (real, layer) in enumerate(zip(description.layers, graph.layers, strict=True)):
         read = reading(real, description.dt)
@@ -84,6 +91,12 @@ def layer_pairs(description: Description, program: Program) -> list[LayerPair]:
             raise ParameterError(f"layer {index} must spike in the model and the program, or in neither")
         pairs.append(LayerPair(real, layer, read))
     return pairs
+
+
+def _wired(feed: FeedDescription | LayerFeed, source: str) -> tuple[str, list[int]]:
+    """The source of `feed` and the delay of each of its units."""
+    sources = len(feed.weight if isinstance(feed, FeedDescription) else feed.connection.weight)
+    return source, np.broadcast_to(feed.delay, sources).tolist()
 
 
 def compared_signals(program: Program) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ alone asks what kind of layer a description has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription, SpikingDescription
+from expifref.description import LayerDescription, SpikingDescription, numbered
 from expifref.dynamics import phi
 from expifref.simulate import constants
 from quantize.graph.layers import UnitLayer
@@ -43,7 +43,7 @@ ROUNDS = MappingProxyType(
 )
 """The results that are brought to whole codes, and the cause to which that belongs."""
 
-_LAYER = {"multiplier", "bias", "rescale"}
+_LAYER = {"bias", "rescale"}
 _READOUT = {"output_before", "decay", "output"}
 _SYNAPSE = {"filter_before", "decay", "filter", "offset", "drive"}
 _NEURON = {"threshold", "reset", "refractory_steps", "one", "zero", "membrane_before", "refractory_before"}
@@ -78,7 +78,7 @@ class Reading:
 class Twin:
     """The numbers of the float network in codes, by the names of the layer of the program."""
 
-    weight: Floats  # [source units, units], in codes of the rescaled value
+    weights: tuple[Floats, ...]  # of each feed, [source units, units], in codes of the rescaled value
     constants: Mapping[str, RealCodes]
     initial: Mapping[str, RealCodes]  # of states, where it is not the program's
     functions: Mapping[str, Function]  # of lookups
@@ -92,15 +92,16 @@ def reading(real: LayerDescription, dt: float) -> Reading:
     return Reading("membrane", 1e3, n.v_t, n.delta_t, constants(n, dt).refractory_steps)
 
 
-def twin_of(real: LayerDescription, layer: UnitLayer, scale: float, dt: float) -> Twin:
-    """The numbers of `real`, whose inputs are worth `scale` each, for `layer` of the program."""
+def twin_of(real: LayerDescription, layer: UnitLayer, scales: Sequence[float], dt: float) -> Twin:
+    """The numbers of `real`, of whose feeds an integer is worth `scales`, for `layer` of the program."""
+    weights = [feed.weight * scale for feed, scale in zip(real.feeds, scales, strict=True)]
     if not isinstance(real, SpikingDescription):
-        weight, fed = _feed(layer, real.weight * scale, real.bias)
+        weight, fed = _fed(layer, weights, real.bias)
         return Twin(weight, fed | _leak(layer, real.tau, dt), {}, {})
     n, rest = real.neuron, normalized_offset(real.neuron)
     unit = n.resistance / n.delta_t
     filtered = "filter" in layer.states
-    weight, fed = _feed(layer, real.weight * scale * unit, real.bias * unit + (0.0 if filtered else rest))
+    weight, fed = _fed(layer, [one * unit for one in weights], real.bias * unit + (0.0 if filtered else rest))
     if filtered:
         fed |= _leak(layer, real.tau_synapse, dt)
         fed["offset"] = RealCodes(rest * 2.0 ** layer.states["filter"].format.frac, Cause.DRIVE)
@@ -126,7 +127,8 @@ def tells_spikes(layer: UnitLayer) -> bool:
 
 def not_standard(layer: UnitLayer) -> str | None:
     """A result of `layer` that the lowering would not write, or that is missing; None if there is none."""
-    wanted = _LAYER | (_NEURON if tells_spikes(layer) else _READOUT)
+    wanted = _LAYER | {numbered("multiplier", index) for index in range(len(layer.feeds))}
+    wanted |= _NEURON if tells_spikes(layer) else _READOUT
     if "filter" in layer.states:
         wanted |= _SYNAPSE
     telling = (Constant, StateBefore, Lookup, RoundShift, Overflowed)
@@ -154,19 +156,22 @@ def channel_scale(weight: Floats, codes: NDArray[Any], stated: Floats) -> Floats
     return np.where(top > 0, scale, 0.0)
 
 
-def _feed(layer: UnitLayer, weight: Floats, bias: Floats) -> tuple[Floats, dict[str, RealCodes]]:
-    """The weights and constants of a feed, for a `weight` and a `bias` in units of the rescaled value."""
+def _fed(
+    layer: UnitLayer, weights: Sequence[Floats], bias: Floats
+) -> tuple[tuple[Floats, ...], dict[str, RealCodes]]:
+    """The weights and constants of the feeds, for `weights` and a `bias` in units of the rescaled value."""
     site = layer.results["rescale"]
     target = 2.0**site.format.frac if isinstance(site, Overflowed) else 1.0
     one = 2.0 ** _dropped(layer, "scaled")
-    stated = layer.constants["multiplier"] / one
-    scale = channel_scale(weight * target, layer.feeds[0].connection.weight, stated)
-    # Where no scale explains the codes, as where all are 0, the multiplier has no part in what they lose.
-    scale = np.where(scale > 0, scale, np.where(stated > 0, stated, 1.0))
-    return weight * target, {
-        "multiplier": RealCodes(scale * one, Cause.RESCALE, per_weight=scale),
-        "bias": RealCodes(bias * target * one, Cause.RESCALE),
-    }
+    constants = {"bias": RealCodes(bias * target * one, Cause.RESCALE)}
+    for index, (weight, feed) in enumerate(zip(weights, layer.feeds, strict=True)):
+        name = numbered("multiplier", index)
+        stated = layer.constants[name] / one
+        scale = channel_scale(weight * target, feed.connection.weight, stated)
+        # Where no scale explains the codes, as where all are 0, the multiplier has no part in what they lose.
+        scale = np.where(scale > 0, scale, np.where(stated > 0, stated, 1.0))
+        constants[name] = RealCodes(scale * one, Cause.RESCALE, per_weight=scale)
+    return tuple(weight * target for weight in weights), constants
 
 
 def _leak(layer: UnitLayer, tau: Floats | None, dt: float) -> dict[str, RealCodes]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from expifref.description import numbered
 from quantize.numbers.arrays import Integers, frozen
 from quantize.numbers.formats import Format, Quantizer
 
@@ -15,10 +16,16 @@ from .layers import SegmentTable, UnitLayer
 __all__ = ["ExpIFConstants", "expif", "expif_of", "leaky", "offset", "scale"]
 
 
-def scale(body: Body, feed: str, multiplier: Integers, bias: Integers, shift: int, site: Quantizer) -> str:
-    """`requantize(feed * multiplier + bias, shift, site)`."""
-    product = body.mul(feed, body.constant("multiplier", multiplier), "product")
-    biased = body.add(product, body.constant("bias", bias), "biased")
+def scale(
+    body: Body, fed: Sequence[tuple[str, Integers]], bias: Integers, shift: int, site: Quantizer
+) -> str:
+    """`requantize(sum(accumulator * multiplier) + bias, shift, site)`, `fed` with both for each feed."""
+    total = ""
+    for index, (accumulator, multiplier) in enumerate(fed):
+        factor = body.constant(numbered("multiplier", index), multiplier)
+        product = body.mul(accumulator, factor, numbered("product", index))
+        total = body.add(total, product, numbered("products", index)) if index else product
+    biased = body.add(total, body.constant("bias", bias), "biased")
     return body.overflow(body.shift(biased, shift, site.rounding, "scaled"), site, "rescale")
 
 

@@ -206,6 +206,11 @@ class Graph:
         """Number of values of a source."""
         return self.input.channels if source == INPUT else self.by_name[source].units
 
+    @property
+    def source_units(self) -> Mapping[str, int]:
+        """Number of values of each source."""
+        return {INPUT: self.input.channels, **{layer.name: layer.units for layer in self.layers}}
+
     @cached_property
     def histories(self) -> Mapping[str, int]:
         """How many steps back each source is read, where it is: source -> steps."""

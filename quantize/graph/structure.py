@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from expifref.description import MAX_DELAY
 from expifref.exceptions import ParameterError
 from quantize.numbers.arrays import Integers, extremes
 from quantize.numbers.formats import MAX_BITS
@@ -13,10 +14,7 @@ from quantize.numbers.formats import MAX_BITS
 from .layers import INPUT, Graph, LayerFeed, SegmentTable, UnitLayer, full_name
 from .operations import IDENTIFIER, Constant, Feed, Lookup, RoundShift, ShiftLeft, StateBefore
 
-__all__ = ["MAX_DELAY", "check_graph"]
-
-MAX_DELAY = 1023
-"""Steps: what a source keeps grows with them."""
+__all__ = ["check_graph"]
 
 _MAX_VALUE = (1 << MAX_BITS) - 1
 

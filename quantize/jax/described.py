@@ -36,7 +36,7 @@ class Meaning:
 
 def meaning_of(description: LayerDescription, target: Format, input_scale: float) -> Meaning:
     """Of `description`, whose accumulators are scaled to `target` and inputs by `input_scale`."""
-    one = np.full(description.weight.shape[1], 2.0**target.frac)
+    one = np.full(description.units, 2.0**target.frac)
     if not isinstance(description, SpikingDescription):
         return Meaning(one * input_scale, one, 0 * one, None)
     n = description.neuron

@@ -86,9 +86,11 @@ class LayerMasters:
             np.asarray(values, np.float64)
             for values in (codes.weights[0], codes.constants[MULTIPLIER], codes.constants[BIAS])
         )
+        (feed,) = description.feeds
+        scaled = weight * multiplier * 2.0**-self.shift / self.meaning.per_weight
         return replace(
             description,
-            weight=weight * multiplier * 2.0**-self.shift / self.meaning.per_weight,
+            feeds=(replace(feed, weight=scaled),),
             bias=(bias * 2.0**-self.shift - self.meaning.offset) / self.meaning.per_bias,
         )
 
@@ -101,8 +103,9 @@ def layer_masters(
     Raises:
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
     """
+    (feed,) = description.feeds
     meaning = meaning_of(description, scale_format(layer), seen.scale)
-    weight = description.weight * meaning.per_weight
+    weight = feed.weight * meaning.per_weight
     bias = description.bias * meaning.per_bias + meaning.offset
     dense = layer.feeds[0].connection
     fmt = dense.weight_format

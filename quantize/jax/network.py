@@ -11,7 +11,7 @@ import jax
 
 from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
-from expifref.exceptions import ParameterError
+from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Frames, Parameters, Run
 from hw_profiles import Arithmetic, Profile, parse_profile
@@ -114,6 +114,7 @@ def quantized_network(
     Raises:
         ParameterError: `skeleton` is not a program of `description`.
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
+        UnsupportedError: the network is no chain of layers.
     """
     if skeleton.evidence.model_sha256 != description_digest(description):
         raise ParameterError(
@@ -122,6 +123,11 @@ def quantized_network(
     profile = parse_profile(skeleton.evidence.profile, "the profile in the program")
     if profile.arithmetic is None:
         raise ParameterError(f"`{profile.name}` cannot run ExpIFRef neurons")
+    if not description.is_chain:
+        raise UnsupportedError(
+            "networks are trained with quantized weights where each layer is fed by the one before alone, "
+            "which this one is not: train it in float, and lower it with more bits"
+        )
     graph, scale = skeleton.graph, get_encoder(description.encoder).scale
     masters, neurons = [], {}
     for layer, lowered in zip(description.layers, graph.layers, strict=True):

@@ -10,7 +10,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, LayerDescription, NeuronParameters, SpikingDescription
+from expifref.description import (
+    INPUT,
+    Description,
+    LayerDescription,
+    NeuronParameters,
+    SpikingDescription,
+)
+from expifref.encoders import get_encoder
 from expifref.exceptions import ParameterError
 from expifref.simulate import LayerStep, simulate
 from hw_profiles import Arithmetic
@@ -22,6 +29,7 @@ from .histograms import Histogram, Magnitudes
 __all__ = [
     "PRESETS",
     "Calibration",
+    "FeedStatistics",
     "LayerRange",
     "LayerStatistics",
     "RangeChoices",
@@ -77,11 +85,18 @@ class LayerRange:
 
 
 @dataclass(frozen=True, eq=False)
+class FeedStatistics:
+    """What a feed saw: integers of the input port, spikes or the values of a readout."""
+
+    mean: Floats  # [source units]
+    power: Floats  # [source units], mean square
+
+
+@dataclass(frozen=True, eq=False)
 class LayerStatistics:
     """What one layer did, in units of `delta_T` above `V_T`, or of the readout value."""
 
-    input_mean: Floats  # [inputs], as integers of the input port or spikes
-    input_power: Floats  # [inputs], mean square
+    feeds: tuple[FeedStatistics, ...]
     membrane: Histogram = field(default_factory=Histogram)
     drive: Histogram = field(default_factory=Histogram)
     filter: Magnitudes = field(default_factory=Magnitudes)
@@ -127,16 +142,15 @@ def calibrate(
     check_lowerable(description)
     if not 0 < coverage <= 1:
         raise ParameterError(f"`coverage` must be above 0 and at most 1, not {coverage}")
-    collectors = [_Collector(np.zeros(len(layer.weight))) for layer in description.layers]
+    collectors = [_Collector(layer) for layer in description.layers]
+    scale = get_encoder(description.encoder).scale
     samples = 0
-    count = samples_within(_ARRAYS * max(layer.weight.shape[1] for layer in description.layers), _BATCH)
+    count = samples_within(_ARRAYS * max(layer.units for layer in description.layers), _BATCH)
     for spikes in (batch[:, rows] for batch in batches for rows in cut(batch, count)):
         samples += spikes.shape[1]
-        for inputs, steps in zip(spikes, simulate(description, spikes), strict=True):
-            signal: Floats = inputs.astype(np.float64)
-            for layer, step, collector in zip(description.layers, steps, collectors, strict=True):
-                collector.add(layer, signal, step)
-                signal = step.spikes.astype(np.float64)
+        for steps in simulate(description, spikes):
+            for step, collector in zip(steps, collectors, strict=True):
+                collector.add(step, scale)
             on_step(spikes.shape[1])
     if not samples:
         raise ParameterError("calibration needs at least one sample, and got none")
@@ -170,20 +184,40 @@ def _peak(seen: LayerStatistics, coverage: float, choices: RangeChoices, arithme
 
 
 @dataclass
-class _Collector:
-    input_sum: Floats  # [inputs]
-    input_squares: Floats | float = 0.0
+class _Seen:
+    """What a feed saw so far."""
+
+    sums: Floats  # [source units]
+    squares: Floats  # [source units]
     rows: int = 0
+
+    def add(self, values: Floats) -> None:
+        self.sums = self.sums + values.sum(axis=0)
+        self.squares = self.squares + (values**2).sum(axis=0)
+        self.rows += len(values)
+
+    def statistics(self) -> FeedStatistics:
+        return FeedStatistics(self.sums / self.rows, self.squares / self.rows)
+
+
+@dataclass
+class _Collector:
+    layer: LayerDescription
+    feeds: list[_Seen] = field(init=False)
     membrane: Histogram = field(default_factory=Histogram)
     drive: Histogram = field(default_factory=Histogram)
     filter: Magnitudes = field(default_factory=Magnitudes)
     spikes: int = 0
     drive_at_spikes: float = 0.0
 
-    def add(self, layer: LayerDescription, inputs: Floats, step: LayerStep) -> None:
-        self.input_sum = self.input_sum + inputs.sum(axis=0)
-        self.input_squares = self.input_squares + (inputs**2).sum(axis=0)
-        self.rows += len(inputs)
+    def __post_init__(self) -> None:
+        self.feeds = [_Seen(*np.zeros((2, len(feed.weight)))) for feed in self.layer.feeds]
+
+    def add(self, step: LayerStep, scale: float) -> None:
+        """Count a step in which an integer of the input port was worth `scale`."""
+        layer = self.layer
+        for feed, values, seen in zip(layer.feeds, step.seen, self.feeds, strict=True):
+            seen.add(np.rint(values / scale) if feed.source == INPUT else values)
         if not isinstance(layer, SpikingDescription):
             self.filter = self.filter.added(step.state.v)
             return
@@ -198,8 +232,7 @@ class _Collector:
 
     def statistics(self) -> LayerStatistics:
         return LayerStatistics(
-            self.input_sum / self.rows,
-            self.input_squares / self.rows + np.zeros_like(self.input_sum),
+            tuple(seen.statistics() for seen in self.feeds),
             self.membrane,
             self.drive,
             self.filter,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from expifref.checks import check_description
-from expifref.description import Description
+from expifref.description import INPUT, Description
 from expifref.exceptions import ParameterError, UnsupportedError
 
 __all__ = ["check_lowerable"]
@@ -14,12 +14,17 @@ _MOST_DT = 100
 
 def check_lowerable(description: Description) -> None:
     """Raise ParameterError or UnsupportedError naming the first thing that cannot be lowered."""
-    for layer in description.layers[:-1]:
-        if not layer.neurons:
-            raise UnsupportedError(f"`{layer.name}` is a readout and must be the last layer")
     check_description(description)
     dt = description.dt
+    lowered = {INPUT, *(layer.name for layer in description.layers if layer.neurons)}
     for layer in description.layers:
+        for feed in layer.feeds:
+            if feed.source not in lowered:
+                raise UnsupportedError(
+                    f"`{layer.name}` must be fed by the readout `{feed.source}` only behind it: how finely "
+                    "its value is held is not known earlier"
+                )
+        lowered.add(layer.name)
         for neuron in layer.neurons:
             least = float(neuron.tau.min())
             if not dt <= _MOST_DT * least:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription, ReadoutDescription, SpikingDescription
+from expifref.description import LayerDescription, ReadoutDescription, SpikingDescription, numbered
 from expifref.exceptions import RangeError
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import expif, leaky, offset, scale
-from quantize.graph.body import Body
+from quantize.graph.body import Body, uniform
 from quantize.graph.layers import Dense, LayerFeed, UnitLayer
 from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
@@ -21,7 +22,7 @@ from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from .calibration import LayerRange
 from .neuron import lower_neuron, membrane_format, normalized_offset
 from .real_weights import RealWeights
-from .weights import Fit, Rescale, Target, lower_weights
+from .weights import FeedWeights, Fit, Rescale, Target, lower_weights
 
 __all__ = ["Fed", "Lowered", "Setting", "lower_layer"]
 
@@ -37,13 +38,15 @@ class Setting:
     table_error: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fed:
-    """What a layer is fed with."""
+    """What a feed of a layer brings."""
 
-    source: str
-    hi: int  # the largest integer
+    source: str  # in the program
+    least: int  # integer
+    most: int
     scale: float  # real value of 1
+    fit: Fit
 
 
 class Lowered(NamedTuple):
@@ -54,41 +57,41 @@ class Lowered(NamedTuple):
 
 
 def lower_layer(
-    layer: LayerDescription, index: int, ranges: LayerRange, fit: Fit, fed: Fed, setting: Setting
+    layer: LayerDescription, name: str, ranges: LayerRange, fed: Sequence[Fed], setting: Setting
 ) -> Lowered:
-    """Layer number `index` of a network; for what it raises see `lowering.lower`."""
+    """A layer, which the program calls `name`; `fed` by feed. For what it raises see `lowering.lower`."""
     if isinstance(layer, SpikingDescription):
-        return _spiking(f"layer{index}", layer, ranges, fit, fed, setting)
-    return _readout("readout", layer, ranges, fit, fed, setting)
+        return _spiking(name, layer, ranges, fed, setting)
+    return _readout(name, layer, ranges, fed, setting)
 
 
 def _readout(
-    name: str, layer: ReadoutDescription, ranges: LayerRange, fit: Fit, fed: Fed, setting: Setting
+    name: str, layer: ReadoutDescription, ranges: LayerRange, fed: Sequence[Fed], setting: Setting
 ) -> Lowered:
     arithmetic = setting.arithmetic
-    weight = RealWeights(layer.weight, fed.scale)
-    target = _filter_format(ranges.filter_peak, weight, arithmetic)
-    dense, rescale = lower_weights(layer.name, weight, layer.bias, Target(target, fed.hi, arithmetic), fit)
+    weights = _weights(layer, fed)
+    target = _filter_format(ranges.filter_peak, weights, arithmetic)
+    dense, rescale = lower_weights(weights, layer.bias, Target(target, arithmetic))
     body = Body()
     q = _rescaled(body, rescale)
     output = _leaky(body, "output", q, target, _Leak(f"{layer.name}.tau", layer.tau), setting)
-    return Lowered(body.layer(name, dense.units, _feeds(fed, dense), output))
+    return Lowered(body.layer(name, layer.units, _feeds(layer, fed, dense), output))
 
 
 def _spiking(
-    name: str, layer: SpikingDescription, ranges: LayerRange, fit: Fit, fed: Fed, setting: Setting
+    name: str, layer: SpikingDescription, ranges: LayerRange, fed: Sequence[Fed], setting: Setting
 ) -> Lowered:
     n, dt, arithmetic = layer.neuron, setting.dt, setting.arithmetic
     membrane = membrane_format(layer, ranges, dt, arithmetic)
     drive_format = Format(True, arithmetic.drive_bits, membrane.frac)
-    weight = RealWeights(layer.weight, fed.scale, n.resistance, n.delta_t)
+    weights = _weights(layer, fed, n.resistance, n.delta_t)
     bias = layer.bias * n.resistance / n.delta_t
     rest = normalized_offset(n)
     filtered = layer.tau_synapse is not None
     # Without a synapse the drive is what the weights make, and their bias takes what V_rest adds.
-    target = _filter_format(ranges.filter_peak, weight, arithmetic) if filtered else drive_format
+    target = _filter_format(ranges.filter_peak, weights, arithmetic) if filtered else drive_format
     bias = bias if filtered else bias + rest
-    dense, rescale = lower_weights(layer.name, weight, bias, Target(target, fed.hi, arithmetic), fit)
+    dense, rescale = lower_weights(weights, bias, Target(target, arithmetic))
     body = Body()
     drive = _rescaled(body, rescale)
     if filtered:
@@ -101,18 +104,38 @@ def _spiking(
         drive = offset(body, state, target.frac, added, site)
     body.signals["drive"] = drive
     spikes = expif(body, drive, lower_neuron(layer, ranges, dt, membrane, arithmetic, setting.table_error))
-    lowered = body.layer(name, dense.units, _feeds(fed, dense), spikes)
+    lowered = body.layer(name, layer.units, _feeds(layer, fed, dense), spikes)
     return Lowered(lowered, _notes(layer, lowered))
 
 
-def _feeds(fed: Fed, dense: Dense) -> tuple[LayerFeed, ...]:
-    return (LayerFeed(fed.source, dense, frozen([0])),)
+def _weights(
+    layer: LayerDescription, fed: Sequence[Fed], gain: Floats | float = 1.0, unit: Floats | float = 1.0
+) -> tuple[FeedWeights, ...]:
+    """The weights of all feeds, times `gain` by `unit`."""
+
+    def named(index: int) -> str:
+        return layer.name if len(fed) == 1 else f"{layer.name}.{numbered('weight', index)}"
+
+    return tuple(
+        FeedWeights(
+            named(index), RealWeights(feed.weight, one.scale, gain, unit), one.least, one.most, one.fit
+        )
+        for index, (feed, one) in enumerate(zip(layer.feeds, fed, strict=True))
+    )
+
+
+def _feeds(layer: LayerDescription, fed: Sequence[Fed], dense: Sequence[Dense]) -> tuple[LayerFeed, ...]:
+    parts = zip(layer.feeds, fed, dense, strict=True)
+    return tuple(LayerFeed(one.source, matrix, uniform(frozen(feed.delay))) for feed, one, matrix in parts)
 
 
 def _rescaled(body: Body, part: Rescale) -> str:
-    accumulator = body.feed(0, "accumulator")
-    body.signals["accumulator"] = accumulator
-    return scale(body, accumulator, part.multiplier, part.bias, part.shift, part.site)
+    fed = [
+        (body.feed(index, numbered("accumulator", index)), multiplier)
+        for index, multiplier in enumerate(part.multipliers)
+    ]
+    body.signals |= {accumulator: accumulator for accumulator, _ in fed}
+    return scale(body, fed, part.bias, part.shift, part.site)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +146,13 @@ class _Leak:
     tau: Floats | None  # s, [neurons]; None where nothing is kept from step to step
 
 
-def _filter_format(peak: float, weight: RealWeights, arithmetic: Arithmetic) -> Format:
+def _filter_format(peak: float, weights: Sequence[FeedWeights], arithmetic: Arithmetic) -> Format:
     """The finest filter format that holds twice `peak` and lets one multiplier reach every weight."""
     integer_bits = math.ceil(math.log2(max(2 * peak, 2.0**-8)))
     frac = arithmetic.filter_bits - 1 - integer_bits
-    largest = float(weight.peaks().max()) / ((1 << (arithmetic.weight_bits - 1)) - 1)
+    largest = max(float(one.real.peaks().max()) for one in weights) / (
+        (1 << (arithmetic.weight_bits - 1)) - 1
+    )
     if largest > 0:
         frac = min(frac, arithmetic.rescale.multiplier_bits - 1 - math.ceil(math.log2(largest)))
     return Format(True, arithmetic.filter_bits, frac)

@@ -21,9 +21,10 @@ from quantize.program.golden import record
 from quantize.program.program import Evidence, Program
 from quantize.tables.functions import TableSpec
 
-from .calibration import PRESETS, Calibration, RangeChoices, layer_range
+from .calibration import PRESETS, Calibration, FeedStatistics, RangeChoices, layer_range
 from .checks import check_lowerable
 from .layers import Fed, Setting, lower_layer
+from .names import program_names
 from .neuron import membrane_format, table_spec
 from .weights import Fit
 
@@ -72,29 +73,54 @@ def lower(
     arithmetic = check_arithmetic(profile, chosen)
     port = _input_port(description, arithmetic)
     setting = Setting(description.dt, arithmetic, chosen.table_error)
-    fed = Fed(INPUT, port.format.hi, get_encoder(description.encoder).scale)
+    names = program_names(description)
+    sources = {INPUT: _Source(0, port.format.hi, get_encoder(description.encoder).scale, 1.0)}
+    sources |= {layer.name: _SPIKES for layer in description.layers if layer.neurons}
     layers: list[UnitLayer] = []
     notes: list[str] = []
     for layer, seen in zip(description.layers, calibration.layers, strict=True):
         ranges = layer_range(seen, calibration.coverage, chosen.ranges, arithmetic)
-        fit = Fit(
-            chosen.ranges.weight,
-            calibration.coverage,
-            seen.input_mean,
-            seen.input_power,
-            chosen.bias_correction,
-        )
-        lowered = lower_layer(layer, len(layers), ranges, fit, fed, setting)
+        fed = [
+            _fed(names[feed.source], sources[feed.source], statistics, calibration.coverage, chosen)
+            for feed, statistics in zip(layer.feeds, seen.feeds, strict=True)
+        ]
+        lowered = lower_layer(layer, names[layer.name], ranges, fed, setting)
         layers.append(lowered.layer)
         notes += lowered.notes
-        on_layer(layer.weight.size)
-        fed = Fed(layers[-1].name, 1, 1.0)
+        on_layer(sum(feed.weight.size for feed in layer.feeds))
+        if not layer.neurons:
+            sources[layer.name] = _graded(lowered.layer)
     evidence = Evidence(version("expifref"), description_digest(description), profile.document, tuple(notes))
     graph = Graph(port, tuple(layers), layers[-1].name)
     program = Program(description.dt, description.encoder, description.steps, graph, evidence)
     prove_graph(graph, arithmetic.product_bits)
     place(graph, profile)
     return replace(program, golden=record(program))
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The integers of a source."""
+
+    least: int
+    most: int
+    scale: float  # real value of 1
+    unit: float  # of the statistics of calibration, in integers
+
+
+_SPIKES = _Source(0, 1, 1.0, 1.0)
+
+
+def _graded(layer: UnitLayer) -> _Source:
+    """The output of a lowered readout."""
+    fmt = layer.states["output"].format
+    return _Source(fmt.lo, fmt.hi, 2.0**-fmt.frac, 2.0**fmt.frac)
+
+
+def _fed(name: str, source: _Source, seen: FeedStatistics, coverage: float, chosen: LoweringOptions) -> Fed:
+    mean, power = seen.mean * source.unit, seen.power * source.unit**2
+    fit = Fit(chosen.ranges.weight, coverage, mean, power, chosen.bias_correction)
+    return Fed(name, source.least, source.most, source.scale, fit)
 
 
 def table_specs(

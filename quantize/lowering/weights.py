@@ -1,8 +1,9 @@
-"""Per-channel weights and the way back from the accumulator: scales, multipliers, shift."""
+"""Per-channel weights and the way back from the accumulators: scales, multipliers, one shift."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from .calibration import RangeMethod
 from .real_weights import RealWeights
 
-__all__ = ["Fit", "Rescale", "Target", "lower_weights"]
+__all__ = ["FeedWeights", "Fit", "Rescale", "Target", "lower_weights"]
 
 Floats = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Fit:
 
     method: RangeMethod
     coverage: float
-    input_mean: Floats  # [inputs], as integers of the input port or spikes
+    input_mean: Floats  # [inputs], as integers of the source
     input_power: Floats  # [inputs], mean square
     correct_bias: bool
 
@@ -45,63 +46,97 @@ class Target:
     """What weighted inputs become."""
 
     format: Format
-    input_hi: int  # the largest input
     arithmetic: Arithmetic
 
 
 @dataclass(frozen=True, eq=False)
-class Rescale:
-    """`requantize(accumulator * multiplier + bias, shift, site)`; vectors `[neurons]`."""
+class FeedWeights:
+    """The weights of one feed."""
 
-    multiplier: Integers
+    name: str  # as in a message
+    real: RealWeights  # in units of the target's real value
+    least: int  # of the integers of its source
+    most: int
+    fit: Fit | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Rescale:
+    """`requantize(sum(accumulator * multiplier) + bias, shift, site)`; vectors `[neurons]`."""
+
+    multipliers: tuple[Integers, ...]  # one for each feed
     bias: Integers
     shift: int
     site: Quantizer
 
 
 def lower_weights(
-    name: str,
-    weight: RealWeights,
-    bias: Floats,
-    target: Target,
-    fit: Fit | None = None,
-) -> tuple[Dense, Rescale]:
-    """Quantize `weight` `[inputs, neurons]` and `bias` `[neurons]`, both in units of the target's real value.
+    feeds: Sequence[FeedWeights], bias: Floats, target: Target
+) -> tuple[tuple[Dense, ...], Rescale]:
+    """Quantize the weights of all feeds of a layer and its `bias` `[neurons]`, in units of the target.
 
-    Each output channel has its own scale. Without `fit` its largest weight takes the largest code. The bias
-    joins at the scale of the product, so that accumulator and bias are rounded together, once.
+    Each output channel of each feed has its own scale. Without a fit its largest weight takes the largest
+    code. Accumulators and bias join at the scale of the products, which share one shift, so that they are
+    rounded together, once.
 
     Raises:
-        RangeError: the accumulator or the rescaled product cannot fit the profile's words.
+        RangeError: an accumulator or a rescaled product cannot fit the profile's words.
     """
     arithmetic, frac = target.arithmetic, target.format.frac
-    real = replace(weight, exponent=frac)
-    factor = _factors(real, arithmetic, fit)
+    parts = [_part(feed, arithmetic, frac) for feed in feeds]
+    bias_codes = bias * 2.0**frac
+    reach = sum((part.reach * part.factor for part in parts), start=np.zeros(len(bias)))
+    shift = min((part.shift for part in parts if part.shift is not None), default=0)
+    shift = _with_room_for_bias(shift, reach, bias_codes, arithmetic.product_bits)
+    multipliers = [np.rint(part.factor * 2.0**shift) for part in parts]
+    for part, multiplier in zip(parts, multipliers, strict=True):
+        fit = part.feed.fit
+        if fit is not None and fit.correct_bias:
+            bias_codes = bias_codes - _mean_error(part, multiplier * 2.0**-shift, fit.input_mean)
+    site = Quantizer(
+        target.format, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive)
+    )
+    rescale = Rescale(
+        tuple(frozen(multiplier) for multiplier in multipliers),
+        frozen(np.rint(bias_codes * 2.0**shift)),
+        shift,
+        site,
+    )
+    return tuple(part.dense for part in parts), rescale
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A feed on its own."""
+
+    feed: FeedWeights
+    real: RealWeights  # in codes of the target
+    factor: Floats  # [neurons], codes of the target per code of a weight
+    dense: Dense
+    reach: int
+    shift: int | None  # None where all weights are 0: any would do
+
+
+def _part(feed: FeedWeights, arithmetic: Arithmetic, frac: int) -> _Part:
+    real = replace(feed.real, exponent=frac)
+    factor = _factors(real, arithmetic, feed.fit)
     dense = Dense(
         codes(_rounded_matrix(real, factor, arithmetic)),
         Format(True, arithmetic.weight_bits, 0),
         Format(True, arithmetic.accumulator_bits, 0),
     )
-    reach = _reach(name, dense, target.input_hi)
+    reach = _reach(feed, dense)
     spare = arithmetic.product_bits - 1 - max(reach.bit_length(), 1)
     bits = min(arithmetic.rescale.multiplier_bits, spare)
-    shift = _shift(name, factor, bits, arithmetic.rescale.kind == "shift")
-    bias_codes = bias * 2.0**frac
-    shift = _with_room_for_bias(shift, reach * factor, bias_codes, arithmetic.product_bits)
-    multiplier = np.rint(factor * 2.0**shift)
-    site = Quantizer(
-        target.format, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive)
-    )
-    if fit is not None and fit.correct_bias:
-        bias_codes = bias_codes - _mean_error(real, dense, multiplier * 2.0**-shift, fit.input_mean)
-    return dense, Rescale(frozen(multiplier), frozen(np.rint(bias_codes * 2.0**shift)), shift, site)
+    shift = _shift(feed.name, factor, bits, arithmetic.rescale.kind == "shift")
+    return _Part(feed, real, factor, dense, reach, shift)
 
 
-def _mean_error(real: RealWeights, dense: Dense, step: Floats, input_mean: Floats) -> Floats:
+def _mean_error(part: _Part, step: Floats, input_mean: Floats) -> Floats:
     """What the rounded weights and multipliers add to the drive of the mean input, `[neurons]`."""
     total = np.zeros(len(step))
-    for rows, block in real.row_blocks():
-        total = total + input_mean[rows] @ (dense.weight[rows] * step - block)
+    for rows, block in part.real.row_blocks():
+        total = total + input_mean[rows] @ (part.dense.weight[rows] * step - block)
     return total
 
 
@@ -183,23 +218,24 @@ def _power_of_two(peak: Floats, widest: float, top: int, multiplier_bits: int) -
     return factor
 
 
-def _reach(name: str, dense: Dense, input_hi: int) -> int:
+def _reach(feed: FeedWeights, dense: Dense) -> int:
     """Largest magnitude that the accumulator can take."""
-    sums = dense.column_sums
-    low, high = min(sums[0]) * input_hi, max(sums[1]) * input_hi
+    sums = list(zip(*dense.column_sums, strict=True))
+    low = min(below * feed.most + above * feed.least for below, above in sums)
+    high = max(above * feed.most + below * feed.least for below, above in sums)
     if low < dense.accumulator.lo or high > dense.accumulator.hi:
         raise RangeError(
-            f"`{name}` must accumulate {low}..{high} in {dense.accumulator.bits} bits: "
+            f"`{feed.name}` must accumulate {low}..{high} in {dense.accumulator.bits} bits: "
             "use fewer weight bits, a smaller fan-in, or a profile with a wider accumulator"
         )
     return max(-low, high)
 
 
-def _shift(name: str, factor: Floats, bits: int, by_shift: bool) -> int:
+def _shift(name: str, factor: Floats, bits: int, by_shift: bool) -> int | None:
     """The shift at which the largest multiplier fills `bits` bits, or every power of two is whole."""
     used = factor[factor > 0]
     if not used.size:
-        return 0
+        return None
     shift = math.floor(math.log2(((1 << bits) - 1) / used.max())) if bits > 0 else -1
     if by_shift:
         shift = min(shift, max(0, -math.floor(math.log2(used.min()))))

@@ -32,7 +32,11 @@ def test_train_with_each_encoder(work: Workspace, tmp_path: Path, encoder: str) 
     assert result["stopped"] == "finished"
     assert result["epochs"] == 1
     description = read_model(out).description
-    assert [layer.weight.shape for layer in description.layers] == [(INPUTS, 5), (5, 4), (4, CLASSES)]
+    assert [layer.feeds[0].weight.shape for layer in description.layers] == [
+        (INPUTS, 5),
+        (5, 4),
+        (4, CLASSES),
+    ]
     assert (description.dt, description.encoder, description.steps) == (0.5e-3, encoder, 4)
     tau = [getattr(layer, "tau_synapse", None) for layer in description.layers]
     assert [None if part is None else part.tolist() for part in tau] == [[5e-3] * 5, [5e-3] * 4, None]

@@ -45,7 +45,7 @@ def test_a_whole_network() -> None:
     assert isinstance(readout, ReadoutDescription)
     assert (hidden.name, readout.name) == ("layer0", "readout")
     weight = net.layers[0].weight.value["weight"].to_decimal(u.mA)
-    np.testing.assert_allclose(hidden.weight, np.asarray(weight, np.float64) * 1e-3, rtol=1e-15)
+    np.testing.assert_allclose(hidden.feeds[0].weight, np.asarray(weight, np.float64) * 1e-3, rtol=1e-15)
     np.testing.assert_array_equal(hidden.bias, np.full(4, 2e-3))
     np.testing.assert_array_equal(hidden.tau_synapse, np.full(4, 5e-3))
     np.testing.assert_array_equal(hidden.neuron.tau, [10e-3, 11e-3, 12e-3, 13e-3])
@@ -54,7 +54,7 @@ def test_a_whole_network() -> None:
     np.testing.assert_allclose(hidden.neuron.v_reset, -0.07, rtol=1e-7)
     np.testing.assert_array_equal(readout.bias, np.zeros(3))
     np.testing.assert_array_equal(readout.tau, np.full(3, 20e-3))
-    assert hidden.weight.dtype == readout.weight.dtype == np.float64
+    assert hidden.feeds[0].weight.dtype == readout.feeds[0].weight.dtype == np.float64
 
 
 def test_a_module_of_the_users_own_with_brainpy_parts() -> None:
@@ -75,7 +75,7 @@ def test_a_module_of_the_users_own_with_brainpy_parts() -> None:
     assert isinstance(hidden, SpikingDescription)
     assert isinstance(readout, ReadoutDescription)
     weight = np.asarray(net.hidden[0].weight.value["weight"], np.float64)
-    np.testing.assert_allclose(hidden.weight, weight * 1e-6, rtol=1e-12)
+    np.testing.assert_allclose(hidden.feeds[0].weight, weight * 1e-6, rtol=1e-12)
     np.testing.assert_array_equal(hidden.neuron.resistance, np.full(4, 2.0))
     np.testing.assert_array_equal(readout.tau, np.full(2, 10e-3))
     with pytest.raises(ParameterError, match=r"`net.out` must have been built with the `dt` of 2 ms"):
@@ -85,7 +85,7 @@ def test_a_module_of_the_users_own_with_brainpy_parts() -> None:
 def test_weights_without_a_unit_are_milliamperes() -> None:
     layer = Linear(3, 2, w_init=braintools.init.Constant(4.0))
     (found,) = described(layer, ExpIFRef(2)).layers
-    np.testing.assert_allclose(found.weight, np.full((3, 2), 4e-3), rtol=1e-15)
+    np.testing.assert_allclose(found.feeds[0].weight, np.full((3, 2), 4e-3), rtol=1e-15)
 
 
 def test_a_lone_linear_layer_is_a_readout_without_memory() -> None:
@@ -97,7 +97,7 @@ def test_a_lone_linear_layer_is_a_readout_without_memory() -> None:
 def test_the_weight_mask_is_applied() -> None:
     mask = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     (found,) = described(Linear(3, 2, w_mask=mask)).layers
-    np.testing.assert_array_equal(found.weight == 0, mask == 0)
+    np.testing.assert_array_equal(found.feeds[0].weight == 0, mask == 0)
 
 
 ORDER = "a layer is Linear, optionally an exponential filter, then ExpIFRef"

@@ -73,10 +73,12 @@ def test_describe_gives_the_description_back(architecture: Architecture) -> None
     network = build_network(architecture, seed=5)
     found = describe(network, architecture.dt * u.ms, encoder=architecture.encoder, steps=architecture.steps)
     wanted = network.description
-    named = replace(
-        found,
-        layers=tuple(replace(f, name=w.name) for f, w in zip(found.layers, wanted.layers, strict=True)),
+    names = dict(zip(found.units, wanted.units, strict=True))
+    layers = (
+        replace(one, name=names[one.name], feeds=tuple(replace(f, source=names[f.source]) for f in one.feeds))
+        for one in found.layers
     )
+    named = replace(found, layers=tuple(layers))
     assert_same(named, wanted, rtol=1e-6)
 
 
@@ -107,9 +109,10 @@ def test_pure_run_has_a_gradient_in_every_parameter() -> None:
 def test_initial_weights_are_seeded_and_scaled() -> None:
     wide = Architecture(inputs=400, classes=10, hidden=(300,))
     first, again, other = (initial_description(wide, seed).layers[0] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first.weight, again.weight)
-    assert (first.weight != other.weight).any()
-    assert first.weight.std() * 1e3 * np.sqrt(400) == pytest.approx(initial_scales(wide)[0], rel=0.02)
+    one, same, another = (layer.feeds[0].weight for layer in (first, again, other))
+    np.testing.assert_array_equal(one, same)
+    assert (one != another).any()
+    assert one.std() * 1e3 * np.sqrt(400) == pytest.approx(initial_scales(wide)[0], rel=0.02)
 
 
 def test_resistance_and_synapse_leave_the_drive_alone() -> None:
@@ -117,7 +120,7 @@ def test_resistance_and_synapse_leave_the_drive_alone() -> None:
         layer = initial_description(architecture).layers[0]
         assert isinstance(layer, SpikingDescription)
         gain = 1.0 if layer.tau_synapse is None else 1 / (1 - np.exp(-1e-3 / layer.tau_synapse[0]))
-        return float(layer.weight[0, 0] * layer.neuron.resistance[0] * gain)
+        return float(layer.feeds[0].weight[0, 0] * layer.neuron.resistance[0] * gain)
 
     stiff = replace(PLAIN, neuron=NeuronSettings(R=50.0), tau_synapse=4.0)
     assert drive(stiff) == pytest.approx(drive(PLAIN))

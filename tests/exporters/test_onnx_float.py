@@ -12,7 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, parser
 
-from expifref.description import Description, NeuronParameters, ReadoutDescription, SpikingDescription
+from expifref.description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    NeuronParameters,
+    ReadoutDescription,
+    SpikingDescription,
+)
 from expifref.dynamics import NeuronConstants, canonical_step, phi
 from expifref.encoders import get_encoder
 from expifref.simulate import constants, simulate
@@ -24,20 +31,24 @@ VOLTS = 1e-12
 
 
 def description(seed: int, encoder: str = "rate", tau_readout: bool = True) -> Description:
-    """20-16-12-5 with per-neuron parameters, one filtered and one unfiltered layer."""
+    """20-16-12-5 with per-neuron parameters, a filtered layer and an unfiltered one that feeds itself."""
     rng = np.random.default_rng(seed)
     hidden = SpikingDescription(
         name="first",
-        weight=rng.normal(8e-9, 30e-9, (20, 16)),
+        feeds=(FeedDescription(INPUT, rng.normal(8e-9, 30e-9, (20, 16))),),
         bias=rng.normal(0, 2e-9, 16),
         tau_synapse=rng.uniform(2e-3, 9e-3, 16),
         neuron=_neuron(rng, 16),
     )
-    second = SpikingDescription(
-        "second", rng.normal(1e-8, 3e-8, (16, 12)), rng.normal(0, 2e-9, 12), None, _neuron(rng, 12)
+    feeds = (
+        FeedDescription("first", rng.normal(1e-8, 3e-8, (16, 12))),
+        FeedDescription("second", rng.normal(0, 2e-8, (12, 12)), np.resize([1, 2, 4], 12).astype(np.int64)),
     )
+    second = SpikingDescription("second", feeds, rng.normal(0, 2e-9, 12), None, _neuron(rng, 12))
     tau = rng.uniform(2e-3, 9e-3, 5) if tau_readout else None
-    readout = ReadoutDescription("last", rng.normal(0, 1, (12, 5)), rng.normal(0, 1, 5), tau)
+    readout = ReadoutDescription(
+        "last", (FeedDescription("second", rng.normal(0, 1, (12, 5))),), rng.normal(0, 1, 5), tau
+    )
     return Description(dt=1e-3, inputs=20, layers=(hidden, second, readout), encoder=encoder, steps=100)
 
 
@@ -108,12 +119,12 @@ def _first_layer_in_jax(
 
     def step(state: tuple[Any, Any, Any], inputs: Any) -> tuple[tuple[Any, Any, Any], tuple[Any, Any]]:
         v, refractory, current = state
-        increment = inputs * get_encoder(network.encoder).scale @ layer.weight + layer.bias
+        increment = inputs * get_encoder(network.encoder).scale @ layer.feeds[0].weight + layer.bias
         current = decay * current + increment
         result = canonical_step(v, refractory, current, 0.0, fixed, network.dt, jnp)
         return (result.v, result.refractory, current), (result.v, result.spikes)
 
-    shape = (spikes.shape[1], layer.weight.shape[1])
+    shape = (spikes.shape[1], layer.units)
     start = (jnp.full(shape, -65e-3), jnp.zeros(shape, jnp.int64), jnp.zeros(shape))
     membrane, fired = jax.lax.scan(step, start, jnp.asarray(spikes))[1]
     return np.asarray(membrane), np.asarray(fired)

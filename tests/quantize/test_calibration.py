@@ -24,13 +24,13 @@ from quantize.lowering.choice import CANDIDATES, choose, try_out
 from quantize.lowering.histograms import Histogram, Magnitudes
 from quantize.lowering.lower import LoweringOptions, lower
 from quantize.lowering.real_weights import RealWeights
-from quantize.lowering.weights import Fit, Target, lower_weights
+from quantize.lowering.weights import FeedWeights, Fit, Target, lower_weights
 from quantize.numbers.formats import Format
 from quantize.program.file import digest
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from tests.edits import made
-from tests.networks import network, spike_input
+from tests.networks import network, replace_layer, spike_input
 
 PROFILE = load_profile("generic-16bit")
 NETWORK = network((40, 30, 4), tau_synapse=None)
@@ -58,11 +58,11 @@ def real_weights(dense: Dense, multiplier: NDArray[np.int64], shift: int) -> NDA
 
 def test_statistics_are_those_of_the_float_network() -> None:
     first, second = seen().layers
-    np.testing.assert_allclose(first.input_mean, INPUT.mean(axis=(0, 1)))
-    np.testing.assert_allclose(first.input_power, (INPUT.astype(float) ** 2).mean(axis=(0, 1)))
+    np.testing.assert_allclose(first.feeds[0].mean, INPUT.mean(axis=(0, 1)))
+    np.testing.assert_allclose(first.feeds[0].power, (INPUT.astype(float) ** 2).mean(axis=(0, 1)))
     steps = [step[0] for step in simulate(NETWORK, INPUT)]
     spikes = np.stack([step.spikes for step in steps])
-    np.testing.assert_allclose(second.input_mean, spikes.mean(axis=(0, 1)))
+    np.testing.assert_allclose(second.feeds[0].mean, spikes.mean(axis=(0, 1)))
     layer = NETWORK.layers[0]
     assert isinstance(layer, SpikingDescription)
     n = layer.neuron
@@ -74,7 +74,7 @@ def test_statistics_are_those_of_the_float_network() -> None:
 def test_batches_may_be_cut_anywhere() -> None:
     one, two = seen(), calibrate(NETWORK, [INPUT[:, :5], INPUT[:, 5:]])
     for a, b in zip(one.layers, two.layers, strict=True):
-        np.testing.assert_allclose(a.input_power, b.input_power)
+        np.testing.assert_allclose(a.feeds[0].power, b.feeds[0].power)
         np.testing.assert_array_equal(a.drive.counts, b.drive.counts)
         np.testing.assert_array_equal(a.filter.counts, b.filter.counts)
         assert a.filter.peak == b.filter.peak
@@ -138,10 +138,9 @@ def test_least_squared_error_is_never_above_that_of_the_largest_weight(name: str
     methods: tuple[RangeMethod, ...] = ("max", "mse")
     for method in methods:
         fit = Fit(method, 1.0, power, power, False)
-        dense, rescale = lower_weights(
-            "layer", RealWeights(weight), np.zeros(7), Target(Format(True, 24, 6), 1, arithmetic), fit
-        )
-        found = real_weights(dense, rescale.multiplier, rescale.shift) * 2.0**-6
+        feed = FeedWeights("layer", RealWeights(weight), 0, 1, fit)
+        (dense,), rescale = lower_weights([feed], np.zeros(7), Target(Format(True, 24, 6), arithmetic))
+        found = real_weights(dense, rescale.multipliers[0], rescale.shift) * 2.0**-6
         errors.append(((found - weight) ** 2).sum(axis=0))
     assert (errors[1] <= errors[0] * (1 + 1e-3)).all()
     assert errors[1][6] == 0
@@ -155,16 +154,12 @@ def test_a_percentile_of_weights_clips_the_largest_of_a_channel() -> None:
     arithmetic = PROFILE.arithmetic
     assert arithmetic is not None
     ones = np.ones(100)
-    found = [
-        lower_weights(
-            "layer",
-            RealWeights(weight),
-            np.zeros(1),
-            Target(Format(True, 16, 11), 1, arithmetic),
-            Fit("percentile", share, ones, ones, False),
-        )[0].weight[:, 0]
-        for share in (1.0, 0.95)
-    ]
+    found = []
+    for share in (1.0, 0.95):
+        fit = Fit("percentile", share, ones, ones, False)
+        feed = FeedWeights("layer", RealWeights(weight), 0, 1, fit)
+        (dense,), _ = lower_weights([feed], np.zeros(1), Target(Format(True, 16, 11), arithmetic))
+        found.append(dense.weight[:, 0])
     np.testing.assert_array_equal(found[0], [127] + [1] * 99)
     np.testing.assert_array_equal(found[1], [127] * 100)
 
@@ -245,8 +240,7 @@ def test_a_network_that_cannot_be_lowered_is_not_run() -> None:
 
 def test_a_network_that_leaves_float64_is_refused_by_the_layer() -> None:
     description = network((4, 2))
-    layer = description.layers[0]
-    huge = replace(description, layers=(replace(layer, weight=np.full((4, 2), 1e308)),))
+    huge = replace_layer(description, 0, weight=np.full((4, 2), 1e308))
     with pytest.raises(ParameterError) as caught:
         list(simulate(huge, np.ones((1, 1, 4), np.uint8)))
     assert str(caught.value) == (

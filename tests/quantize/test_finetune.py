@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from expifref.architecture import Architecture
 from expifref.checkpoint import ModelFile, read_model
 from expifref.data import Dataset, load
-from expifref.description import Description, ReadoutDescription, SpikingDescription, description_digest
+from expifref.description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    ReadoutDescription,
+    SpikingDescription,
+    description_digest,
+)
 from expifref.encoders import compact_frames, encode, get_encoder
 from expifref.exceptions import ParameterError, RangeError
 from expifref.gradient import GradientRules
@@ -179,7 +186,9 @@ def small_masters(weight: NDArray[np.float64], fmt: Format) -> LayerMasters:
     lsb = 2.0 ** -layer.states["output"].format.frac
     width = weight.shape[1]
     part = replace(layer, units=width, feeds=(with_weight(layer.feeds[0], frozen(np.rint(weight))),))
-    description = ReadoutDescription("readout", weight * lsb, np.zeros(width), None)
+    description = ReadoutDescription(
+        "readout", (FeedDescription(INPUT, weight * lsb),), np.zeros(width), None
+    )
     return layer_masters(description, part, Seen(1, 1.0), arithmetic)
 
 
@@ -229,7 +238,7 @@ def test_the_float_network_has_the_weights_of_the_program() -> None:
     assert isinstance(rescale, Overflowed)
     codes = dense_of(layer).weight * layer.constants["multiplier"]
     to_amperes = 2.0 ** -(shift + rescale.format.frac) * hidden.neuron.delta_t / hidden.neuron.resistance
-    np.testing.assert_allclose(hidden.weight, codes * to_amperes, rtol=1e-12)
+    np.testing.assert_allclose(hidden.feeds[0].weight, codes * to_amperes, rtol=1e-12)
     np.testing.assert_allclose(hidden.bias, layer.constants["bias"] * to_amperes, rtol=1e-12)
     # What lowering would do to it anew: the same drives, but for the rounding of its own scales.
     np.testing.assert_allclose(hidden.bias, model.description.layers[0].bias, rtol=1e-4)

@@ -122,7 +122,7 @@ def test_weights_times_their_scale_are_the_float_weights() -> None:
         lower = spiking(lowered(description, name))
         dense, multiplier = dense_of(lower), per_unit(lower, "multiplier")
         shift, frac = dropped(lower, "scaled"), made(lower, "rescale").format.frac
-        real = layer.weight * layer.neuron.resistance / layer.neuron.delta_t
+        real = layer.feeds[0].weight * layer.neuron.resistance / layer.neuron.delta_t
         back = dense.weight * multiplier / 2.0 ** (shift + frac)
         peak = np.abs(real).max(axis=0)
         top = 2 ** (dense.weight_format.bits - 1) - 1
@@ -170,7 +170,7 @@ def test_the_bits_of_weights_and_membrane_can_be_fewer() -> None:
 
 def test_a_column_of_zero_weights_hears_nothing() -> None:
     description = network()
-    weight = description.layers[0].weight.copy()
+    weight = description.layers[0].feeds[0].weight.copy()
     weight[:, 4] = 0
     for name in ("generic-16bit", "spinnaker1"):
         silenced = replace_layer(description, 0, weight=weight)
@@ -186,7 +186,7 @@ def test_a_column_of_zero_weights_hears_nothing() -> None:
 
 def test_a_layer_of_zero_weights_lowers() -> None:
     description = network()
-    deaf = replace_layer(description, 0, weight=np.zeros_like(description.layers[0].weight))
+    deaf = replace_layer(description, 0, weight=np.zeros_like(description.layers[0].feeds[0].weight))
     spikes = spike_input(deaf)
     np.testing.assert_array_equal(integer_spikes(lowered(deaf), spikes), float_spikes(deaf, spikes))
 
@@ -195,7 +195,7 @@ def test_a_layer_of_zero_weights_lowers() -> None:
 @pytest.mark.parametrize("size", [1e-9, 1e-6, 1e-3, 1.0])
 def test_small_weights_leave_room_for_the_bias(name: str, size: float) -> None:
     description = network(tau_synapse=None)
-    small = replace_layer(description, 0, weight=description.layers[0].weight * size)
+    small = replace_layer(description, 0, weight=description.layers[0].feeds[0].weight * size)
     layer = spiking(lowered(small, name))
     frac = made(layer, "rescale").format.frac
     rest = per_unit(layer, "bias") / 2.0 ** (dropped(layer, "scaled") + frac)
@@ -222,7 +222,7 @@ def test_a_current_arrives_in_eight_bits() -> None:
     assert (program.graph.input.format.bits, program.encoder) == (8, "current")
     spikes = spike_input(description)
     layer = description.layers[0]
-    real = (layer.weight.T @ (spikes[0, 0] / 255.0) + layer.bias - 5.1e-3) / 3.48e-3
+    real = (layer.feeds[0].weight.T @ (spikes[0, 0] / 255.0) + layer.bias - 5.1e-3) / 3.48e-3
     drive = (
         Emulator(program).run(spikes).signals["layer0.drive"][0, 0]
         / 2.0 ** made(spiking(program), "rescale").format.frac

@@ -64,7 +64,7 @@ def lower_only(description: Description) -> str:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_weights_that_are_not_finite_are_refused(value: float) -> None:
-    weight = network().layers[0].weight.copy()
+    weight = network().layers[0].feeds[0].weight.copy()
     weight[2, 3] = weight[5, 1] = value
     assert lower_only(replace_layer(network(), 0, weight=weight)) == (
         "`hidden0.weight` must be finite, but 2 of 120 values are NaN or infinite"

@@ -47,7 +47,7 @@ def _layer(name: str, layer: Layer, source: str) -> UnitLayer:
     accumulator = body.feed(0, "accumulator")
     body.signals["accumulator"] = accumulator
     r = layer.rescale
-    q = scale(body, accumulator, r.multiplier, r.bias, r.shift, r.site)
+    q = scale(body, [(accumulator, r.multiplier)], r.bias, r.shift, r.site)
     output = _OUTPUTS[type(layer)](body, q, layer)
     return body.layer(name, layer.width, _feeds(layer.dense, source), output)
 

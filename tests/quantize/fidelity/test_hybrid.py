@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expifref.description import Description, ReadoutDescription
+from expifref.description import INPUT, Description, FeedDescription, ReadoutDescription
 from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.simulate import simulate
 from quantize.fidelity import compare
@@ -94,7 +94,9 @@ def stand_in(program: Program) -> Description:
     widths = [graph.input.channels, *(layer.units for layer in graph.layers)]
     readout = "spikes" not in graph.layers[-1].signals
     if len(widths) == 2 and readout:
-        layer = ReadoutDescription("readout", np.ones((widths[0], widths[1])), np.zeros(widths[1]), None)
+        layer = ReadoutDescription(
+            "readout", (FeedDescription(INPUT, np.ones(widths)),), np.zeros(widths[1]), None
+        )
         return replace(network((widths[0], 2, 2)), layers=(layer,))
     description = network(widths, readout=readout)
     return replace(description, encoder="current")
