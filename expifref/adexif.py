@@ -97,6 +97,11 @@ class AdExIF(Population):
         super().reset_state(batch_size, **kwargs)
         self.w.value = self._initial_w(batch_size)
 
+    @property
+    def span(self) -> Any:
+        """The potential by which membranes and drives are measured without a unit."""
+        return self.delta_T
+
     def constants(self, dtype: Any) -> AdaptiveConstants:
         """The parameters as plain arrays in ms, mV, mA, ohm and S (see `expifref.quantities`)."""
         value = self._arrays(dtype)

@@ -50,6 +50,11 @@ class LIF(Population):
         parameters = {"R": R, "tau": tau, "V_th": V_th, "V_reset": V_reset, "V_rest": V_rest}
         super().__init__(in_size, parameters, Behaviour(V_initializer, spk_fun, spk_reset, gradient), name)
 
+    @property
+    def span(self) -> Any:
+        """The potential by which membranes and drives are measured without a unit."""
+        return self.V_th - self.V_reset
+
     def constants(self, dtype: Any) -> LIFConstants:
         """The parameters as plain arrays in ms, mV and ohm (see `expifref.quantities`)."""
         value = self._arrays(dtype)

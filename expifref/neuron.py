@@ -59,6 +59,11 @@ class ExpIF(Population):
         }
         super().__init__(in_size, parameters, Behaviour(V_initializer, spk_fun, spk_reset, gradient), name)
 
+    @property
+    def span(self) -> Any:
+        """The potential by which membranes and drives are measured without a unit."""
+        return self.delta_T
+
     def constants(self, dtype: Any) -> NeuronConstants:
         """The parameters as plain arrays in ms, mV and ohm (see `expifref.quantities`)."""
         return membrane_constants(self._arrays(dtype), self._refractory_steps())

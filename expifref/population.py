@@ -120,6 +120,11 @@ class Population(RegisteredInputs, Neuron):
         self._record(step)
         return self.get_spike()
 
+    @property
+    @abstractmethod
+    def span(self) -> Any:
+        """The potential by which membranes and drives are measured without a unit."""
+
     @abstractmethod
     def constants(self, dtype: Any) -> Any:
         """The parameters as plain arrays in ms, mV, mA, ohm and S (see `expifref.quantities`)."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from expifref.description import LayerDescription, SpikingDescription, numbered
 from expifref.dynamics import phi
-from expifref.simulate import constants
+from expifref.neuron_steps import constants
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, StateBefore
 from quantize.lowering.calibration import normalized_membrane
