@@ -1,0 +1,19 @@
+"""Standard bodies: what the lowering writes, and no executor knows (docs/spec.md, annex)."""
+
+from .adexif import AdExIFConstants, adexif
+from .expif import ExpIFConstants, expif, expif_of
+from .lif import LIFConstants, lif
+from .parts import leaky, offset, scale
+
+__all__ = [
+    "AdExIFConstants",
+    "ExpIFConstants",
+    "LIFConstants",
+    "adexif",
+    "expif",
+    "expif_of",
+    "leaky",
+    "lif",
+    "offset",
+    "scale",
+]
