@@ -99,6 +99,7 @@ def ports_of(text: str) -> list[tuple[str, str, int]]:
 
 def harness(top: str, text: str) -> str:
     """A module with four pins: inputs from a shift register, outputs into another."""
+    names = [name for _, name, _ in ports_of(text)]
     ports = [port for port in ports_of(text) if port[1] not in ("clk", "rst")]
     inputs = sum(width for way, _, width in ports if way == "input")
     outputs = sum(width for way, _, width in ports if way == "output")
@@ -110,7 +111,7 @@ def harness(top: str, text: str) -> str:
         e(f"always_ff @(posedge clk) given <= {{given[{inputs - 2}:0], pin_in}};")
         e(f"always_ff @(posedge clk) kept <= pin_in ? seen : {{kept[{outputs - 2}:0], 1'b0}};")
         e(f"assign pin_out = kept[{outputs - 1}];")
-        places, low = [".clk(clk)", ".rst(rst)"], {"input": 0, "output": 0}
+        places, low = [f".{name}({name})" for name in ("clk", "rst") if name in names], {"input": 0, "output": 0}
         for way, name, width in ports:
             bus = "given" if way == "input" else "seen"
             places.append(f".{name}({bus}[{low[way]} +: {width}])")

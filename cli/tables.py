@@ -97,7 +97,7 @@ def _of_profile(profile: Profile, dt_ms: float, tau_ms: float) -> TableSpec:
     """For one default neuron, driven as far as a network in training usually drives it."""
     import numpy as np
 
-    from expifref.description import NeuronParameters, SpikingDescription
+    from expifref.description import INPUT, FeedDescription, NeuronParameters, SpikingDescription
     from quantize.lowering.calibration import LayerRange
     from quantize.lowering.lower import LoweringOptions, check_arithmetic
     from quantize.lowering.neuron import membrane_format, table_spec
@@ -105,7 +105,7 @@ def _of_profile(profile: Profile, dt_ms: float, tau_ms: float) -> TableSpec:
     values = {"resistance": 1.0, "tau": tau_ms * 1e-3, "tau_ref": 1.7e-3, "v_th": -30e-3, "v_reset": -68e-3}
     values |= {"v_rest": -65e-3, "v_t": -59.9e-3, "delta_t": 3.48e-3, "v_initial": -65e-3}
     cell = NeuronParameters(**{name: np.array([value]) for name, value in values.items()})
-    layer = SpikingDescription("neuron", (), np.zeros(1), None, cell)
+    layer = SpikingDescription("neuron", (FeedDescription(INPUT, np.zeros((1, 1))),), np.zeros(1), None, cell)
     ranges = LayerRange(-6.0, -8.0, 8.0, 0.0, 3.0)
     arithmetic = check_arithmetic(profile, LoweringOptions())
     fmt = membrane_format(layer, ranges, dt_ms * 1e-3, arithmetic)

@@ -49,8 +49,10 @@ def check_description(description: Description) -> None:
         raise ParameterError("a network must have at least one layer, and this one has none")
     if len(set(names)) != len(names):
         raise ParameterError(f"the layers of a network must have different names, not {shown(names)}")
-    for name in names:
-        _check_name(name)
+    for layer in description.layers:
+        _check_name(layer.name)
+        if not layer.feeds:
+            raise ParameterError(f"`{layer.name}` must be fed by something, and has no feed")
     units = description.units
     earlier = {INPUT}
     for layer in description.layers:
@@ -83,15 +85,16 @@ def _check_feed(layer: LayerDescription, index: int, sources: int | None, least:
     name, delay = f"{layer.name}.{numbered('delay', index)}", feed.delay
     if delay.shape not in ((1,), (sources,)) or not np.issubdtype(delay.dtype, np.integer):
         raise ParameterError(f"`{name}` must be whole numbers of the shape [1] or [{sources}]")
-    if int(delay.min()) < least or feed.longest > MAX_DELAY:
+    if int(delay.min()) < least:
         raise ParameterError(
-            f"`{name}` must lie in {least}..{MAX_DELAY} steps, not in {int(delay.min())}..{feed.longest}"
+            f"`{name}` must be at least 1 step where a layer is fed by itself or by a later one, such as "
+            f"`{layer.name}` by `{feed.source}`"
         )
+    if feed.longest > MAX_DELAY:
+        raise ParameterError(f"`{name}` must be at most {MAX_DELAY} steps, not {feed.longest}")
 
 
 def _check_layer(layer: LayerDescription) -> None:
-    if not layer.feeds:
-        raise ParameterError(f"`{layer.name}` must be fed by something, and has no feed")
     _check_shapes(layer)
     _check_finite(f"{layer.name}.bias", layer.bias)
     tau = layer.filter_tau

@@ -72,7 +72,7 @@ class _FedDescription:
     @property
     def units(self) -> int:
         """Its width."""
-        return len(self.bias)
+        return int((self.feeds[0].weight.shape or (0,))[-1])
 
     @property
     def trained(self) -> dict[str, Floats]:

@@ -107,8 +107,9 @@ def test_a_network_of_another_shape_is_refused() -> None:
     assert lower_only(replace_layer(description, 0, neuron=neurons(9))) == (
         "`hidden0.neuron.resistance` must have 10 values, not the shape [9]"
     )
-    assert lower_only(replace(description, layers=description.layers[::-1], inputs=10)) == (
-        "`readout` is a readout and must be the last layer"
+    assert lower_only(replace(description, layers=description.layers[::-1])) == (
+        "`readout.delay` must be at least 1 step where a layer is fed by itself or by a later one, such as "
+        "`readout` by `hidden0`"
     )
 
 

@@ -183,8 +183,8 @@ def test_membrane_codes_become_millivolts() -> None:
 def test_a_program_of_another_network_is_refused() -> None:
     other = network((8, 16, 3))
     message = (
-        r"^the program must have the model's layers \[\(8, 16\), \(16, 3\)\], "
-        r"not \[\(8, 16\), \(16, 12\), \(12, 3\)\]$"
+        r"^the program must have the model's layers \[\[\(8, 16\)\], \[\(16, 3\)\]\], "
+        r"not \[\[\(8, 16\)\], \[\(16, 12\)\], \[\(12, 3\)\]\]$"
     )
     with pytest.raises(ParameterError, match=message):
         compare(other, lowered(NETWORK, "generic-16bit"), [(SPIKES, None)])

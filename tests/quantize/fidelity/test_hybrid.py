@@ -218,7 +218,7 @@ def test_other_ways_between_the_layers_are_refused() -> None:
     def late(layer: UnitLayer) -> UnitLayer:
         return replace(layer, feeds=tuple(replace(feed, delay=frozen([1])) for feed in layer.feeds))
 
-    message = r"^the program must feed each layer from the one before, without delays, as the model does$"
+    message = r"^the program must feed each layer from where, and as late as, the model does$"
     with pytest.raises(ParameterError, match=message):
         Hybrid(description, edited(lowered(description), late, 1), ALL_CAUSES)
 
