@@ -36,6 +36,11 @@ class _MembraneParameters:
         raise NotImplementedError
 
     @property
+    def adapts(self) -> bool:
+        """Whether an adaptation takes something off the current."""
+        return False
+
+    @property
     def vectors(self) -> dict[str, Floats]:
         """All that has one value per neuron, by its name in files."""
         return {part.name: getattr(self, part.name) for part in fields(self) if part.name != "reset"}
@@ -66,6 +71,10 @@ class AdExParameters(NeuronParameters):
     b: Floats  # A
     tau_w: Floats  # s
     w_initial: Floats  # A, adaptation current before the first step
+
+    @property
+    def adapts(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)

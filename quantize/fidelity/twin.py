@@ -22,7 +22,7 @@ from expifref.neuron_steps import constants
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, StateBefore
 from quantize.lowering.calibration import normalized_membrane
-from quantize.lowering.neuron import normalized_offset
+from quantize.lowering.membranes import normalized_offset
 from quantize.numbers.arrays import Integers
 
 from .causes import Cause

@@ -37,7 +37,7 @@ def adexif(body: Body, drive: str, n: AdExIFConstants) -> str:
     begun = begin(body, n.neuron)
     w = body.state("adaptation", site.format, n.initial)
     jump = body.select(begun.spiked, body.constant("jump", n.jump), begun.zero, "jumped")
-    raised = body.overflow(body.add(w, jump, "added"), site, "raised")
+    raised = body.overflow(body.add(w, jump, "added"), site, "adaptation_raised")
     places = site.format.frac - n.neuron.membrane.format.frac
     pull = body.shift(raised, places, site.rounding, "pull")
     settled = exponential_step(body, begun, body.sub(drive, pull, "push"), n.neuron)
