@@ -20,7 +20,7 @@ from expifref.description import LayerDescription, SpikingDescription, numbered
 from expifref.dynamics import phi
 from expifref.simulate import constants
 from quantize.graph.layers import UnitLayer
-from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, StateBefore
+from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, ShiftLeft, StateBefore
 from quantize.lowering.calibration import normalized_membrane
 from quantize.lowering.neuron import normalized_offset
 from quantize.numbers.arrays import Integers
@@ -37,6 +37,8 @@ ROUNDS = MappingProxyType(
         "leak": Cause.DRIVE,
         "aligned": Cause.DRIVE,
         "drive": Cause.DRIVE,
+        "narrowed": Cause.DRIVE,
+        "heard": Cause.DRIVE,
         "grown": Cause.TABLES,
         "move": Cause.MEMBRANE,
     }
@@ -166,11 +168,13 @@ def _fed(
     constants = {"bias": RealCodes(bias * target * one, Cause.RESCALE)}
     for index, (weight, feed) in enumerate(zip(weights, layer.feeds, strict=True)):
         name = numbered("multiplier", index)
-        stated = layer.constants[name] / one
+        lifted = layer.results.get(numbered("lifted", index))
+        own = one * 2.0 ** -(lifted.shift if isinstance(lifted, ShiftLeft) else 0)
+        stated = layer.constants[name] / own
         scale = channel_scale(weight * target, feed.connection.weight, stated)
         # Where no scale explains the codes, as where all are 0, the multiplier has no part in what they lose.
         scale = np.where(scale > 0, scale, np.where(stated > 0, stated, 1.0))
-        constants[name] = RealCodes(scale * one, Cause.RESCALE, per_weight=scale)
+        constants[name] = RealCodes(scale * own, Cause.RESCALE, per_weight=scale)
     return tuple(weight * target for weight in weights), constants
 
 

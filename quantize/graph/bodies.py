@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from expifref.description import numbered
 from quantize.numbers.arrays import Integers, frozen
@@ -12,18 +12,37 @@ from quantize.numbers.formats import Format, Quantizer
 
 from .body import Body
 from .layers import SegmentTable, UnitLayer
+from .operations import Overflowed
 
-__all__ = ["ExpIFConstants", "expif", "expif_of", "leaky", "offset", "scale"]
+__all__ = [
+    "ExpIFConstants",
+    "Weighted",
+    "expif",
+    "expif_of",
+    "leaky",
+    "narrowed",
+    "offset",
+    "output_format",
+    "scale",
+]
 
 
-def scale(
-    body: Body, fed: Sequence[tuple[str, Integers]], bias: Integers, shift: int, site: Quantizer
-) -> str:
-    """`requantize(sum(accumulator * multiplier) + bias, shift, site)`, `fed` with both for each feed."""
+class Weighted(NamedTuple):
+    """An accumulator and what it counts: `multiplier * 2**lift` for each unit."""
+
+    accumulator: str
+    multiplier: Integers
+    lift: int = 0
+
+
+def scale(body: Body, fed: Sequence[Weighted], bias: Integers, shift: int, site: Quantizer) -> str:
+    """`requantize(sum(accumulator * multiplier * 2**lift) + bias, shift, site)`."""
     total = ""
-    for index, (accumulator, multiplier) in enumerate(fed):
+    for index, (accumulator, multiplier, lift) in enumerate(fed):
         factor = body.constant(numbered("multiplier", index), multiplier)
         product = body.mul(accumulator, factor, numbered("product", index))
+        if lift:
+            product = body.shift_left(product, lift, numbered("lifted", index))
         total = body.add(total, product, numbered("products", index)) if index else product
     biased = body.add(total, body.constant("bias", bias), "biased")
     return body.overflow(body.shift(biased, shift, site.rounding, "scaled"), site, "rescale")
@@ -43,6 +62,18 @@ def offset(body: Body, y: str, frac: int, added: Integers, site: Quantizer) -> s
     raised = body.add(y, body.constant("offset", added), "raised")
     shifted = body.shift(raised, frac - site.format.frac, site.rounding, "aligned")
     return body.overflow(shifted, site, "drive")
+
+
+def narrowed(body: Body, y: str, frac: int, site: Quantizer) -> str:
+    """`requantize(y)` from `frac` fraction bits to those of `site`: a value as others hear it."""
+    shifted = body.shift(y, frac - site.format.frac, site.rounding, "narrowed")
+    return body.overflow(shifted, site, "heard")
+
+
+def output_format(layer: UnitLayer) -> Format | None:
+    """The format of what the units of a standard body put out; None for spikes."""
+    operation = layer.results[layer.output]
+    return operation.format if isinstance(operation, Overflowed) else None
 
 
 @dataclass(frozen=True, eq=False)
