@@ -111,7 +111,8 @@ def harness(top: str, text: str) -> str:
         e(f"always_ff @(posedge clk) given <= {{given[{inputs - 2}:0], pin_in}};")
         e(f"always_ff @(posedge clk) kept <= pin_in ? seen : {{kept[{outputs - 2}:0], 1'b0}};")
         e(f"assign pin_out = kept[{outputs - 1}];")
-        places, low = [f".{name}({name})" for name in ("clk", "rst") if name in names], {"input": 0, "output": 0}
+        places = [f".{name}({name})" for name in ("clk", "rst") if name in names]
+        low = {"input": 0, "output": 0}
         for way, name, width in ports:
             bus = "given" if way == "input" else "seen"
             places.append(f".{name}({bus}[{low[way]} +: {width}])")

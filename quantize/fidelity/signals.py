@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from expifref.description import Description, FeedDescription, LayerDescription
 from expifref.exceptions import ParameterError
 from expifref.simulate import simulate
+from quantize.graph.bodies import output_format
 from quantize.graph.layers import INPUT, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers
 from quantize.program.program import Program
@@ -45,7 +46,8 @@ class LayerPair:
     @property
     def worth(self) -> float:
         """What an integer of its output stands for where others see it."""
-        return 1.0 if self.reading.spikes else 2.0 ** -self.layer.states[self.reading.signal].format.frac
+        told = output_format(self.layer)
+        return 1.0 if told is None else 2.0**-told.frac
 
     def decoded(self, codes: Integers | Floats) -> Floats:
         """What codes `[..., units]` of the value's signal stand for: mV of membrane, or a readout's value."""
@@ -101,7 +103,11 @@ def _wired(feed: FeedDescription | LayerFeed, source: str) -> tuple[str, list[in
 
 def compared_signals(program: Program) -> tuple[str, ...]:
     """Names of the signals that a comparison reads."""
-    wanted = [name for name in program.signal_names if name.rpartition(".")[2] in ("spikes", "membrane")]
+    wanted = {
+        full_name(layer.name, signal)
+        for layer in program.graph.layers
+        for signal in layer.signals.keys() & {"spikes", "membrane", "output"}
+    }
     return tuple(sorted({*wanted, program.output_name}))
 
 

@@ -94,7 +94,11 @@ class Body:
         """`a / 2**places`, rounded; a negative number of places multiplies and is exact."""
         if places > 0:
             return self._put(RoundShift(self._name(name), (a,), places, rounding))
-        return self._put(ShiftLeft(self._name(name), (a,), -places)) if places else a
+        return self.shift_left(a, -places, name) if places else a
+
+    def shift_left(self, a: str, places: int, name: str | None = None) -> str:
+        """`a * 2**places`."""
+        return self._put(ShiftLeft(self._name(name), (a,), places))
 
     def overflow(self, a: str, site: Quantizer, name: str | None = None) -> str:
         """`a` brought into the format of `site`."""

@@ -16,8 +16,8 @@ from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Frames, Parameters, Run
 from hw_profiles import Arithmetic, Profile, parse_profile
 from quantize.device.placement import place
-from quantize.graph.layers import INPUT, UnitLayer
-from quantize.graph.operations import Overflowed
+from quantize.graph.bodies import output_format
+from quantize.graph.layers import INPUT
 from quantize.graph.proof import proof_of, prove_graph
 from quantize.program.golden import record
 from quantize.program.program import Program
@@ -64,7 +64,8 @@ class QuantizedNetwork:
         """All steps for a batch, differentiable; `frames` uint8 as for `SpikingNetwork.run`."""
         outputs = self.graph.outputs(self.codes(natural), frames, self._steps(frames))
         graph = self.skeleton.graph
-        output = outputs[graph.output] * 2.0 ** -_frac(graph.by_name[graph.output])
+        told = output_format(graph.by_name[graph.output])
+        output = outputs[graph.output] * (1.0 if told is None else 2.0**-told.frac)
         return Run(output, tuple(outputs[name] for name in spiking_outputs(graph)), ())
 
     def traces(self, natural: Parameters, frames: Frames) -> dict[str, Trace]:
@@ -147,9 +148,3 @@ def quantized_network(
         tuple(masters),
         trained_graph(shifted, formats, neurons),
     )
-
-
-def _frac(layer: UnitLayer) -> int:
-    """Fraction bits of the output of `layer`."""
-    operation = layer.results[layer.output]
-    return operation.format.frac if isinstance(operation, Overflowed) else 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from expifref.description import LayerDescription, ReadoutDescription, SpikingDescription, numbered
 from expifref.exceptions import RangeError
 from hw_profiles import Arithmetic
-from quantize.graph.bodies import leaky, offset, scale
+from quantize.graph.bodies import Weighted, leaky, narrowed, offset, scale
 from quantize.graph.body import Body, uniform
 from quantize.graph.layers import Dense, LayerFeed, UnitLayer
 from quantize.numbers.arrays import frozen
@@ -58,16 +58,29 @@ class Lowered(NamedTuple):
 
 
 def lower_layer(
-    layer: LayerDescription, name: str, ranges: LayerRange, fed: Sequence[Fed], setting: Setting
+    layer: LayerDescription,
+    name: str,
+    ranges: LayerRange,
+    fed: Sequence[Fed],
+    setting: Setting,
+    heard: bool = False,
 ) -> Lowered:
-    """A layer, which the program calls `name`; `fed` by feed. For what it raises see `lowering.lower`."""
+    """A layer, which the program calls `name`, `fed` by feed and, where it is `heard`, the source of others.
+
+    For what it raises see `lowering.lower`.
+    """
     if isinstance(layer, SpikingDescription):
         return _spiking(name, layer, ranges, fed, setting)
-    return _readout(name, layer, ranges, fed, setting)
+    return _readout(name, layer, ranges, fed, setting, heard)
 
 
 def _readout(
-    name: str, layer: ReadoutDescription, ranges: LayerRange, fed: Sequence[Fed], setting: Setting
+    name: str,
+    layer: ReadoutDescription,
+    ranges: LayerRange,
+    fed: Sequence[Fed],
+    setting: Setting,
+    heard: bool,
 ) -> Lowered:
     arithmetic = setting.arithmetic
     weights = _weights(layer, fed)
@@ -76,6 +89,13 @@ def _readout(
     body = Body()
     q = _rescaled(body, rescale)
     output = _leaky(body, "output", q, target, _Leak(f"{layer.name}.tau", layer.tau), setting)
+    if heard:
+        site = Quantizer(
+            _heard_format(target, layer.units, arithmetic),
+            Rounding(arithmetic.rounding.filter),
+            Overflow(arithmetic.overflow.filter),
+        )
+        output = narrowed(body, output, target.frac, site)
     return Lowered(body.layer(name, layer.units, _feeds(layer, fed, dense), output))
 
 
@@ -134,10 +154,10 @@ def _feeds(layer: LayerDescription, fed: Sequence[Fed], dense: Sequence[Dense]) 
 
 def _rescaled(body: Body, part: Rescale) -> str:
     fed = [
-        (body.feed(index, numbered("accumulator", index)), multiplier)
-        for index, multiplier in enumerate(part.multipliers)
+        Weighted(body.feed(index, numbered("accumulator", index)), multiplier, lift)
+        for index, (multiplier, lift) in enumerate(zip(part.multipliers, part.lifts, strict=True))
     ]
-    body.signals |= {accumulator: accumulator for accumulator, _ in fed}
+    body.signals |= {one.accumulator: one.accumulator for one in fed}
     return scale(body, fed, part.bias, part.shift, part.site)
 
 
@@ -159,6 +179,13 @@ def _filter_format(peak: float, weights: Sequence[FeedWeights], arithmetic: Arit
     if largest > 0:
         frac = min(frac, arithmetic.rescale.multiplier_bits - 1 - math.ceil(math.log2(largest)))
     return Format(True, arithmetic.filter_bits, frac)
+
+
+def _heard_format(fmt: Format, units: int, arithmetic: Arithmetic) -> Format:
+    """What is left of `fmt` for others to hear: `units` of it, weighted, fit an accumulator."""
+    room = arithmetic.accumulator_bits + 1 - arithmetic.weight_bits - math.ceil(math.log2(units))
+    bits = max(min(fmt.bits, arithmetic.drive_bits, room), 2)
+    return Format(True, bits, fmt.frac - (fmt.bits - bits))
 
 
 def _leaky(body: Body, state: str, q: str, fmt: Format, leak: _Leak, setting: Setting) -> str:

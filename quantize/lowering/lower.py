@@ -14,6 +14,7 @@ from expifref.encoders import get_encoder
 from expifref.exceptions import CapacityError, ParameterError
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 from quantize.device.placement import place
+from quantize.graph.bodies import output_format
 from quantize.graph.layers import INPUT, Graph, Port, UnitLayer
 from quantize.graph.proof import prove_graph
 from quantize.numbers.formats import Format
@@ -76,6 +77,7 @@ def lower(
     names = program_names(description)
     sources = {INPUT: _Source(0, port.format.hi, get_encoder(description.encoder).scale, 1.0)}
     sources |= {layer.name: _SPIKES for layer in description.layers if layer.neurons}
+    heard = {feed.source for layer in description.layers for feed in layer.feeds}
     layers: list[UnitLayer] = []
     notes: list[str] = []
     for layer, seen in zip(description.layers, calibration.layers, strict=True):
@@ -84,12 +86,13 @@ def lower(
             _fed(names[feed.source], sources[feed.source], statistics, calibration.coverage, chosen)
             for feed, statistics in zip(layer.feeds, seen.feeds, strict=True)
         ]
-        lowered = lower_layer(layer, names[layer.name], ranges, fed, setting)
+        lowered = lower_layer(layer, names[layer.name], ranges, fed, setting, layer.name in heard)
         layers.append(lowered.layer)
         notes += lowered.notes
         on_layer(sum(feed.weight.size for feed in layer.feeds))
-        if not layer.neurons:
-            sources[layer.name] = _graded(lowered.layer)
+        told = output_format(lowered.layer)
+        if told is not None:
+            sources[layer.name] = _graded(told)
     evidence = Evidence(version("expifref"), description_digest(description), profile.document, tuple(notes))
     graph = Graph(port, tuple(layers), layers[-1].name)
     program = Program(description.dt, description.encoder, description.steps, graph, evidence)
@@ -111,9 +114,8 @@ class _Source:
 _SPIKES = _Source(0, 1, 1.0, 1.0)
 
 
-def _graded(layer: UnitLayer) -> _Source:
-    """The output of a lowered readout."""
-    fmt = layer.states["output"].format
+def _graded(fmt: Format) -> _Source:
+    """Values in `fmt`."""
     return _Source(fmt.lo, fmt.hi, 2.0**-fmt.frac, 2.0**fmt.frac)
 
 

@@ -62,9 +62,10 @@ class FeedWeights:
 
 @dataclass(frozen=True, eq=False)
 class Rescale:
-    """`requantize(sum(accumulator * multiplier) + bias, shift, site)`; vectors `[neurons]`."""
+    """`requantize(sum(accumulator * multiplier * 2**lift) + bias, shift, site)`; vectors `[neurons]`."""
 
     multipliers: tuple[Integers, ...]  # one for each feed
+    lifts: tuple[int, ...]  # one for each feed
     bias: Integers
     shift: int
     site: Quantizer
@@ -76,8 +77,8 @@ def lower_weights(
     """Quantize the weights of all feeds of a layer and its `bias` `[neurons]`, in units of the target.
 
     Each output channel of each feed has its own scale. Without a fit its largest weight takes the largest
-    code. Accumulators and bias join at the scale of the products, which share one shift, so that they are
-    rounded together, once.
+    code. Accumulators and bias join at the scale of the finest products, so that they are rounded together,
+    once; coarser ones are lifted to it.
 
     Raises:
         RangeError: an accumulator or a rescaled product cannot fit the profile's words.
@@ -86,18 +87,20 @@ def lower_weights(
     parts = [_part(feed, arithmetic, frac) for feed in feeds]
     bias_codes = bias * 2.0**frac
     reach = sum((part.reach * part.factor for part in parts), start=np.zeros(len(bias)))
-    shift = min((part.shift for part in parts if part.shift is not None), default=0)
+    shift = max((part.shift for part in parts if part.shift is not None), default=0)
     shift = _with_room_for_bias(shift, reach, bias_codes, arithmetic.product_bits)
-    multipliers = [np.rint(part.factor * 2.0**shift) for part in parts]
-    for part, multiplier in zip(parts, multipliers, strict=True):
+    shifts = [shift if part.shift is None else min(part.shift, shift) for part in parts]
+    multipliers = [np.rint(part.factor * 2.0**own) for part, own in zip(parts, shifts, strict=True)]
+    for part, own, multiplier in zip(parts, shifts, multipliers, strict=True):
         fit = part.feed.fit
         if fit is not None and fit.correct_bias:
-            bias_codes = bias_codes - _mean_error(part, multiplier * 2.0**-shift, fit.input_mean)
+            bias_codes = bias_codes - _mean_error(part, multiplier * 2.0**-own, fit.input_mean)
     site = Quantizer(
         target.format, Rounding(arithmetic.rounding.rescale), Overflow(arithmetic.overflow.drive)
     )
     rescale = Rescale(
         tuple(frozen(multiplier) for multiplier in multipliers),
+        tuple(shift - own for own in shifts),
         frozen(np.rint(bias_codes * 2.0**shift)),
         shift,
         site,

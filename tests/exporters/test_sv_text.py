@@ -15,7 +15,7 @@ from exporters.systemverilog.schedule import schedule
 from exporters.systemverilog.units import Units, units_module
 from exporters.systemverilog.weights import Weights, packed_weights
 from hw_profiles import load_profile
-from quantize.graph.bodies import leaky, scale
+from quantize.graph.bodies import Weighted, leaky, scale
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
 from quantize.graph.operations import OPERATIONS, Add, ShiftLeft
@@ -107,7 +107,7 @@ endmodule
 def readout(multiplier: Integers) -> Graph:
     """A layer of two units that is scaled and leaks."""
     body = Body()
-    q = scale(body, [(body.feed(0, "accumulator"), multiplier)], frozen([7, 7]), 2, SITE)
+    q = scale(body, [Weighted(body.feed(0, "accumulator"), multiplier)], frozen([7, 7]), 2, SITE)
     output = leaky(body, "output", q, frozen([1, 1]), 1, SITE)
     layer = body.layer("readout", 2, (LayerFeed(INPUT, DENSE, frozen([0])),), output)
     return Graph(Port(2, Format(False, 1, 0)), (layer,), "readout")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from quantize.graph.bodies import ExpIFConstants, expif, leaky, offset, scale
+from quantize.graph.bodies import ExpIFConstants, Weighted, expif, leaky, offset, scale
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
 from quantize.numbers.arrays import frozen
@@ -47,7 +47,7 @@ def _layer(name: str, layer: Layer, source: str) -> UnitLayer:
     accumulator = body.feed(0, "accumulator")
     body.signals["accumulator"] = accumulator
     r = layer.rescale
-    q = scale(body, [(accumulator, r.multiplier)], r.bias, r.shift, r.site)
+    q = scale(body, [Weighted(accumulator, r.multiplier)], r.bias, r.shift, r.site)
     output = _OUTPUTS[type(layer)](body, q, layer)
     return body.layer(name, layer.width, _feeds(layer.dense, source), output)
 
