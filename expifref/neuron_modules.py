@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .adexif import AdExIFRef
 from .description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
-from .gradient import GradientRules
+from .gradient import GradientRules, ResetMode
 from .lif import LIFRef
 from .neuron import ExpIFRef
 from .population import Population
@@ -53,7 +53,7 @@ def _adexif(p: AdExParameters, gradient: GradientRules) -> AdExIFRef:
 
 
 def _lif(p: LIFParameters, gradient: GradientRules) -> LIFRef:
-    reset = "soft" if p.subtracted else "hard"
+    reset: ResetMode = "soft" if p.subtracted else "hard"
     return LIFRef(len(p.tau), **_membrane(p), spk_reset=reset, gradient=gradient)
 
 

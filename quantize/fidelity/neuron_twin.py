@@ -51,7 +51,7 @@ def neuron_twin(neuron: AnyNeuron, layer: UnitLayer, dt: float) -> NeuronTwin:
     def codes(v: Floats) -> RealCodes:
         return RealCodes(normalized_membrane(v, neuron) * 2.0**fmt.frac, Cause.MEMBRANE, fmt)
 
-    counts = refractory_counts(neuron, dt) * 1.0
+    counts = refractory_counts(neuron, dt).astype(np.float64)
     shared = {
         "threshold": codes(neuron.v_th),
         "reset": codes(neuron.v_reset),

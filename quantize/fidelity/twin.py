@@ -121,7 +121,7 @@ def not_standard(layer: UnitLayer) -> str | None:
     endings = NEURON_RESULTS if tells_spikes(layer) else (frozenset(_READOUT),)
     # A shift by no bits is left out.
     odd = [(found ^ (wanted | ending)) - (ROUNDS.keys() - wanted - ending) for ending in endings]
-    return min(min(odd, key=len), default=None)
+    return min(sorted(odd, key=len)[0], default=None)
 
 
 def channel_scale(weight: Floats, codes: NDArray[Any], stated: Floats) -> Floats:

@@ -105,9 +105,9 @@ def _shift(
     shift = min(_DECAY_BITS, spare)
     if float(real["decay"].min()) * 2.0**shift < _LEAST_DECAY:
         raise RangeError(
-            f"`{name}.tau_w` must be shorter than {float(n.tau_w.max()) * 1e3:.4g} ms or dt larger: in a "
-            f"step the adaptation loses less than products of {arithmetic.product_bits} bits resolve; or choose a "
-            "profile with wider products"
+            f"`{name}.tau_w` must be shorter than {float(n.tau_w.max()) * 1e3:.4g} ms or dt larger: a step "
+            f"takes less off the adaptation than products of {arithmetic.product_bits} bits resolve; or "
+            "choose a profile with wider products"
         )
     return shift
 
