@@ -19,7 +19,7 @@ from standard_bodies import neuron_of
 from expifref.description import INPUT, Description, FeedDescription, NeuronParameters, SpikingDescription
 from expifref.dynamics import NeuronConstants, StepResult, canonical_step
 from expifref.files import write_bytes
-from expifref.simulate import constants
+from expifref.neuron_steps import constants
 from hw_profiles import Profile
 from quantize.graph.bodies import ExpIFConstants
 from quantize.lowering.calibration import calibrate

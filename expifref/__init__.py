@@ -1,4 +1,4 @@
-"""The float world: the ExpIFRef neuron, networks of it, training, and their description for lowering.
+"""The float world: integrate-and-fire neurons, networks of them, their training and description for lowering.
 
 Importing this package imports neither JAX nor NumPy. Names are loaded when they are first used.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .exceptions import ExpifrefError
 
 if TYPE_CHECKING:
+    from .adexif import AdExIF, AdExIFRef
     from .checkpoint import load_model, read_description, save_description, save_model
     from .data import load as load_dataset
     from .description import (
@@ -23,16 +24,22 @@ if TYPE_CHECKING:
     from .encoders import encode
     from .gradient import GradientRules
     from .importer import describe
-    from .neuron import ExpIFRef
+    from .lif import LIF, LIFRef
+    from .neuron import ExpIF, ExpIFRef
     from .synapse import ExponentialSynapse, LeakyReadout
     from .training import train
 
 __all__ = [
+    "LIF",
+    "AdExIF",
+    "AdExIFRef",
     "Description",
+    "ExpIF",
     "ExpIFRef",
     "ExpifrefError",
     "ExponentialSynapse",
     "GradientRules",
+    "LIFRef",
     "LayerDescription",
     "LeakyReadout",
     "NeuronParameters",
@@ -49,10 +56,15 @@ __all__ = [
 ]
 
 _LATE = {
+    "AdExIF": ("adexif", "AdExIF"),
+    "AdExIFRef": ("adexif", "AdExIFRef"),
     "Description": ("description", "Description"),
+    "ExpIF": ("neuron", "ExpIF"),
     "ExpIFRef": ("neuron", "ExpIFRef"),
     "ExponentialSynapse": ("synapse", "ExponentialSynapse"),
     "GradientRules": ("gradient", "GradientRules"),
+    "LIF": ("lif", "LIF"),
+    "LIFRef": ("lif", "LIFRef"),
     "LayerDescription": ("description", "LayerDescription"),
     "LeakyReadout": ("synapse", "LeakyReadout"),
     "NeuronParameters": ("description", "NeuronParameters"),

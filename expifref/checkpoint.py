@@ -23,9 +23,11 @@ from .checks import check_description
 from .description import (
     INPUT,
     MAX_DELAY,
+    AdExParameters,
     Description,
     FeedDescription,
     LayerDescription,
+    LIFParameters,
     NeuronParameters,
     ReadoutDescription,
     SpikingDescription,
@@ -55,7 +57,14 @@ __all__ = [
 
 _FORMAT = "expifref-model"
 _VERSION: Literal[1] = 1
-_NEURON_PARAMETERS = tuple(part.name for part in fields(NeuronParameters))
+
+_NEURONS: dict[str, tuple[type, dict[str, str]]] = {
+    "spiking": (NeuronParameters, {}),
+    "adexif": (AdExParameters, {}),
+    "lif": (LIFParameters, {"reset": "assigned"}),
+    "lif_subtracted": (LIFParameters, {"reset": "subtracted"}),
+}
+"""The kind that a file says of a spiking layer: the class of its neurons and what of them is no tensor."""
 
 Tensors = dict[str, NDArray[np.float64]]
 
@@ -79,7 +88,7 @@ class LayerEntry:
     __pydantic_config__: ClassVar = _CLOSED
 
     name: Name
-    kind: Literal["spiking", "readout"]
+    kind: Literal["spiking", "adexif", "lif", "lif_subtracted", "readout"]
     filtered: bool
     feeds: tuple[FeedEntry, ...] = ()  # none: one from the layer before, or from the input, without delay
 
@@ -170,7 +179,16 @@ def load_model(path: Path) -> SpikingNetwork:
 
 def _entry(layer: LayerDescription, in_chain: bool) -> LayerEntry:
     feeds = () if in_chain else tuple(FeedEntry(feed.source, feed.longest > 0) for feed in layer.feeds)
-    return LayerEntry(layer.name, layer.kind, layer.filter_tau is not None, feeds)
+    return LayerEntry(layer.name, _kind(layer), layer.filter_tau is not None, feeds)
+
+
+def _kind(layer: LayerDescription) -> Any:
+    """What a file calls a layer."""
+    for neuron in layer.neurons:
+        for kind, (cls, options) in _NEURONS.items():
+            if type(neuron) is cls and all(getattr(neuron, name) == told for name, told in options.items()):
+                return kind
+    return layer.kind
 
 
 def _layer_tensors(layer: LayerDescription) -> Tensors:
@@ -207,8 +225,9 @@ def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]], before: str) -> 
     tau = tensor("tau") if entry.filtered else None
     if entry.kind == ReadoutDescription.kind:
         return ReadoutDescription(name, feeds, tensor("bias"), tau)
-    neuron = NeuronParameters(**{key: tensor(f"neuron.{key}") for key in _NEURON_PARAMETERS})
-    return SpikingDescription(name, feeds, tensor("bias"), tau, neuron)
+    cls, options = _NEURONS[entry.kind]
+    vectors = {part.name: tensor(f"neuron.{part.name}") for part in fields(cls) if part.name not in options}
+    return SpikingDescription(name, feeds, tensor("bias"), tau, cls(**vectors, **options))
 
 
 def _whole(name: str, values: NDArray[np.float64]) -> NDArray[np.int64]:

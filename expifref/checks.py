@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +14,19 @@ from .blocks import row_blocks
 from .description import (
     INPUT,
     MAX_DELAY,
+    AdExParameters,
+    AnyNeuron,
     Description,
     FeedDescription,
     LayerDescription,
+    LIFParameters,
     NeuronParameters,
     numbered,
 )
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
-from .texts import NAME, shown
+from .neuron_parameters import Reset
+from .texts import NAME, listed, shown
 
 __all__ = ["check_description"]
 
@@ -94,7 +101,8 @@ def _check_layer(layer: LayerDescription) -> None:
     if tau is not None:
         _require(layer.name, layer.tau_name, "above 0 ms", tau, tau > 0, 1e3, "ms")
     for neuron in layer.neurons:
-        _check_neuron(layer.name, neuron)
+        _check_membrane(layer.name, neuron)
+        _CHECKS[type(neuron)](layer.name, neuron)
 
 
 def _check_shapes(layer: LayerDescription) -> None:
@@ -116,19 +124,44 @@ def _check_finite(name: str, values: Floats) -> None:
         raise ParameterError(f"`{name}` must be at most {_LARGEST:g} in magnitude, not {largest:g}")
 
 
-def _check_neuron(name: str, n: NeuronParameters) -> None:
+def _check_membrane(name: str, n: AnyNeuron) -> None:
     _require(name, "tau", "above 0 ms", n.tau, n.tau > 0, 1e3, "ms")
     _require(name, "tau_ref", "at least 0 ms", n.tau_ref, n.tau_ref >= 0, 1e3, "ms")
-    _require(name, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, 1e3, "mV")
     _require(name, "R", "above 0 ohm", n.resistance, n.resistance > 0, 1.0, "ohm")
     for label, values in (("V_th", n.v_th), ("V_rest", n.v_rest)):
         _require(name, label, "finite", values, np.isfinite(values), 1e3, "mV")
-    for label, values in (("V_reset", n.v_reset), ("V_T", n.v_t), ("V_initial", n.v_initial)):
+    for label, values in (("V_reset", n.v_reset), ("V_initial", n.v_initial)):
         _require(name, label, "below V_th", values, values < n.v_th, 1e3, "mV")
+
+
+def _check_expif(name: str, n: NeuronParameters) -> None:
+    _require(name, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, 1e3, "mV")
+    _require(name, "V_T", "below V_th", n.v_t, n.v_t < n.v_th, 1e3, "mV")
     with np.errstate(over="ignore"):  # a tiny delta_T makes it infinite, which is refused
         steepness = (n.v_th - n.v_t) / n.delta_t
     rule = f"at most {_MOST_STEEP} delta_T above V_T"
     _require(name, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, 1e3, "mV")
+
+
+def _check_adexif(name: str, n: AdExParameters) -> None:
+    _check_expif(name, n)
+    _require(name, "tau_w", "above 0 ms", n.tau_w, n.tau_w > 0, 1e3, "ms")
+    _require(name, "a", "finite", n.a, np.isfinite(n.a), 1.0, "S")
+    for label, values in (("b", n.b), ("w_initial", n.w_initial)):
+        _require(name, label, "finite", values, np.isfinite(values), 1e3, "mA")
+
+
+def _check_lif(name: str, n: LIFParameters) -> None:
+    if n.reset not in get_args(Reset):
+        raise ParameterError(
+            f"`{name}.reset` must be one of {listed(get_args(Reset))}, not {shown([n.reset])}"
+        )
+
+
+_CHECKS: Mapping[type, Callable[[str, Any], None]] = MappingProxyType(
+    {NeuronParameters: _check_expif, AdExParameters: _check_adexif, LIFParameters: _check_lif}
+)
+"""What must hold of the parameters that only one model has."""
 
 
 def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, scale: float, unit: str) -> None:

@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import row_blocks
+from .neuron_parameters import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
 
 __all__ = [
     "INPUT",
     "MAX_DELAY",
+    "AdExParameters",
+    "AnyNeuron",
     "Description",
     "FeedDescription",
+    "LIFParameters",
     "LayerDescription",
     "NeuronParameters",
     "ReadoutDescription",
@@ -35,21 +39,6 @@ INPUT = "input"
 
 MAX_DELAY = 1023
 """Steps: what a source keeps grows with them."""
-
-
-@dataclass(frozen=True)
-class NeuronParameters:
-    """Per-neuron ExpIFRef parameters, each float64 `[neurons]`, in SI units."""
-
-    resistance: Floats  # ohm
-    tau: Floats  # s
-    tau_ref: Floats  # s
-    v_th: Floats  # V
-    v_reset: Floats  # V
-    v_rest: Floats  # V
-    v_t: Floats  # V
-    delta_t: Floats  # V
-    v_initial: Floats  # V, membrane potential before the first step
 
 
 @dataclass(frozen=True)
@@ -107,13 +96,13 @@ class SpikingDescription(_FedDescription):
     """The sum of all feeds and the bias (A) -> optional exponential synapse -> neurons."""
 
     tau_synapse: Floats | None  # s, [units]; None when the current is not filtered
-    neuron: NeuronParameters
+    neuron: AnyNeuron
 
     kind: ClassVar[Literal["spiking"]] = "spiking"
     tau_name: ClassVar[str] = "tau_synapse"
 
     @property
-    def neurons(self) -> tuple[NeuronParameters, ...]:
+    def neurons(self) -> tuple[AnyNeuron, ...]:
         """Its population."""
         return (self.neuron,)
 
@@ -123,7 +112,7 @@ class SpikingDescription(_FedDescription):
 
     @property
     def vectors(self) -> dict[str, Floats]:
-        neuron = {f"neuron.{part.name}": getattr(self.neuron, part.name) for part in fields(self.neuron)}
+        neuron = {f"neuron.{name}": values for name, values in self.neuron.vectors.items()}
         return super().vectors | neuron
 
 
@@ -137,7 +126,7 @@ class ReadoutDescription(_FedDescription):
     tau_name: ClassVar[str] = "tau"
 
     @property
-    def neurons(self) -> tuple[NeuronParameters, ...]:
+    def neurons(self) -> tuple[AnyNeuron, ...]:
         """None: nothing spikes here."""
         return ()
 

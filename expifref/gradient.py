@@ -17,11 +17,12 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from .dynamics import NeuronConstants, StepResult, canonical_step, phi
+from .dynamics import LIFConstants, NeuronConstants, StepResult, canonical_step, leaky_step, phi
 from .exceptions import ParameterError
 
 __all__ = [
     "GradientRules",
+    "differentiable_leak",
     "differentiable_step",
     "gradient_path",
     "graft",
@@ -129,9 +130,33 @@ def gradient_path(
     c = constants
     membrane_factor, current_factor = _factors(*jax.lax.stop_gradient((held, current)), c, dt, rules)
     path = membrane_factor * held + current_factor * current + delta
+    return _settled_path(path, held, refractory, below, rules)
+
+
+def differentiable_leak(
+    held: Values,
+    refractory: Int[Array, "*shape"],
+    candidate: Beside,
+    constants: LIFConstants,
+    rules: GradientRules,
+) -> StepResult:
+    """`leaky_step` in JAX, whose derivative is that of the step itself; of `rules` only the clamp counts."""
+    result = leaky_step(held, refractory, candidate, constants, jnp)
+    below = jnp.logical_or(constants.subtracted, result.v < constants.v_th)
+    return result._replace(v=graft(result.v, _settled_path(candidate, held, refractory, below, rules)))
+
+
+def _settled_path(
+    candidate: Values,
+    held: Values,
+    refractory: Int[Array, "*shape"],
+    below: Bool[Array, "*shape"],
+    rules: GradientRules,
+) -> Values:
+    """What the clamp and the refractory period leave of the derivative of `candidate`."""
     if rules.clamp == "stop":
-        path = jnp.where(below, path, jax.lax.stop_gradient(path))
-    return jnp.where(refractory > 0, held, path)
+        candidate = jnp.where(below, candidate, jax.lax.stop_gradient(candidate))
+    return jnp.where(refractory > 0, held, candidate)
 
 
 def _factors(

@@ -1,4 +1,4 @@
-"""Networks of ExpIFRef neurons as brainstate modules, and the same networks as pure functions for JAX.
+"""Networks of neurons as brainstate modules, and the same networks as pure functions for JAX.
 
 Where each layer is fed by the one before alone, a spike passes through all layers within one step, so the
 layers can run one after the other over all steps: one matrix product per layer instead of one per step.
@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import brainstate
-import braintools
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
@@ -25,13 +24,12 @@ from .description import (
     Description,
     FeedDescription,
     LayerDescription,
-    NeuronParameters,
     SpikingDescription,
     numbered,
 )
 from .encoders import get_encoder
 from .gradient import GradientRules
-from .neuron import ExpIFRef
+from .neuron_modules import SURROGATE, milliseconds, neuron_module
 from .products import product
 from .synapse import ExponentialSynapse, LeakyReadout
 
@@ -62,7 +60,6 @@ _SI_UNITS = {"spiking": _MILLI, "readout": 1.0}
 """SI value of one unit of a layer's trainable numbers, which before neurons are mA."""
 
 DEFAULT_RULES = GradientRules()
-SURROGATE = braintools.surrogate.Arctan(alpha=2.0)  # chosen by measurement, see docs/training.md
 
 
 Signal = Float[Any, "*batch _units"]
@@ -73,7 +70,7 @@ class Advance(NamedTuple):
     """What a layer did in a step."""
 
     output: Float[Any, "*batch _units"]  # what others see: spikes, or the readout's value
-    drive: Any  # R I / delta_T; None in a readout
+    drive: Any  # R I by the span of the membrane; None in a readout
 
 
 class Run(NamedTuple):
@@ -81,7 +78,7 @@ class Run(NamedTuple):
 
     output: Float[Array, "steps batch classes"]  # of the last layer
     spikes: tuple[Float[Array, "steps batch _neurons"], ...]  # of each hidden layer
-    drives: tuple[Float[Array, "#steps batch _neurons"], ...]  # R I / delta_T into each hidden layer
+    drives: tuple[Float[Array, "#steps batch _neurons"], ...]  # R I by the span, into each hidden layer
 
 
 class NetworkLayer(brainstate.nn.Module):
@@ -92,7 +89,7 @@ class NetworkLayer(brainstate.nn.Module):
         self.feeds = [_linear(layer, index, values) for index in range(len(layer.feeds))]
         self.filter, self.neuron = _filter(layer), None
         if isinstance(layer, SpikingDescription):
-            self.neuron = _neuron(layer.neuron, gradient)
+            self.neuron = neuron_module(layer.neuron, gradient)
 
     def increment(self, seen: Sequence[Signal]) -> Signal:
         """The weighted sum of what the feeds see, `[..., source units]` each, and the bias."""
@@ -100,8 +97,8 @@ class NetworkLayer(brainstate.nn.Module):
         return sum(sums[1:], start=sums[0])
 
     def drive(self, current: Signal) -> Signal | None:
-        """`R I / delta_T` of what is put into the neurons; None in a readout."""
-        return None if self.neuron is None else self.neuron.R * current / self.neuron.delta_T
+        """`R I` of what is put into the neurons, by the span of their membrane; None in a readout."""
+        return None if self.neuron is None else self.neuron.R * current / self.neuron.span
 
     def update(self, increment: Signal) -> Advance:
         """Advance by one step of the environment's `dt`."""
@@ -253,7 +250,7 @@ def _filter(layer: LayerDescription) -> ExponentialSynapse | None:
     if layer.filter_tau is None:
         return None
     kind = ExponentialSynapse if isinstance(layer, SpikingDescription) else LeakyReadout
-    return kind(layer.units, tau=_ms(layer.filter_tau))
+    return kind(layer.units, tau=milliseconds(layer.filter_tau))
 
 
 def _product(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "*batch units"]:
@@ -271,36 +268,6 @@ def _repeated(signal: Float[Any, "#steps batch _units"], steps: int) -> Float[An
     if signal.shape[0] == steps:
         return signal
     return u.math.broadcast_to(signal, (steps, *signal.shape[1:]))
-
-
-def _neuron(p: NeuronParameters, gradient: GradientRules) -> ExpIFRef:
-    return ExpIFRef(
-        len(p.tau),
-        R=_compact(p.resistance) * u.ohm,
-        tau=_ms(p.tau),
-        tau_ref=_ms(p.tau_ref),
-        V_th=_mv(p.v_th),
-        V_reset=_mv(p.v_reset),
-        V_rest=_mv(p.v_rest),
-        V_T=_mv(p.v_t),
-        delta_T=_mv(p.delta_t),
-        V_initializer=braintools.init.Constant(_mv(p.v_initial)),
-        spk_fun=SURROGATE,
-        gradient=gradient,
-    )
-
-
-def _compact(values: NDArray[np.float64]) -> Any:
-    """One number for a uniform population: XLA folds what depends on it."""
-    return float(values[0]) if (values == values[0]).all() else values
-
-
-def _ms(values: NDArray[np.float64]) -> Any:
-    return _compact(values / _MILLI) * u.ms
-
-
-def _mv(values: NDArray[np.float64]) -> Any:
-    return _compact(values / _MILLI) * u.mV
 
 
 def _unit(layer: LayerDescription) -> float:

@@ -1,4 +1,5 @@
-"""Units at the door: quantities become plain numbers in milliseconds, millivolts, milliamperes and ohms.
+"""Units at the door: quantities become plain numbers in milliseconds, millivolts, milliamperes, ohms and
+siemens.
 
 That set is coherent (mA times ohm is mV), and it holds the values people type, such as -68 mV, without
 a rounding: a membrane assigned to `V_reset` compares equal to `V_reset`.
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from .exceptions import ParameterError
 
 __all__ = [
+    "CONDUCTANCE",
     "CURRENT",
     "POTENTIAL",
     "RESISTANCE",
@@ -44,6 +46,7 @@ TIME = Kind("a time", u.ms, "ms")
 POTENTIAL = Kind("a potential", u.mV, "mV")
 CURRENT = Kind("a current", u.mA, "mA")
 RESISTANCE = Kind("a resistance", u.ohm, "ohm")
+CONDUCTANCE = Kind("a conductance", u.siemens, "S")
 
 
 def decimal(name: str, value: Any, kind: Kind) -> Any:

@@ -1,7 +1,7 @@
 """The float network in NumPy float64: what calibration looks at and comparison compares with.
 
-JAX-free, so that lowering and comparing need no training stack. The step itself is
-`expifref.dynamics.canonical_step`, the same function that the trained network runs.
+JAX-free, so that lowering and comparing need no training stack. The steps of neurons are those of
+`expifref.dynamics`, the same functions that the trained network runs.
 
 Of a matrix of several blocks, the last bits of a sum depend on which samples run together: rows that all of
 them have 0 for are left out (`expifref.blocks.product`), and sums of floats depend on how they are grouped.
@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import product
-from .description import INPUT, Description, LayerDescription, NeuronParameters, ReadoutDescription
-from .dynamics import NeuronConstants, canonical_step, refractory_steps
+from .description import INPUT, AnyNeuron, Description, LayerDescription, ReadoutDescription
 from .encoders import get_encoder
 from .exceptions import ParameterError
+from .neuron_steps import Advance, NeuronState, advance_of, initial_state
 from .sources import Sources
 
-__all__ = ["LayerState", "LayerStep", "constants", "simulate"]
+__all__ = ["LayerState", "LayerStep", "simulate"]
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +36,7 @@ class LayerState:
     v: Floats  # V; the readout value in a readout layer
     filtered: Floats  # A, the synapse's current; unused without a synapse
     refractory: NDArray[np.int64]
+    w: Floats  # A, the neurons' adaptation; 0 without one
 
 
 @dataclass(frozen=True)
@@ -46,14 +47,8 @@ class LayerStep:
     state: LayerState
     spikes: NDArray[np.bool_]  # none in a readout
     output: Floats  # what others see: spikes as 0 or 1, or the readout's value
+    adaptation: Floats  # A, what adaptation took off the current; 0 without one
     seen: tuple[Floats, ...] = ()  # what its feeds saw, [batch, source units] each
-
-
-def constants(neuron: NeuronParameters, dt: float) -> NeuronConstants:
-    """The parameters in the form that the canonical step takes."""
-    steps = np.array([refractory_steps(t, dt) for t in neuron.tau_ref.tolist()], np.int64)
-    n = neuron
-    return NeuronConstants(n.resistance, n.tau, n.v_th, n.v_reset, n.v_rest, n.v_t, n.delta_t, steps)
 
 
 class _Dynamics(Protocol):
@@ -73,40 +68,39 @@ class _Readout:
 
     def initial(self, batch: int) -> LayerState:
         zeros = np.zeros((batch, self.classes))
-        return LayerState(zeros, zeros, zeros.astype(np.int64))
+        return LayerState(zeros, zeros, zeros.astype(np.int64), zeros)
 
     def step(self, state: LayerState, increment: Floats) -> LayerStep:
         value = self.kept * state.v + increment
-        after = LayerState(value, state.filtered, state.refractory)
-        return LayerStep(increment, after, np.zeros(value.shape, np.bool_), value)
+        after = replace(state, v=value)
+        return LayerStep(increment, after, np.zeros(value.shape, np.bool_), value, state.w)
 
 
 @dataclass(frozen=True)
 class _Neurons:
     """Neurons behind a synapse that keeps the share `kept` of its current, or behind none."""
 
-    neuron: NeuronParameters
-    constants: NeuronConstants
+    neuron: AnyNeuron
+    advance: Advance
     kept: Floats | None
-    dt: float
 
     def initial(self, batch: int) -> LayerState:
-        start = np.tile(self.neuron.v_initial, (batch, 1))
-        return LayerState(start, np.zeros(start.shape), np.zeros(start.shape, np.int64))
+        start = initial_state(self.neuron, batch)
+        return LayerState(start.v, np.zeros(start.v.shape), start.refractory, start.w)
 
     def step(self, state: LayerState, increment: Floats) -> LayerStep:
         current = increment if self.kept is None else self.kept * state.filtered + increment
         with np.errstate(over="ignore"):  # far above V_T the growth overflows to inf and the clamp takes it
-            result = canonical_step(state.v, state.refractory, current, 0.0, self.constants, self.dt)
-        after = LayerState(result.v, current, result.refractory)
-        return LayerStep(current, after, result.spikes, result.spikes.astype(np.float64))
+            step = self.advance(NeuronState(state.v, state.w, state.refractory), current)
+        after = LayerState(step.state.v, current, step.state.refractory, step.state.w)
+        return LayerStep(current, after, step.spikes, step.spikes.astype(np.float64), step.adaptation)
 
 
 def _dynamics(layer: LayerDescription, dt: float) -> _Dynamics:
     kept = None if layer.filter_tau is None else np.exp(-dt / layer.filter_tau)
     if isinstance(layer, ReadoutDescription):
         return _Readout(layer.units, 0.0 if kept is None else kept)
-    return _Neurons(layer.neuron, constants(layer.neuron, dt), kept, dt)
+    return _Neurons(layer.neuron, advance_of(layer.neuron, dt), kept)
 
 
 def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tuple[LayerStep, ...]]:

@@ -1,8 +1,9 @@
 """Small float networks, inputs and profiles for the tests of lowering and deployment."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,19 +13,23 @@ from numpy.typing import NDArray
 
 from expifref.description import (
     INPUT,
+    AdExParameters,
+    AnyNeuron,
     Description,
     FeedDescription,
     LayerDescription,
+    LIFParameters,
     NeuronParameters,
     ReadoutDescription,
     SpikingDescription,
 )
+from expifref.neuron_parameters import Reset
 from hw_profiles import Profile, load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import LoweringOptions, lower
 from quantize.program.program import Program
 
-__all__ = ["lowered", "network", "neurons", "own_profile", "replace_layer", "spike_input"]
+__all__ = ["POPULATIONS", "lowered", "network", "neurons", "own_profile", "replace_layer", "spike_input"]
 
 DT = 1e-3
 """Step in seconds."""
@@ -32,20 +37,42 @@ DT = 1e-3
 
 def neurons(count: int, **changes: Any) -> NeuronParameters:
     """`count` neurons: the defaults of ExpIFRef in SI units, with resistance 1 ohm and start at rest."""
-    values = {
-        "resistance": 1.0,
-        "tau": 10e-3,
-        "tau_ref": 1.7e-3,
-        "v_th": -30e-3,
-        "v_reset": -68e-3,
-        "v_rest": -65e-3,
-        "v_t": -59.9e-3,
-        "delta_t": 3.48e-3,
-        "v_initial": -65e-3,
-    } | changes
-    return NeuronParameters(
-        **{k: np.broadcast_to(np.array(v, float), count).copy() for k, v in values.items()}
-    )
+    return NeuronParameters(**_vectors(count, _MEMBRANE | _EXPONENTIAL | changes))
+
+
+def adaptive_neurons(count: int, **changes: Any) -> AdExParameters:
+    """`count` AdExIFRef neurons: as `neurons`, with an adaptation that matters."""
+    adaptation = {"a": 0.3, "b": 1.5e-3, "tau_w": 30e-3, "w_initial": 0.5e-3}
+    return AdExParameters(**_vectors(count, _MEMBRANE | _EXPONENTIAL | adaptation | changes))
+
+
+def leaky_neurons(count: int, reset: Reset = "assigned", **changes: Any) -> LIFParameters:
+    """`count` LIFRef neurons with the leak of `neurons` and a threshold 13 mV above rest."""
+    return LIFParameters(**_vectors(count, _MEMBRANE | {"v_th": -52e-3} | changes), reset=reset)
+
+
+POPULATIONS: dict[str, Callable[..., AnyNeuron]] = {
+    "expif": neurons,
+    "adexif": adaptive_neurons,
+    "lif": leaky_neurons,
+    "lif_subtracted": partial(leaky_neurons, reset="subtracted"),
+}
+"""Neurons of each model."""
+
+_MEMBRANE = {
+    "resistance": 1.0,
+    "tau": 10e-3,
+    "tau_ref": 1.7e-3,
+    "v_th": -30e-3,
+    "v_reset": -68e-3,
+    "v_rest": -65e-3,
+    "v_initial": -65e-3,
+}
+_EXPONENTIAL = {"v_t": -59.9e-3, "delta_t": 3.48e-3}
+
+
+def _vectors(count: int, values: dict[str, Any]) -> dict[str, NDArray[np.float64]]:
+    return {name: np.broadcast_to(np.array(value, float), count).copy() for name, value in values.items()}
 
 
 def network(
@@ -57,6 +84,7 @@ def network(
     tau_readout: float | None = 20e-3,
     readout: bool = True,
     lags: Sequence[int] = (),
+    model: str = "expif",
     **parameters: Any,
 ) -> Description:
     """Random layers of `sizes`; weights are drawn so that about half of the neurons spike now and then.
@@ -83,7 +111,7 @@ def network(
         if lags:
             own = rng.normal(0, reach / 2, (width, width)) / np.sqrt(width)
             feeds += (FeedDescription(source, own, np.resize(lags, width).astype(np.int64)),)
-        layers.append(SpikingDescription(source, feeds, bias, tau_s, neurons(width, **parameters)))
+        layers.append(SpikingDescription(source, feeds, bias, tau_s, POPULATIONS[model](width, **parameters)))
     return Description(DT, sizes[0], tuple(layers), encoder, 25)
 
 

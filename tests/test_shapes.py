@@ -11,9 +11,12 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHECKED = (
     "quantize.jax",
+    "expifref.adexif",
     "expifref.gradient",
+    "expifref.lif",
     "expifref.networks",
     "expifref.neuron",
+    "expifref.population",
     "expifref.products",
     "expifref.synapse",
     "expifref.training_step",

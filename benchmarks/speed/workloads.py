@@ -27,7 +27,7 @@ from expifref.exceptions import ToolError
 from hw_profiles import load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import lower
-from quantize.lowering.neuron import normalized_offset
+from quantize.lowering.membranes import normalized_offset
 from quantize.program.file import load_program, save_program
 from quantize.program.program import Program
 

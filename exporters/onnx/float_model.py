@@ -22,7 +22,7 @@ from expifref.description import (
     numbered,
 )
 from expifref.encoders import get_encoder
-from expifref.simulate import constants
+from expifref.neuron_steps import constants
 from quantize.lowering.names import program_names
 
 from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value

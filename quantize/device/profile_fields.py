@@ -15,7 +15,14 @@ WORDS = ("drive", "membrane", "sum")
 """Signals, states or results: the field of that name and `_bits`."""
 
 ROUNDED: Mapping[str, str] = MappingProxyType(
-    {"scaled": "rescale", "leak": "filter", "aligned": "filter", "move": "membrane"}
+    {
+        "scaled": "rescale",
+        "leak": "filter",
+        "aligned": "filter",
+        "move": "membrane",
+        "pull": "filter",
+        "adapting": "filter",
+    }
 )
 """Results of `round_shift`: the field of `rounding`."""
 
@@ -27,6 +34,8 @@ OVERFLOWED: Mapping[str, str] = MappingProxyType(
         "output": "filter",
         "sum": "sum",
         "membrane": "membrane",
+        "adaptation": "filter",
+        "adaptation_raised": "filter",
     }
 )
 """Results of `overflow`: the field of `overflow`."""

@@ -12,7 +12,7 @@ class Cause(StrEnum):
 
     WEIGHTS = "weights"  # weight codes at the scale of their channel, instead of the weights
     RESCALE = "rescale"  # the rounded multiplier and bias, instead of that scale and the bias
-    DRIVE = "drive"  # rounding to the drive's format; of filters, their decay and leak
+    DRIVE = "drive"  # rounding to the drive's format; of filters and adaptations, their decay and leak
     MEMBRANE = "membrane"  # rounding of the membrane, of its threshold, reset and start
     TABLES = "tables"  # tables instead of the exponential and the gain
     REFRACTORY = "refractory"  # refractory periods of another number of steps

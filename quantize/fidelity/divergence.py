@@ -22,7 +22,7 @@ __all__ = ["Attribution", "Departure", "Divergence", "FirstDivergence", "Located
 Run = list[Mapping[str, Floats]]
 """What a layer did in each step, by the names of its results."""
 
-_SIGNALS = ("filter", "drive", "membrane")
+_SIGNALS = ("filter", "drive", "adaptation", "membrane")
 
 
 @dataclass(frozen=True)

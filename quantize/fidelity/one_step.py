@@ -23,7 +23,7 @@ from .hybrid_layer import HybridLayer
 
 __all__ = ["SiteError", "one_step_errors"]
 
-_SITES = ("filter", "drive", "growth", "gain", "sum", "membrane", "output")
+_SITES = ("filter", "drive", "growth", "gain", "sum", "membrane", "adaptation", "output")
 _ALWAYS = ("filter", "output")  # of a refractory neuron too
 _DECIDING = ("growth", "gain", "sum")  # only where the neuron does not fire
 
@@ -93,7 +93,9 @@ def _nearest(state: Mapping[str, Floats], real: HybridLayer, integer: HybridLaye
         spiked = state["membrane"] >= real.constants["threshold"]
         threshold = integer.constants["threshold"]
         # A neuron that did not spike must not begin at the threshold, which means that it did.
-        found["membrane"] = np.where(spiked, threshold, np.minimum(found["membrane"], threshold - 1))
+        found["membrane"] = np.where(
+            spiked, np.maximum(found["membrane"], threshold), np.minimum(found["membrane"], threshold - 1)
+        )
     return found
 
 

@@ -2,14 +2,13 @@
 
 The lowering writes the bodies of `quantize.graph.bodies`. By the names that those give, this file alone says
 which real number each constant, state and table stands for and which cause each rounding belongs to, and it
-alone asks what kind of layer a description has.
+alone asks what kind of layer a description has (of neurons: `neuron_twin`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,16 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import LayerDescription, SpikingDescription, numbered
-from expifref.dynamics import phi
-from expifref.simulate import constants
+from expifref.neuron_steps import refractory_counts
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, ShiftLeft, StateBefore
-from quantize.lowering.calibration import normalized_membrane
-from quantize.lowering.neuron import normalized_offset
+from quantize.lowering.membranes import normalized_offset
 from quantize.numbers.arrays import Integers
 
 from .causes import Cause
 from .codes import Floats, Function, RealCodes
+from .neuron_twin import NEURON_RESULTS, dropped, neuron_twin
 
 __all__ = ["ROUNDS", "Reading", "Twin", "channel_scale", "not_standard", "reading", "tells_spikes", "twin_of"]
 
@@ -41,6 +39,8 @@ ROUNDS = MappingProxyType(
         "heard": Cause.DRIVE,
         "grown": Cause.TABLES,
         "move": Cause.MEMBRANE,
+        "pull": Cause.DRIVE,
+        "adapting": Cause.DRIVE,
     }
 )
 """The results that are brought to whole codes, and the cause to which that belongs."""
@@ -48,11 +48,6 @@ ROUNDS = MappingProxyType(
 _LAYER = {"bias", "rescale"}
 _READOUT = {"output_before", "decay", "output"}
 _SYNAPSE = {"filter_before", "decay", "filter", "offset", "drive"}
-_NEURON = {"threshold", "reset", "refractory_steps", "one", "zero", "membrane_before", "refractory_before"}
-_NEURON |= {"growth", "gain", "sum", "membrane"}
-
-_LARGEST_EXPONENT = 60.0
-"""As in `expifref.dynamics.canonical_step`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def reading(real: LayerDescription, dt: float) -> Reading:
     if not isinstance(real, SpikingDescription):
         return Reading("output", 1.0, np.zeros(1), np.ones(1), None)
     n = real.neuron
-    return Reading("membrane", 1e3, n.v_t, n.delta_t, constants(n, dt).refractory_steps)
+    return Reading("membrane", 1e3, n.origin, n.span, refractory_counts(n, dt))
 
 
 def twin_of(real: LayerDescription, layer: UnitLayer, scales: Sequence[float], dt: float) -> Twin:
@@ -101,25 +96,14 @@ def twin_of(real: LayerDescription, layer: UnitLayer, scales: Sequence[float], d
         weight, fed = _fed(layer, weights, real.bias)
         return Twin(weight, fed | _leak(layer, real.tau, dt), {}, {})
     n, rest = real.neuron, normalized_offset(real.neuron)
-    unit = n.resistance / n.delta_t
+    unit = n.resistance / n.span
     filtered = "filter" in layer.states
     weight, fed = _fed(layer, [one * unit for one in weights], real.bias * unit + (0.0 if filtered else rest))
     if filtered:
         fed |= _leak(layer, real.tau_synapse, dt)
         fed["offset"] = RealCodes(rest * 2.0 ** layer.states["filter"].format.frac, Cause.DRIVE)
-    fmt = layer.states["membrane"].format
-    threshold, reset, initial = (
-        RealCodes(normalized_membrane(v, n) * 2.0**fmt.frac, Cause.MEMBRANE, fmt)
-        for v in (n.v_th, n.v_reset, n.v_initial)
-    )
-    fed["refractory_steps"] = RealCodes(constants(n, dt).refractory_steps * 1.0, Cause.REFRACTORY)
-    fed |= {"threshold": threshold, "reset": reset}
-    lsb, one = 2.0**-fmt.frac, {name: 2.0**table.format.frac for name, table in layer.tables.items()}
-    functions = {
-        "growth": partial(_growth, lsb=lsb, one=one["growth"]),
-        "gain": partial(_gain, lsb=lsb, one=one["gain"], rate=dt / n.tau),
-    }
-    return Twin(weight, fed, {"membrane": initial}, functions)
+    neuron = neuron_twin(n, layer, dt)
+    return Twin(weight, fed | neuron.constants, neuron.initial, neuron.functions)
 
 
 def tells_spikes(layer: UnitLayer) -> bool:
@@ -130,13 +114,14 @@ def tells_spikes(layer: UnitLayer) -> bool:
 def not_standard(layer: UnitLayer) -> str | None:
     """A result of `layer` that the lowering would not write, or that is missing; None if there is none."""
     wanted = _LAYER | {numbered("multiplier", index) for index in range(len(layer.feeds))}
-    wanted |= _NEURON if tells_spikes(layer) else _READOUT
     if "filter" in layer.states:
         wanted |= _SYNAPSE
     telling = (Constant, StateBefore, Lookup, RoundShift, Overflowed)
     found = {operation.name for operation in layer.body if isinstance(operation, telling)}
+    endings = NEURON_RESULTS if tells_spikes(layer) else (frozenset(_READOUT),)
     # A shift by no bits is left out.
-    return min((found ^ wanted) - (ROUNDS.keys() - wanted), default=None)
+    odd = [(found ^ (wanted | ending)) - (ROUNDS.keys() - wanted - ending) for ending in endings]
+    return min(sorted(odd, key=len)[0], default=None)
 
 
 def channel_scale(weight: Floats, codes: NDArray[Any], stated: Floats) -> Floats:
@@ -164,7 +149,7 @@ def _fed(
     """The weights and constants of the feeds, for `weights` and a `bias` in units of the rescaled value."""
     site = layer.results["rescale"]
     target = 2.0**site.format.frac if isinstance(site, Overflowed) else 1.0
-    one = 2.0 ** _dropped(layer, "scaled")
+    one = 2.0 ** dropped(layer, "scaled")
     constants = {"bias": RealCodes(bias * target * one, Cause.RESCALE)}
     for index, (weight, feed) in enumerate(zip(weights, layer.feeds, strict=True)):
         name = numbered("multiplier", index)
@@ -181,20 +166,4 @@ def _fed(
 def _leak(layer: UnitLayer, tau: Floats | None, dt: float) -> dict[str, RealCodes]:
     """The decay for time constants in seconds; None is a filter without memory."""
     lost = np.ones(layer.units) if tau is None else -np.expm1(-dt / tau)
-    return {"decay": RealCodes(lost * 2.0 ** _dropped(layer, "leak"), Cause.DRIVE)}
-
-
-def _dropped(layer: UnitLayer, result: str) -> int:
-    """How many bits `result` drops; where there is none it would drop 0."""
-    operation = layer.results.get(result)
-    return operation.shift if isinstance(operation, RoundShift) else 0
-
-
-def _growth(codes: Floats, lsb: float, one: float) -> Floats:
-    value: Floats = np.exp(codes * lsb) * one
-    return value
-
-
-def _gain(codes: Floats, lsb: float, one: float, rate: Floats) -> Floats:
-    value: Floats = rate * phi(np.minimum(rate * np.expm1(codes * lsb), _LARGEST_EXPONENT)) * one
-    return value
+    return {"decay": RealCodes(lost * 2.0 ** dropped(layer, "leak"), Cause.DRIVE)}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import LayerDescription, SpikingDescription
-from quantize.lowering.neuron import normalized_offset
+from quantize.lowering.membranes import normalized_offset
 from quantize.numbers.formats import Format
 
 __all__ = ["Meaning", "Seen", "meaning_of"]
@@ -40,6 +40,6 @@ def meaning_of(description: LayerDescription, target: Format, input_scale: float
     if not isinstance(description, SpikingDescription):
         return Meaning(one * input_scale, one, 0 * one, None)
     n = description.neuron
-    per_bias = one * n.resistance / n.delta_t
+    per_bias = one * n.resistance / n.span
     folded = description.tau_synapse is None
     return Meaning(per_bias * input_scale, per_bias, normalized_offset(n) * one * folded, n.tau)

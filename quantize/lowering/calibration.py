@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from expifref.description import (
     INPUT,
+    AnyNeuron,
     Description,
     LayerDescription,
-    NeuronParameters,
     SpikingDescription,
 )
 from expifref.encoders import get_encoder
@@ -28,6 +28,7 @@ from .histograms import Histogram, Magnitudes
 
 __all__ = [
     "PRESETS",
+    "AdaptationRange",
     "Calibration",
     "FeedStatistics",
     "LayerRange",
@@ -74,14 +75,35 @@ PRESETS: Mapping[str, RangeChoices] = MappingProxyType(
 
 
 @dataclass(frozen=True)
+class AdaptationRange:
+    """Ranges of an adaptation, in units of `delta_T`: `R w / delta_T`."""
+
+    peak: float  # magnitude
+    push_low: float  # of the drive less the adaptation
+    push_high: float
+
+
+@dataclass(frozen=True)
 class LayerRange:
-    """Ranges of one layer in units of `delta_T` above `V_T`, or of the readout value."""
+    """Ranges of one layer in normalized units, or of the readout value."""
 
     membrane_low: float
     drive_low: float
     drive_high: float
     filter_peak: float  # magnitude of the filter state; 0 where there is no filter
-    firing_drive: float  # mean drive in the steps that end in a spike; 0 where there is none
+    firing_drive: float  # mean push in the steps that end in a spike; 0 where there is none
+    membrane_high: float = 0.0
+    adaptation: AdaptationRange | None = None  # None where there is none
+
+    @property
+    def push_low(self) -> float:
+        """The lowest drive, less what adaptation takes off it."""
+        return self.drive_low if self.adaptation is None else self.adaptation.push_low
+
+    @property
+    def push_high(self) -> float:
+        """The highest one."""
+        return self.drive_high if self.adaptation is None else self.adaptation.push_high
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +116,15 @@ class FeedStatistics:
 
 @dataclass(frozen=True, eq=False)
 class LayerStatistics:
-    """What one layer did, in units of `delta_T` above `V_T`, or of the readout value."""
+    """What one layer did, in normalized units, or of the readout value."""
 
     feeds: tuple[FeedStatistics, ...]
     membrane: Histogram = field(default_factory=Histogram)
     drive: Histogram = field(default_factory=Histogram)
     filter: Magnitudes = field(default_factory=Magnitudes)
     firing_drive: float = 0.0
+    push: Histogram = field(default_factory=Histogram)
+    adaptation: Magnitudes | None = None  # None where there is none
 
 
 @dataclass(frozen=True)
@@ -112,14 +136,14 @@ class Calibration:
     coverage: float  # share of the values that a range by percentile must hold
 
 
-def normalized_membrane(v: Floats, n: NeuronParameters) -> Floats:
-    """`u = (V - V_T) / delta_T`."""
-    return (v - n.v_t) / n.delta_t
+def normalized_membrane(v: Floats, n: AnyNeuron) -> Floats:
+    """`u = (V - origin) / span`: of exponential neurons `V_T` and `delta_T`."""
+    return (v - n.origin) / n.span
 
 
-def normalized_drive(current: Floats, n: NeuronParameters) -> Floats:
-    """`x = (R I + V_rest - V_T) / delta_T`."""
-    return (n.resistance * current + n.v_rest - n.v_t) / n.delta_t
+def normalized_drive(current: Floats, n: AnyNeuron) -> Floats:
+    """`x = (R I + V_rest - origin) / span`."""
+    return (n.resistance * current + n.v_rest - n.origin) / n.span
 
 
 def calibrate(
@@ -162,8 +186,12 @@ def layer_range(
 ) -> LayerRange:
     """The ranges that `choices` make of what was seen, for the words of `arithmetic`."""
     low, high = _ends(seen.drive, choices.drive, coverage, arithmetic.drive_bits)
-    membrane_low, _ = _ends(seen.membrane, choices.membrane, coverage, arithmetic.membrane_bits)
-    return LayerRange(membrane_low, low, high, _peak(seen, coverage, choices, arithmetic), seen.firing_drive)
+    lowest, highest = _ends(seen.membrane, choices.membrane, coverage, arithmetic.membrane_bits)
+    peak, adaptation = _peak(seen, coverage, choices, arithmetic), None
+    if seen.adaptation is not None:
+        ends = _ends(seen.push, choices.drive, coverage, arithmetic.drive_bits)
+        adaptation = AdaptationRange(seen.adaptation.peak, *ends)
+    return LayerRange(lowest, low, high, peak, seen.firing_drive, highest, adaptation)
 
 
 def _ends(values: Histogram, method: RangeMethod, coverage: float, bits: int) -> tuple[float, float]:
@@ -207,8 +235,10 @@ class _Collector:
     membrane: Histogram = field(default_factory=Histogram)
     drive: Histogram = field(default_factory=Histogram)
     filter: Magnitudes = field(default_factory=Magnitudes)
+    push: Histogram = field(default_factory=Histogram)
+    adaptation: Magnitudes | None = None
     spikes: int = 0
-    drive_at_spikes: float = 0.0
+    push_at_spikes: float = 0.0
 
     def __post_init__(self) -> None:
         self.feeds = [_Seen(*np.zeros((2, len(feed.weight)))) for feed in self.layer.feeds]
@@ -225,10 +255,16 @@ class _Collector:
         self.membrane = self.membrane.added(normalized_membrane(step.state.v, n))
         drive = normalized_drive(step.current, n)
         self.drive = self.drive.added(drive)
+        push = drive
+        if n.adapts:
+            taken = n.resistance * step.adaptation / n.span
+            push = drive - taken
+            self.push = self.push.added(push)
+            self.adaptation = (self.adaptation or Magnitudes()).added(taken)
         self.spikes += int(step.spikes.sum())
-        self.drive_at_spikes += float(drive[step.spikes].sum())
+        self.push_at_spikes += float(push[step.spikes].sum())
         if layer.tau_synapse is not None:
-            self.filter = self.filter.added(n.resistance * step.current / n.delta_t)
+            self.filter = self.filter.added(n.resistance * step.current / n.span)
 
     def statistics(self) -> LayerStatistics:
         return LayerStatistics(
@@ -236,5 +272,7 @@ class _Collector:
             self.membrane,
             self.drive,
             self.filter,
-            self.drive_at_spikes / max(self.spikes, 1),
+            self.push_at_spikes / max(self.spikes, 1),
+            self.push,
+            self.adaptation,
         )

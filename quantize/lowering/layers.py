@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 from expifref.description import LayerDescription, ReadoutDescription, SpikingDescription, numbered
 from expifref.exceptions import RangeError
 from hw_profiles import Arithmetic
-from quantize.graph.bodies import Weighted, expif, leaky, narrowed, offset, scale
+from quantize.graph.bodies import Weighted, leaky, narrowed, offset, scale
 from quantize.graph.body import Body, uniform
 from quantize.graph.layers import Dense, LayerFeed, UnitLayer
 from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
-from .calibration import LayerRange
-from .neuron import lower_neuron, membrane_format, normalized_offset
+from .calibration import LayerRange, normalized_membrane
+from .membranes import normalized_offset
+from .models import model_of
 from .real_weights import RealWeights
 from .weights import FeedWeights, Fit, Rescale, Target, lower_weights
 
@@ -102,10 +103,11 @@ def _spiking(
     name: str, layer: SpikingDescription, ranges: LayerRange, fed: Sequence[Fed], setting: Setting
 ) -> Lowered:
     n, dt, arithmetic = layer.neuron, setting.dt, setting.arithmetic
-    membrane = membrane_format(layer, ranges, dt, arithmetic)
+    model = model_of(n)
+    membrane = model.format(layer, ranges, dt, arithmetic)
     drive_format = Format(True, arithmetic.drive_bits, membrane.frac)
-    weights = _weights(layer, fed, n.resistance, n.delta_t)
-    bias = layer.bias * n.resistance / n.delta_t
+    weights = _weights(layer, fed, n.resistance, n.span)
+    bias = layer.bias * n.resistance / n.span
     rest = normalized_offset(n)
     filtered = layer.tau_synapse is not None
     # Without a synapse the drive is what the weights make, and their bias takes what V_rest adds.
@@ -123,7 +125,8 @@ def _spiking(
         )
         drive = offset(body, state, target.frac, added, site)
     body.signals["drive"] = drive
-    spikes = expif(body, drive, lower_neuron(layer, ranges, dt, membrane, arithmetic, setting.table_error))
+    numbers = model.numbers(layer, ranges, dt, membrane, arithmetic, setting.table_error)
+    spikes = model.body(body, drive, numbers)
     lowered = body.layer(name, layer.units, _feeds(layer, fed, dense), spikes)
     return Lowered(lowered, _notes(layer, lowered))
 
@@ -203,7 +206,7 @@ def _leaky(body: Body, state: str, q: str, fmt: Format, leak: _Leak, setting: Se
 
 def _notes(layer: SpikingDescription, lowered: UnitLayer) -> tuple[str, ...]:
     n, fmt = layer.neuron, lowered.states["membrane"].format
-    wanted = float(((n.v_th - n.v_t) / n.delta_t).max())
+    wanted = float(normalized_membrane(n.v_th, n).max())
     reached = int(lowered.constants["threshold"].max()) / 2**fmt.frac
     if reached >= wanted - 2.0**-fmt.frac:
         return ()

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, SpikingDescription, description_digest
+from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
 from expifref.exceptions import CapacityError, ParameterError
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
@@ -25,8 +25,8 @@ from quantize.tables.functions import TableSpec
 from .calibration import PRESETS, Calibration, FeedStatistics, RangeChoices, layer_range
 from .checks import check_lowerable
 from .layers import Fed, Setting, lower_layer
+from .models import model_of
 from .names import program_names
-from .neuron import membrane_format, table_spec
 from .weights import Fit
 
 __all__ = ["LoweringOptions", "check_arithmetic", "lower", "table_specs"]
@@ -66,7 +66,7 @@ def lower(
     Raises:
         ParameterError: a weight is not finite, a parameter breaks its rule, an option is out of range.
         UnsupportedError: the network has a form without integer lowering.
-        CapacityError: the device refuses ExpIFRef neurons or the network does not fit it.
+        CapacityError: the device refuses these neurons or the network does not fit it.
         RangeError: a width of the profile is too small, or dt too large for its tables.
     """
     check_lowerable(description)
@@ -131,16 +131,20 @@ def table_specs(
     profile: Profile,
     options: LoweringOptions | None = None,
 ) -> dict[str, TableSpec]:
-    """By the name of each spiking layer, what its tables have to serve; errors as `lower`."""
+    """By the name of each layer with tables, what they have to serve; errors as `lower`."""
     check_lowerable(description)
     chosen = options or LoweringOptions()
     arithmetic = check_arithmetic(profile, chosen)
     specs: dict[str, TableSpec] = {}
     for layer, seen in zip(description.layers, calibration.layers, strict=True):
-        if isinstance(layer, SpikingDescription):
+        for model in (model_of(neuron) for neuron in layer.neurons):
+            if model.tables is None:
+                continue
             ranges = layer_range(seen, calibration.coverage, chosen.ranges, arithmetic)
-            fmt = membrane_format(layer, ranges, description.dt, arithmetic)
-            specs[layer.name] = table_spec(layer, ranges, description.dt, fmt, arithmetic, chosen.table_error)
+            fmt = model.format(layer, ranges, description.dt, arithmetic)
+            specs[layer.name] = model.tables(
+                layer, ranges, description.dt, fmt, arithmetic, chosen.table_error
+            )
     return specs
 
 

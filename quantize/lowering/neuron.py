@@ -6,10 +6,8 @@ import math
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from expifref.description import NeuronParameters, SpikingDescription
-from expifref.dynamics import refractory_steps
+from expifref.description import SpikingDescription
 from expifref.exceptions import CapacityError, RangeError
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import ExpIFConstants
@@ -19,10 +17,9 @@ from quantize.tables.design import design, frame_of
 from quantize.tables.functions import TableSpec
 
 from .calibration import LayerRange, normalized_membrane
+from .membranes import fraction_bits, lowest_membrane, membrane_codes, refractory_codes
 
-__all__ = ["lower_neuron", "membrane_format", "normalized_offset", "table_spec"]
-
-Floats = NDArray[np.float64]
+__all__ = ["lower_neuron", "membrane_format", "table_spec"]
 
 _CUTOFF_SHARE_OF_DT = 0.05
 """A cutoff may be lowered to where a diverging membrane has this share of dt left, no further."""
@@ -37,11 +34,6 @@ _MOST_INHIBITION = -64.0
 calibration saw, between these two."""
 
 
-def normalized_offset(n: NeuronParameters) -> Floats:
-    """What `V_rest` adds to the drive: `(V_rest - V_T) / delta_T`."""
-    return normalized_membrane(n.v_rest, n)
-
-
 def membrane_format(
     layer: SpikingDescription, ranges: LayerRange, dt: float, arithmetic: Arithmetic
 ) -> Format:
@@ -51,15 +43,13 @@ def membrane_format(
         RangeError: the reset or the start needs more integer bits than there are.
     """
     n = layer.neuron
-    constants = np.concatenate([normalized_membrane(v, n) for v in (n.v_reset, n.v_initial)])
-    top = float(normalized_membrane(n.v_th, n).max())
-    low = min(float(constants.min()), ranges.membrane_low)
-    frac = _fraction_bits(arithmetic.membrane_bits, low, top)
+    top, low = float(normalized_membrane(n.v_th, n).max()), lowest_membrane(n, ranges)
+    frac = fraction_bits(arithmetic.membrane_bits, low, top)
     if frac < _LEAST_FRACTION_BITS:
         # From u the model diverges within tau * exp(-u): above this point little of dt is left.
         cutoff = max(math.log(float(n.tau.max()) / (_CUTOFF_SHARE_OF_DT * dt)), 1.0)
-        frac = min(_fraction_bits(arithmetic.membrane_bits, low, min(top, cutoff)), _LEAST_FRACTION_BITS)
-    frac = min(frac, _fraction_bits(arithmetic.drive_bits, ranges.drive_low, ranges.drive_high))
+        frac = min(fraction_bits(arithmetic.membrane_bits, low, min(top, cutoff)), _LEAST_FRACTION_BITS)
+    frac = min(frac, fraction_bits(arithmetic.drive_bits, ranges.drive_low, ranges.drive_high))
     if frac < 1:
         raise RangeError(
             f"`{layer.name}` needs a membrane from V_T {low:+.3g} to {top:+.3g} delta_T, which "
@@ -84,7 +74,7 @@ def lower_neuron(
     """
     n = layer.neuron
     rounding, modes = arithmetic.rounding, arithmetic.overflow
-    threshold = _codes(n.v_th, n, fmt)
+    threshold = membrane_codes(n.v_th, n, fmt)
     site = Quantizer(fmt, Rounding(rounding.membrane), Overflow(modes.membrane))
     total = Format(True, arithmetic.sum_bits, fmt.frac)
     spec = table_spec(layer, ranges, dt, fmt, arithmetic, table_error)
@@ -92,9 +82,9 @@ def lower_neuron(
     return ExpIFConstants(
         membrane=site,
         threshold=frozen(threshold),
-        reset=frozen(np.minimum(_codes(n.v_reset, n, fmt), threshold - 1)),
-        initial=frozen(np.minimum(_codes(n.v_initial, n, fmt), threshold)),
-        refractory_steps=frozen(_refractory(layer, dt, arithmetic.refractory_steps)),
+        reset=frozen(np.minimum(membrane_codes(n.v_reset, n, fmt), threshold - 1)),
+        initial=frozen(np.minimum(membrane_codes(n.v_initial, n, fmt), threshold)),
+        refractory_steps=refractory_codes(layer, dt, arithmetic.refractory_steps),
         growth=tables.growth,
         gain=tables.gain,
         gain_index=frozen(np.searchsorted(spec.rates, dt / n.tau)),
@@ -124,14 +114,14 @@ def table_spec(
         )
     spec = TableSpec(
         membrane=fmt,
-        threshold=int(_codes(layer.neuron.v_th, layer.neuron, fmt).max()),
+        threshold=int(membrane_codes(layer.neuron.v_th, layer.neuron, fmt).max()),
         rates=tuple(rates.tolist()),
         bits=arithmetic.table_bits,
         max_segments=arithmetic.table_segments,
         rounding=Rounding(arithmetic.rounding.table),
-        lowest_drive=min(max(ranges.drive_low, _MOST_INHIBITION), _LEAST_INHIBITION),
+        lowest_drive=min(max(ranges.push_low, _MOST_INHIBITION), _LEAST_INHIBITION),
         highest_sum=Format(True, arithmetic.sum_bits, fmt.frac).hi / 2**fmt.frac,
-        highest_drive=ranges.drive_high,
+        highest_drive=ranges.push_high,
         firing_drive=max(ranges.firing_drive, 0.0),
         max_error=table_error,
     )
@@ -147,24 +137,3 @@ def _servable(spec: TableSpec) -> TableSpec:
             raise
         return _servable(replace(spec, lowest_drive=spec.lowest_drive / 2))
     return spec
-
-
-def _codes(v: Floats, n: NeuronParameters, fmt: Format) -> NDArray[np.int64]:
-    return np.clip(np.rint(normalized_membrane(v, n) * 2.0**fmt.frac), fmt.lo, fmt.hi).astype(np.int64)
-
-
-def _fraction_bits(bits: int, low: float, high: float) -> int:
-    """Fraction bits of the finest signed format that holds `low` and, to an LSB, `high`."""
-    # Beyond 2**900 no width helps; infinity has no logarithm.
-    reach = min(max(-low, high, 2.0**-8), 2.0**900)
-    return bits - 1 - math.ceil(math.log2(reach))
-
-
-def _refractory(layer: SpikingDescription, dt: float, most: int) -> list[int]:
-    steps = [refractory_steps(t, dt) for t in layer.neuron.tau_ref.tolist()]
-    if max(steps) > most:
-        raise CapacityError(
-            f"`{layer.name}.tau_ref` must be at most {most} steps of dt on this profile, not {max(steps)}: "
-            "use a larger dt or a shorter tau_ref"
-        )
-    return steps

@@ -1,4 +1,4 @@
-"""ExpIFRef against brainpy.state.ExpIFRef where the latter is well behaved: float64, 0.05 ms, hard reset."""
+"""Every neuron against its brainpy.state namesake where that is well behaved: float64, 0.05 ms."""
 
 from typing import Any
 
@@ -11,10 +11,20 @@ import pytest
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.neuron import ExpIFRef
+import expifref
 
 NEURONS, STEPS = 256, 5000
 DT = 0.05 * u.ms
+
+CUTOFF = {"V_th": -45.0 * u.mV, "spk_reset": "hard"}
+ADAPTING = {"a": 0.4 * u.siemens, "b": 2.0 * u.mA, "tau_w": 40.0 * u.ms}
+LEAKY = {
+    "tau": 8.0 * u.ms,
+    "V_th": -52.0 * u.mV,
+    "V_reset": -66.0 * u.mV,
+    "V_rest": -65.0 * u.mV,
+    "V_initializer": braintools.init.Constant(-65.0 * u.mV),
+}
 
 
 def noisy_current(seed: int) -> u.Quantity:
@@ -28,32 +38,73 @@ def noisy_current(seed: int) -> u.Quantity:
     return (np.linspace(2.0, 20.0, NEURONS) + fluctuation) * u.mA
 
 
-def simulate(neuron_class: type, current: u.Quantity, **parameters: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Membrane in mV and spikes, both [steps, neurons]."""
-    neuron = neuron_class(
-        NEURONS, spk_reset="hard", V_initializer=braintools.init.Constant(-65.0 * u.mV), **parameters
-    )
+def simulate(neuron: Any, current: u.Quantity) -> dict[str, NDArray[Any]]:
+    """Spikes and the states V (mV) and, where there is one, w (mA), each [steps, neurons]."""
     brainstate.nn.init_all_states(neuron)
+    units = {"V": u.mV, "w": u.mA} if hasattr(neuron, "w") else {"V": u.mV}
 
     def step(i: Any, x: Any) -> Any:
         with brainstate.environ.context(i=i, t=i * DT):
             spikes = neuron.update(x)
-        return neuron.V.value.to_decimal(u.mV), spikes
+        return {"spikes": spikes} | {
+            name: getattr(neuron, name).value.to_decimal(unit) for name, unit in units.items()
+        }
 
-    v, spikes = brainstate.transform.for_loop(step, np.arange(STEPS), current)
-    return np.asarray(v), np.asarray(spikes)
+    run = brainstate.transform.for_loop(step, np.arange(STEPS), current)
+    return {name: np.asarray(values) for name, values in run.items()}
 
 
-@pytest.mark.parametrize("refractory_steps", [0, 3, 34])
-def test_every_spike_and_voltage_equals_upstream(refractory_steps: int) -> None:
+def clamped(neuron_class: type) -> type:
+    """Upstream's neuron with its candidate clamped, without which `w` follows a step beyond the cutoff."""
+
+    class Clamped(neuron_class):
+        def sum_delta_inputs(self, init: Any, *args: Any, **options: Any) -> Any:
+            return u.math.minimum(super().sum_delta_inputs(init, *args, **options), self.V_th)
+
+    return Clamped
+
+
+def compare(ours: Any, theirs: Any, current: u.Quantity) -> None:
+    """Every spike is equal, and every state where no neuron is beyond the cutoff."""
+    found, wanted = simulate(ours, current), simulate(theirs, current)
+    assert found["V"].dtype == wanted["V"].dtype == np.float64
+    assert wanted["spikes"].sum() > 1000
+    np.testing.assert_array_equal(found["spikes"], wanted["spikes"])
+    below = found["spikes"] == 0
+    for state in found.keys() - {"spikes"}:
+        assert np.abs(found[state] - wanted[state])[below].max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "parameters"),
+    [
+        ("ExpIFRef", 0, CUTOFF),
+        ("ExpIFRef", 3, CUTOFF),
+        ("ExpIFRef", 34, CUTOFF),
+        ("ExpIF", None, CUTOFF),
+        ("AdExIF", None, CUTOFF | ADAPTING | {"a": 0.0 * u.siemens}),
+        ("AdExIFRef", 7, CUTOFF | ADAPTING | {"a": 0.0 * u.siemens}),
+        ("LIF", None, LEAKY | {"spk_reset": "hard"}),
+        ("LIF", None, LEAKY | {"spk_reset": "soft"}),
+        ("LIFRef", 7, LEAKY | {"spk_reset": "hard"}),
+        ("LIFRef", 7, LEAKY | {"spk_reset": "soft"}),
+    ],
+)
+def test_every_spike_and_state_equals_upstream(
+    name: str, steps: int | None, parameters: dict[str, Any]
+) -> None:
+    if steps is not None:
+        parameters = parameters | {"tau_ref": (steps + 0.5) * DT}
     with jax.enable_x64(True), brainstate.environ.context(dt=DT, precision=64):
-        current = noisy_current(seed=refractory_steps)
-        parameters = {"tau_ref": (refractory_steps + 0.5) * DT, "V_th": -45.0 * u.mV}
-        ours_v, ours = simulate(ExpIFRef, current, **parameters)
-        theirs_v, theirs = simulate(brainpy.state.ExpIFRef, current, **parameters)
+        ours = getattr(expifref, name)(NEURONS, **parameters)
+        theirs = getattr(brainpy.state, name)(NEURONS, **parameters)
+        compare(ours, theirs, noisy_current(seed=steps or 0))
 
-    assert ours_v.dtype == theirs_v.dtype == np.float64
-    assert theirs.sum() > 1000
-    np.testing.assert_array_equal(ours, theirs)
-    below = (ours == 0) & (theirs == 0)
-    assert np.abs(ours_v - theirs_v)[below].max() < 1e-9
+
+@pytest.mark.parametrize(("name", "steps"), [("AdExIF", {}), ("AdExIFRef", {"tau_ref": 7.5 * DT})])
+def test_adaptation_is_upstreams_but_for_the_clamp(name: str, steps: dict[str, Any]) -> None:
+    parameters = CUTOFF | ADAPTING | steps
+    with jax.enable_x64(True), brainstate.environ.context(dt=DT, precision=64):
+        ours = getattr(expifref, name)(NEURONS, **parameters)
+        theirs = clamped(getattr(brainpy.state, name))(NEURONS, **parameters)
+        compare(ours, theirs, noisy_current(seed=1))

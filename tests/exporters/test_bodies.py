@@ -12,6 +12,8 @@ from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.amount import some
 from tests.graph_executors import MAKERS, assert_agrees
 from tests.graphs import random_graph, random_graph_input, random_graph_state
+from tests.networks import lowered, spike_input
+from tests.networks import network as float_network
 from tests.programs import random_program
 
 UNITS, INPUTS = 6, 9
@@ -69,6 +71,15 @@ def test_it_spikes() -> None:
     graph = network(recurrent=True)
     rate = GraphEmulator(graph).run(random_graph_input(graph, 40, 4, 1)).signals["layer0.spikes"].mean()
     assert 0.02 < rate < 0.5
+
+
+@pytest.mark.parametrize("model", ["adexif", "lif", "lif_subtracted"])
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_neurons_that_the_lowering_writes(name: str, model: str) -> None:
+    taus = np.linspace(8e-3, 12e-3, 3) if model != "adexif" else 10e-3
+    whole = float_network((5, 3), model=model, readout=False, lags=(2,), tau=taus, tau_ref=[0, 2e-3, 5e-3])
+    graph = lowered(whole).graph
+    assert_agrees(name, graph, spike_input(whole, batch=3), random_graph_state(graph, 3, 1))
 
 
 @pytest.mark.parametrize("seed", some(range(4), 2))

@@ -22,7 +22,8 @@ from expifref.description import (
 )
 from expifref.dynamics import NeuronConstants, canonical_step, phi
 from expifref.encoders import get_encoder
-from expifref.simulate import constants, simulate
+from expifref.neuron_steps import constants
+from expifref.simulate import simulate
 from exporters.onnx import float_model as onnx_float
 from exporters.onnx.float_model import float_model
 

@@ -66,7 +66,7 @@ def test_statistics_are_those_of_the_float_network() -> None:
     layer = NETWORK.layers[0]
     assert isinstance(layer, SpikingDescription)
     n = layer.neuron
-    drive = (np.stack([step.current for step in steps]) + n.v_rest - n.v_t) / n.delta_t
+    drive = (np.stack([step.current for step in steps]) + n.v_rest - n.origin) / n.span
     assert first.firing_drive == pytest.approx(drive[spikes].mean())
     assert second.firing_drive == 0
 
@@ -170,7 +170,7 @@ def test_bias_correction_takes_out_the_mean_drive_error(bits: int) -> None:
     layer = NETWORK.layers[0]
     assert isinstance(layer, SpikingDescription)
     n = layer.neuron
-    drive = [(step[0].current + n.v_rest - n.v_t) / n.delta_t for step in simulate(NETWORK, INPUT)]
+    drive = [(step[0].current + n.v_rest - n.origin) / n.span for step in simulate(NETWORK, INPUT)]
     real = np.mean(drive, axis=(0, 1))
     errors = []
     for corrected in (False, True):

@@ -237,7 +237,7 @@ def test_the_float_network_has_the_weights_of_the_program() -> None:
     shift = scaled.shift if isinstance(scaled, RoundShift) else 0
     assert isinstance(rescale, Overflowed)
     codes = dense_of(layer).weight * layer.constants["multiplier"]
-    to_amperes = 2.0 ** -(shift + rescale.format.frac) * hidden.neuron.delta_t / hidden.neuron.resistance
+    to_amperes = 2.0 ** -(shift + rescale.format.frac) * hidden.neuron.span / hidden.neuron.resistance
     np.testing.assert_allclose(hidden.feeds[0].weight, codes * to_amperes, rtol=1e-12)
     np.testing.assert_allclose(hidden.bias, layer.constants["bias"] * to_amperes, rtol=1e-12)
     # What lowering would do to it anew: the same drives, but for the rounding of its own scales.

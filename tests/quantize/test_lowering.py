@@ -96,14 +96,14 @@ def test_a_neuron_is_lowered_as_if_it_were_alone() -> None:
     assert isinstance(layer, SpikingDescription)
     n = layer.neuron
     expected = {
-        "threshold": (n.v_th - n.v_t) / n.delta_t,
-        "reset": (n.v_reset - n.v_t) / n.delta_t,
-        "initial": (n.v_initial - n.v_t) / n.delta_t,
+        "threshold": (n.v_th - n.origin) / n.span,
+        "reset": (n.v_reset - n.origin) / n.span,
+        "initial": (n.v_initial - n.origin) / n.span,
     }
     for name, u in expected.items():
         found = together.states["membrane"].initial if name == "initial" else per_unit(together, name)
         np.testing.assert_array_equal(found, np.clip(np.rint(u * 2**frac), None, membrane.hi))
-    offset = (n.v_rest - n.v_t) / n.delta_t
+    offset = (n.v_rest - n.origin) / n.span
     scale = 2.0 ** together.states["filter"].format.frac
     np.testing.assert_array_equal(per_unit(together, "offset"), np.rint(offset * scale))
     # ceil(tau_ref / dt) steps in all, the spike's own among them.
@@ -122,7 +122,7 @@ def test_weights_times_their_scale_are_the_float_weights() -> None:
         lower = spiking(lowered(description, name))
         dense, multiplier = dense_of(lower), per_unit(lower, "multiplier")
         shift, frac = dropped(lower, "scaled"), made(lower, "rescale").format.frac
-        real = layer.feeds[0].weight * layer.neuron.resistance / layer.neuron.delta_t
+        real = layer.feeds[0].weight * layer.neuron.resistance / layer.neuron.span
         back = dense.weight * multiplier / 2.0 ** (shift + frac)
         peak = np.abs(real).max(axis=0)
         top = 2 ** (dense.weight_format.bits - 1) - 1

@@ -1,4 +1,4 @@
-"""The canonical ExpIFRef step: one pure function that NumPy and JAX code share.
+"""The canonical ExpIFRef step, and ExpIF's, which has no refractory steps.
 
 The differential equation is Fourcaud-Trocmé et al. (2003), J. Neurosci. 23(37), 11628:
 
@@ -6,27 +6,18 @@ The differential equation is Fourcaud-Trocmé et al. (2003), J. Neurosci. 23(37)
 
 integrated by the exponential Euler rule with the full Jacobian, the candidate clamped at the cutoff
 `V_th`, the reset assigned (never subtracted) and the refractory period counted in whole steps.
-All quantities are plain numbers; units stop one layer above. The comments below name SI units. The step
-is the same in every coherent set, such as mV, ms, ohm and mA, which holds -68 mV without a rounding.
 """
 
 from __future__ import annotations
 
-import math
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from .exceptions import ParameterError
+from .common import Array, StepResult, phi, settled
 
-__all__ = ["NeuronConstants", "StepResult", "canonical_step", "phi", "refractory_steps"]
-
-Array = Any  # a NumPy array or a JAX array (or tracer)
-
-_MOST_STEPS = (1 << 31) - 1
-_REFRACTORY_TOLERANCE = 1e-6
-"""Relative slack before rounding up, so that 1.7 ms / 0.1 ms = 17.000000000000004 counts as 17 steps."""
+__all__ = ["NeuronConstants", "canonical_step"]
 
 
 class NeuronConstants(NamedTuple):
@@ -40,35 +31,6 @@ class NeuronConstants(NamedTuple):
     v_t: Array  # V
     delta_t: Array  # V
     refractory_steps: Array  # whole steps after the spike step
-
-
-class StepResult(NamedTuple):
-    """State after one step."""
-
-    v: Array  # V, at most `v_th`; equal to `v_th` exactly when the neuron spikes
-    refractory: Array  # int32, refractory steps still to come
-    spikes: Array  # bool
-
-
-def refractory_steps(tau_ref: float, dt: float) -> int:
-    """Whole steps a neuron stays at reset after the step of its spike: `ceil(tau_ref / dt) - 1`, at least 0.
-
-    Counting steps replaces comparing float times, which lets the period jitter by one step.
-
-    Raises:
-        ParameterError: the steps cannot be counted in 32 bits.
-    """
-    ratio = tau_ref / dt
-    if not ratio <= _MOST_STEPS:
-        raise ParameterError(f"`tau_ref` must be at most {_MOST_STEPS} steps of `dt`, not {ratio:g}")
-    return max(math.ceil(ratio - _REFRACTORY_TOLERANCE * max(1.0, ratio)) - 1, 0)
-
-
-def phi(z: Array, xp: ModuleType = np) -> Array:
-    """`expm1(z) / z` with its limit 1 at 0, the exponential Euler growth factor."""
-    small = xp.abs(z) < 1e-12
-    safe = xp.where(small, xp.ones_like(z), z)
-    return xp.where(small, xp.ones_like(z), xp.expm1(safe) / safe)
 
 
 def canonical_step(
@@ -102,7 +64,4 @@ def canonical_step(
     # A growth factor held below overflow keeps inf * negative drift from turning into NaN downstream.
     z = xp.minimum(a * (growth - 1), 60.0)
     candidate = xp.minimum(v + a * phi(z, xp) * drift + delta, c.v_th)
-    v = xp.where(refractory > 0, v, candidate)
-    spikes = v >= c.v_th
-    refractory = xp.where(spikes, c.refractory_steps, xp.maximum(refractory - 1, 0))
-    return StepResult(v, refractory, spikes)
+    return settled(v, candidate, refractory, c, xp)
