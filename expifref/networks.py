@@ -263,7 +263,7 @@ def _product(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "
     return total + bias if "bias" in values else total
 
 
-def _repeated(signal: Signal, steps: int) -> Signal:
+def _repeated(signal: Float[Any, "#steps batch _units"], steps: int) -> Float[Any, "steps batch _units"]:
     """`signal` in all steps, where all are the same."""
     if signal.shape[0] == steps:
         return signal

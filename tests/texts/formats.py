@@ -17,6 +17,7 @@ import onnx
 
 from expifref.architecture import Architecture, initial_description
 from expifref.checkpoint import ModelDocument, ModelFile, read_model, save_model
+from expifref.description import FeedDescription
 from expifref.documents import json_schema, parse, plain
 from expifref.limits import MODEL, RESUME
 from expifref.progress import EpochReport
@@ -55,7 +56,7 @@ from quantize.search.evaluation import Losses
 from quantize.tables.design import table_sha256
 from tests.exporters.models import sequence_of
 from tests.graphs import random_graph
-from tests.networks import lowered, network
+from tests.networks import lowered, network, replace_layer
 from tests.programs import random_program_1
 
 __all__ = ["Format", "formats", "small_program"]
@@ -212,7 +213,10 @@ HERE = {"jax": "0.10.2", "machine": "x86_64"}
 def _model(folder: Path) -> Format:
     architecture = Architecture(2, 2, hidden=(2,), tau_synapse=2.0)
     path = folder / "model.safetensors"
-    model = ModelFile(initial_description(architecture), architecture, {"test_accuracy": 0.5}, (HERE,))
+    plain = initial_description(architecture)
+    own = FeedDescription("hidden0", np.ones((2, 2)), np.array([1]))
+    recurrent = replace_layer(plain, 0, feeds=(*plain.layers[0].feeds, own))
+    model = ModelFile(recurrent, architecture, {"test_accuracy": 0.5}, (HERE,))
     save_model(path, model)
     tensors, document = read_tensors(path, "expifref-model", 1, MODEL)
 
