@@ -24,8 +24,8 @@ __all__ = ["adaptation_reals", "lower_adaptive"]
 Floats = NDArray[np.float64]
 
 _DECAY_BITS = 16
-"""Bits of what an adaptation loses in a step, where products have room for them: with 8 the number of spikes is
-wrong by up to half."""
+"""Bits of what an adaptation loses in a step, where products have room for them: with 8 the number of spikes
+is wrong by up to half."""
 
 _LEAST_DECAY = 8
 """Least value of a decay in codes: below it the adaptation is wrong by more than 1 part in 16."""
