@@ -23,7 +23,7 @@ from quantize.program.program import Evidence, Program
 from quantize.tables.functions import TableSpec
 
 from .calibration import PRESETS, Calibration, FeedStatistics, RangeChoices, layer_range
-from .checks import check_lowerable
+from .checks import check_lowerable, input_port
 from .layers import Fed, Setting, lower_layer
 from .models import model_of
 from .names import program_names
@@ -172,10 +172,10 @@ def check_arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
 
 
 def _input_port(description: Description, arithmetic: Arithmetic) -> Port:
-    bits = get_encoder(description.encoder).largest.bit_length()
-    if bits > arithmetic.input_bits:
+    port = input_port(description)
+    if port.format.bits > arithmetic.input_bits:
         raise CapacityError(
-            f"the encoder `{description.encoder}` needs {bits}-bit inputs, but the profile has "
+            f"the encoder `{description.encoder}` needs {port.format.bits}-bit inputs, but the profile has "
             f"{arithmetic.input_bits}: train with the rate or latency encoder"
         )
-    return Port(description.inputs, Format(False, bits, 0))
+    return port
