@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from expifref.exceptions import UnsupportedError
 from expifref.texts import short
 
-from .borrowed import fresh, root_cause
+from .borrowed import borrowed, fresh, root_cause
 from .leaves import FilterLeaf, Leaf, NeuronLeaf, leaves_of
 
 __all__ = ["Original", "Run"]
@@ -48,14 +48,14 @@ class Original:
     populations: Mapping[str, NeuronLeaf]  # by names of layers
 
     def run(self, frames: Floats) -> Run:
-        """What the module does for `frames`, `[steps, batch, inputs]`; it must be a borrowed one.
+        """What the module does for `frames`, `[steps, batch, inputs]`.
 
         Raises:
             UnsupportedError: the module cannot be run.
         """
         pieces = [frames] if self.batched else [frames[:, [sample]] for sample in range(frames.shape[1])]
         try:
-            runs = [self._run(piece) for piece in pieces]
+            runs = [self._borrowed_run(piece) for piece in pieces]
         except Exception as error:  # whatever the user's own code raises
             cause = root_cause(error)
             raise UnsupportedError(
@@ -63,6 +63,10 @@ class Original:
                 f"{short(f'{type(cause).__name__}: {cause}')}"
             ) from error
         return Run(*(_joined([run[part] for run in runs]) for part in ("output", "v", "spikes", "currents")))
+
+    def _borrowed_run(self, frames: Floats) -> dict[str, Any]:
+        with borrowed(self.module, self.name, self.dt):
+            return self._run(frames)
 
     def _run(self, frames: Floats) -> dict[str, Any]:
         steps, batch, _ = frames.shape
@@ -88,10 +92,7 @@ class Original:
         return {
             "v": {name: _flat(one.V.value.to_decimal(u.volt), batch) for name, one in modules.items()},
             "spikes": {name: _flat(one.get_spike(), batch) for name, one in modules.items()},
-            "currents": {
-                name: _flat(currents[leaf.path].to_decimal(u.amp), batch)
-                for name, leaf in self.populations.items()
-            },
+            "currents": {name: _flat(currents[leaf.path], batch) for name, leaf in self.populations.items()},
         }
 
 
@@ -124,7 +125,9 @@ def _neuron_update(leaf: NeuronLeaf, currents: dict[str, Any]) -> Callable[..., 
         current = x if isinstance(x, u.Quantity) else x * u.mA
         v = module.V.value
         total = module.sum_current_inputs(current, v, pop=False)
-        currents[leaf.path] = u.math.broadcast_to(total, v.shape)
+        # in float64 before it is scaled: the module may have rounded it to another type
+        milliamperes = jnp.asarray(total.to_decimal(u.mA), float)
+        currents[leaf.path] = jnp.broadcast_to(milliamperes, v.shape) * 1e-3
         return original(current)
 
     return update
