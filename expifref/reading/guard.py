@@ -51,8 +51,8 @@ class _Pair:
 def check_against(description: Description, original: Original) -> None:
     """Raise UnsupportedError with the first step, layer and values where `description` does something else.
 
-    Of populations that make their steps by other rules, that other spikes come out of the same current is said
-    in a warning.
+    Of populations that make their steps by other rules, a warning says how many spikes differ under the same
+    currents.
     """
     # an encoder only scales the input, and as numbers of spikes it can be large
     description = replace(description, encoder="rate")

@@ -53,9 +53,9 @@ class Original:
         Raises:
             UnsupportedError: the module cannot be run.
         """
-        pieces = [frames] if self.batched else [frames[:, [sample]] for sample in range(frames.shape[1])]
         try:
-            runs = [self._borrowed_run(piece) for piece in pieces]
+            with borrowed(self.module, self.name, self.dt):
+                runs = self._runs(frames)
         except Exception as error:  # whatever the user's own code raises
             cause = root_cause(error)
             raise UnsupportedError(
@@ -64,12 +64,10 @@ class Original:
             ) from error
         return Run(*(_joined([run[part] for run in runs]) for part in ("output", "v", "spikes", "currents")))
 
-    def _borrowed_run(self, frames: Floats) -> dict[str, Any]:
-        with borrowed(self.module, self.name, self.dt):
-            return self._run(frames)
-
-    def _run(self, frames: Floats) -> dict[str, Any]:
-        steps, batch, _ = frames.shape
+    def _runs(self, frames: Floats) -> list[dict[str, Any]]:
+        """All samples at once, or one after the other where the module has no axis for them."""
+        steps, samples, _ = frames.shape
+        batch = samples if self.batched else 1
         members = fresh(self.module, self.name, batch if self.batched else None)
         currents: dict[str, Any] = {}
         for leaf in leaves_of(members, float(self.dt.to_decimal(u.second))).values():
@@ -81,11 +79,15 @@ class Original:
                 output = self.module(values.reshape(shape))
             return {"output": _flat(output, batch)} | self._noted(currents, batch)
 
-        with brainstate.environ.context(dt=self.dt):
-            loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
-            found = loop(jnp.arange(steps), jnp.asarray(frames))
-        arrays: dict[str, Any] = jax.tree.map(np.asarray, found)
-        return arrays
+        loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
+        start = [(state, state.value) for state in members.states.values()]
+        found: list[dict[str, Any]] = []
+        for first in range(0, samples, batch):
+            for state, value in start:
+                state.value = value
+            piece = jnp.asarray(frames[:, first : first + batch])
+            found.append(jax.tree.map(np.asarray, loop(jnp.arange(steps), piece)))
+        return found
 
     def _noted(self, currents: Mapping[str, Any], batch: int) -> dict[str, dict[str, Any]]:
         modules = {name: leaf.module for name, leaf in self.populations.items()}
