@@ -130,12 +130,10 @@ def run_identity(
     dataset: Dataset, network: Mapping[str, Any], settings: TrainingSettings, gradient: GradientRules
 ) -> dict[str, Any]:
     """What a run depends on, for `expifref.resume`; `network` says what is trained."""
-    chosen = asdict(settings)
-    del chosen["epochs"]  # a finished run may be prolonged
     everything = {
         "digest of the data": dataset.digest,
         **network,
-        **chosen,
+        **asdict(settings),
         **{f"gradient {name}": value for name, value in asdict(gradient).items()},
     }
     identity: dict[str, Any] = json.loads(json.dumps(everything))

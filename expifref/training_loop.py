@@ -77,7 +77,7 @@ def run_task(
 ) -> Outcome:
     """Train; the same arguments give the same bits in the same environment, also when a run was resumed.
 
-    Going on in another environment than that of the stored state is told to `reporter`.
+    Going on in another environment or to other epochs than the stored state is told to `reporter`.
 
     Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
     first one is complete, KeyboardInterrupt passes through.
@@ -91,9 +91,9 @@ def run_task(
     if path is not None:
         require_writable(path)
     run = _Run(task, dataset, settings)
-    state, warning = run.begin(path if resume else None)
+    state, warnings = run.begin(path if resume else None)
     reporter.start(settings.epochs, len(state.history), run.batches)
-    if warning:
+    for warning in warnings:
         reporter.message(warning)
     stopped = _stop_reason(state.history, settings)
     try:
@@ -128,13 +128,13 @@ class _Run:
         self.batches = len(self._used) // self._size
         self._start, self._step = task.begin(self.batches)
 
-    def begin(self, stored: Path | None) -> tuple[TrainingState, str | None]:
-        """The state of a fresh run, or that of the run that wrote the model `stored`, and a warning."""
+    def begin(self, stored: Path | None) -> tuple[TrainingState, tuple[str, ...]]:
+        """The state of a fresh run, or that of the run that wrote the model `stored`, and warnings."""
         environment = current_environment()
         if stored is None:
-            return TrainingState(self._start, environments=(environment,)), None
+            return TrainingState(self._start, environments=(environment,)), ()
         state = load_state(resume_path(stored), self._start, self._task.identity)
-        return continued(state, environment)
+        return continued(state, environment, self._settings.epochs)
 
     def epoch(self, state: TrainingState, reporter: Reporter) -> TrainingState:
         """One pass over the training samples."""

@@ -119,7 +119,7 @@ def test_interrupt_before_the_first_epoch_passes_through(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resume_refuses_another_run(tmp_path: Path) -> None:
+def test_resume_goes_by_content_and_refuses_another_run(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     data = blobs()
     with pytest.raises(
@@ -132,6 +132,16 @@ def test_resume_refuses_another_run(tmp_path: Path) -> None:
     assert str(caught.value) == ("a run can only be resumed as it began: `learning_rate` was 0.02, not 0.5")
     with pytest.raises(ParameterError, match=r"`hidden` was \[8\], not \[9\]"):
         train(data, replace(NET, hidden=(9,)), QUICK, path=path, resume=True)
+    other = replace(data, train=replace(data.train, labels=data.train.labels[::-1].copy()))
+    with pytest.raises(ParameterError, match=r"`digest of the data` was \"[0-9a-f]{8}"):
+        train(other, NET, QUICK, path=path, resume=True)
+    reporter = Recorder()
+    longer = train(replace(data, name="b"), NET, QUICK, path=path, resume=True, reporter=reporter)
+    assert len(longer.history) == 2
+    assert reporter.messages == [
+        "the run began for 1 epochs and goes on to 2: from here on the learning rate follows the schedule of "
+        "2, so the result is not that of 2 epochs at once"
+    ]
     content = resume_path(path).read_bytes()
     resume_path(path).write_bytes(content[:-50])
     with pytest.raises(FileFormatError, match="is truncated or of another kind"):
