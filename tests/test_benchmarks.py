@@ -10,6 +10,7 @@ import cost_model
 import cost_page
 import cost_run
 import fi_curves
+import firing_patterns
 import noisy_drive
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from cost_model import TERMS, Shape, counts, seconds
 from single_neuron import euler_step, float_response, leak_step, neuron
 from speed import cases, child, install, process
 from speed.measure import Prepared
+
+from hw_profiles import load_profile
 
 DOCS = Path(__file__).parents[1] / "docs"
 DEFAULT = noisy_drive.VARIANTS[0]
@@ -40,6 +43,17 @@ def test_spikes_under_a_noisy_drive_stay_where_they_are(
     assert row["mean_shift_ms"] <= most_shift
     assert row["membrane_nrmse"] <= 0.05
     assert row["table_bits"] <= 8192
+    assert row["saturated"] == 0
+
+
+def test_a_bursting_neuron_keeps_its_bursts() -> None:
+    """The goals of the project for the firing patterns of an adaptive neuron, for the worst of the six."""
+    (pattern,) = (one for one in firing_patterns.PATTERNS if one.name == "regular bursting")
+    row = firing_patterns.row(pattern, load_profile("generic-16bit"))
+    assert row["membrane"] == "s16.10"
+    assert row["spikes"] == row["integer_spikes"] == 5
+    assert row["mean_shift_ms"] <= 0.2
+    assert row["membrane_nrmse"] <= 0.05
     assert row["saturated"] == 0
 
 

@@ -1,6 +1,6 @@
 """The float network as ONNX, in float64 (docs/onnx.md, "The float model").
 
-The step is that of `expifref.dynamics.canonical_step`, the network that of `expifref.simulate`.
+The steps of neurons are those of `expifref.dynamics`, the network is that of `expifref.simulate`.
 """
 
 from __future__ import annotations
@@ -22,67 +22,16 @@ from expifref.description import (
     numbered,
 )
 from expifref.encoders import get_encoder
-from expifref.neuron_steps import constants
 from quantize.lowering.names import program_names
 
 from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
+from .float_neurons import float_neurons
 from .interface import describe
 from .primitives import DOMAIN, OPSET
 
 __all__ = ["float_model"]
 
 _DOUBLE = int(TensorProto.DOUBLE)
-
-# expm1(z) = tanh(z / 2) * (exp(z) + 1): ONNX has no expm1, and exp(z) - 1 loses every digit near 0.
-PHI = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}]> Phi (z) => (y) {{
-    tiny = Constant <value = double {{1e-12}}> ()
-    one = Constant <value = double {{1.0}}> ()
-    half = Constant <value = double {{0.5}}> ()
-    size = Abs (z)
-    small = Less (size, tiny)
-    safe = Where (small, one, z)
-    halved = Mul (safe, half)
-    tangent = Tanh (halved)
-    grown = Exp (safe)
-    more = Add (grown, one)
-    difference = Mul (tangent, more)
-    ratio = Div (difference, safe)
-    y = Where (small, one, ratio)
-}}"""
-STEP = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}, "{DOMAIN}" : 1]>
-ExpIFStep (V, refractory, current, resistance, a, V_th, V_reset, V_rest, V_T, delta_T, refractory_steps)
-    => (V_next, spike, refractory_next) {{
-    most = Constant <value = double {{60.0}}> ()
-    one = Constant <value = double {{1.0}}> ()
-    none = Constant <value = int64 {{0}}> ()
-    step = Constant <value = int64 {{1}}> ()
-    spiked_before = GreaterOrEqual (V, V_th)
-    v = Where (spiked_before, V_reset, V)
-    above = Sub (v, V_T)
-    scaled = Div (above, delta_T)
-    growth = Exp (scaled)
-    from_rest = Sub (v, V_rest)
-    leak = Neg (from_rest)
-    spike_current = Mul (delta_T, growth)
-    ohmic = Mul (resistance, current)
-    intrinsic = Add (leak, spike_current)
-    drift = Add (intrinsic, ohmic)
-    slope = Sub (growth, one)
-    exponent = Mul (a, slope)
-    z = Min (exponent, most)
-    phi = {DOMAIN}.Phi (z)
-    gain = Mul (a, phi)
-    move = Mul (gain, drift)
-    moved = Add (v, move)
-    candidate = Min (moved, V_th)
-    waiting = Greater (refractory, none)
-    V_next = Where (waiting, v, candidate)
-    spiked = GreaterOrEqual (V_next, V_th)
-    spike = Cast <to = 2> (spiked)
-    waited = Sub (refractory, step)
-    left = Max (waited, none)
-    refractory_next = Where (spiked, refractory_steps, left)
-}}"""
 
 
 def float_model(description: Description, tool: str = "expifref") -> onnx.ModelProto:
@@ -129,7 +78,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
     )
     model = helper.make_model(
         graph,
-        functions=[parser.parse_function(text) for text in (PHI, STEP)],
+        functions=[parser.parse_function(text) for text in network.functions],
         opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid(DOMAIN, 1)],
         ir_version=IR_VERSION,
         producer_name=tool,
@@ -148,6 +97,7 @@ class _Network:
         self.outputs: dict[str, str] = {}  # source -> tensor of what it has in this step
         self.states: dict[str, tuple[int, int]] = {}  # name -> element type, width
         self.signals: dict[str, tuple[int, int]] = {}
+        self.functions: dict[str, None] = {}  # in the order of their first use
 
     def add_spiking(self, prefix: str, layer: SpikingDescription) -> None:
         """Add a spiking layer."""
@@ -155,25 +105,14 @@ class _Network:
         current = self._fed(prefix, layer)
         if layer.tau_synapse is not None:
             current = self._leaky(f"{prefix}.synapse", layer.tau_synapse, width, current)
-        c = constants(layer.neuron, self._dt)
-        named = {
-            "resistance": c.resistance,
-            "a": self._dt / c.tau,
-            "V_th": c.v_th,
-            "V_reset": c.v_reset,
-            "V_rest": c.v_rest,
-            "V_T": c.v_t,
-            "delta_T": c.delta_t,
-            "refractory_steps": c.refractory_steps,
-        }
-        parameters = [body.constant(f"{prefix}.{name}", array) for name, array in named.items()]
-        self._start(f"{prefix}.V", _DOUBLE, layer.neuron.v_initial)
-        self._start(f"{prefix}.refractory", INT64, np.zeros(width, np.int64))
-        body.calls(
-            "ExpIFStep",
-            [f"{prefix}.V.now", f"{prefix}.refractory.now", current, *parameters],
-            [f"{prefix}.V.next", f"{prefix}.spikes.step", f"{prefix}.refractory.next"],
-        )
+        neurons = float_neurons(layer.neuron, self._dt)
+        self.functions |= dict.fromkeys(neurons.functions)
+        parameters = [body.constant(f"{prefix}.{name}", array) for name, array in neurons.constants.items()]
+        for name, initial in neurons.initial.items():
+            self._start(f"{prefix}.{name}", INT64 if initial.dtype == np.int64 else _DOUBLE, initial)
+        now = [f"{prefix}.{name}.now" for name in neurons.initial]
+        after = [f"{prefix}.{name}.next" for name in neurons.initial]
+        body.calls(neurons.step, [*now, current, *parameters], [*after, f"{prefix}.spikes.step"])
         body.node("Identity", [f"{prefix}.V.next"], f"{prefix}.V.step")
         self.signals |= {f"{prefix}.V": (_DOUBLE, width), f"{prefix}.spikes": (UINT8, width)}
         spikes = body.cast(f"{prefix}.spikes.step", f"{prefix}.spikes.float", _DOUBLE)

@@ -24,13 +24,13 @@ __all__ = ["adaptation_reals", "lower_adaptive"]
 Floats = NDArray[np.float64]
 
 _DECAY_BITS = 16
-"""Fraction bits of what an adaptation loses in a step, where products have room for them: with 8 the number
-of spikes is wrong by up to half."""
+"""Bits of what an adaptation loses in a step, where products have room for them: with 8 the number of spikes
+is wrong by up to half."""
 
 _LEAST_DECAY = 8
 """Least value of a decay in codes: below it the adaptation is wrong by more than 1 part in 16."""
 
-_MOST_EXTRA_BITS = 6
+_MOST_EXTRA_BITS = 10
 """Fraction bits beyond the membrane's, of which an LSB is far more than an adaptation moves in a step."""
 
 
@@ -102,7 +102,7 @@ def _shift(
     reach = np.abs(real["coupling"]) * one * 2.0 ** (membrane.bits - 1 - membrane.frac)
     reach = reach + real["decay"] * 2.0 ** (adaptation.bits - 1) + np.abs(real["offset"]) * one
     spare = arithmetic.product_bits - 3 - math.ceil(math.log2(max(float(reach.max()), 1.0)))
-    shift = min(_DECAY_BITS, spare)
+    shift = min(_DECAY_BITS - math.ceil(math.log2(float(real["decay"].max()))), spare)
     if float(real["decay"].min()) * 2.0**shift < _LEAST_DECAY:
         raise RangeError(
             f"`{name}.tau_w` must be shorter than {float(n.tau_w.max()) * 1e3:.4g} ms or dt larger: a step "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
@@ -23,7 +23,7 @@ from expifref.simulate import LayerStep, simulate
 from hw_profiles import Arithmetic
 from quantize.run.pieces import cut, samples_within
 
-from .checks import check_lowerable
+from .checks import check_calibration_input, check_lowerable
 from .histograms import Histogram, Magnitudes
 
 __all__ = [
@@ -162,6 +162,7 @@ def calibrate(
     Raises:
         ParameterError: a parameter breaks its rule, `coverage` is not in (0, 1], or there is no batch.
         UnsupportedError: the network has a form without integer lowering.
+        DataError: a batch is not what the network's encoder gives.
     """
     check_lowerable(description)
     if not 0 < coverage <= 1:
@@ -170,7 +171,7 @@ def calibrate(
     scale = get_encoder(description.encoder).scale
     samples = 0
     count = samples_within(_ARRAYS * max(layer.units for layer in description.layers), _BATCH)
-    for spikes in (batch[:, rows] for batch in batches for rows in cut(batch, count)):
+    for spikes in _checked(description, batches, count):
         samples += spikes.shape[1]
         for steps in simulate(description, spikes):
             for step, collector in zip(steps, collectors, strict=True):
@@ -179,6 +180,16 @@ def calibrate(
     if not samples:
         raise ParameterError("calibration needs at least one sample, and got none")
     return Calibration(tuple(c.statistics() for c in collectors), samples, coverage)
+
+
+def _checked(
+    description: Description, batches: Iterable[NDArray[np.uint8]], count: int
+) -> Iterator[NDArray[np.uint8]]:
+    """At most `count` samples of each batch at a time."""
+    for batch in batches:
+        check_calibration_input(description, batch)
+        for rows in cut(batch, count):
+            yield batch[:, rows]
 
 
 def layer_range(

@@ -1,15 +1,40 @@
-"""What must hold of a network description before it can be lowered."""
+"""What must hold of a network description before it can be lowered, and of what it is calibrated with."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import NDArray
+
 from expifref.checks import check_description
 from expifref.description import INPUT, Description
-from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.encoders import get_encoder
+from expifref.exceptions import DataError, ParameterError, UnsupportedError
+from quantize.graph.layers import Port
+from quantize.numbers.formats import Format
+from quantize.run.states import check_input
 
-__all__ = ["check_lowerable"]
+__all__ = ["check_calibration_input", "check_lowerable", "input_port"]
 
 _MOST_DT = 100
 """Beyond this the gain of a step leaves float64; every profile's tables give up long before."""
+
+
+def input_port(description: Description) -> Port:
+    """The integers that its encoder gives."""
+    bits = get_encoder(description.encoder).largest.bit_length()
+    return Port(description.inputs, Format(False, bits, 0))
+
+
+def check_calibration_input(description: Description, frames: NDArray[Any]) -> None:
+    """Raise DataError unless `frames` is what the encoder gives, whole numbers `[steps, batch, inputs]`."""
+    check_input(input_port(description), frames)
+    steps, batch = frames.shape[:2]
+    if batch == description.steps != steps:
+        raise DataError(
+            f"the input must have the shape [steps, batch, inputs], but has {steps} steps of {batch} "
+            f"samples, and the network was trained with {description.steps} steps: swap the first two axes"
+        )
 
 
 def check_lowerable(description: Description) -> None:

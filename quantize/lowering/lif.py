@@ -20,7 +20,7 @@ from .membranes import fraction_bits, lowest_membrane, membrane_codes, refractor
 __all__ = ["leaky_format", "lower_leaky"]
 
 _RATE_BITS = 16
-"""Fraction bits of what a membrane goes of its way in a step, where products have room for them."""
+"""Bits of the share of its way that a membrane goes in a step, where products have room for them."""
 
 _LEAST_RATE = 8
 """Least value of a rate in codes: below it the leak is wrong by more than 1 part in 16."""
@@ -69,7 +69,9 @@ def lower_leaky(
     reset = np.minimum(membrane_codes(n.v_reset, n, fmt), threshold - 1)
     lost = np.asarray(decay_rate(n.tau, dt))
     widest = max(arithmetic.drive_bits, arithmetic.membrane_bits) + 1
-    shift = min(_RATE_BITS, arithmetic.product_bits - widest - 2)
+    bits = min(_RATE_BITS, arithmetic.product_bits - widest - 2)
+    # The half that rounding adds has to fit a product as well.
+    shift = min(bits - math.ceil(math.log2(float(lost.max()))), arithmetic.product_bits - 2)
     if float(lost.min()) * 2.0**shift < _LEAST_RATE:
         longest = -dt / math.log1p(-_LEAST_RATE * 2.0**-shift)
         raise RangeError(

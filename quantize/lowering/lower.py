@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
-from expifref.exceptions import CapacityError, ParameterError
+from expifref.exceptions import CapacityError, ParameterError, UnsupportedError
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format
@@ -23,7 +23,7 @@ from quantize.program.program import Evidence, Program
 from quantize.tables.functions import TableSpec
 
 from .calibration import PRESETS, Calibration, FeedStatistics, RangeChoices, layer_range
-from .checks import check_lowerable
+from .checks import check_lowerable, input_port
 from .layers import Fed, Setting, lower_layer
 from .models import model_of
 from .names import program_names
@@ -131,8 +131,11 @@ def table_specs(
     profile: Profile,
     options: LoweringOptions | None = None,
 ) -> dict[str, TableSpec]:
-    """By the name of each layer with tables, what they have to serve; errors as `lower`."""
+    """By the name of each layer with tables, what they have to serve; errors as `lower`, and UnsupportedError
+    where there is none."""
     check_lowerable(description)
+    if not any(model_of(neuron).tables for layer in description.layers for neuron in layer.neurons):
+        raise UnsupportedError("the network must have exponential neurons: its own need no tables")
     chosen = options or LoweringOptions()
     arithmetic = check_arithmetic(profile, chosen)
     specs: dict[str, TableSpec] = {}
@@ -172,10 +175,10 @@ def check_arithmetic(profile: Profile, options: LoweringOptions) -> Arithmetic:
 
 
 def _input_port(description: Description, arithmetic: Arithmetic) -> Port:
-    bits = get_encoder(description.encoder).largest.bit_length()
-    if bits > arithmetic.input_bits:
+    port = input_port(description)
+    if port.format.bits > arithmetic.input_bits:
         raise CapacityError(
-            f"the encoder `{description.encoder}` needs {bits}-bit inputs, but the profile has "
+            f"the encoder `{description.encoder}` needs {port.format.bits}-bit inputs, but the profile has "
             f"{arithmetic.input_bits}: train with the rate or latency encoder"
         )
-    return Port(description.inputs, Format(False, bits, 0))
+    return port

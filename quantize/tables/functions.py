@@ -118,7 +118,8 @@ def firing_point(spec: TableSpec, rate: float, ceiling: float = math.inf) -> flo
     lsb = 2.0**-spec.membrane.frac
     u = np.linspace(min(0.0, spec.top), spec.top, 4001)
     push = np.minimum(growth(u, ceiling) - u + spec.lowest_drive, spec.highest_sum)
-    step = held_gain(u, rate, ceiling, spec.firing_drive) * push
+    with np.errstate(over="ignore"):  # far above V_T it is infinite, and reaches every threshold
+        step = held_gain(u, rate, ceiling, spec.firing_drive) * push
     resting = np.flatnonzero(_SHARE_OF_STEP * step < spec.top - u + lsb)
     return float(u[min(resting[-1] + 1, len(u) - 1)]) if resting.size else float(u[0])
 

@@ -24,8 +24,9 @@ from expifref.dynamics import NeuronConstants, canonical_step, phi
 from expifref.encoders import get_encoder
 from expifref.neuron_steps import constants
 from expifref.simulate import simulate
-from exporters.onnx import float_model as onnx_float
 from exporters.onnx.float_model import float_model
+from exporters.onnx.float_neurons import PHI
+from tests.networks import network as small_network
 
 VOLTS = 1e-12
 """Largest difference seen is 2e-14 V; 1 mV is the scale of a membrane."""
@@ -97,6 +98,18 @@ def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_r
     np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("model", ["adexif", "lif", "lif_subtracted"])
+def test_every_model_follows_its_step(model: str) -> None:
+    network = small_network(model=model, lags=(1,))
+    spikes = spikes_for(network, 1)
+    actual = run(float_model(network), {"spikes": spikes})
+    steps = [step[0] for step in simulate(network, spikes)]
+    expected = np.stack([step.spikes for step in steps])
+    assert expected.mean() > 0.02
+    np.testing.assert_array_equal(actual["layer0.spikes"], expected)
+    np.testing.assert_allclose(actual["layer0.V"], np.stack([s.state.v for s in steps]), rtol=0, atol=VOLTS)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_first_layer_follows_jax(seed: int) -> None:
     """In float64, until the first spike that differs, neuron by neuron; no spike does."""
@@ -115,6 +128,7 @@ def _first_layer_in_jax(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     layer = network.layers[0]
     assert isinstance(layer, SpikingDescription)
+    assert isinstance(layer.neuron, NeuronParameters)
     fixed = NeuronConstants(*(jnp.asarray(values) for values in constants(layer.neuron, network.dt)))
     decay = jnp.exp(-network.dt / jnp.asarray(layer.tau_synapse))
 
@@ -139,7 +153,7 @@ def test_phi_is_accurate_over_its_whole_range() -> None:
     ends = [helper.make_tensor_value_info(name, TensorProto.DOUBLE, ["n"]) for name in ("z", "y")]
     model = helper.make_model(
         helper.make_graph([node], "phi", ends[:1], ends[1:]),
-        functions=[parser.parse_function(onnx_float.PHI)],
+        functions=[parser.parse_function(PHI)],
         opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("expifref", 1)],
         ir_version=8,
     )

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from expifref.description import Description, SpikingDescription
-from expifref.exceptions import ParameterError
+from expifref.exceptions import DataError, ParameterError
 from expifref.simulate import simulate
 from hw_profiles import load_profile, with_arithmetic
 from quantize.graph.layers import Dense
@@ -247,3 +247,20 @@ def test_a_network_that_leaves_float64_is_refused_by_the_layer() -> None:
         "`readout` must stay finite on every input, but leaves what float64 holds (its input is not finite): "
         "check its weights and parameters"
     )
+
+
+def test_what_no_encoder_gives_is_refused() -> None:
+    def refusal(frames: NDArray[Any]) -> str:
+        with pytest.raises(DataError) as caught:
+            calibrate(NETWORK, [frames])
+        return str(caught.value)
+
+    inputs, steps = NETWORK.inputs, NETWORK.steps
+    assert refusal(np.zeros((steps, 3, inputs))) == "the input must be whole numbers, not float64"
+    assert refusal(np.full((steps, 3, inputs), -1)) == "the input must lie in 0..1, not in -1..-1"
+    assert refusal(np.full((steps, 3, inputs), 255)) == "the input must lie in 0..1, not in 255..255"
+    assert refusal(np.zeros((3, steps, inputs), np.uint8)) == (
+        f"the input must have the shape [steps, batch, inputs], but has 3 steps of {steps} samples, "
+        f"and the network was trained with {steps} steps: swap the first two axes"
+    )
+    assert refusal(np.zeros((0, 3, inputs), np.uint8)).startswith("the input must hold at least one step")
