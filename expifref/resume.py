@@ -75,8 +75,9 @@ def continued(
         told.append(warning)
     if state.planned not in (None, epochs):
         told.append(
-            f"the run began for {state.planned} epochs and goes on to {epochs}: from here on the learning "
-            f"rate follows the schedule of {epochs}, so the result is not that of {epochs} epochs at once"
+            f"Warning: the run began for {state.planned} epochs and goes on to {epochs}: from here on the "
+            f"learning rate follows the schedule of {epochs}, so the result is not that of {epochs} epochs at "
+            "once"
         )
     return state, tuple(told)
 

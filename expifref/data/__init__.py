@@ -14,6 +14,7 @@ from .digits import load_digits
 from .fashion_mnist import load_fashion_mnist, load_fashion_mnist_rows
 from .npz import load_npz
 from .samples import Samples
+from .shd import load_shd
 
 __all__ = ["DATASETS", "Dataset", "Samples", "load"]
 
@@ -23,6 +24,7 @@ _FILES: dict[str, _Loader] = {
     "fashion-mnist": load_fashion_mnist,
     "fashion-mnist-rows": load_fashion_mnist_rows,
     **{name: partial(load_archived, name) for name in ARCHIVED},
+    "shd": load_shd,
 }
 """Data sets by name that are read from files, which may lie in a folder of the user's."""
 

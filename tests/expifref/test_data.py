@@ -42,7 +42,7 @@ def test_unknown_name(name: str) -> None:
         load(name)
     assert str(caught.value) == (
         "the data set must be one of digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, "
-        f"basic-motions or the path of an .npz file, not '{name}'"
+        f"basic-motions, shd or the path of an .npz file, not '{name}'"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expifref.data import Dataset, archive, fashion_mnist, load
+from expifref.data import Dataset, archive, fashion_mnist, load, shd
+from expifref.data.events import binned
 from expifref.data.samples import Samples
 from expifref.exceptions import DataError
 from expifref.feeding import feed
@@ -218,3 +219,62 @@ def test_rows_are_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = load("fashion-mnist-rows")
     assert (rows.name, rows.steps, rows.channels) == ("fashion-mnist-rows", 28, 28)
     np.testing.assert_array_equal(rows.test.values[1, 3], images[1, 84:112])
+
+
+# --- Events -----------------------------------------------------------------------------------------------
+
+
+def test_events_fall_into_their_steps() -> None:
+    found = binned([0.0, 0.019, 0.02, 0.021, 0.055], [2, 0, 1, 1, 2], 0.02, (2, 3))
+    assert np.argwhere(found).tolist() == [[0, 0], [0, 2], [1, 1]]  # the last one comes too late
+
+
+@pytest.mark.parametrize(
+    ("times", "units", "message"),
+    [
+        ([0.0], [3], "events must have times from 0 and units below 3, not times from 0 and units 3..3"),
+        (
+            [-0.04],
+            [1],
+            "events must have times from 0 and units below 3, not times from -0.04 and units 1..1",
+        ),
+        ([0.0, 1.0], [1], "events must have one time and one unit each, not (2,) and (1,)"),
+    ],
+)
+def test_events_that_there_are_not(times: list[float], units: list[int], message: str) -> None:
+    with pytest.raises(DataError) as caught:
+        binned(times, units, 0.02, (2, 3))
+    assert str(caught.value) == message
+
+
+def test_shd_of_a_folder(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    for part in ("train", "test"):
+        with h5py.File(tmp_path / f"shd_{part}.h5", "w") as file:
+            spikes = file.create_group("spikes")
+            for name, kind, rows in (
+                ("times", "f2", [[0.001, 0.3], [1.39]]),
+                ("units", "u2", [[699, 0], [5]]),
+            ):
+                column = spikes.create_dataset(name, (2,), h5py.vlen_dtype(np.dtype(kind)))
+                for index, row in enumerate(rows):
+                    column[index] = np.array(row, kind)
+            file["labels"] = np.array([19, 0], np.uint16)
+    data = load("shd", tmp_path)
+    assert (data.channels, data.steps, data.classes, data.spikes) == (700, 100, 20, True)
+    assert np.argwhere(data.test.values).tolist() == [[0, 0, 699], [0, 21, 0], [1, 99, 5]]
+    np.testing.assert_array_equal(data.test.labels, [19, 0])
+    (tmp_path / "shd_test.h5").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"shd_test.h5 must be a file of SHD with spikes/times, spikes/units"):
+        load("shd", tmp_path)
+
+
+def test_shd_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"name the folder of shd_train.h5 and shd_test.h5 with --data-dir$"):
+        load("shd")
+    monkeypatch.setattr(shd, "find_spec", lambda _name: None)
+    with pytest.raises(DataError) as caught:
+        load("shd", tmp_path)
+    assert str(caught.value) == (
+        "shd is read with h5py, which is not installed: `pip install expifref[timeseries]`"
+    )

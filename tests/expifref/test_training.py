@@ -139,8 +139,8 @@ def test_resume_goes_by_content_and_refuses_another_run(tmp_path: Path) -> None:
     longer = train(replace(data, name="b"), NET, QUICK, path=path, resume=True, reporter=reporter)
     assert len(longer.history) == 2
     assert reporter.messages == [
-        "the run began for 1 epochs and goes on to 2: from here on the learning rate follows the schedule of "
-        "2, so the result is not that of 2 epochs at once"
+        "Warning: the run began for 1 epochs and goes on to 2: from here on the learning rate follows the "
+        "schedule of 2, so the result is not that of 2 epochs at once"
     ]
     content = resume_path(path).read_bytes()
     resume_path(path).write_bytes(content[:-50])
