@@ -76,8 +76,8 @@ def continued(
     if state.planned not in (None, epochs):
         told.append(
             f"Warning: the run began for {state.planned} epochs and goes on to {epochs}: from here on the "
-            f"learning rate follows the schedule of {epochs}, so the result is not that of {epochs} epochs at "
-            "once"
+            f"learning rate follows the schedule of {epochs}, so the result is not that of {epochs} epochs "
+            "at once"
         )
     return state, tuple(told)
 
