@@ -16,8 +16,8 @@ from expifref.architecture import Architecture, NeuronSettings, initial_descript
 from expifref.description import SpikingDescription
 from expifref.encoders import ENCODERS, encode
 from expifref.exceptions import ParameterError
-from expifref.importer import describe
 from expifref.networks import build_network, parameters, pure_run, with_parameters
+from expifref.reading.describe import describe
 from expifref.simulate import simulate
 from tests.expifref.same import assert_same
 
