@@ -32,7 +32,7 @@ Dataset = Annotated[
         "--dataset",
         help="digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, basic-motions, shd, or an .npz: x "
         "[samples, inputs], or [samples, steps, channels] over time; integers of 0 and 1 are spikes, others "
-        "up to 255 stand for 0..1. See docs/data.md.",
+        "0..255 stand for 0..1. See docs/data.md.",
     ),
 ]
 DataDir = Annotated[

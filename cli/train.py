@@ -66,7 +66,9 @@ def train(
     tau_synapse: TauSynapse = None,
     decision: Annotated[
         str | None,
-        typer.Option("--decision", help="Of the output over the steps: sum, last or maximum; else sum."),
+        typer.Option(
+            "--decision", help="By the output over the steps: sum, last or maximum; else what suits the data."
+        ),
     ] = None,
     seed: Seed = 0,
     target_accuracy: Annotated[
@@ -94,7 +96,6 @@ def train(
     """
     from expifref.claims import claim
     from expifref.data import load
-    from expifref.decision import SUM
     from expifref.files import require_writable
     from expifref.resume_file import read_resume, resume_path
 
@@ -126,7 +127,7 @@ def train(
             read_resume(resume_path(out))  # before the training stack is loaded, which takes seconds
         if finetune is None:
             chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
-            options = stops | {"decision": decision or SUM}
+            options = stops if decision is None else stops | {"decision": decision}
             result = train_network(data, chosen, out, epochs, seed, resume, options)
         else:
             beside = out.with_suffix(".json") if program is None else program

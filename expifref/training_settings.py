@@ -62,7 +62,7 @@ class _Defaults:
     epochs: int = 30
     batch_size: int = 64
     learning_rate: float = 1e-2
-    repeats: int = 1  # steps that each value of a series lasts
+    decision: str = SUM
 
 
 _IMAGES = _Defaults()
@@ -70,6 +70,7 @@ _SERIES = _Defaults((HiddenLayer(128, recurrent=True),))
 _DEFAULTS = {
     "fashion-mnist": _Defaults((256,), 10, 256),
     "fashion-mnist-rows": _Defaults((HiddenLayer(256, recurrent=True),), 10, 256),
+    "japanese-vowels": _Defaults((HiddenLayer(128, recurrent=True),), 60, 32, decision="maximum"),
 }
 
 
@@ -83,9 +84,8 @@ def default_architecture(
     """
     chosen = _defaults(dataset)
     name = encoder or _encoder(dataset)
-    usual = None if dataset.steps is None else dataset.steps * chosen.repeats
     form = Architecture(inputs_of(dataset, name), dataset.classes, hidden=chosen.hidden, encoder=name)
-    return replace(form, steps=steps_of(dataset, steps or usual) or form.steps)
+    return replace(form, steps=steps_of(dataset, steps) or form.steps)
 
 
 def _encoder(dataset: Dataset) -> str:
@@ -97,7 +97,7 @@ def _encoder(dataset: Dataset) -> str:
 def default_settings(dataset: Dataset) -> TrainingSettings:
     """The settings that suit `dataset`."""
     chosen = _defaults(dataset)
-    return TrainingSettings(chosen.epochs, chosen.batch_size, chosen.learning_rate)
+    return TrainingSettings(chosen.epochs, chosen.batch_size, chosen.learning_rate, decision=chosen.decision)
 
 
 def _defaults(dataset: Dataset) -> _Defaults:

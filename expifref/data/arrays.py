@@ -14,7 +14,7 @@ from expifref.exceptions import DataError
 from .dataset import Dataset
 from .labels import check_classes
 from .samples import Samples
-from .scaling import scaling_of
+from .scaling import Scaling, scaling_of
 
 __all__ = ["check_raw", "dataset_of"]
 
@@ -81,7 +81,7 @@ def _static(place: Path | str, arrays: Arrays) -> Arrays:
     ]
 
 
-def _series(place: Path | str, train: Samples, test: Samples) -> tuple[Arrays, Any]:
+def _series(place: Path | str, train: Samples, test: Samples) -> tuple[Arrays, Scaling | None]:
     arrays = [part.values for part in (train, test)]
     if any(not np.isfinite(array).all() for array in arrays):
         raise DataError(f"{place}: series must be finite before their ends; they hold NaN or infinity")

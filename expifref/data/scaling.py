@@ -20,7 +20,8 @@ class Scaling:
 
     def scaled(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """`values` `[..., channels]` in [0, 1]; what lies outside ends at the nearer limit."""
-        shares = (values - self.low) / (self.high - self.low)
+        with np.errstate(over="ignore", invalid="ignore"):  # of values whose range leaves float64, NaN
+            shares = (values - self.low) / (self.high - self.low)
         return np.clip(shares, 0, 1).astype(np.float32)
 
 
