@@ -63,6 +63,12 @@ class GroupReverse:
         self, saved: GroupSaved, gradients: Mapping[str, Outputs]
     ) -> tuple[dict[str, Codes], dict[str, Inputs]]:
         """From the gradients of outputs `[steps, batch, units]` to those of codes and of outside inputs."""
+        with jax.enable_x64(True):  # JAX calls this outside of the context of the forward pass
+            return self._back(saved, gradients)
+
+    def _back(
+        self, saved: GroupSaved, gradients: Mapping[str, Outputs]
+    ) -> tuple[dict[str, Codes], dict[str, Inputs]]:
         given = {name: gradient.astype(jnp.float32) for name, gradient in gradients.items()}
         steps, batch = next(iter(given.values())).shape[:2]
         whole = {_name(one): self._whole(one, saved, steps) for one in self.layers}
