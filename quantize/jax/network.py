@@ -47,7 +47,11 @@ class QuantizedNetwork:
 
     @property
     def start(self) -> Parameters:
-        """The values before training, `<layer>.<part>`."""
+        """The values before training, float32, in multiples of their natural size.
+
+        By name: `<layer>.weight` `[source units, units]`, `<layer>.step` `[units]` where step sizes are
+        trained, of further feeds `<layer>.weight1`, ..., and `<layer>.bias` `[units]`.
+        """
         return {
             f"{layer.name}.{part}": value for layer in self.masters for part, value in layer.start.items()
         }
@@ -86,6 +90,8 @@ class QuantizedNetwork:
 
     def lowered(self, natural: Parameters) -> tuple[Program, Description]:
         """The program of `natural`, and the float network with exactly its weights and biases.
+
+        The program is proven, placed and has a golden trace, as one that `quantize.lower` makes.
 
         Raises:
             RangeError: a width of the trained program cannot be proven.

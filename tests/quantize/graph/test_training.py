@@ -66,7 +66,7 @@ def test_every_operation_has_a_gradient() -> None:
 
 @pytest.mark.parametrize("seed", some(range(40), 14))
 def test_random_graphs(seed: int) -> None:
-    graph = random_graph(seed, recurrent=seed % 2 == 1)
+    graph = random_graph(seed, recurrent=seed % 4 > 0)
     trained = {
         layer.name: {"c0": Format(True, 14, 0), "shares": Format(False, 9, 0)} for layer in graph.layers
     }
@@ -121,16 +121,18 @@ def test_the_gradient_of_what_is_linear_is_its_difference(steps: int) -> None:
 
     found = gradient_of(network, at, values, steps, loss)
 
-    def total(changed: dict[str, Codes]) -> float:
-        with jax.enable_x64(True):
-            return float(loss(network.outputs(changed, values, steps)[graph.output]))
+    @jax.jit
+    def total(changed: dict[str, Codes]) -> Any:
+        return loss(network.outputs(changed, values, steps)[graph.output])
 
     leaves, tree = jax.tree.flatten(at)
-    for number, (leaf, gradient) in enumerate(zip(leaves, jax.tree.leaves(found), strict=True)):
-        for place in np.ndindex(leaf.shape):
-            changed = [*leaves]
-            changed[number] = leaf.at[place].add(1.0)
-            assert total(jax.tree.unflatten(tree, changed)) - total(at) == gradient[place]
+    with jax.enable_x64(True):
+        before = float(total(at))
+        for number, (leaf, gradient) in enumerate(zip(leaves, jax.tree.leaves(found), strict=True)):
+            for place in np.ndindex(leaf.shape):
+                changed = [*leaves]
+                changed[number] = leaf.at[place].add(1.0)
+                assert float(total(jax.tree.unflatten(tree, changed))) - before == gradient[place]
 
 
 def circle() -> Graph:
