@@ -110,7 +110,7 @@ class VerificationJob(Job[Loaded, Verification, Verification]):
         return verify(
             loaded.program,
             executors,
-            (spikes for spikes, _labels in loaded.inputs.batches(part.start, part.stop)),
+            (batch.spikes for batch in loaded.inputs.batches(part.start, part.stop)),
             Terms(
                 limits={name: max(most - part.start, 0) for name, most in sample_limits(executors).items()},
                 probe=part.start == 0,
