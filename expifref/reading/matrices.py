@@ -15,7 +15,7 @@ from expifref.exceptions import ParameterError, UnsupportedError
 
 from .algebra import Affine
 from .glue import Glue, Operation
-from .rules import sums
+from .rules import ONE_BY_ONE, sums
 from .sources import Source
 
 __all__ = ["affine_maps"]
@@ -104,6 +104,9 @@ def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], ey
             known.update(_applied(operation, operands))
         return {path: known[number] for path, number in sinks.items()}
 
+    if any(operation.primitive.name in ONE_BY_ONE for operation in operations):
+        rows = [row(one) for one in eye]
+        return {path: np.stack([np.asarray(one[path]) for one in rows]) for path in sinks}
     return jax.vmap(row)(eye)
 
 
