@@ -113,9 +113,9 @@ def _compare_steps(description: Description, original: Original, run: Run) -> No
             )
         if different:
             warnings.warn(
-                f"`{leaf.path}` is a `{class_name(leaf.module)}`, whose step is not the one that is described: "
-                f"on the same currents of {len(spikes)} steps it spikes {np.count_nonzero(spikes)} times, and "
-                f"{different} of {spikes.size} values differ; train with the neuron of expifref of that name",
+                f"`{leaf.path}` is a `{class_name(leaf.module)}`, whose step is not the one described: "
+                f"in {len(spikes)} steps of the same current it spikes {np.count_nonzero(spikes)} times, and "
+                f"{different} of {spikes.size} values differ; train with the neuron of expifref",
                 UpstreamStepWarning,
                 stacklevel=4,
             )

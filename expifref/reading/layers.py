@@ -66,15 +66,12 @@ def _spiking_output(output: Affine, leaves: Mapping[str, Leaf]) -> str | None:
         return None
     ((source, matrix),) = output.matrices.items()
     plain = is_diagonal(matrix) and bool((np.diagonal(matrix) == 1).all())
-    return (
-        source.owner
-        if plain and not source.age and isinstance(leaves.get(source.owner), NeuronLeaf)
-        else None
-    )
+    spiking = isinstance(leaves.get(source.owner), NeuronLeaf)
+    return source.owner if plain and spiking and not source.age else None
 
 
 def _order(fed: Mapping[str, Fed], leaves: Mapping[str, Leaf], spiking: str | None) -> list[str]:
-    """The layers that matter for the output, in their order; a readout gives it unless the last ones spike."""
+    """The layers that matter for the output, in their order; a readout unless the last one spikes."""
     needed = _needed(spiking or OUTPUT, fed)
     order = [path for path in leaves if path in needed]
     return order if spiking is not None and order[-1] == spiking else [*order, OUTPUT]

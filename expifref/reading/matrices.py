@@ -44,22 +44,19 @@ def affine_maps(glue: Glue) -> dict[str, Affine]:
     }
     _check_sizes(glue, heard)
     added = {path: value.number for path, value in glue.added.items()}
-    fixed, biases, kicks = jax.jit(lambda constants: _biases(glue, constants, wanted, added))(glue.constants)
+    fixed, biases, kicks = _biases(glue, wanted, added)
     _check_added(glue, kicks)
-    blocks = list(_blocks(glue, fixed, {source: sinks for source, sinks in heard.items() if sinks}))
     found: dict[str, dict[Source, Floats]] = {path: {} for path in wanted}
     for source, sinks in heard.items():
-        for path in sinks:
-            rows = [np.asarray(block[source][path]) for block in blocks if source in block]
-            matrix = _finite(np.concatenate(rows) if len(rows) > 1 else rows[0], path)
-            if matrix.any():
+        for path, matrix in _matrices(glue, fixed, source, sinks).items():
+            if _finite(matrix, path).any():
                 found[path][source] = matrix
     return {path: Affine(_finite(np.array(biases[path]), path), found[path]) for path in wanted}
 
 
-def _biases(glue: Glue, constants: Arrays, wanted: dict[str, int], added: dict[str, int]) -> Any:
+def _biases(glue: Glue, wanted: dict[str, int], added: dict[str, int]) -> Any:
     """All constants, what each sink is without any source, and what is added to membranes."""
-    fixed = dict(constants)
+    fixed = dict(glue.constants)
     for operation in glue.fixed:
         fixed.update(_applied(operation, [fixed[number] for number in operation.operands]))
     known = fixed | {number: jnp.zeros(glue.shapes[number].shape) for number in glue.sources.values()}
@@ -74,20 +71,16 @@ def _biases(glue: Glue, constants: Arrays, wanted: dict[str, int], added: dict[s
     )
 
 
-def _blocks(glue: Glue, fixed: Arrays, heard: dict[Source, dict[str, int]]) -> Any:
-    """The matrices from each source into its sinks, some rows of all of them at a time."""
-    width = {source: prod(glue.shapes[glue.sources[source]].shape) for source in heard}
-    widest = max((prod(one.shape) for one in glue.shapes), default=1)
+def _matrices(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int]) -> dict[str, Floats]:
+    """The matrix from `source` into each of `sinks`, made some rows at a time."""
+    width = prod(glue.shapes[glue.sources[source]].shape)
+    widest = max(prod(one.shape) for one in glue.shapes)
     rows = max(1, _BLOCK // max(widest, 1))
-
-    @jax.jit
-    def some(fixed: Arrays, eyes: dict[Source, Any]) -> dict[Source, dict[str, Any]]:
-        return {source: _linear(glue, fixed, source, heard[source], eye) for source, eye in eyes.items()}
-
-    for first in range(0, max(width.values(), default=0), rows):
-        yield some(
-            fixed, {one: np.eye(min(rows, n - first), n, first) for one, n in width.items() if n > first}
-        )
+    blocks = [
+        _linear(glue, fixed, source, sinks, np.eye(min(rows, width - first), width, first))
+        for first in range(0, width, rows)
+    ]
+    return {path: np.concatenate([np.asarray(block[path]) for block in blocks]) for path in sinks}
 
 
 def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], eye: Any) -> dict[str, Any]:

@@ -23,6 +23,8 @@ __all__ = ["Original", "Run"]
 
 Floats = NDArray[np.float64]
 
+_QUICKLY = {"xla_backend_optimization_level": 0}  # to compile takes longer than to run a few steps
+
 
 @dataclass(frozen=True)
 class Run:
@@ -71,12 +73,13 @@ class Original:
         shape = (batch, *self.shape) if self.batched else self.shape
 
         def step(index: Any, values: Any) -> dict[str, Any]:
-            with brainstate.environ.context(i=index, t=index * self.dt):
+            with brainstate.environ.context(i=index, t=index.astype(float) * self.dt):
                 output = self.module(values.reshape(shape))
             return {"output": _flat(output, batch)} | self._noted(currents, batch)
 
         with brainstate.environ.context(dt=self.dt):
-            found = brainstate.transform.for_loop(step, jnp.arange(steps), jnp.asarray(frames))
+            loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
+            found = loop(jnp.arange(steps), jnp.asarray(frames))
         arrays: dict[str, Any] = jax.tree.map(np.asarray, found)
         return arrays
 
@@ -90,6 +93,10 @@ class Original:
                 for name, leaf in self.populations.items()
             },
         }
+
+
+def _all_steps(step: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *sequences: brainstate.transform.for_loop(step, *sequences)
 
 
 def _joined(parts: Iterable[Any]) -> Any:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 __all__ = ["NESTED", "is_affine", "sums"]
 
 _SUMS = frozenset(
-    [
+    {
         "add",
         "add_any",
         "broadcast_in_dim",
@@ -38,7 +38,7 @@ _SUMS = frozenset(
         "stop_gradient",
         "sub",
         "transpose",
-    ]
+    }
 )
 """Linear in all operands together, so that a constant among them is a part of the bias."""
 
@@ -47,7 +47,7 @@ _INDICES: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 """Operands of a sum that choose: they must be constants."""
 
-_STARTS: Mapping[str, int] = MappingProxyType({"dynamic_update_slice": 2, "dynamic_slice": 1, "gather": 1})
+_STARTS: Mapping[str, int] = MappingProxyType({"dynamic_update_slice": 2})
 """From which operand on they choose."""
 
 _FIRST = frozenset({"div", "dynamic_slice", "gather"})
@@ -73,7 +73,7 @@ NESTED: Mapping[str, str] = MappingProxyType(
 
 
 def sums(name: str, operand: int) -> bool:
-    """Whether a constant as this operand of a primitive adds to the result, and so is 0 in its linear part."""
+    """Whether a constant as this operand adds to the result, and so is 0 in its linear part."""
     if name not in _SUMS or operand in _INDICES.get(name, ()):
         return False
     return operand < _STARTS.get(name, operand + 1)

@@ -1,4 +1,4 @@
-"""What stands in for the leaves while a step is traced: notes of their inputs, given values for their outputs."""
+"""What stands in for the leaves while a step is traced: it notes their inputs and gives set outputs."""
 
 from __future__ import annotations
 
@@ -128,7 +128,8 @@ def _delay(leaf: DelayLeaf, leaves: Mapping[str, Leaf], recorder: Recorder) -> d
         parts = []
         for age in leaf.ages(steps):
             value = recorder.output(leaf.path, age)
-            parts.append(jnp.where(jnp.asarray(steps) == age, value[indices] if indices else value, 0.0))
+            seen = value[indices] if indices else value
+            parts.append(jnp.where(jnp.asarray(steps) == age, seen, 0.0))
         return sum(parts[1:], start=parts[0])
 
     return {"update": update, "retrieve_at_step": retrieve}

@@ -8,19 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import LayerDescription, SpikingDescription
+from quantize.graph.bodies import output_format
+from quantize.graph.layers import INPUT, Graph
 from quantize.lowering.membranes import normalized_offset
 from quantize.numbers.formats import Format
 
-__all__ = ["Meaning", "Seen", "meaning_of"]
+__all__ = ["Meaning", "Seen", "meaning_of", "seen_sources"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a layer sees."""
+    """What a feed sees."""
 
-    hi: int  # the largest integer
+    most: int  # the largest magnitude
     scale: float  # real value of 1
 
 
@@ -28,18 +30,30 @@ class Seen:
 class Meaning:
     """How the parameters of a layer become codes of what its accumulators are scaled to, `[units]` each."""
 
-    per_weight: Floats  # codes per SI unit
-    per_bias: Floats  # codes per SI unit
+    per_bias: Floats  # codes per SI unit; of a weight, what it sees of the real value 1 has as many
     offset: Floats  # codes, part of the bias that no weight has
     tau: Floats | None  # s, of the membrane; None without one
 
 
-def meaning_of(description: LayerDescription, target: Format, input_scale: float) -> Meaning:
-    """Of `description`, whose accumulators are scaled to `target` and inputs by `input_scale`."""
+def meaning_of(description: LayerDescription, target: Format) -> Meaning:
+    """Of `description`, whose accumulators are scaled to `target`."""
     one = np.full(description.units, 2.0**target.frac)
     if not isinstance(description, SpikingDescription):
-        return Meaning(one * input_scale, one, 0 * one, None)
+        return Meaning(one, 0 * one, None)
     n = description.neuron
-    per_bias = one * n.resistance / n.span
     folded = description.tau_synapse is None
-    return Meaning(per_bias * input_scale, per_bias, normalized_offset(n) * one * folded, n.tau)
+    return Meaning(one * n.resistance / n.span, normalized_offset(n) * one * folded, n.tau)
+
+
+def seen_sources(graph: Graph, input_scale: float) -> dict[str, Seen]:
+    """What every source of `graph` is seen as, whatever its weights become.
+
+    Args:
+        input_scale: real value of 1 of the input.
+    """
+    port = graph.input.format
+    found = {INPUT: Seen(max(-port.lo, port.hi), input_scale)}
+    for layer in graph.layers:
+        told = output_format(layer)
+        found[layer.name] = Seen(1, 1.0) if told is None else Seen(-told.lo, 2.0**-told.frac)
+    return found

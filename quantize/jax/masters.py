@@ -1,15 +1,14 @@
 """Trainable float values of a program's weights, and the integer codes that they stand for.
 
-The rest of the program, its formats, tables, neuron constants and shifts, stays as it was lowered. Trained
-are, per layer, the weights and biases and one step size per output channel, which is the multiplier of the
-rescale: learned step size quantization (Esser et al. 2020, arXiv:1902.08153).
+The rest of the program, its formats, tables, neuron constants and filters, stays as it was lowered. Trained
+are, per layer, the biases and, per feed, the weights and one step size per output channel, which is the
+multiplier of the rescale: learned step size quantization (Esser et al. 2020, arXiv:1902.08153).
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,145 +20,136 @@ from expifref.gradient import graft
 from expifref.networks import Parameters
 from hw_profiles import Arithmetic
 from quantize.graph.body import uniform
-from quantize.graph.layers import UnitLayer
+from quantize.graph.layers import LayerFeed, UnitLayer
 from quantize.numbers.arrays import codes as narrowed
 from quantize.numbers.arrays import frozen
-from quantize.numbers.formats import MAX_BITS, Format, Rounding
+from quantize.numbers.formats import Format, Rounding
 
 from .described import Meaning, Seen, meaning_of
+from .feed_masters import FeedCodes, FeedMasters, largest_float
+from .rescales import Asked, least_squares_steps, product_room, rescaled
 from .reverse import Codes
-from .standard import BIAS, MULTIPLIER, scale_format, with_scale_shift
+from .shapes import CodeVector
+from .standard import BIAS, scale_format, with_scale_shift
 
 __all__ = ["LayerMasters", "layer_masters"]
 
 Floats = NDArray[np.float64]
 
-_MAX_SHIFT = 40
-_HEADROOM_BITS = 1
-"""Bits by which a step size may still grow in training."""
 
-_RATIOS = np.linspace(0.05, 1.0, 96)
-"""Tried step sizes, as shares of the one at which the largest weight takes the largest code."""
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LayerMasters:
     """The trainable values of one layer; "code" is a code of the format that accumulators are scaled to."""
 
     name: str  # in the description
     layer: UnitLayer  # with the shift that training uses
-    start: Parameters  # "weight", "bias" and, where it is trained, "step": in multiples of `size`
-    size: dict[str, Any]  # natural size of each, in codes
-    step: Floats  # [units], codes per weight code before training
+    feeds: tuple[FeedMasters, ...]
+    start: Parameters  # "weight", "bias" and, where it is trained, "step"; of later feeds "weight1", "step1"
+    bias_size: float  # natural size of a bias, in codes
     shift: int
-    formats: dict[str, Format]  # of the trained constants
+    bias_format: Format
     meaning: Meaning
+
+    @property
+    def formats(self) -> dict[str, Format]:
+        """Of the trained constants."""
+        return {BIAS: self.bias_format} | {feed.multiplier: feed.multiplier_format for feed in self.feeds}
 
     def codes(self, natural: Parameters) -> Codes:
         """The integers that `natural` stand for, traced by JAX."""
-        fmt = self.layer.feeds[0].connection.weight_format
-        value = {part: natural[part] * jnp.asarray(self.size[part], jnp.float32) for part in natural}
-        step = value.get("step", jnp.asarray(self.step, jnp.float32)) * 2.0**self.shift
-        multiplier = graft(jnp.clip(jnp.rint(step), 1, _largest(self.formats[MULTIPLIER])), step)
-        weight = jnp.clip(value["weight"] / (multiplier * 2.0**-self.shift), fmt.lo, fmt.hi)
-        bias = value["bias"] * 2.0**self.shift
-        most = _largest(self.formats[BIAS])
+        found = [feed.codes(natural) for feed in self.feeds]
+        bias = natural["bias"] * jnp.asarray(self.bias_size, jnp.float32) * 2.0**self.shift
+        most = largest_float(self.bias_format)
         whole = graft(jnp.clip(jnp.rint(bias), -most, most), bias)
-        return Codes({0: graft(jnp.rint(weight), weight)}, {MULTIPLIER: multiplier, BIAS: whole})
+        constants: dict[str, CodeVector] = {BIAS: whole}
+        for feed, one in zip(self.feeds, found, strict=True):
+            constants[feed.multiplier] = one.multiplier
+        return Codes({feed.index: one.weight for feed, one in zip(self.feeds, found, strict=True)}, constants)
 
     def lowered(self, codes: Codes) -> UnitLayer:
         """The program's layer with the integers of `codes`."""
-        (feed,) = self.layer.feeds
-        weight = narrowed(frozen(np.asarray(codes.weights[0], np.float64)))
         trained = {
             name: uniform(frozen(np.asarray(values, np.float64))) for name, values in codes.constants.items()
         }
-        return replace(
-            self.layer,
-            feeds=(replace(feed, connection=replace(feed.connection, weight=weight)),),
-            constants={**self.layer.constants, **trained},
-        )
+        feeds = tuple(_with_weight(feed, codes.weights[index]) for index, feed in enumerate(self.layer.feeds))
+        return replace(self.layer, feeds=feeds, constants={**self.layer.constants, **trained})
 
     def described(self, description: LayerDescription, codes: Codes) -> LayerDescription:
         """The float layer whose weights and biases are exactly what `codes` stand for."""
-        weight, multiplier, bias = (
-            np.asarray(values, np.float64)
-            for values in (codes.weights[0], codes.constants[MULTIPLIER], codes.constants[BIAS])
+        bias = np.asarray(codes.constants[BIAS], np.float64)
+        feeds = tuple(
+            replace(
+                feed,
+                weight=one.real_weight(FeedCodes(codes.weights[one.index], codes.constants[one.multiplier])),
+            )
+            for feed, one in zip(description.feeds, self.feeds, strict=True)
         )
-        (feed,) = description.feeds
-        scaled = weight * multiplier * 2.0**-self.shift / self.meaning.per_weight
         return replace(
             description,
-            feeds=(replace(feed, weight=scaled),),
+            feeds=feeds,
             bias=(bias * 2.0**-self.shift - self.meaning.offset) / self.meaning.per_bias,
         )
 
 
 def layer_masters(
-    description: LayerDescription, layer: UnitLayer, seen: Seen, arithmetic: Arithmetic
+    description: LayerDescription, layer: UnitLayer, seen: Sequence[Seen], arithmetic: Arithmetic
 ) -> LayerMasters:
     """The values of `description` as a start for training within the formats of `layer`.
+
+    Args:
+        seen: by each feed.
 
     Raises:
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
     """
-    (feed,) = description.feeds
-    meaning = meaning_of(description, scale_format(layer), seen.scale)
-    weight = feed.weight * meaning.per_weight
+    meaning = meaning_of(description, scale_format(layer))
     bias = description.bias * meaning.per_bias + meaning.offset
-    dense = layer.feeds[0].connection
-    fmt = dense.weight_format
+    formats = [feed.connection.weight_format for feed in layer.feeds]
+    per_weight = [meaning.per_bias * one.scale for one in seen]
+    real = [feed.weight * per for feed, per in zip(description.feeds, per_weight, strict=True)]
     by_shift = arithmetic.rescale.kind == "shift"
-    step = _least_squares_steps(weight, fmt, by_shift)
-    # Product and bias share the word, each with half of it, whatever codes training arrives at.
-    worst = min(-fmt.lo * weight.shape[0] * seen.hi, dense.accumulator.hi)
-    room = min(arithmetic.product_bits, MAX_BITS) - 2
-    bits = min(arithmetic.rescale.multiplier_bits, room - worst.bit_length())
-    shift = _shift(step, bits, by_shift)
-    reach = float(np.abs(bias).max())
-    if reach > 0:
-        shift = min(shift, room - _HEADROOM_BITS - math.ceil(math.log2(reach)))
-    if shift < 0 or bits < 1:
+    steps = [least_squares_steps(weight, fmt, by_shift) for weight, fmt in zip(real, formats, strict=True)]
+    asked = [Asked(step, _worst(feed, one)) for step, feed, one in zip(steps, layer.feeds, seen, strict=True)]
+    scale = rescaled(asked, float(np.abs(bias).max()), arithmetic)
+    if scale is None:
         raise RangeError(
             f"`{description.name}` must be rescaled within {arithmetic.product_bits}-bit products, which "
             "leave no room for a multiplier: use fewer weight bits or a profile with wider products"
         )
-    size = float(np.sqrt((weight**2).sum(axis=0).mean())) or 1.0
-    sizes: dict[str, Any] = {"weight": size, "bias": size / seen.scale, "step": step}
-    start: Parameters = {
-        "weight": jnp.asarray(weight / sizes["weight"], jnp.float32),
-        "bias": jnp.asarray(bias / sizes["bias"], jnp.float32),
-    }
-    if not by_shift:
-        start["step"] = jnp.ones(len(step), jnp.float32)
-    shifted = with_scale_shift(layer, shift, Rounding(arithmetic.rounding.rescale))
-    formats = {MULTIPLIER: Format(False, bits, 0), BIAS: Format(True, room + 1, 0)}
-    return LayerMasters(description.name, shifted, start, sizes, step, shift, formats, meaning)
+    feeds = tuple(
+        FeedMasters(
+            index,
+            weight,
+            steps[index],
+            scale.shifts[index],
+            formats[index],
+            Format(False, scale.bits[index], 0),
+            per_weight[index],
+        )
+        for index, weight in enumerate(real)
+    )
+    bias_size = max(feed.size / one.scale for feed, one in zip(feeds, seen, strict=True))
+    start: Parameters = {"bias": jnp.asarray(bias / bias_size, jnp.float32)}
+    for feed in feeds:
+        start |= feed.start(trains_steps=not by_shift)
+    return LayerMasters(
+        description.name,
+        with_scale_shift(layer, scale.shift, scale.lifts, Rounding(arithmetic.rounding.rescale)),
+        feeds,
+        start,
+        bias_size,
+        scale.shift,
+        Format(True, product_room(arithmetic) + 1, 0),
+        meaning,
+    )
 
 
-def _largest(fmt: Format) -> float:
-    """The largest whole number of `fmt` that float32 holds."""
-    nearest = np.float32(fmt.hi)
-    return float(nearest if int(nearest) <= fmt.hi else np.nextafter(nearest, np.float32(0)))
+def _worst(feed: LayerFeed, seen: Seen) -> int:
+    """The largest magnitude that an accumulator may take with weights of its format."""
+    one = feed.connection
+    return min(-one.weight_format.lo * one.sources * seen.most, one.accumulator.hi)
 
 
-def _least_squares_steps(weight: Floats, fmt: Format, by_shift: bool) -> Floats:
-    """The step of each channel with the least squared error of its rounded and clipped weights."""
-    peak = np.abs(weight).max(axis=0)
-    # A channel of zeros may take any step: that of the largest weight never sets the shift.
-    largest = np.where(peak > 0, peak, peak.max() or 1.0) / max(fmt.hi, 1)
-    powers = np.ceil(np.log2(largest)) - np.arange(4)[:, None]
-    tried = (2.0**powers if by_shift else largest * _RATIOS[:, None]).astype(np.float64)
-    errors = [((np.clip(np.rint(weight / s), fmt.lo, fmt.hi) * s - weight) ** 2).sum(axis=0) for s in tried]
-    best = np.argmin(errors, axis=0)
-    found: Floats = tried[best, np.arange(len(best))]
-    return found
-
-
-def _shift(step: Floats, bits: int, by_shift: bool) -> int:
-    """The shift at which the largest multiplier fills its bits but for the headroom."""
-    top = bits - (0 if by_shift else _HEADROOM_BITS)
-    largest = math.floor(math.log2(((1 << max(top, 0)) - 0.5) / step.max()))
-    if by_shift:
-        largest = min(largest, max(0, -math.floor(math.log2(step.min()))))
-    return min(largest, _MAX_SHIFT)
+def _with_weight(feed: LayerFeed, weight: object) -> LayerFeed:
+    codes = narrowed(frozen(np.asarray(weight, np.float64)))
+    return replace(feed, connection=replace(feed.connection, weight=codes))

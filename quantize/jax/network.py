@@ -11,19 +11,18 @@ import jax
 
 from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
-from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.exceptions import ParameterError
 from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Frames, Parameters, Run
 from hw_profiles import Arithmetic, Profile, parse_profile
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format
-from quantize.graph.layers import INPUT
-from quantize.graph.proof import proof_of, prove_graph
+from quantize.graph.proof import prove_graph
 from quantize.program.golden import record
 from quantize.program.program import Program
 from quantize.run.emulator import spiking_outputs
 
-from .described import Seen
+from .described import seen_sources
 from .expif_gradient import NeuronGradient
 from .masters import LayerMasters, layer_masters
 from .reverse import Codes
@@ -48,7 +47,11 @@ class QuantizedNetwork:
 
     @property
     def start(self) -> Parameters:
-        """The values before training, `<layer>.<part>`."""
+        """The values before training, float32, in multiples of their natural size.
+
+        By name: `<layer>.weight` `[source units, units]`, `<layer>.step` `[units]` where step sizes are
+        trained, of further feeds `<layer>.weight1`, ..., and `<layer>.bias` `[units]`.
+        """
         return {
             f"{layer.name}.{part}": value for layer in self.masters for part, value in layer.start.items()
         }
@@ -61,19 +64,34 @@ class QuantizedNetwork:
         }
 
     def run(self, natural: Parameters, frames: Frames) -> Run:
-        """All steps for a batch, differentiable; `frames` uint8 as for `SpikingNetwork.run`."""
-        outputs = self.graph.outputs(self.codes(natural), frames, self._steps(frames))
-        graph = self.skeleton.graph
-        told = output_format(graph.by_name[graph.output])
-        output = outputs[graph.output] * (1.0 if told is None else 2.0**-told.frac)
-        return Run(output, tuple(outputs[name] for name in spiking_outputs(graph)), ())
+        """All steps for a batch, differentiable; the values are those of `lowered(natural)`, bit for bit.
+
+        Args:
+            natural: the values of `start`, or what training made of them.
+            frames: integers of the input, `[steps, batch, inputs]`, as the encoder makes them, or
+                `[1, batch, inputs]` where all of the description's steps are the same.
+
+        Returns:
+            `output` `[steps, batch, classes]` of the last layer as real values, and `spikes`
+            `[steps, batch, neurons]` of each spiking layer, all floats; `drives` are not told.
+        """
+        with jax.enable_x64(True):  # whatever the caller's own numbers are
+            outputs = self.graph.outputs(self.codes(natural), frames, self._steps(frames))
+            graph = self.skeleton.graph
+            told = output_format(graph.by_name[graph.output])
+            output = outputs[graph.output] * (1.0 if told is None else 2.0**-told.frac)
+            spikes = tuple(outputs[name] for name in spiking_outputs(graph))
+        return Run(output.astype(jax.dtypes.canonicalize_dtype(output.dtype)), spikes, ())
 
     def traces(self, natural: Parameters, frames: Frames) -> dict[str, Trace]:
-        """Every signal of every step of the same forward pass."""
-        return self.graph.told(self.codes(natural), frames, self._steps(frames))
+        """Every signal of every step of the same forward pass, integers `[steps or 1, batch, units]`."""
+        with jax.enable_x64(True):
+            return self.graph.told(self.codes(natural), frames, self._steps(frames))
 
     def lowered(self, natural: Parameters) -> tuple[Program, Description]:
         """The program of `natural`, and the float network with exactly its weights and biases.
+
+        The program is proven, placed and has a golden trace, as one that `quantize.lower` makes.
 
         Raises:
             RangeError: a width of the trained program cannot be proven.
@@ -115,7 +133,6 @@ def quantized_network(
     Raises:
         ParameterError: `skeleton` is not a program of `description`.
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
-        UnsupportedError: the network is no chain of layers.
     """
     if skeleton.evidence.model_sha256 != description_digest(description):
         raise ParameterError(
@@ -124,16 +141,11 @@ def quantized_network(
     profile = parse_profile(skeleton.evidence.profile, "the profile in the program")
     if profile.arithmetic is None:
         raise ParameterError(f"`{profile.name}` cannot run ExpIFRef neurons")
-    if not description.is_chain:
-        raise UnsupportedError(
-            "networks are trained with quantized weights where each layer is fed by the one before alone, "
-            "which this one is not: train it in float, and lower it with more bits"
-        )
-    graph, scale = skeleton.graph, get_encoder(description.encoder).scale
+    graph = skeleton.graph
+    sources = seen_sources(graph, get_encoder(description.encoder).scale)
     masters, neurons = [], {}
     for layer, lowered in zip(description.layers, graph.layers, strict=True):
-        (feed,) = lowered.feeds
-        seen = Seen(proof_of(graph).sources[feed.source].hi, scale if feed.source == INPUT else 1.0)
+        seen = [sources[feed.source] for feed in lowered.feeds]
         trained = layer_masters(layer, lowered, seen, profile.arithmetic)
         masters.append(trained)
         if trained.meaning.tau is not None:

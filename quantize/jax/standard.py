@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from expifref.description import numbered
 from quantize.graph.bodies import expif, expif_of
 from quantize.graph.body import Body
 from quantize.graph.layers import UnitLayer
-from quantize.graph.operations import Add, Constant, Lookup, Overflowed, RoundShift, StateBefore
+from quantize.graph.operations import (
+    Add,
+    Constant,
+    Lookup,
+    Overflowed,
+    RoundShift,
+    ShiftLeft,
+    StateBefore,
+)
 from quantize.numbers.arrays import Integers
 from quantize.numbers.formats import Format, Rounding
 
@@ -20,6 +30,7 @@ __all__ = ["BIAS", "MULTIPLIER", "StandardNeuron", "scale_format", "standard_neu
 MULTIPLIER, BIAS = "multiplier", "bias"
 """The constants of `scale`."""
 
+_PRODUCT, _LIFTED = "product", "lifted"
 _BIASED, _SCALED, _RESCALE = "biased", "scaled", "rescale"
 
 _NEURON = MappingProxyType(
@@ -53,14 +64,30 @@ def scale_format(layer: UnitLayer) -> Format:
     return fmt
 
 
-def with_scale_shift(layer: UnitLayer, shift: int, rounding: Rounding) -> UnitLayer:
-    """`layer`, scaled by a `shift` of its own; 0 is no operation."""
-    body: list[Any] = [operation for operation in layer.body if operation.name != _SCALED]
-    place = next(i for i, operation in enumerate(body) if operation.name == _RESCALE)
-    body[place] = replace(body[place], of=(_SCALED if shift else _BIASED,))
-    if shift:
-        body.insert(place, RoundShift(_SCALED, (_BIASED,), shift, rounding))
+def with_scale_shift(layer: UnitLayer, shift: int, lifts: Sequence[int], rounding: Rounding) -> UnitLayer:
+    """`layer`, scaled by a `shift` of its own, each of its feeds lifted by its own; 0 is no operation."""
+    lifted = {numbered(_PRODUCT, index): numbered(_LIFTED, index) for index in range(len(lifts))}
+    lift_of = dict(zip(lifted, lifts, strict=True))
+    instead = dict.fromkeys([_BIASED, _SCALED], _SCALED if shift else _BIASED)
+    for product, name in lifted.items():
+        instead |= dict.fromkeys([product, name], name if lift_of[product] else product)
+    body: list[Any] = []
+    for operation in layer.body:
+        if operation.name in {_SCALED, *lifted.values()}:
+            continue
+        if operation.name == _RESCALE and shift:
+            body.append(RoundShift(_SCALED, (_BIASED,), shift, rounding))
+        body.append(_with_operands(operation, instead))
+        if lift_of.get(operation.name):
+            body.append(ShiftLeft(lifted[operation.name], (operation.name,), lift_of[operation.name]))
     return replace(layer, body=tuple(body))
+
+
+def _with_operands(operation: Any, instead: Mapping[str, str]) -> Any:
+    """`operation` on other results in the place of some."""
+    if instead.keys().isdisjoint(operation.of):
+        return operation
+    return replace(operation, of=tuple(instead.get(name, name) for name in operation.of))
 
 
 def standard_neuron(layer: UnitLayer) -> StandardNeuron | None:

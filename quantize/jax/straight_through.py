@@ -1,89 +1,146 @@
-"""A layer of the integer program as a differentiable function: forward it is the loop of the executor."""
+"""Layers of the integer program as a differentiable function: forward it is the loop of the executor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from quantize.graph.layers import full_name
+from quantize.graph.layers import UnitLayer, full_name, history_name
 
-from .plan import GroupPlan, LayerPlan
-from .products import limbs, matmul
-from .reverse import Codes, Inputs, LayerReverse, Saved
-from .scan import Asked, GroupRun, run_group
-from .shapes import Outputs, Sums, Trace
+from .plan import GroupPlan, LayerNumbers
+from .reverse import Codes, Inputs, Saved
+from .reverse_loop import GroupReverse, GroupSaved, accumulated
+from .scan import Accumulators, Asked, GroupRun, run_group
+from .shapes import Output, Outputs, Trace
 
-__all__ = ["DifferentiableLayer"]
+__all__ = ["DifferentiableGroup", "Extent"]
 
 _AFTER = "{} afterwards"
 """What a state becomes, as a signal: no name of a program has a space."""
 
+AllCodes = Mapping[str, Codes]
+"""layer -> its codes, of all feeds and all trained constants."""
+
+AllInputs = Mapping[str, Inputs]
+"""layer -> what each feed from outside the group sees."""
+
+AllNumbers = Mapping[str, LayerNumbers]
+"""layer -> its integers."""
+
+
+class Extent(NamedTuple):
+    """How much is run."""
+
+    steps: int
+    batch: int
+
 
 @dataclass(frozen=True, eq=False)
-class DifferentiableLayer:
-    """One layer that is fed from outside alone."""
+class DifferentiableGroup:
+    """Layers that run in one loop: one alone, or all of a circle."""
 
-    reverse: LayerReverse
+    reverse: GroupReverse
 
     @property
-    def plan(self) -> LayerPlan:
-        """The layer and its words."""
-        return self.reverse.plan
+    def plan(self) -> GroupPlan:
+        """The layers and their words."""
+        return self.reverse.group
 
-    def __call__(self, codes: Codes, inputs: Inputs, steps: int) -> Outputs:
-        """The output of every step, in codes, of the plan's word for it.
+    def __call__(self, codes: AllCodes, inputs: AllInputs, extent: Extent) -> dict[str, Outputs]:
+        """The output of every layer in every step, in codes, of the plan's word for it."""
 
-        Args:
-            codes: of all feeds and all trained constants.
-            inputs: what each feed sees.
-            steps: number of steps.
-        """
-
-        def forward(codes: Codes, inputs: Inputs) -> tuple[Outputs, Saved]:
-            return self._output(codes, inputs, steps)
+        def forward(codes: AllCodes, inputs: AllInputs) -> tuple[dict[str, Outputs], GroupSaved]:
+            return self._outputs(codes, inputs, extent)
 
         @jax.custom_vjp
-        def run(codes: Codes, inputs: Inputs) -> Outputs:
+        def run(codes: AllCodes, inputs: AllInputs) -> dict[str, Outputs]:
             return forward(codes, inputs)[0]
 
         run.defvjp(forward, self.reverse)
-        output: Outputs = run(codes, inputs)
-        return output
+        outputs: dict[str, Outputs] = run(codes, inputs)
+        return outputs
 
-    def told(self, codes: Codes, inputs: Inputs, steps: int) -> GroupRun:
-        """The same forward pass with all signals of the layer."""
-        return self._run(self.plan, codes, self._sums(codes, inputs), steps)
+    def told(
+        self, codes: AllCodes, inputs: AllInputs, extent: Extent
+    ) -> tuple[dict[str, Outputs], dict[str, Trace]]:
+        """The outputs of the same forward pass, and all signals of the layers."""
+        numbers = self._numbers(codes)
+        run = self._run(self.plan, numbers, self._sums(numbers, inputs), extent)
+        return {name: self._without_past(name, run) for name in self._names}, run.traces
 
-    def _output(self, codes: Codes, inputs: Inputs, steps: int) -> tuple[Outputs, Saved]:
-        layer, sums = self.plan.layer, self._sums(codes, inputs)
-        signals = {_AFTER.format(state): result for state, result in layer.next.items()}
-        run = self._run(replace(self.plan, layer=replace(layer, signals=signals)), codes, sums, steps)
-
+    def _outputs(
+        self, codes: AllCodes, inputs: AllInputs, extent: Extent
+    ) -> tuple[dict[str, Outputs], GroupSaved]:
         def whole(values: Trace) -> Trace:
-            return jnp.broadcast_to(values, (steps, *values.shape[1:]))
+            return jnp.broadcast_to(values, (extent.steps, *values.shape[1:]))
 
-        after = {
-            state: whole(run.traces[full_name(layer.name, _AFTER.format(state))]) for state in layer.next
+        numbers = self._numbers(codes)
+        sums = self._sums(numbers, inputs)
+        plans = tuple(replace(plan, layer=_telling_states(plan.layer)) for plan in self.plan.layers)
+        run = self._run(replace(self.plan, layers=plans), numbers, sums, extent)
+        saved = {
+            plan.layer.name: Saved(
+                codes[plan.layer.name],
+                inputs[plan.layer.name],
+                dict(sums[plan.layer.name]),
+                {
+                    state: whole(run.traces[full_name(plan.layer.name, _AFTER.format(state))])
+                    for state in plan.layer.next
+                },
+            )
+            for plan in self.plan.layers
         }
-        return whole(run.lines[layer.name].values), Saved(codes, inputs, sums, after)
+        outputs = {name: whole(self._without_past(name, run)) for name in self._names}
+        lines = {
+            name: run.lines[name].values if name in self.plan.ages else outputs[name] for name in outputs
+        }
+        return outputs, GroupSaved(saved, lines)
 
-    def _run(self, plan: LayerPlan, codes: Codes, sums: Mapping[int, Sums], steps: int) -> GroupRun:
-        layer, numbers = plan.layer, self.reverse.with_codes(codes)
-        batch = next(iter(sums.values())).shape[1]
-        start = {full_name(layer.name, one): values for one, values in self.reverse.start(batch).items()}
-        asked = Asked(
-            steps, frozenset(full_name(layer.name, signal) for signal in layer.signals), frozenset()
-        )
-        group = GroupPlan((plan,), {}, frozenset(), frozenset({layer.name}))
-        return run_group(group, {layer.name: numbers}, {layer.name: sums}, start, asked, batch)
+    def _run(self, group: GroupPlan, numbers: AllNumbers, sums: Accumulators, extent: Extent) -> GroupRun:
+        signals = [full_name(plan.layer.name, one) for plan in group.layers for one in plan.layer.signals]
+        asked = Asked(extent.steps, frozenset(signals), frozenset())
+        return run_group(group, numbers, sums, self._start(extent.batch), asked, extent.batch)
 
-    def _sums(self, codes: Codes, inputs: Inputs) -> dict[int, Sums]:
-        """The accumulators."""
-        found: dict[int, Sums] = {}
-        for index, one in self.plan.feeds.items():
-            parts = limbs(codes.weights[index].astype(one.word), one.product, one.word)
-            found[index] = matmul(inputs[index], parts, one.product, one.word)
-        return found
+    def _start(self, batch: int) -> dict[str, Output]:
+        """The states before the first step, those of delays among them."""
+        own = {
+            full_name(one.plan.layer.name, state): values
+            for one in self.reverse.layers
+            for state, values in one.start(batch).items()
+        }
+        words = {plan.layer.name: (plan.layer.units, plan.source_word) for plan in self.plan.layers}
+        past = {
+            history_name(source, age): jnp.zeros((batch, words[source][0]), words[source][1])
+            for source, ages in self.plan.ages.items()
+            for age in range(1, ages + 1)
+        }
+        return own | past
+
+    def _numbers(self, codes: AllCodes) -> AllNumbers:
+        return {
+            one.plan.layer.name: one.with_codes(codes[one.plan.layer.name]) for one in self.reverse.layers
+        }
+
+    def _sums(self, numbers: AllNumbers, inputs: AllInputs) -> Accumulators:
+        """The accumulators of the feeds from outside."""
+        return {
+            plan.layer.name: accumulated(plan, numbers[plan.layer.name], inputs[plan.layer.name])
+            for plan in self.plan.layers
+        }
+
+    def _without_past(self, name: str, run: GroupRun) -> Outputs:
+        line = run.lines[name]
+        return line.values[line.ages :]
+
+    @property
+    def _names(self) -> list[str]:
+        return [plan.layer.name for plan in self.plan.layers]
+
+
+def _telling_states(layer: UnitLayer) -> UnitLayer:
+    """`layer` with what its states become as its signals."""
+    return replace(layer, signals={_AFTER.format(state): result for state, result in layer.next.items()})

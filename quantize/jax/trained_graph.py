@@ -12,20 +12,22 @@ from quantize.graph.layers import INPUT, Graph
 
 from .delays import Line, make_line, seen
 from .expif_gradient import NeuronGradient, fused_neuron
+from .plan import LayerPlan
 from .reverse import Codes, Inputs, LayerReverse
+from .reverse_loop import GroupReverse
 from .shapes import Outputs, Trace
-from .straight_through import DifferentiableLayer
-from .trained_plan import TrainedFormats, trained_plans
+from .straight_through import DifferentiableGroup, Extent
+from .trained_plan import TrainedFormats, trained_groups
 
 __all__ = ["TrainedGraph", "trained_graph"]
 
 
 @dataclass(frozen=True, eq=False)
 class TrainedGraph:
-    """All layers in their order."""
+    """All layers, those on a circle together, each group after all that feed it."""
 
     graph: Graph
-    layers: tuple[DifferentiableLayer, ...]
+    groups: tuple[DifferentiableGroup, ...]
 
     def outputs(self, codes: Mapping[str, Codes], frames: Frames, steps: int) -> dict[str, Outputs]:
         """What every layer puts out in all steps, in codes, as floats; differentiable.
@@ -35,33 +37,42 @@ class TrainedGraph:
             frames: the input, of one step where all are the same.
             steps: number of steps.
         """
-        return self._through(frames, steps, lambda one, name, inputs: one(codes[name], inputs, steps))
+        extent = Extent(steps, frames.shape[1])
+        return self._through(frames, steps, lambda group, inputs: group(_of(group, codes), inputs, extent))
 
     def told(self, codes: Mapping[str, Codes], frames: Frames, steps: int) -> dict[str, Trace]:
         """Every signal of the same forward pass."""
+        extent = Extent(steps, frames.shape[1])
         found: dict[str, Trace] = {}
 
-        def run(layer: DifferentiableLayer, name: str, inputs: Inputs) -> Outputs:
-            run = layer.told(codes[name], inputs, steps)
-            found.update(run.traces)
-            return run.lines[name].values
+        def run(group: DifferentiableGroup, inputs: dict[str, Inputs]) -> dict[str, Outputs]:
+            outputs, signals = group.told(_of(group, codes), inputs, extent)
+            found.update(signals)
+            return outputs
 
         self._through(frames, steps, run)
         return found
 
     def _through(
-        self, frames: Frames, steps: int, run: Callable[[DifferentiableLayer, str, Inputs], Outputs]
+        self,
+        frames: Frames,
+        steps: int,
+        run: Callable[[DifferentiableGroup, dict[str, Inputs]], dict[str, Outputs]],
     ) -> dict[str, Outputs]:
         lines = {INPUT: self._line(INPUT, frames.astype(jnp.float32), steps)}
         outputs: dict[str, Outputs] = {}
-        for layer in self.layers:
-            name = layer.plan.layer.name
+        for group in self.groups:
             inputs = {
-                index: seen(lines[one.feed.source], one.feed.delay, steps)
-                for index, one in layer.plan.feeds.items()
+                plan.layer.name: {
+                    index: seen(lines[one.feed.source], one.feed.delay, steps)
+                    for index, one in plan.feeds.items()
+                    if not one.inside
+                }
+                for plan in group.plan.layers
             }
-            outputs[name] = run(layer, name, inputs)
-            lines[name] = self._line(name, outputs[name], steps)
+            for name, values in run(group, inputs).items():
+                outputs[name] = values
+                lines[name] = self._line(name, values, steps)
         return outputs
 
     def _line(self, source: str, values: Outputs, steps: int) -> Line:
@@ -81,12 +92,23 @@ def trained_graph(
         neurons: by layer, of those whose body may be that of the standard neuron.
 
     Raises:
-        UnsupportedError: a layer is fed by itself or by a later one.
         RangeError: a width cannot be proven for all that training may arrive at.
     """
-    layers = []
-    for plan in trained_plans(graph, trained):
+
+    def reverse(plan: LayerPlan) -> LayerReverse:
         name = plan.layer.name
         fused = fused_neuron(plan.layer, neurons.get(name))
-        layers.append(DifferentiableLayer(LayerReverse(plan, trained.get(name, {}).keys(), fused)))
-    return TrainedGraph(graph, tuple(layers))
+        return LayerReverse(plan, trained.get(name, {}).keys(), fused)
+
+    groups = trained_groups(graph, trained)
+    return TrainedGraph(
+        graph,
+        tuple(
+            DifferentiableGroup(GroupReverse(group, tuple(reverse(plan) for plan in group.layers)))
+            for group in groups
+        ),
+    )
+
+
+def _of(group: DifferentiableGroup, codes: Mapping[str, Codes]) -> dict[str, Codes]:
+    return {plan.layer.name: codes[plan.layer.name] for plan in group.plan.layers}

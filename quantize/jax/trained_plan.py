@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from expifref.exceptions import UnsupportedError
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, LayerState, UnitLayer
+from quantize.graph.layers import Dense, Graph, LayerFeed, LayerState, UnitLayer
 from quantize.graph.operations import Constant, Feed, Operation, StateBefore
 from quantize.graph.proof import GraphProof, proof_of
 from quantize.numbers.arrays import frozen
@@ -18,11 +17,12 @@ from quantize.numbers.formats import MAX_BITS, Format
 from quantize.numbers.intervals import Interval
 
 from .fusions import fused_lookups
-from .plan import FeedPlan, LayerPlan
+from .groups import layer_groups
+from .plan import FeedPlan, GroupPlan, LayerPlan
 from .products import plan_product
 from .words import result_words, word_of
 
-__all__ = ["TrainedFormats", "trained_plans"]
+__all__ = ["TrainedFormats", "trained_groups"]
 
 TrainedFormats = Mapping[str, Mapping[str, Format]]
 """Layer -> trained constant -> what holds every value that training may give it."""
@@ -31,23 +31,15 @@ _FLOAT_BITS = 24
 """float32 holds every integer of this many bits."""
 
 
-def trained_plans(graph: Graph, trained: TrainedFormats) -> tuple[LayerPlan, ...]:
-    """The plans of the layers of `graph` for any weights of their formats and any constants of `trained`.
+def trained_groups(graph: Graph, trained: TrainedFormats) -> tuple[GroupPlan, ...]:
+    """The plans of `graph` for any weights of their formats and any constants of `trained`.
 
     Raises:
-        UnsupportedError: a layer is fed by itself or by a later one.
         RangeError: a width cannot be proven for all of them.
     """
-    earlier = {INPUT}
-    for layer in graph.layers:
-        if any(feed.source not in earlier for feed in layer.feeds):
-            raise UnsupportedError(
-                f"`{layer.name}` must be fed by earlier layers to be trained, not by itself or a later one"
-            )
-        earlier.add(layer.name)
     widest = tuple(_widest(layer, trained.get(layer.name, {})) for layer in graph.layers)
     proof = proof_of(replace(graph, layers=widest))
-    return tuple(_plan(layer, proof) for layer in graph.layers)
+    return tuple(_group(layers, proof) for layers in layer_groups(graph))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,10 +82,23 @@ def _any_weights(feed: LayerFeed) -> LayerFeed:
     return replace(feed, connection=_AnyWeights(one.weight, one.weight_format, wide))
 
 
-def _plan(layer: UnitLayer, proof: GraphProof) -> LayerPlan:
+def _group(layers: tuple[UnitLayer, ...], proof: GraphProof) -> GroupPlan:
+    names = frozenset(layer.name for layer in layers)
+    plans = tuple(_plan(layer, names, proof) for layer in layers)
+    ages: dict[str, int] = {}
+    for feed in (
+        one.feed for plan in plans for one in plan.feeds.values() if one.inside and one.feed.longest
+    ):
+        ages[feed.source] = max(ages.get(feed.source, 0), feed.longest)
+    return GroupPlan(plans, ages, frozenset(ages), names)
+
+
+def _plan(layer: UnitLayer, together: frozenset[str], proof: GraphProof) -> LayerPlan:
     proven = proof.layers[layer.name]
     feeds = {
-        operation.feed: _feed(layer.feeds[operation.feed], proof, word_of(proven[operation.name].formed))
+        operation.feed: _feed(
+            layer.feeds[operation.feed], together, proof, word_of(proven[operation.name].formed)
+        )
         for operation in layer.body
         if isinstance(operation, Feed)
     }
@@ -107,11 +112,11 @@ def _plan(layer: UnitLayer, proof: GraphProof) -> LayerPlan:
     )
 
 
-def _feed(feed: LayerFeed, proof: GraphProof, word: Any) -> FeedPlan:
+def _feed(feed: LayerFeed, together: frozenset[str], proof: GraphProof, word: Any) -> FeedPlan:
     # One column fills every part that the product may cut weights into.
     extreme = np.tile(np.array([[feed.connection.weight_format.lo, -1]]), (feed.connection.sources, 1))
     seen = proof.sources[feed.source].with_zero
-    return FeedPlan(feed, plan_product(extreme, seen), word, inside=False)
+    return FeedPlan(feed, plan_product(extreme, seen), word, inside=feed.source in together)
 
 
 def _float_of(interval: Interval) -> Any:

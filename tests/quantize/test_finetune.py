@@ -170,11 +170,12 @@ def test_the_step_gradient_is_that_of_learned_step_sizes() -> None:
     with jax.enable_x64(True):
         # Away from the start, where a weight may lie exactly on the last code.
         gradient = jax.grad(total)({**masters.start, "step": jnp.full(2, 1.03, jnp.float32)})["step"]
-    steps = masters.step * 1.03
+    (feed,) = masters.feeds
+    steps = feed.step * 1.03
     ratio = weight / steps
     inside = np.where((ratio < fmt.lo) | (ratio > fmt.hi), 0.0, ratio)
     wanted = (np.clip(np.rint(ratio), fmt.lo, fmt.hi) - inside).sum(axis=0) * [1.0, 2.0]
-    np.testing.assert_allclose(gradient, wanted * masters.step * 2.0**masters.shift, rtol=1e-2)
+    np.testing.assert_allclose(gradient, wanted * feed.step * 2.0**feed.shift, rtol=1e-2)
 
 
 def small_masters(weight: NDArray[np.float64], fmt: Format) -> LayerMasters:
@@ -189,7 +190,7 @@ def small_masters(weight: NDArray[np.float64], fmt: Format) -> LayerMasters:
     description = ReadoutDescription(
         "readout", (FeedDescription(INPUT, weight * lsb),), np.zeros(width), None
     )
-    return layer_masters(description, part, Seen(1, 1.0), arithmetic)
+    return layer_masters(description, part, [Seen(1, 1.0)], arithmetic)
 
 
 def with_weight(feed: LayerFeed, weight: Integers) -> LayerFeed:

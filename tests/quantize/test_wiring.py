@@ -26,11 +26,10 @@ from expifref.simulate import simulate
 from quantize.fidelity import compare
 from quantize.fidelity.causes import Cause
 from quantize.fidelity.hybrid import Hybrid
-from quantize.jax.network import quantized_network
 from quantize.run.emulator import Emulator
 from tests.expifref.same import assert_same
 from tests.graph_executors import MAKERS, assert_agrees
-from tests.networks import lowered, network, neurons, replace_layer, spike_input
+from tests.networks import lowered, neurons, replace_layer, spike_input
 
 HIDDEN, STEPS = 14, 40
 
@@ -180,11 +179,3 @@ def test_a_readout_feeds_only_what_is_behind_it() -> None:
     late = (*NETWORK.layers[1].feeds, FeedDescription("out", np.ones((3, HIDDEN)), np.array([1])))
     with pytest.raises(UnsupportedError, match="must be fed by the readout `out` only behind it"):
         lowered(replace_layer(NETWORK, 1, feeds=late))
-
-
-def test_quantized_training_refuses_what_is_no_chain() -> None:
-    with pytest.raises(UnsupportedError, match="where each layer is fed by the one before alone"):
-        quantized_network(NETWORK, PROGRAM)
-    recurrent = network(lags=[1])
-    with pytest.raises(UnsupportedError, match="where each layer is fed by the one before alone"):
-        quantized_network(recurrent, lowered(recurrent))

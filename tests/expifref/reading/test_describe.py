@@ -115,8 +115,8 @@ def test_the_weight_mask_is_applied() -> None:
         ),
         (
             lambda: [Linear(4, 4, w_init=MA, b_init=None), brainpy.state.ALIF(4), Linear(4, 2)],
-            "its output depends on `net.layers[1].V`, which a `brainpy.state.ALIF` keeps: what has a state must "
-            "be ExpIF, AdExIF or LIF (also with Ref), an exponential filter, a leaky readout or a delay",
+            "its output depends on `net.layers[1].V`, which a `brainpy.state.ALIF` keeps: what has a state "
+            "must be ExpIF, AdExIF or LIF (also with Ref), an exponential filter, a leaky readout or a delay",
         ),
         (
             lambda: [Linear(4, 4, w_init=braintools.init.Constant(1.0 * u.mS), b_init=None), ExpIFRef(4)],
@@ -175,7 +175,7 @@ def test_a_conductance_projection_is_refused() -> None:
             self.projection(x)
             return self.post(0.0 * u.mA)
 
-    with pytest.raises(UnsupportedError, match="depends on the membrane potential of `net.projection"):
+    with pytest.raises(UnsupportedError, match=r"depends on the membrane potential of `net\.projection"):
         describe(Net(), 1.0 * u.ms, steps=10)
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import optax
 import pytest
 
-from expifref.exceptions import UnsupportedError
 from expifref.gradient import GradientRules, graft
 from expifref.networks import SURROGATE
 from quantize.graph.body import Body
@@ -22,6 +21,7 @@ from quantize.jax.expif_gradient import NeuronGradient, fused_neuron
 from quantize.jax.gradients import GRADIENTS
 from quantize.jax.reverse import Codes
 from quantize.jax.standard import standard_neuron
+from quantize.jax.straight_through import Extent
 from quantize.jax.trained_graph import TrainedGraph, trained_graph
 from quantize.numbers.arrays import Integers, codes, extremes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
@@ -66,7 +66,7 @@ def test_every_operation_has_a_gradient() -> None:
 
 @pytest.mark.parametrize("seed", some(range(40), 14))
 def test_random_graphs(seed: int) -> None:
-    graph = random_graph(seed, recurrent=False)
+    graph = random_graph(seed, recurrent=seed % 4 > 0)
     trained = {
         layer.name: {"c0": Format(True, 14, 0), "shares": Format(False, 9, 0)} for layer in graph.layers
     }
@@ -121,16 +121,81 @@ def test_the_gradient_of_what_is_linear_is_its_difference(steps: int) -> None:
 
     found = gradient_of(network, at, values, steps, loss)
 
-    def total(changed: dict[str, Codes]) -> float:
-        with jax.enable_x64(True):
-            return float(loss(network.outputs(changed, values, steps)[graph.output]))
+    @jax.jit
+    def total(changed: dict[str, Codes]) -> Any:
+        return loss(network.outputs(changed, values, steps)[graph.output])
 
     leaves, tree = jax.tree.flatten(at)
-    for number, (leaf, gradient) in enumerate(zip(leaves, jax.tree.leaves(found), strict=True)):
-        for place in np.ndindex(leaf.shape):
-            changed = [*leaves]
-            changed[number] = leaf.at[place].add(1.0)
-            assert total(jax.tree.unflatten(tree, changed)) - total(at) == gradient[place]
+    with jax.enable_x64(True):
+        before = float(total(at))
+        for number, (leaf, gradient) in enumerate(zip(leaves, jax.tree.leaves(found), strict=True)):
+            for place in np.ndindex(leaf.shape):
+                changed = [*leaves]
+                changed[number] = leaf.at[place].add(1.0)
+                assert float(total(jax.tree.unflatten(tree, changed))) - before == gradient[place]
+
+
+def circle() -> Graph:
+    """Two integrators that feed themselves and each other, in the same step and some steps later."""
+    feeds = {
+        "first": ((INPUT, 3, [0]), ("first", 2, [1, 3]), ("second", 2, [2])),
+        "second": (("first", 2, [0]), ("first", 2, [0, 1]), ("second", 2, [1]), (INPUT, 3, [1])),
+    }
+    rng = np.random.default_rng(0)
+    layers = []
+    for name, sources in feeds.items():
+        body = Body()
+        total = body.constant("kept", 2)
+        for index in range(len(sources)):
+            total = body.add(total, body.feed(index))
+        after = body.sub(total, body.state("y", Format(True, 40, 0)), "after")
+        whole = Quantizer(Format(True, 40, 0), Rounding.TRN, Overflow.SAT)
+        body.next["y"] = body.signals["y"] = body.overflow(after, whole, "y_after")
+        fed = tuple(
+            LayerFeed(
+                source,
+                Dense(codes(rng.integers(-2, 3, (rows, 2))), Format(True, 3, 0), Format(True, 50, 0)),
+                frozen(delay),
+            )
+            for source, rows, delay in sources
+        )
+        layers.append(body.layer(name, 2, fed, "y_after"))
+    return Graph(Port(3, Format(False, 2, 0)), tuple(layers), "second")
+
+
+def test_the_gradient_around_a_circle_is_that_of_the_same_sums() -> None:
+    """Whole numbers, so that float64 has the very values and JAX's own derivative of them."""
+    graph, steps = circle(), 6
+    trained = {layer.name: {"kept": Format(True, 6, 0)} for layer in graph.layers}
+    network, at = trained_graph(graph, trained, {}), codes_of(graph, trained)
+    (group,) = network.groups
+    assert [plan.layer.name for plan in group.plan.layers] == ["first", "second"]
+    frames = random_graph_input(graph, steps, 2, 4)
+
+    def sums(at: dict[str, Codes]) -> Any:
+        told: dict[str, list[Any]] = {
+            INPUT: list(jnp.asarray(frames, jnp.float64)),
+            "first": [],
+            "second": [],
+        }
+        for step in range(steps):
+            for layer in graph.layers:
+                total = at[layer.name].constants["kept"] - (told[layer.name][-1] if step else 0.0)
+                for index, feed in enumerate(layer.feeds):
+                    for unit, delay in enumerate(np.broadcast_to(feed.delay, feed.connection.sources)):
+                        if step >= delay:
+                            seen = told[feed.source][step - delay][:, unit]
+                            total = total + seen[:, None] * at[layer.name].weights[index][unit]
+                told[layer.name].append(total)
+        return jnp.stack(told["second"])
+
+    found = gradient_of(network, at, jnp.asarray(frames), steps)
+    with jax.enable_x64(True):
+        exact = jax.tree.map(lambda values: values.astype(jnp.float64), at)
+        np.testing.assert_array_equal(network.outputs(at, jnp.asarray(frames), steps)["second"], sums(exact))
+        wanted = jax.grad(lambda at: sums(at).sum())(exact)
+    for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5)
 
 
 TABLE = SegmentTable(-8, 2, frozen([3, 11, -1, 0]), Format(True, 8, 0), Rounding.TRN, "any", 0.0, "0" * 64)
@@ -189,21 +254,22 @@ def slopes(write: Callable[[Body, str, str], str]) -> Any:
     network = trained_graph(graph, {}, {})
     with jax.enable_x64(True):
         rows = jnp.asarray(X[:, np.newaxis, np.newaxis], jnp.float32)
-        layer, inputs = network.layers[0], {0: rows}
+        group, inputs = network.groups[0], {0: rows}
 
         def each(inputs: dict[int, Any]) -> Any:
-            return layer(codes_of(graph)["one"], inputs, len(X))
+            return group(codes_of(graph), {"one": inputs}, Extent(len(X), 1))["one"]
 
         _, back = jax.vjp(each, inputs)
         by_unit = [
-            back(jnp.zeros((len(X), 1, 2)).at[..., unit].set(1.0).astype(layer.plan.source_word))
+            back(jnp.zeros((len(X), 1, 2)).at[..., unit].set(1.0).astype(group.plan.layers[0].source_word))
             for unit in (0, 1)
         ]
     return np.concatenate([np.asarray(one[0][0])[:, 0] for one in by_unit], axis=1)
 
 
-def test_a_neuron_that_nobody_prepared_for_learns() -> None:
-    graph = quadratic_network(recurrent=False)
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_neuron_that_nobody_prepared_for_learns(recurrent: bool) -> None:
+    graph = quadratic_network(recurrent)
     layer = graph.layers[0]
     fmt = layer.feeds[0].connection.weight_format
     network, at = trained_graph(graph, {}, {}), codes_of(graph)
@@ -212,7 +278,8 @@ def test_a_neuron_that_nobody_prepared_for_learns() -> None:
 
     def loss(weight: Any) -> Any:
         whole = graft(jnp.clip(jnp.rint(weight), fmt.lo, fmt.hi), weight)
-        spikes = network.outputs({layer.name: Codes({0: whole}, {})}, values, 40)[layer.name]
+        weights = {**at[layer.name].weights, 0: whole}
+        spikes = network.outputs({layer.name: Codes(weights, {})}, values, 40)[layer.name]
         return ((spikes.mean(axis=(0, 1)) - wanted) ** 2).mean()
 
     optimizer = optax.adam(3.0)
@@ -277,11 +344,3 @@ def test_the_standard_neuron_is_known_by_its_operations() -> None:
     assert standard_neuron(other) is None
     assert standard_neuron(replace(layer, output="moved")) is None
     assert standard_neuron(replace(layer, constants={**layer.constants, "one": frozen([2])})) is None
-
-
-def test_layers_on_a_circle_are_refused() -> None:
-    with pytest.raises(UnsupportedError) as caught:
-        trained_graph(quadratic_network(recurrent=True), {}, {})
-    assert str(caught.value) == (
-        "`layer0` must be fed by earlier layers to be trained, not by itself or a later one"
-    )

@@ -1,0 +1,44 @@
+"""A network for a training loop of one's own: its forward pass is the integer program."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from expifref.description import Description
+
+from .program.program import Program
+
+if TYPE_CHECKING:
+    from expifref.gradient import GradientRules
+
+    from .jax.network import QuantizedNetwork
+
+__all__ = ["trainable"]
+
+
+def trainable(
+    description: Description, program: Program, gradient: GradientRules | None = None
+) -> QuantizedNetwork:
+    """What to train of `program`, which was lowered from `description`; needs JAX.
+
+    Formats, tables and neuron constants stay as they were lowered; trained are weights, biases and, where the
+    profile has multipliers, one step size per output channel of each feed. Of the result,
+
+    - `start` are the values before training by name, float32: `hidden0.weight` `[source units, units]`,
+      `hidden0.step` `[units]`, of further feeds `hidden0.weight1`, ..., and `hidden0.bias` `[units]`, all in
+      multiples of their natural size, so that one learning rate serves all;
+    - `run(values, frames)` is the differentiable forward pass, whose values are the program's bit for bit;
+    - `lowered(values)` gives the program, proven and placed, and the float network with its very weights.
+
+    Args:
+        gradient: how the backward pass treats ExpIFRef neurons; by default as plain training does.
+
+    Raises:
+        ParameterError: `program` was not lowered from `description`.
+        RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
+    """
+    from expifref.networks import DEFAULT_RULES
+
+    from .jax.network import quantized_network
+
+    return quantized_network(description, program, gradient or DEFAULT_RULES)

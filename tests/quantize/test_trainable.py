@@ -1,0 +1,161 @@
+"""Training through the integers for any wiring: forward the emulator, and a loop of the user's own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from expifref.checkpoint import ModelFile
+from expifref.data import Dataset
+from expifref.description import Description
+from expifref.training_settings import TrainingSettings
+from hw_profiles import load_profile
+from quantize import LoweringOptions, trainable
+from quantize.graph.layers import UnitLayer
+from quantize.graph.operations import ShiftLeft
+from quantize.jax.finetune import finetune
+from quantize.jax.network import QuantizedNetwork
+from quantize.jax.rescales import Asked, Rescaled, product_room, rescaled
+from quantize.jax.standard import with_scale_shift
+from quantize.numbers.formats import Rounding
+from quantize.run.emulator import Emulator
+from tests.networks import lowered, network, spike_input
+from tests.quantize.test_wiring import wired
+
+FOUR_BITS = LoweringOptions(weight_bits=4)
+BATCH = 8
+
+
+def trained(model: QuantizedNetwork, frames: Any, updates: int) -> tuple[Any, list[float]]:
+    """Values after `updates` that tell the samples of a batch into three classes, and the losses."""
+    labels, optimizer = jnp.arange(BATCH) % 3, optax.adam(0.03)
+
+    def loss_of(values: Any) -> Any:
+        logits = model.run(values, frames).output.mean(axis=0)
+        return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+
+    step = jax.jit(jax.value_and_grad(loss_of))
+    values, state, losses = model.start, optimizer.init(model.start), []
+    for _ in range(updates):
+        loss, gradient = step(values)
+        assert all(np.isfinite(one).all() and np.any(one) for one in gradient.values())
+        updated, state = optimizer.update(gradient, state)
+        values = optax.apply_updates(values, updated)
+        losses.append(float(loss))
+    return values, losses
+
+
+@pytest.mark.parametrize("description", [network((8, 6, 3), lags=[1]), wired()], ids=["recurrent", "wired"])
+def test_it_learns_and_stays_the_emulator(description: Description) -> None:
+    model = trainable(description, lowered(description, options=FOUR_BITS))
+    spikes = spike_input(description, steps=15, batch=BATCH, seed=1)
+    values, losses = trained(model, jnp.asarray(spikes), 20)
+    assert losses[-1] < losses[0] / 1.5
+    program, twin = model.lowered(values)
+    wanted = Emulator(program).run(spikes).signals
+    found = jax.jit(model.traces)(values, spikes)
+    assert found.keys() == wanted.keys()
+    for name, signal in wanted.items():
+        np.testing.assert_array_equal(np.broadcast_to(found[name], signal.shape), signal, err_msg=name)
+    for layer, before in zip(twin.layers, description.layers, strict=True):
+        for feed, old in zip(layer.feeds, before.feeds, strict=True):
+            assert np.any(feed.weight != old.weight)
+            assert (feed.source, feed.delay.tolist()) == (old.source, old.delay.tolist())
+    for name, one in zip(program.graph.by_name.values(), twin.layers, strict=True):
+        assert_same_weights(name, model, one)
+
+
+def assert_same_weights(layer: UnitLayer, model: QuantizedNetwork, twin: Any) -> None:
+    """The float weights, in codes of what accumulators are scaled to, are those of the program's integers."""
+    (own,) = (one for one in model.masters if one.layer.name == layer.name)
+    for index, (feed, master) in enumerate(zip(twin.feeds, own.feeds, strict=True)):
+        lift = layer.results.get(f"lifted{index or ''}")
+        shift = own.shift - (lift.shift if isinstance(lift, ShiftLeft) else 0)
+        multiplier = layer.constants[f"multiplier{index or ''}"]
+        codes = layer.feeds[index].connection.weight * multiplier * 2.0**-shift
+        np.testing.assert_allclose(feed.weight * master.per_weight, codes, rtol=1e-9, atol=1e-12)
+
+
+def test_it_does_not_depend_on_the_words_of_the_caller() -> None:
+    """JAX cuts 64-bit integers in silence where nobody asked for them."""
+    description = network((6, 4), readout=False, lags=[1])
+    program = lowered(description)
+    model, frames = trainable(description, program), spike_input(description, steps=10, batch=4)
+
+    def total(values: Any) -> Any:
+        return (model.run(values, frames).output ** 2).sum()
+
+    step = jax.value_and_grad(total)
+    plain = jax.jit(step)(model.start)
+    with jax.enable_x64(True):
+        wide = jax.jit(step)(model.start)
+    for one, other in zip(jax.tree.leaves(plain), jax.tree.leaves(wide), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * float(np.abs(other).max()))
+
+
+def test_the_scale_is_written_as_lowering_writes_it() -> None:
+    layers = [*lowered(wired()).graph.layers, *lowered(network(lags=[1]), options=FOUR_BITS).graph.layers]
+    seen = set()
+    for layer in layers:
+        shift = getattr(layer.results.get("scaled"), "shift", 0)
+        rounding = getattr(layer.results.get("scaled"), "rounding", Rounding.TRN)
+        names = [f"lifted{index or ''}" for index in range(len(layer.feeds))]
+        lifts = [getattr(layer.results.get(name), "shift", 0) for name in names]
+        seen.update(lift > 0 for lift in lifts)
+        other = with_scale_shift(layer, 0, [3 if lift == 0 else 0 for lift in lifts], rounding)
+        assert other.body != layer.body
+        assert with_scale_shift(other, shift, lifts, rounding).body == layer.body
+    assert seen == {False, True}
+
+
+def test_feeds_share_the_word_of_the_products() -> None:
+    arithmetic = load_profile("generic-16bit").arithmetic
+    assert arithmetic is not None
+    steps = [np.array([40.0, 3.0]), np.array([1e-4, 2e-3]), np.array([0.5, 0.25])]
+    asked = [Asked(step, worst) for step, worst in zip(steps, [900, 1 << 22, 1], strict=True)]
+    found = rescaled(asked, 1e5, arithmetic)
+    assert isinstance(found, Rescaled)
+    reach = sum(
+        one.worst * ((1 << bits) - 1) << lift
+        for one, bits, lift in zip(asked, found.bits, found.lifts, strict=True)
+    )
+    assert reach < 1 << product_room(arithmetic)
+    for step, own, bits in zip(steps, found.shifts, found.bits, strict=True):
+        assert 2 * step.max() * 2.0**own < 1 << bits  # room to grow
+    assert rescaled([Asked(np.array([1e12]), 1)], 0.0, arithmetic) is None
+    assert rescaled([*asked, Asked(np.array([1e12]), 1)], 0.0, arithmetic) is None
+
+
+def test_a_recurrent_network_is_finetuned_where_multipliers_are_shifts() -> None:
+    description = network(lags=[2])
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 96)
+    images = (0.5 * rng.random((96, 12)) + 0.5 * (np.arange(12) % 3 == labels[:, None])).astype(np.float32)
+    data = Dataset("three", images[:64], labels[:64], images[64:], labels[64:], 3)
+    skeleton = lowered(description, "ice40-up5k", FOUR_BITS)
+    settings = TrainingSettings(epochs=2, batch_size=8, learning_rate=0.05, drive_penalty=0.0)
+    result = finetune(data, ModelFile(description), skeleton, settings)
+    assert result.outcome.test.accuracy > max(result.before.accuracy, 0.6)
+    hidden = result.program.graph.layers[0]
+    for name in ("multiplier", "multiplier1"):
+        values = hidden.constants[name]
+        assert (values > 0).all()
+        assert not (values & (values - 1)).any()
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    page = Path(__file__).parents[2] / "docs" / "training.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/training.md", "exec"), names)
+    assert names["losses"][-1] < names["losses"][0] / 4
+    lsb = 2.0 ** -names["program"].graph.by_name["readout"].states["output"].format.frac
+    output = names["network"].run(names["values"], names["frames"]).output
+    np.testing.assert_array_equal(output, (names["output"] * lsb).astype(np.float32))
