@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
+from brainstate.nn import Linear, Module
 
 import expifref
 
 __all__ = ["IDIOMS", "Idiom"]
 
 nn = brainstate.nn
-Module, Linear = nn.Module, nn.Linear
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, SpikingDescription
+from expifref.description import AnyNeuron, Description
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
 from expifref.neuron_steps import advance_of, initial_state
 from expifref.simulate import simulate
@@ -79,7 +79,7 @@ def _all(
 ) -> Iterator[_Pair]:
     steps = list(simulate(description, frames))
     for index, layer in enumerate(description.layers):
-        if not isinstance(layer, SpikingDescription):
+        if layer.name not in original.populations:
             continue
         path, name, mine = original.populations[layer.name].path, layer.name, [step[index] for step in steps]
         yield _Pair(f"the current of `{path}`", run.currents[name], np.stack([one.current for one in mine]))
@@ -101,11 +101,10 @@ def _wiring(
 
 def _compare_steps(description: Description, original: Original, run: Run) -> None:
     """Run each population on the currents that there were."""
-    for layer in description.layers:
-        if not isinstance(layer, SpikingDescription):
-            continue
+    neurons = ((layer, neuron) for layer in description.layers for neuron in layer.neurons)
+    for layer, neuron in neurons:
         leaf, spikes = original.populations[layer.name], run.spikes[layer.name]
-        different = _other_spikes(layer, description.dt, run.currents[layer.name], spikes)
+        different = _other_spikes(neuron, description.dt, run.currents[layer.name], spikes)
         if different and not leaf.upstream:
             raise UnsupportedError(
                 f"`{leaf.path}` does something that is not understood: {different} of its spikes differ from "
@@ -121,9 +120,9 @@ def _compare_steps(description: Description, original: Original, run: Run) -> No
             )
 
 
-def _other_spikes(layer: SpikingDescription, dt: float, currents: Floats, spikes: Floats) -> int:
+def _other_spikes(neuron: AnyNeuron, dt: float, currents: Floats, spikes: Floats) -> int:
     """How many spikes of a described population differ from `spikes`."""
-    advance, state = advance_of(layer.neuron, dt), initial_state(layer.neuron, spikes.shape[1])
+    advance, state = advance_of(neuron, dt), initial_state(neuron, spikes.shape[1])
     different = 0
     with np.errstate(all="ignore"):  # a membrane that runs away may leave float64
         for current, original in zip(currents, spikes, strict=True):
