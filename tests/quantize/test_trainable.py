@@ -13,7 +13,7 @@ import optax
 import pytest
 
 from expifref.checkpoint import ModelFile
-from expifref.data import Dataset
+from expifref.data import Dataset, Samples
 from expifref.description import Description
 from expifref.training_settings import TrainingSettings
 from hw_profiles import load_profile
@@ -138,7 +138,7 @@ def test_a_recurrent_network_is_finetuned_where_multipliers_are_shifts() -> None
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 96)
     images = (0.5 * rng.random((96, 12)) + 0.5 * (np.arange(12) % 3 == labels[:, None])).astype(np.float32)
-    data = Dataset("three", images[:64], labels[:64], images[64:], labels[64:], 3)
+    data = Dataset("three", Samples(images[:64], labels[:64]), Samples(images[64:], labels[64:]), 3)
     skeleton = lowered(description, "ice40-up5k", FOUR_BITS)
     settings = TrainingSettings(epochs=2, batch_size=8, learning_rate=0.05, drive_penalty=0.0)
     result = finetune(data, ModelFile(description), skeleton, settings)
