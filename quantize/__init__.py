@@ -10,7 +10,7 @@ from .program.file import load_program, save_program
 from .program.program import Program
 from .run.emulator import Emulator
 from .run.trace import Execution, Executor
-from .training import trainable
+from .run.training import trainable
 
 __all__ = [
     "Calibration",

@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from expifref.description import Description
-
-from .program.program import Program
+from quantize.program.program import Program
 
 if TYPE_CHECKING:
     from expifref.gradient import GradientRules
-
-    from .jax.network import QuantizedNetwork
+    from quantize.jax.network import QuantizedNetwork
 
 __all__ = ["trainable"]
 
@@ -38,7 +36,6 @@ def trainable(
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
     """
     from expifref.networks import DEFAULT_RULES
-
-    from .jax.network import quantized_network
+    from quantize.jax.network import quantized_network
 
     return quantized_network(description, program, gradient or DEFAULT_RULES)
