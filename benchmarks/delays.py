@@ -3,7 +3,7 @@
     python benchmarks/delays.py [--out DIR]
 
 Input A spikes once, B 1 to 12 steps later; the class is that lag. A relay layer copies both inputs; each of
-its neurons reaches those behind it after a delay of its own, drawn once and not trained, so that some get both
+its neurons reaches those behind it after a delay of its own, drawn once and not trained: some get both
 spikes at once. The same network without delays is trained beside it. Both are lowered, and the program's
 signals are compared between the executors. Prints one JSON object, and writes it to DIR.
 """

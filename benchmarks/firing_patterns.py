@@ -1,7 +1,8 @@
 """Firing patterns of the adaptive exponential neuron: its integers against its own float steps.
 
-Parameters and currents are those of Naud, Marcille, Clopath and Gerstner (2008), Firing patterns in the
-adaptive exponential integrate-and-fire model, Biol. Cybern. 99, 335, table 1. The first six are those that
+Patterns, parameters and currents are after Naud, Marcille, Clopath and Gerstner (2008), Firing patterns in
+the adaptive exponential integrate-and-fire model, Biol. Cybern. 99, 335, with the numbers of Brian 2's
+example of that paper, which changed some of its table to match its figures. The first six are those that
 Aizaz, Knight and Nowotny (2025), arXiv 2506.11760, show in 16-bit integers. Irregular spiking is chaotic: its
 spikes drift apart whatever the arithmetic is.
 

@@ -210,7 +210,7 @@ def clocks(program: Program) -> list[dict[str, object]]:
     from expifref.data import load
     from expifref.encoders import encode
 
-    images = load("fashion-mnist", None, seed=0).test_images[: IMAGES + 1]
+    images = load("fashion-mnist", None, seed=0).test.values[: IMAGES + 1]
     executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights_of(program))
     rows: list[dict[str, object]] = []
     for steps in (16, 25):

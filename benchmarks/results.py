@@ -133,10 +133,10 @@ def _float_row(description: Description, data: Dataset, seed: int) -> Row:
 
     right = total = 0
     feed = Feed(description.encoder, description.steps, seed)
-    for spikes, labels in encoded_samples(data.test_images, data.test_labels, feed):
-        output = np.sum([steps[-1].state.v for steps in simulate(description, spikes)], axis=0)
-        right += int((output.argmax(axis=-1) == labels).sum())
-        total += len(labels)
+    for batch in encoded_samples(data.test, feed):
+        output = np.array([steps[-1].state.v for steps in simulate(description, batch.spikes)])
+        right += int((batch.decision.classes(output) == batch.labels).sum())
+        total += len(output[0])
     return {"kind": "float", "accuracy": right / total, "samples": total}
 
 
@@ -144,9 +144,10 @@ def _program_row(kind: str, program: Program, data: Dataset, seed: int) -> Row:
     executor = JaxExecutor(program.graph)
     right = total = 0
     feed = Feed(program.encoder, program.steps, seed)
-    for spikes, labels in encoded_samples(data.test_images, data.test_labels, feed):
-        right += int((executor.totals(spikes).predictions == labels).sum())
-        total += len(labels)
+    for batch in encoded_samples(data.test, feed):
+        predictions = executor.totals(batch.spikes).predictions
+        right += int((predictions == batch.labels).sum())
+        total += len(predictions)
     first = program.graph.layers[0]
     membrane = first.states.get("membrane")
     return {

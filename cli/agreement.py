@@ -20,12 +20,12 @@ _CORNER = 16
 
 
 def about_inputs(inputs: Inputs) -> Facts:
-    """Their numbers, and a digest of the first and last inputs and of all labels."""
-    labels = () if inputs.labels is None else (inputs.labels,)
+    """Their numbers, and a digest of the first and last inputs, all labels and lengths."""
+    told = [array for array in (inputs.labels, inputs.decision.lengths) if array is not None]
     return {
         "the number of steps": inputs.steps,
         "the number of samples": inputs.samples,
-        "the digest of the inputs": digest_of_arrays((*_input_corners(inputs), *labels)),
+        "the digest of the inputs": digest_of_arrays((*_input_corners(inputs), *told)),
     }
 
 

@@ -110,4 +110,4 @@ def _one_step(loaded: Loaded) -> dict[str, SiteError]:
     from quantize.fidelity import one_step_errors
 
     batches = loaded.inputs.batches(0, loaded.inputs.samples)
-    return one_step_errors(loaded.description, loaded.program, (spikes for spikes, _labels in batches))
+    return one_step_errors(loaded.description, loaded.program, (batch.spikes for batch in batches))

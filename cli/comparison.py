@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from expifref.checkpoint import read_description
+from expifref.checkpoint import read_model
 from expifref.description import Description, description_digest
 from expifref.exceptions import ParameterError
 from quantize.fidelity import (
@@ -22,9 +22,10 @@ from quantize.fidelity import (
 )
 from quantize.program.file import digest, load_program
 from quantize.program.program import Program
+from quantize.run.batches import Batch
 
 from .agreement import about_inputs, digest_of_arrays
-from .inputs import Batch, Inputs, Source
+from .inputs import Inputs, Source
 from .jobs import Facts, Job, sample_ranges
 from .output import Bar
 
@@ -60,16 +61,17 @@ class ComparisonJob(Job[Loaded, Part, Comparison]):
             ParameterError: the program was not made from the model.
             DataError, FileFormatError: a file cannot be used, or the recording has other samples.
         """
-        description, program = read_description(self.model), load_program(self.program)
+        model, program = read_model(self.model), load_program(self.program)
+        description, rule = model.description, model.decision
         if program.evidence.model_sha256 != description_digest(description):
             raise ParameterError(
                 f"`{self.program}` must be made from `{self.model}`, but was made from another model: "
                 "quantize this one"
             )
         if self.trace is None:
-            return Loaded(description, program, self.source.inputs(program))
+            return Loaded(description, program, self.source.inputs(program, rule=rule))
         recording = read_recording(self.trace, program)
-        inputs = self.source.inputs(program, recording.samples)
+        inputs = self.source.inputs(program, recording.samples, rule)
         recording.check_samples(inputs.samples)
         return Loaded(description, program, inputs, recording)
 
@@ -105,6 +107,6 @@ class ComparisonJob(Job[Loaded, Part, Comparison]):
 
 
 def _counted(inputs: Inputs, part: range, report: Bar) -> Iterator[Batch]:
-    for spikes, labels in inputs.batches(part.start, part.stop):
-        yield spikes, labels
-        report(spikes.shape[1])
+    for batch in inputs.batches(part.start, part.stop):
+        yield batch
+        report(batch.spikes.shape[1])

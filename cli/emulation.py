@@ -10,7 +10,14 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from expifref.exceptions import DataError, ExpifrefError, MissingToolError, ToolError, UnsupportedError
+from expifref.exceptions import (
+    DataError,
+    ExpifrefError,
+    MissingToolError,
+    ParameterError,
+    ToolError,
+    UnsupportedError,
+)
 from exporters.choice import AUTO, Choice, Workload, active_share, available, choose, make
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
@@ -117,8 +124,14 @@ class EmulationJob(Job[Loaded, Emulated, Emulated]):
             FileFormatError, DataError, ParameterError: a file or an option cannot be used.
         """
         program, digest = read_runnable(self.program)
+        inputs = self.source.inputs(program)
+        if self.totals and inputs.decision.lengths is not None:
+            raise ParameterError(
+                "`--totals` adds up all steps, but the samples of this data set end at different ones: leave "
+                "it out for all signals, or take `expifref compare` for the accuracy"
+            )
         signals = () if self.totals else tuple(dict.fromkeys(kept_signals(program.graph, self.signals)))
-        return Loaded(program, digest, self.source.inputs(program), signals)
+        return Loaded(program, digest, inputs, signals)
 
     def about(self, loaded: Loaded) -> Facts:
         """The program, the executor that is asked for, and the inputs."""

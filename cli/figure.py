@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.decision import SUM
 from expifref.exceptions import UnsupportedError
 
 from .figure_text import caption
@@ -16,8 +17,8 @@ from .figure_text import caption
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset
-    from expifref.description import Description
     from quantize.fidelity.signals import LayerTrace
     from quantize.program.program import Program
 
@@ -26,7 +27,7 @@ __all__ = ["draw"]
 _FLOAT, _INTEGER = "#b0b7c3", "#c0392b"
 
 
-def draw(description: Description, program: Program, data: Dataset, seed: int, path: Path) -> None:
+def draw(model: ModelFile, program: Program, data: Dataset, seed: int, path: Path) -> None:
     """Write the picture of the first test sample to `path` (PNG)."""
     # The figure is built without pyplot, which would look for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,14 +39,17 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
 
     from .samples import Feed
 
-    feed = Feed(description.encoder, description.steps, seed)
-    spikes = feed.encode(data.test_images[:1], 0)
+    description, sample = model.description, data.test[:1]
+    feed = Feed(description.encoder, description.steps, seed, model.decision)
+    spikes = feed.encode(sample)
     execution = Emulator(program).run(spikes)
     float_hidden = float_traces(description, spikes)[0]
     integer_hidden = integer_traces(description, program, execution.signals)[0]
     real, volts = _first_sample(float_hidden)
     integer, codes = _first_sample(integer_hidden)
-    outputs = execution.signals[program.output_name][:, 0].cumsum(axis=0)
+    outputs = execution.signals[program.output_name]
+    chosen = int(feed.decision(sample).classes(outputs)[0])
+    curves = outputs[:, 0].cumsum(axis=0) if model.decision == SUM else outputs[:, 0]
     time = np.arange(len(real), dtype=np.float64) * (description.dt * 1e3)
 
     figure = Figure(figsize=(10, 6.4), layout="constrained")
@@ -53,7 +57,7 @@ def draw(description: Description, program: Program, data: Dataset, seed: int, p
     grid = figure.add_gridspec(2, 2, width_ratios=(1.6, 1))
     _raster(figure.add_subplot(grid[0, :]), time, real, integer)
     _membrane(figure.add_subplot(grid[1, 0]), time, volts, codes, _typical(real))
-    _decision(figure.add_subplot(grid[1, 1]), time, outputs, int(data.test_labels[0]))
+    _decision(figure.add_subplot(grid[1, 1]), time, curves, (chosen, int(sample.labels[0])))
     device = program.evidence.device
     title = f"{data.name}, test sample 0: float network against integer program ({device})"
     figure.suptitle(caption(title))
@@ -98,10 +102,13 @@ def _membrane(
     axes.legend(loc="best", framealpha=0.9)
 
 
-def _decision(axes: Axes, time: NDArray[np.float64], outputs: NDArray[np.int64], label: int) -> None:
-    for index in range(outputs.shape[1]):
-        chosen = index == label
-        color = _INTEGER if chosen else _FLOAT
-        axes.plot(time, outputs[:, index], color=color, linewidth=2 if chosen else 1)
-    axes.set(xlabel="time (ms)", ylabel="summed output (integer)")
-    axes.set_title(f"decision: class {int(outputs[-1].argmax())} (label {label}, red)", fontsize=10)
+def _decision(
+    axes: Axes, time: NDArray[np.float64], curves: NDArray[np.int64], classes: tuple[int, int]
+) -> None:
+    """What is decided by, and the class that was chosen beside the label."""
+    chosen, label = classes
+    for index in range(curves.shape[1]):
+        color = _INTEGER if index == label else _FLOAT
+        axes.plot(time, curves[:, index], color=color, linewidth=2 if index == label else 1)
+    axes.set(xlabel="time (ms)", ylabel="output (integer)")
+    axes.set_title(f"decision: class {chosen} (label {label}, red)", fontsize=10)

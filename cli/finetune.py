@@ -93,7 +93,7 @@ def finetune_network(
     skeleton = lower_network(
         trained.description, chosen, data, seed, target.weight_bits, target.membrane_bits
     )
-    settings = finetune_settings(data.name)
+    settings = finetune_settings(data)
     settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **stops)
     with ProgressBar(Console(stderr=True)) as bar:
         return finetune(

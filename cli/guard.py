@@ -25,12 +25,15 @@ def guard_network(
     strict: bool,
     samples: int = CALIBRATION_SAMPLES,
 ) -> list[str]:
-    """What the guard finds on the `samples` that the program was calibrated with.
+    """What the guard finds on the `samples` that the program was calibrated with, and what helps.
 
     Raises:
         FidelityError: it finds something and `strict` is set.
     """
+    from hw_profiles import parse_profile
     from quantize.fidelity import guard
+    from quantize.lowering.calibration import calibrate
+    from quantize.lowering.remedies import remedy
 
     from .samples import calibration_batches
 
@@ -39,7 +42,10 @@ def guard_network(
     if strict and findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         raise FidelityError(f"`--strict` refuses the program{more}: {findings[0]}")
-    return list(findings)
+    if not findings:
+        return []
+    profile = parse_profile(program.evidence.profile, "the profile in the program")
+    return [*findings, str(remedy(description, calibrate(description, batches), batches, profile))]
 
 
 def print_warnings(findings: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from expifref.array_files import map_npy, read_npz
 from expifref.data import load
+from expifref.decision import SUM, Decision
 from expifref.exceptions import DataError
 from expifref.limits import RECORDING
 from quantize.graph.layers import Port
+from quantize.run.batches import Batch
 from quantize.run.states import check_spikes
 from quantize.run.trace import Spikes
 
@@ -25,10 +27,7 @@ if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
     from quantize.program.program import Program
 
-__all__ = ["Batch", "Inputs", "Source", "dataset_inputs", "random_inputs", "recorded_inputs"]
-
-Batch = tuple[Spikes, NDArray[np.int64] | None]
-"""Spikes `[steps, samples, inputs]` and labels `[samples]`, where there are any."""
+__all__ = ["Inputs", "Source", "dataset_inputs", "random_inputs", "recorded_inputs"]
 
 Frames = Callable[[slice], Spikes]
 """The steps of a slice, `[steps, samples, inputs]`."""
@@ -47,12 +46,12 @@ class Source:
     seed: int = 0
     samples: int | None = None  # at most; None: all, or as many random ones as are enough
 
-    def inputs(self, program: Program, limit: int | None = None) -> Inputs:
+    def inputs(self, program: Program, limit: int | None = None, rule: str = SUM) -> Inputs:
         """Inputs for `program`, at most `limit` of them too; errors as of the functions below."""
-        port, feed = program.graph.input, Feed(program.encoder, program.steps, self.seed)
+        port, feed = program.graph.input, Feed(program.encoder, program.steps, self.seed, rule)
         most = self.samples if limit is None else limit
         if self.file is not None:
-            return recorded_inputs(self.file, port, most)
+            return replace(recorded_inputs(self.file, port, most), decision=Decision(rule))
         if self.dataset is not None:
             data = load(self.dataset, self.data_dir, seed=self.seed)
             return dataset_inputs(data, port.channels, feed, most)
@@ -67,13 +66,14 @@ class Inputs:
     samples: int
     frames: Callable[[slice], Frames]  # of the samples of a slice
     labels: NDArray[np.int64] | None = None  # [samples]
+    decision: Decision = field(default_factory=Decision)  # of all samples
     encoded: bool = False  # whether all steps of the samples of a slice are made at once
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Samples `start` to `stop` - 1 with their labels, in whole batches."""
         for rows in batches(start, stop):
             labels = None if self.labels is None else self.labels[rows]
-            yield self.frames(rows)(slice(None)), labels
+            yield Batch(self.frames(rows)(slice(None)), labels, self.decision.of(rows))
 
 
 def dataset_inputs(data: LoadedDataset, inputs: int, feed: Feed, limit: int | None) -> Inputs:
@@ -82,14 +82,15 @@ def dataset_inputs(data: LoadedDataset, inputs: int, feed: Feed, limit: int | No
     Raises:
         DataError: the data set does not have the network's inputs.
     """
-    check_width(data, inputs)
-    images = data.test_images[:limit]
+    check_width(data, feed.encoder, inputs)
+    samples = data.test[:limit]
 
     def frames(rows: slice) -> Frames:
-        encoded = feed.encode(images[rows], rows.start)
+        encoded = feed.encode(samples[rows])
         return lambda times: encoded[times]
 
-    return Inputs(feed.steps, len(images), frames, data.test_labels[:limit], encoded=True)
+    decision = feed.decision(samples)
+    return Inputs(feed.steps, len(samples), frames, samples.labels, decision, encoded=True)
 
 
 def random_inputs(port: Port, steps: int, samples: int, seed: int) -> Inputs:

@@ -26,8 +26,18 @@ __all__ = [
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
-Dataset = Annotated[str, typer.Option("--dataset", help="digits, fashion-mnist, or an .npz file.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Folder with the Fashion-MNIST files.")]
+Dataset = Annotated[
+    str,
+    typer.Option(
+        "--dataset",
+        help="digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, basic-motions, shd, or an .npz: x "
+        "[samples, inputs], or [samples, steps, channels] over time; integers of 0 and 1 are spikes, others "
+        "0..255 stand for 0..1. See docs/data.md.",
+    ),
+]
+DataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder with the files of a data set that has a name.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 ProfileName = Annotated[
     str, typer.Option("--profile", help="Hardware profile: a name (`expifref profiles list`) or a JSON file.")

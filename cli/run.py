@@ -19,7 +19,16 @@ from .guard import guard_network, print_warnings
 from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
 from .output import print_json, print_line, print_table, print_text
 from .quantize import lower_network
-from .train import EncoderName, Epochs, Hidden, architecture, stop_if_interrupted, train_network
+from .train import (
+    EncoderName,
+    Epochs,
+    Hidden,
+    Layers,
+    architecture,
+    layers_of,
+    stop_if_interrupted,
+    train_network,
+)
 from .verification_report import print_result, summarize
 
 _MODEL, _PROGRAM = "model.safetensors", "program.json"
@@ -40,6 +49,7 @@ def run(
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = Path("out"),
     epochs: Epochs = None,
     hidden: Hidden = None,
+    layer: Layers = None,
     encoder: EncoderName = None,
     weight_bits: WeightBits = None,
     membrane_bits: MembraneBits = None,
@@ -52,6 +62,7 @@ def run(
 
     Exit 1 when any executor differs from the emulator in any bit.
     """
+    from expifref.checkpoint import read_model
     from expifref.claims import claim
     from expifref.data import load
     from expifref.files import make_folder, write_text
@@ -75,7 +86,7 @@ def run(
     with claim(out):
         watch = Stopwatch()
         with watch.stage("train"):
-            network = architecture(data, hidden, None, None, encoder, None)
+            network = architecture(data, layers_of(hidden, layer), None, None, encoder, None)
             trained = train_network(data, network, out / _MODEL, epochs, seed, False, {})
         stop_if_interrupted(trained)
         description = trained.description
@@ -94,7 +105,7 @@ def run(
             not_measured = missing_measurements()
             measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}
         with watch.stage("figure"):
-            draw(description, program, data, seed, out / "result.png")
+            draw(read_model(out / _MODEL), program, data, seed, out / "result.png")
         report: dict[str, Any] = {
             "schema": "expifref/report/1",
             "dataset": data.name,

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.data.samples import Samples
+from expifref.decision import SUM, Decision
 from expifref.exceptions import DataError
+from expifref.feeding import counted_steps, feed, inputs_of
+from quantize.run.batches import Batch
 
 from .options import CALIBRATION_SAMPLES
 
@@ -34,18 +38,21 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Feed:
-    """How samples become inputs: the encoder, its steps and its seed."""
+    """How samples become inputs: the encoder, its steps and its seed; and their output a class."""
 
     encoder: str
     steps: int
     seed: int
+    rule: str = SUM
 
-    def encode(self, images: NDArray[np.float32], first: int) -> Spikes:
-        """uint8 `[steps, batch, inputs]` for samples `first`, `first + 1`, ... of a data set."""
-        from expifref.encoders import encode
+    def decision(self, samples: Samples) -> Decision:
+        """How the output for `samples` becomes classes."""
+        return Decision(self.rule, counted_steps(samples, self.steps))
 
-        samples = np.arange(first, first + len(images))
-        return encode(self.encoder, images, self.steps, seed=self.seed, samples=samples)
+    def encode(self, samples: Samples) -> Spikes:
+        """uint8 `[steps, batch, inputs]`."""
+        frames = feed(self.encoder, samples, self.steps, self.seed).frames
+        return np.broadcast_to(frames, (self.steps, *frames.shape[1:]))
 
 
 def batches(start: int, stop: int) -> Iterator[slice]:
@@ -54,12 +61,11 @@ def batches(start: int, stop: int) -> Iterator[slice]:
         yield slice(first, min(first + BATCH, stop))
 
 
-def encoded_samples(
-    images: NDArray[np.float32], labels: NDArray[np.int64], feed: Feed, start: int = 0
-) -> Iterator[tuple[Spikes, NDArray[np.int64]]]:
-    """Samples of a data set from number `start` on, encoded, with their labels."""
-    for part in batches(start, len(images)):
-        yield feed.encode(images[part], part.start), labels[part]
+def encoded_samples(samples: Samples, chosen: Feed) -> Iterator[Batch]:
+    """`samples`, encoded, with their labels."""
+    for rows in batches(0, len(samples)):
+        part = samples[rows]
+        yield Batch(chosen.encode(part), part.labels, chosen.decision(part))
 
 
 def calibration_batches(
@@ -70,15 +76,16 @@ def calibration_batches(
     Raises:
         DataError: the data set does not have the network's inputs.
     """
-    check_width(dataset, description.inputs)
-    images, feed = dataset.train_images[:samples], Feed(description.encoder, description.steps, seed)
-    return (feed.encode(images[part], part.start) for part in batches(0, len(images)))
+    check_width(dataset, description.encoder, description.inputs)
+    chosen = Feed(description.encoder, description.steps, seed)
+    return (batch.spikes for batch in encoded_samples(dataset.train[:samples], chosen))
 
 
-def check_width(dataset: LoadedDataset, inputs: int) -> None:
-    """Raise DataError unless the samples of `dataset` have `inputs` values."""
-    if dataset.inputs != inputs:
+def check_width(dataset: LoadedDataset, encoder: str, inputs: int) -> None:
+    """Raise DataError unless `encoder` makes `inputs` inputs of the samples of `dataset`."""
+    found = inputs_of(dataset, encoder)
+    if found != inputs:
         raise DataError(
-            f"the data set `{dataset.name}` must have {inputs} inputs per sample, not {dataset.inputs}: "
+            f"the data set `{dataset.name}` must have {inputs} inputs per sample, not {found}: "
             "give the one that the network was trained on with --dataset"
         )

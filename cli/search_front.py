@@ -80,11 +80,13 @@ class FrontJob(Job[Setup, FrontPoint, list[FrontPoint]]):
 
 def _verify(setup: Setup, program: Program) -> dict[str, Any]:
     from exporters.executors import make_executors, missing_executors
-    from exporters.verification import verify
+    from exporters.verification import Terms, verify
 
     missing = missing_executors()
     names = [name for name in _FAST if name not in missing]
     executors = make_executors(names, program, setup.profile)
-    result = verify(program, executors, (batch.inputs for batch in setup.batches), first_sample=setup.first)
+    result = verify(
+        program, executors, (batch.inputs for batch in setup.batches), Terms(first_sample=setup.first)
+    )
     result.not_run = {name: missing[name] for name in _FAST if name in missing}
     return summarize(result)

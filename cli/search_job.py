@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .samples import Feed, calibration_batches, encoded_samples
 
 if TYPE_CHECKING:
+    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset
     from expifref.description import Description
     from hw_profiles import Profile
@@ -52,13 +53,18 @@ class Setup:
 
     job: SearchJob
     keep: Keep
-    description: Description
+    model: ModelFile
     profile: Profile
     data: Dataset
     calibration: Calibration
     space: Space
     first: int  # training sample
     batches: list[Examples]  # training samples, with what the float network does on them
+
+    @property
+    def description(self) -> Description:
+        """The network."""
+        return self.model.description
 
     @property
     def samples(self) -> int:
@@ -130,27 +136,30 @@ class Setup:
         """All test samples; nothing that a search decides depends on them."""
         from quantize.search import examples
 
-        feed = Feed(self.description.encoder, self.description.steps, self.job.seed)
-        return examples(self.description, encoded_samples(self.data.test_images, self.data.test_labels, feed))
+        return examples(self.description, encoded_samples(self.data.test, _feed(self.model, self.job.seed)))
 
 
 @cache
 def set_up(job: SearchJob) -> Setup:
     """Load and calibrate, as `expifref quantize` does, and run the float network; errors as there."""
-    from expifref.checkpoint import read_description
+    from expifref.checkpoint import read_model
     from expifref.data import load
     from hw_profiles import load_profile
     from quantize.lowering.calibration import calibrate
     from quantize.search import Keep, Space, examples
 
     keep = Keep.parse(job.keep)
-    description, profile = read_description(job.model), load_profile(job.profile)
+    model, profile = read_model(job.model), load_profile(job.profile)
+    description = model.description
     space = Space.of(profile)
     data = load(job.dataset, job.data_dir, seed=job.seed)
-    feed = Feed(description.encoder, description.steps, job.seed)
     calibration = calibrate(description, calibration_batches(data, description, job.seed))
-    left = len(data.train_images) - calibration.samples
+    left = len(data.train) - calibration.samples
     first = calibration.samples if left >= _FEWEST_SAMPLES else 0
-    training = data.train_images[: first + job.samples], data.train_labels[: first + job.samples]
-    batches = examples(description, encoded_samples(*training, feed, first))
-    return Setup(job, keep, description, profile, data, calibration, space, first, batches)
+    training = data.train[first : first + job.samples]
+    batches = examples(description, encoded_samples(training, _feed(model, job.seed)))
+    return Setup(job, keep, model, profile, data, calibration, space, first, batches)
+
+
+def _feed(model: ModelFile, seed: int) -> Feed:
+    return Feed(model.description.encoder, model.description.steps, seed, model.decision)

@@ -22,16 +22,33 @@ from .output import INTERRUPTED, print_json, print_table, rounded
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
     from expifref.data import Dataset as LoadedDataset
+    from expifref.hidden_layers import HiddenLayer
     from expifref.training import TrainingResult
     from quantize.jax.finetune import FinetuneResult
 
 Hidden = Annotated[
-    list[int] | None, typer.Option("--hidden", min=1, help="Width of a hidden layer; give it once per layer.")
+    list[int] | None,
+    typer.Option("--hidden", min=1, help="Width of a dense hidden layer; give it once per layer."),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        help="A hidden layer, once per layer: dense:128, recurrent:64, recurrent:64,tau=20ms,delay=2.",
+    ),
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training samples.")]
-Steps = Annotated[int | None, typer.Option("--steps", min=1, help="Time steps per sample.")]
+Steps = Annotated[
+    int | None, typer.Option("--steps", min=1, help="Time steps per sample; of values over time a multiple.")
+]
 Dt = Annotated[float | None, typer.Option("--dt", help="Time step in ms.")]
-EncoderName = Annotated[str | None, typer.Option("--encoder", help="rate, latency or current.")]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        help="rate, latency or current; over time rate, current, spikes, delta, level or population.",
+    ),
+]
 TauSynapse = Annotated[
     float | None, typer.Option("--tau-synapse", help="Time constant of exponential synapses in ms.")
 ]
@@ -41,11 +58,18 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="The model file to write (.safetensors).")],
     dataset: Dataset = "digits",
     hidden: Hidden = None,
+    layer: Layers = None,
     epochs: Epochs = None,
     steps: Steps = None,
     dt: Dt = None,
     encoder: EncoderName = None,
     tau_synapse: TauSynapse = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            "--decision", help="By the output over the steps: sum, last or maximum; else what suits the data."
+        ),
+    ] = None,
     seed: Seed = 0,
     target_accuracy: Annotated[
         float | None, typer.Option("--target-accuracy", help="Stop at this share of held-out samples.")
@@ -77,10 +101,12 @@ def train(
 
     form = {
         "--hidden": hidden,
+        "--layer": layer,
         "--steps": steps,
         "--dt": dt,
         "--encoder": encoder,
         "--tau-synapse": tau_synapse,
+        "--decision": decision,
     }
     target = {
         "--profile": profile,
@@ -91,6 +117,7 @@ def train(
     refuse_mixed(finetune, form, target)
     data = load(dataset, data_dir, seed=seed)
     stops = {"target_accuracy": target_accuracy, "patience": patience}
+    hidden_layers = layers_of(hidden, layer)
     require_writable(out)
     summary: dict[str, Any] = {"model": str(out)}
     result: TrainingResult | FinetuneResult
@@ -99,8 +126,9 @@ def train(
         if resume:
             read_resume(resume_path(out))  # before the training stack is loaded, which takes seconds
         if finetune is None:
-            chosen = architecture(data, hidden, steps, dt, encoder, tau_synapse)
-            result = train_network(data, chosen, out, epochs, seed, resume, stops)
+            chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
+            options = stops if decision is None else stops | {"decision": decision}
+            result = train_network(data, chosen, out, epochs, seed, resume, options)
         else:
             beside = out.with_suffix(".json") if program is None else program
             wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
@@ -121,9 +149,21 @@ def stop_if_interrupted(result: TrainingResult | FinetuneResult) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
+def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | HiddenLayer, ...]:
+    """The hidden layers that were asked for, in either way; raises ParameterError for both at once."""
+    from expifref.exceptions import ParameterError
+    from expifref.hidden_layers import parse_layer
+
+    if hidden and layers:
+        raise ParameterError(
+            "`--hidden` must be left out where `--layer` is given: --layer dense:N is the same"
+        )
+    return tuple(parse_layer(text) for text in layers) if layers else tuple(hidden or ())
+
+
 def architecture(
     data: LoadedDataset,
-    hidden: list[int] | None,
+    hidden: tuple[int | HiddenLayer, ...],
     steps: int | None,
     dt: float | None,
     encoder: str | None,
@@ -134,14 +174,8 @@ def architecture(
 
     from expifref.training_settings import default_architecture
 
-    base = default_architecture(data.name, data.inputs, data.classes)
-    wanted: dict[str, Any] = {
-        "hidden": tuple(hidden) if hidden else None,
-        "steps": steps,
-        "dt": dt,
-        "encoder": encoder,
-        "tau_synapse": tau_synapse,
-    }
+    base = default_architecture(data, encoder, steps)
+    wanted: dict[str, Any] = {"hidden": hidden or None, "dt": dt, "tau_synapse": tau_synapse}
     return replace(base, **{key: value for key, value in wanted.items() if value is not None})
 
 
@@ -152,7 +186,7 @@ def train_network(
     epochs: int | None,
     seed: int,
     resume: bool,
-    stops: dict[str, Any],
+    options: dict[str, Any],
 ) -> TrainingResult:
     """Train with a progress bar on stderr."""
     from dataclasses import replace
@@ -163,7 +197,7 @@ def train_network(
     from expifref.training import train as run_training
     from expifref.training_settings import default_settings
 
-    settings = default_settings(data.name)
-    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **stops)
+    settings = default_settings(data)
+    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **options)
     with ProgressBar(Console(stderr=True)) as bar:
         return run_training(data, chosen, settings, reporter=bar, path=out, resume=resume)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from expifref.exceptions import DataError
 from exporters.executors import EXECUTORS, Executors, all_executors, make_executors, sample_limits
 from exporters.tools import tools_are_required
-from exporters.verification import Verification, merge, verify
+from exporters.verification import Terms, Verification, merge, verify
 from hw_profiles import Profile, parse_profile
 from quantize.program.file import digest, load_program
 from quantize.program.program import Program
@@ -110,12 +110,14 @@ class VerificationJob(Job[Loaded, Verification, Verification]):
         return verify(
             loaded.program,
             executors,
-            (spikes for spikes, _labels in loaded.inputs.batches(part.start, part.stop)),
-            {name: max(most - part.start, 0) for name, most in sample_limits(executors).items()},
-            probe=part.start == 0,
-            progress=lambda what, done: report(done if what == "data set" else 0, what),
-            reference=loaded.reference,
-            first_sample=part.start,
+            (batch.spikes for batch in loaded.inputs.batches(part.start, part.stop)),
+            Terms(
+                limits={name: max(most - part.start, 0) for name, most in sample_limits(executors).items()},
+                probe=part.start == 0,
+                reference=loaded.reference,
+                first_sample=part.start,
+            ),
+            lambda what, done: report(done if what == "data set" else 0, what),
         )
 
     def join(self, loaded: Loaded, pieces: Iterable[Verification]) -> Verification:

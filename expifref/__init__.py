@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     )
     from .encoders import encode
     from .gradient import GradientRules
-    from .importer import describe
     from .lif import LIF, LIFRef
     from .neuron import ExpIF, ExpIFRef
     from .synapse import ExponentialSynapse, LeakyReadout
@@ -70,7 +69,7 @@ _LATE = {
     "NeuronParameters": ("description", "NeuronParameters"),
     "ReadoutDescription": ("description", "ReadoutDescription"),
     "SpikingDescription": ("description", "SpikingDescription"),
-    "describe": ("importer", "describe"),
+    "describe": ("reading.describe", "describe"),
     "encode": ("encoders", "encode"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),

@@ -114,8 +114,7 @@ class AdExIF(Population):
     def _advance(
         self, held: Float[Array, "*shape"], drive: Drive, constants: AdaptiveConstants
     ) -> StepResult:
-        c: AdaptiveConstants = jax.tree.map(jax.lax.stop_gradient, constants)
-        waiting, dt = self._waiting(), time_step()
+        c, waiting, dt = constants, self._waiting(), time_step()
         raised = decimal("w", self.w.value, CURRENT) + c.b * self._spiked(c)
         current = drive.current - raised
         step = differentiable_step(held, waiting, current, drive.delta, c.membrane, dt, self.gradient)
@@ -161,7 +160,8 @@ class AdExIFRef(Refractory, AdExIF):
         name: name of the module.
         gradient: how the backward pass treats the clamp and the growth factor.
 
-    Every parameter is a quantity, scalar or of shape `in_size`; it is a constant of the training.
+    Every parameter is a quantity, scalar or of shape `in_size`. Except for `tau_ref`, of which whole steps
+    are counted, it may be a `brainstate.ParamState` or `brainstate.nn.Param` of one, and is trained.
 
     States: those of `expifref.ExpIFRef`, and `w` (mA).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +17,11 @@ from .description import (
     NeuronParameters,
     ReadoutDescription,
     SpikingDescription,
+    numbered,
 )
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
+from .hidden_layers import HiddenLayer
 from .texts import Name
 
 __all__ = ["Architecture", "NeuronSettings", "initial_description", "initial_scales"]
@@ -31,6 +33,7 @@ _DRIVE_BIAS_MV = 10.0
 _INPUT_POWER = 0.2
 _SPIKE_POWER = 0.08
 _READOUT_SCALE = 0.5
+_RECURRENT_SHARE = 0.5  # of the drive of the layer before
 
 _MILLI = 1e-3
 
@@ -69,13 +72,16 @@ class NeuronSettings:
 
 @dataclass(frozen=True)
 class Architecture:
-    """Linear -> optional exponential synapse -> ExpIFRef per hidden layer, then Linear -> leaky readout."""
+    """Linear -> optional exponential synapse -> ExpIFRef per hidden layer, then Linear -> leaky readout.
+
+    A recurrent layer has a second Linear, from its own earlier spikes.
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "strict": True}
 
     inputs: int
     classes: int
-    hidden: tuple[int, ...] = (128,)
+    hidden: tuple[int | HiddenLayer, ...] = (128,)  # a number is a dense layer of so many neurons
     dt: float = 1.0  # ms
     steps: int = 25
     encoder: Name = "current"
@@ -90,10 +96,10 @@ class Architecture:
                 raise ParameterError(f"`{name}` must be at least 1, not {count}")
         if self.steps > MAX_STEPS:
             raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {self.steps}")
-        if not self.hidden or min(self.hidden) < 1:
-            raise ParameterError(
-                f"`hidden` must be one or more layer widths of at least 1, not {list(self.hidden)}"
-            )
+        if not self.hidden:
+            raise ParameterError("`hidden` must be one or more layers, and there is none")
+        for layer in self.hidden:
+            _as_layer(layer)
         for name, time in (
             ("dt", self.dt),
             ("tau_synapse", self.tau_synapse),
@@ -102,17 +108,33 @@ class Architecture:
             if time is not None and not 0 < time < math.inf:
                 raise ParameterError(f"`{name}` must be a time above 0 ms, not {time:g} ms")
 
+    @property
+    def layers(self) -> tuple[HiddenLayer, ...]:
+        """The hidden layers."""
+        return tuple(_as_layer(layer) for layer in self.hidden)
 
-def initial_scales(architecture: Architecture) -> tuple[float, ...]:
-    """Natural size of each layer's weights times sqrt(fan-in): mA for hidden layers, 1 for the readout.
+
+def _as_layer(layer: int | HiddenLayer) -> HiddenLayer:
+    return layer if isinstance(layer, HiddenLayer) else HiddenLayer(layer)
+
+
+def initial_scales(architecture: Architecture) -> dict[str, float]:
+    """Natural size of each layer's weights times sqrt(fan-in), by parameter: mA for hidden layers, else 1.
 
     Weights start at `scale / sqrt(fan_in)` and an optimizer step is measured in it, so that one learning
     rate serves layers whose weights differ by their unit.
     """
     a = architecture
-    powers = [_INPUT_POWER, *[_SPIKE_POWER] * (len(a.hidden) - 1)]
-    hidden = [_DRIVE_MV * _current_per_drive(a) / math.sqrt(power) for power in powers]
-    return (*hidden, _READOUT_SCALE)
+    scales: dict[str, float] = {}
+    power = _INPUT_POWER
+    for index, layer in enumerate(a.layers):
+        first = _DRIVE_MV * _current_per_drive(a) / math.sqrt(power)
+        scales |= {f"hidden{index}.{part}": first for part in ("weight", "bias")}
+        power = _SPIKE_POWER
+        if layer.recurrent:
+            back = _RECURRENT_SHARE * _DRIVE_MV * _current_per_drive(a) / math.sqrt(power)
+            scales[f"hidden{index}.{numbered('weight', 1)}"] = back
+    return scales | {f"readout.{part}": _READOUT_SCALE for part in ("weight", "bias")}
 
 
 def _current_per_drive(architecture: Architecture) -> float:
@@ -127,32 +149,45 @@ def initial_description(architecture: Architecture, seed: int = 0) -> Descriptio
     a = architecture
     random = np.random.default_rng([seed, 0])
     scales = initial_scales(a)
-    widths = (a.inputs, *a.hidden, a.classes)
-    bias = _DRIVE_BIAS_MV * _current_per_drive(a)
+
+    def feed(layer: str, index: int, source: str, shape: tuple[int, int]) -> FeedDescription:
+        scale = scales[f"{layer}.{numbered('weight', index)}"]
+        return FeedDescription(source, random.normal(0, scale / math.sqrt(shape[0]), shape))
+
     layers: list[LayerDescription] = []
-    source = INPUT
-    for index, neurons in enumerate(a.hidden):
-        weight = random.normal(0, scales[index] / math.sqrt(widths[index]), (widths[index], neurons))
-        layers.append(
-            SpikingDescription(
-                name=f"hidden{index}",
-                feeds=(FeedDescription(source, weight * _MILLI),),
-                bias=np.full(neurons, bias * _MILLI),
-                tau_synapse=_repeat(a.tau_synapse, neurons),
-                neuron=_neuron_parameters(a.neuron, neurons),
-            )
-        )
-        source = layers[-1].name
-    weight = random.normal(0, scales[-1] / math.sqrt(widths[-2]), (widths[-2], a.classes))
+    source, width = INPUT, a.inputs
+    for number, layer in enumerate(a.layers):
+        name = f"hidden{number}"
+        feeds = [feed(name, 0, source, (width, layer.units))]
+        if layer.recurrent:
+            back = feed(name, 1, name, (layer.units, layer.units))
+            feeds.append(replace(back, delay=np.array([layer.delay])))
+        layers.append(_spiking(a, name, layer, feeds))
+        source, width = name, layer.units
     layers.append(
         ReadoutDescription(
             name="readout",
-            feeds=(FeedDescription(source, weight),),
+            feeds=(feed("readout", 0, source, (width, a.classes)),),
             bias=np.zeros(a.classes),
             tau=_repeat(a.tau_readout, a.classes),
         )
     )
     return Description(a.dt * _MILLI, a.inputs, tuple(layers), a.encoder, a.steps)
+
+
+def _spiking(
+    architecture: Architecture, name: str, layer: HiddenLayer, feeds: list[FeedDescription]
+) -> SpikingDescription:
+    """A hidden layer; the weights of `feeds` are in mA."""
+    a = architecture
+    neuron = a.neuron if layer.tau is None else replace(a.neuron, tau=layer.tau)
+    return SpikingDescription(
+        name=name,
+        feeds=tuple(replace(feed, weight=feed.weight * _MILLI) for feed in feeds),
+        bias=np.full(layer.units, _DRIVE_BIAS_MV * _current_per_drive(a) * _MILLI),
+        tau_synapse=_repeat(a.tau_synapse, layer.units),
+        neuron=_neuron_parameters(neuron, layer.units),
+    )
 
 
 def _repeat(time_ms: float | None, neurons: int) -> NDArray[np.float64] | None:

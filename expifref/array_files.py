@@ -61,8 +61,10 @@ class _Header:
         return math.prod(self.shape)
 
 
-def read_npz(path: Path, choices: Sequence[tuple[str, ...]], kind: Kind) -> dict[str, NDArray[Any]]:
-    """The arrays of an .npz file named by the first of `choices` that it holds.
+def read_npz(
+    path: Path, choices: Sequence[tuple[str, ...]], kind: Kind, optional: Sequence[str] = ()
+) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file named by the first of `choices` that it holds, and by `optional` ones.
 
     Raises:
         ExpifrefError: of the kind's class: the file is missing, damaged, too large, holds Python objects, or
@@ -74,6 +76,7 @@ def read_npz(path: Path, choices: Sequence[tuple[str, ...]], kind: Kind) -> dict
             with zipfile.ZipFile(file) as archive:
                 members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
                 keys = _choose_keys(path, members, choices, kind)
+                keys += tuple(key for key in optional if key in members)
                 headers = {key: _member_header(path, archive, members[key], kind) for key in keys}
                 _check_size(path, headers, kind)
                 return {key: _read_member(archive, members[key], headers[key]) for key in keys}

@@ -4,8 +4,8 @@ Tensors are float64 in SI units, named `<layer>.weight` (of further feeds `<laye
 `<layer>.bias`, `<layer>.tau` (of the synapse or the readout; absent when there is none),
 `<layer>.neuron.<parameter>` and, where a feed has delays, `<layer>.delay` (`delay1`, ...) in whole steps;
 large ones stay in the file until they are looked at. The metadata hold the format and its version, dt in
-seconds, encoder, steps, the kinds of the layers and their feeds (none stated: one from the layer before, or
-from the input), and, for networks trained here, their architecture, metrics and environments.
+seconds, encoder, steps, decision, the kinds of the layers and their feeds (none stated: one from the layer
+before, or from the input), and, for networks trained here, their architecture, metrics and environments.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .architecture import Architecture
 from .checks import check_description
+from .decision import SUM, check_rule
 from .description import (
     INPUT,
     MAX_DELAY,
@@ -109,6 +110,7 @@ class ModelDocument:
     architecture: Architecture | None
     metrics: dict[Name, float]
     environments: tuple[dict[Name, Name], ...] = ()  # absent before they were recorded
+    decision: Name = SUM  # absent where there was one rule only
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ class ModelFile:
     description: Description
     architecture: Architecture | None = None  # None for a network that was built elsewhere
     metrics: Mapping[str, float] = field(default_factory=dict)
-    environments: tuple[
-        Environment, ...
-    ] = ()  # it was trained in, one after the other; () where not recorded
+    environments: tuple[Environment, ...] = ()
+    """It was trained in, one after the other; () where not recorded."""
+    decision: str = SUM  # the rule by which its output was trained to become a class
 
 
 def save_model(path: Path, model: ModelFile) -> None:
@@ -141,6 +143,7 @@ def save_model(path: Path, model: ModelFile) -> None:
         architecture=model.architecture,
         metrics=dict(model.metrics),
         environments=tuple(dict(environment) for environment in model.environments),
+        decision=check_rule(model.decision),
     )
     tensors = {name: value for layer in d.layers for name, value in _layer_tensors(layer).items()}
     write_tensors(path, tensors, _FORMAT, written(ModelDocument, document, f"`{path}`"))
@@ -167,7 +170,13 @@ def read_model(path: Path) -> ModelFile:
     document = parse(ModelDocument, values, f"`{path}`")
     description = _described(document, tensors)
     check_description(description)
-    return ModelFile(description, document.architecture, document.metrics, document.environments)
+    return ModelFile(
+        description,
+        document.architecture,
+        document.metrics,
+        document.environments,
+        check_rule(document.decision),
+    )
 
 
 def load_model(path: Path) -> SpikingNetwork:

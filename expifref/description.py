@@ -150,7 +150,7 @@ class Description:
     dt: float  # s
     inputs: int
     layers: tuple[LayerDescription, ...]
-    encoder: str  # "rate", "latency" or "current": the spike encoder used in training
+    encoder: str  # of `expifref.encoders.ENCODERS`: the one used in training
     steps: int  # time steps per sample used in training
 
     @property

@@ -28,6 +28,7 @@ __all__ = [
     "RangeError",
     "ToolError",
     "UnsupportedError",
+    "UpstreamStepWarning",
 ]
 
 
@@ -73,3 +74,7 @@ class MissingToolError(ExpifrefError):
 
 class ToolError(ExpifrefError):
     """An external tool ended with an error, or not in time."""
+
+
+class UpstreamStepWarning(UserWarning):
+    """A population of another library spikes at other steps than the described one."""

@@ -104,12 +104,12 @@ def differentiable_step(
 ) -> StepResult:
     """`canonical_step` in JAX with a bounded gradient to the membrane, the current and the delta input.
 
-    `held` comes from `reset_membrane`; everything else as in `canonical_step`. The neuron parameters are
-    constants: no gradient flows to them. The gradient is finite wherever `held` and `R * current` are.
+    `held` comes from `reset_membrane`; everything else as in `canonical_step`. The gradient, also that to
+    parameters that are trained, is finite wherever `held` and `R * current` are.
     """
     c: NeuronConstants = jax.tree.map(jax.lax.stop_gradient, constants)
     result = canonical_step(held, refractory, current, delta, c, dt, jnp)
-    path = gradient_path(held, refractory, current, delta, result.v < c.v_th, c, dt, rules)
+    path = gradient_path(held, refractory, current, delta, result.v < c.v_th, constants, dt, rules)
     return result._replace(v=graft(result.v, path))
 
 
@@ -127,9 +127,11 @@ def gradient_path(
 
     `below` says where the step ended below the cutoff; everything else as in `differentiable_step`.
     """
-    c = constants
-    membrane_factor, current_factor = _factors(*jax.lax.stop_gradient((held, current)), c, dt, rules)
+    fixed = jax.lax.stop_gradient((held, current))
+    c: NeuronConstants = jax.tree.map(jax.lax.stop_gradient, constants)
+    membrane_factor, current_factor = _factors(*fixed, c, dt, rules)
     path = membrane_factor * held + current_factor * current + delta
+    path = path + _parameter_path(*fixed, constants, dt, rules)
     return _settled_path(path, held, refractory, below, rules)
 
 
@@ -177,6 +179,18 @@ def _factors(
         slope = jnp.where(exponential > growth, 0.0, a * growth / c.delta_t)
         membrane_factor = membrane_factor + a * _phi_slope(z) * slope * drift
     return jnp.clip(membrane_factor, 0.0, math.exp(rules.growth_limit)), current_factor
+
+
+def _parameter_path(
+    held: Values, current: Beside, c: NeuronConstants, dt: float, rules: GradientRules
+) -> Values:
+    """The move of a step whose derivative is taken with respect to the parameters alone."""
+    a = dt / c.tau
+    # Limited before the exponential: beyond, its derivative would be infinite, and 0 times that is NaN.
+    growth = jnp.exp(jnp.minimum((held - c.v_t) / c.delta_t, jnp.log1p(rules.growth_limit / a)))
+    drift = -(held - c.v_rest) + c.delta_t * growth + c.resistance * current
+    move: Values = a * phi(a * (growth - 1), jnp) * drift
+    return move
 
 
 def _phi_slope(z: Values) -> Values:

@@ -102,7 +102,8 @@ class LIFRef(Refractory, LIF):
         name: name of the module.
         gradient: whether the backward pass goes through the clamp of a "hard" reset.
 
-    Every parameter is a quantity, scalar or of shape `in_size`.
+    Every parameter is a quantity, scalar or of shape `in_size`. Except for `tau_ref`, of which whole steps
+    are counted, it may be a `brainstate.ParamState` or `brainstate.nn.Param` of one, and is trained.
 
     States: `V` (mV), `refractory_count` (int32, steps still to be held) and `last_spike_time` (ms; kept only
     while the environment has a `t`), of shape `[*in_size]`, or `[batch, *in_size]` after `init_state(batch)`.

@@ -88,8 +88,8 @@ class NetworkLayer(brainstate.nn.Module):
         super().__init__()
         self.feeds = [_linear(layer, index, values) for index in range(len(layer.feeds))]
         self.filter, self.neuron = _filter(layer), None
-        if isinstance(layer, SpikingDescription):
-            self.neuron = neuron_module(layer.neuron, gradient)
+        for neuron in layer.neurons:
+            self.neuron = neuron_module(neuron, gradient)
 
     def increment(self, seen: Sequence[Signal]) -> Signal:
         """The weighted sum of what the feeds see, `[..., source units]` each, and the bias."""

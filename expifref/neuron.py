@@ -102,7 +102,8 @@ class ExpIFRef(Refractory, ExpIF):
         name: name of the module.
         gradient: how the backward pass treats the clamp and the growth factor.
 
-    Every parameter is a quantity, scalar or of shape `in_size`; it is a constant of the training.
+    Every parameter is a quantity, scalar or of shape `in_size`. Except for `tau_ref`, of which whole steps
+    are counted, it may be a `brainstate.ParamState` or `brainstate.nn.Param` of one, and is trained.
 
     States: `V` (mV, at most `V_th`, equal to it exactly at a spike), `refractory_count` (int32, steps still
     to be held at reset), `last_spike_time` (ms; kept only while the environment has a `t`) and, with

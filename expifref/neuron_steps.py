@@ -72,7 +72,7 @@ def constants(neuron: NeuronParameters, dt: float) -> NeuronConstants:
 def initial_state(neuron: AnyNeuron, batch: int) -> NeuronState:
     """Before the first step."""
     v = np.tile(neuron.v_initial, (batch, 1))
-    w = neuron.w_initial if isinstance(neuron, AdExParameters) else np.zeros(v.shape[1])
+    w = neuron.vectors.get("w_initial", np.zeros(v.shape[1]))
     return NeuronState(v, np.tile(w, (batch, 1)), np.zeros(v.shape, np.int64))
 
 

@@ -84,7 +84,8 @@ class Population(RegisteredInputs, Neuron):
         self.gradient = behaviour.gradient
         self.V_initializer = behaviour.V_initializer
         for parameter, value in parameters.items():
-            setattr(self, parameter, value(self.varshape) if callable(value) else value)
+            drawn = callable(value) and not isinstance(value, brainstate.nn.Param)
+            setattr(self, parameter, value(self.varshape) if drawn else value)
         check_parameters(self._decimals(), self.varshape)
 
     def init_state(self, batch_size: int | None = None, **kwargs: Any) -> None:
@@ -100,8 +101,7 @@ class Population(RegisteredInputs, Neuron):
     def get_spike(self, V: Float[u.Quantity, "*shape"] | None = None) -> Float[Array, "*shape"]:
         """Spikes (1.0 or 0.0) of the potential `V`, by default the present, differentiable by `spk_fun`."""
         v = jnp.asarray(decimal("V", self.V.value if V is None else V, POTENTIAL))
-        v_th = jnp.asarray(decimal("V_th", self.V_th, POTENTIAL), v.dtype)
-        v_reset = jnp.asarray(decimal("V_reset", self.V_reset, POTENTIAL), v.dtype)
+        v_th, v_reset = (jnp.asarray(self._decimal(name), v.dtype) for name in ("V_th", "V_reset"))
         return self.spk_fun(spike_argument(v, v_th, v_reset))
 
     def update(self, x: Any = 0.0 * u.mA) -> Float[Array, "*shape"]:
@@ -146,7 +146,16 @@ class Population(RegisteredInputs, Neuron):
         """Keep what a step leaves beside the membrane."""
 
     def _decimals(self) -> dict[str, Any]:
-        return {name: decimal(name, getattr(self, name), PARAMETERS[name]) for name in self.PARAMETERS}
+        return {name: self._decimal(name) for name in self.PARAMETERS}
+
+    def _decimal(self, name: str) -> Any:
+        """The number of a parameter, which may be one that is trained."""
+        parameter = getattr(self, name)
+        if isinstance(parameter, brainstate.nn.Param):
+            parameter = parameter.value()
+        elif isinstance(parameter, brainstate.State):
+            parameter = parameter.value
+        return decimal(name, parameter, PARAMETERS[name])
 
     def _arrays(self, dtype: Any) -> dict[str, Array]:
         """The parameters that are no counts, by name."""
@@ -156,7 +165,7 @@ class Population(RegisteredInputs, Neuron):
     def _initial_v(self, batch_size: int | None) -> Float[u.Quantity, "*shape"]:
         v = decimal("V_initializer", self._filled(self.V_initializer, batch_size), POTENTIAL)
         if not is_traced(v):
-            below = np.asarray(v) < np.asarray(decimal("V_th", self.V_th, POTENTIAL))
+            below = np.asarray(v) < np.asarray(self._decimal("V_th"))
             check_values("V_initializer", v, below, "below `V_th`", POTENTIAL)
         return v * u.mV
 
@@ -201,7 +210,7 @@ class Refractory(Population):
         return count
 
     def _refractory_steps(self) -> NDArray[np.int32]:
-        return _count_steps(decimal("tau_ref", self.tau_ref, TIME), time_step())
+        return _count_steps(self._decimal("tau_ref"), time_step())
 
     def _record(self, step: StepResult) -> None:
         was_refractory: Bool[Array, "*shape"] = self.refractory_count.value > 0

@@ -22,6 +22,9 @@ __all__ = ["TrainingState", "continued", "load_state", "save_state"]
 Identity = dict[str, Any]
 """What a run depends on, flat and JSON-ready; a run may go on only under the same."""
 
+_PROLONGED = "epochs"
+"""What may be another number all the same."""
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -30,6 +33,7 @@ class TrainingState:
     carry: Carry
     history: tuple[EpochReport, ...] = ()
     environments: tuple[Environment, ...] = ()  # that it came about in, one after the other
+    planned: int | None = None  # epochs that the run was to have; None where not recorded
 
 
 def save_state(path: Path, state: TrainingState, identity: Identity) -> None:
@@ -49,24 +53,38 @@ def load_state(path: Path, start: Carry, identity: Identity) -> TrainingState:
     """
     tensors, document = read_resume(path)
     _check_identity(document.identity, identity)
+    epochs = document.identity.get(_PROLONGED)
+    planned = epochs if isinstance(epochs, int) else None
     leaves, structure = jax.tree.flatten(start)
     stored = [tensors.get(f"leaf{i:04d}") for i in range(len(leaves))]
     if any(s is None or s.shape != leaf.shape for s, leaf in zip(stored, leaves, strict=True)):
         raise FileFormatError(f"`{path}` must hold the state of this network; train without resuming")
     carry = jax.tree.unflatten(structure, [jnp.asarray(s) for s in stored])
-    return TrainingState(carry, document.history, document.environments)
+    return TrainingState(carry, document.history, document.environments, planned)
 
 
-def continued(state: TrainingState, environment: Environment) -> tuple[TrainingState, str | None]:
-    """`state` going on in `environment`, and a sentence where it was stored in another one."""
+def continued(
+    state: TrainingState, environment: Environment, epochs: int
+) -> tuple[TrainingState, tuple[str, ...]]:
+    """`state` going on in `environment` up to `epochs`, and a sentence for each of both that was another."""
+    told: list[str] = []
     known = state.environments or ({},)
     warning = change(known[-1], environment)
-    return (state, None) if warning is None else (replace(state, environments=(*known, environment)), warning)
+    if warning is not None:
+        state = replace(state, environments=(*known, environment))
+        told.append(warning)
+    if state.planned not in (None, epochs):
+        told.append(
+            f"Warning: the run began for {state.planned} epochs and goes on to {epochs}: from here on the "
+            f"learning rate follows the schedule of {epochs}, so the result is not that of {epochs} epochs "
+            "at once"
+        )
+    return state, tuple(told)
 
 
 def _check_identity(found: Identity, wanted: Identity) -> None:
     for name, value in wanted.items():
-        if found.get(name) != value:
+        if name != _PROLONGED and found.get(name) != value:
             raise ParameterError(
                 f"a run can only be resumed as it began: `{name}` was {shown(found.get(name))}, "
                 f"not {shown(value)}"

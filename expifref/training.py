@@ -15,6 +15,7 @@ from .description import Description
 from .environment import Environment
 from .evaluation import Evaluation, Evaluator
 from .exceptions import ParameterError
+from .feeding import inputs_of
 from .gradient import GradientRules
 from .networks import DEFAULT_RULES, Parameters, Run, parameters, pure_run, with_parameters
 from .progress import SILENT, EpochReport, Reporter
@@ -82,14 +83,10 @@ def train(
         ParameterError: data set and architecture do not fit, a resumed run differs, or the loss diverged.
         FileFormatError: the file to write or resume from cannot be used.
     """
-    settings = default_settings(dataset.name) if settings is None else settings
-    check_fit(dataset, architecture.inputs, architecture.classes)
+    settings = default_settings(dataset) if settings is None else settings
+    check_fit(dataset, architecture.encoder, architecture.inputs, architecture.classes)
     untrained = initial_description(architecture, settings.seed)
-    scales = {
-        f"{layer.name}.{part}": scale
-        for layer, scale in zip(untrained.layers, initial_scales(architecture), strict=True)
-        for part in layer.trained
-    }
+    scales = initial_scales(architecture)
 
     def run(natural: Parameters, frames: Any) -> Run:
         return pure_run(untrained, to_physical(natural, scales), frames, gradient)
@@ -109,19 +106,20 @@ def train(
         metrics: Mapping[str, float],
         environments: tuple[Environment, ...],
     ) -> None:
-        save_model(target, ModelFile(describe(natural), architecture, metrics, environments))
+        described = describe(natural)
+        save_model(target, ModelFile(described, architecture, metrics, environments, settings.decision))
 
-    evaluator = Evaluator(untrained, scales, seed=0)
+    evaluator = Evaluator(untrained, scales, 0, settings.decision)
     identity = run_identity(dataset, asdict(architecture), settings, gradient)
     task = Task(architecture.encoder, architecture.steps, untrained.dt, identity, begin, evaluator.of, save)
     outcome = run_task(task, dataset, settings, reporter, path, resume)
     return TrainingResult(describe(outcome.natural), architecture, outcome)
 
 
-def check_fit(dataset: Dataset, inputs: int, classes: int) -> None:
-    """Raise ParameterError where a network with `inputs` and `classes` cannot be trained on `dataset`."""
-    for name, found in (("inputs", inputs), ("classes", classes)):
-        wanted = getattr(dataset, name)
+def check_fit(dataset: Dataset, encoder: str, inputs: int, classes: int) -> None:
+    """Raise ParameterError where a network of `inputs` and `classes` cannot be trained on `dataset`."""
+    fitting = inputs_of(dataset, encoder), dataset.classes
+    for name, wanted, found in zip(("inputs", "classes"), fitting, (inputs, classes), strict=True):
         if wanted != found:
             raise ParameterError(
                 f"`{name}` of the architecture must be {wanted} for the data set {dataset.name}, not {found}"
@@ -132,13 +130,10 @@ def run_identity(
     dataset: Dataset, network: Mapping[str, Any], settings: TrainingSettings, gradient: GradientRules
 ) -> dict[str, Any]:
     """What a run depends on, for `expifref.resume`; `network` says what is trained."""
-    chosen = asdict(settings)
-    del chosen["epochs"]  # a finished run may be prolonged
     everything = {
-        "dataset": dataset.name,
-        "samples": len(dataset.train_labels),
+        "digest of the data": dataset.digest,
         **network,
-        **chosen,
+        **asdict(settings),
         **{f"gradient {name}": value for name, value in asdict(gradient).items()},
     }
     identity: dict[str, Any] = json.loads(json.dumps(everything))

@@ -8,30 +8,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from .data import Dataset
+from .data import Dataset, Samples
 from .data.dataset import stratified_split
-from .encoders import compact_frames, get_encoder
 from .environment import Environment, current_environment
 from .evaluation import Evaluation
 from .exceptions import ParameterError
+from .feeding import feed
 from .files import require_writable
 from .networks import Parameters
 from .progress import EpochReport, Reporter
 from .resume import Identity, TrainingState, continued, load_state, save_state
 from .resume_file import resume_path
 from .training_settings import TrainingSettings
-from .training_step import BatchResult, Carry, Step
+from .training_step import Batch, BatchResult, Carry, Step
 
 __all__ = ["Outcome", "Step", "StopReason", "Task", "run_task"]
 
 StopReason = Literal["finished", "accuracy reached", "no improvement", "interrupted"]
 
-Images = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
@@ -44,8 +42,8 @@ class Task:
     dt: float  # s
     identity: Identity
     begin: Callable[[int], tuple[Carry, Step]]
-    """Takes the minibatches of an epoch; gives a fresh carry and a step of (carry, frames, labels)."""
-    evaluate: Callable[[Parameters, Images, Labels], Evaluation]
+    """Takes the minibatches of an epoch; gives a fresh carry and a step of (carry, batch)."""
+    evaluate: Callable[[Parameters, Samples], Evaluation]
     save: Callable[[Path, Parameters, Mapping[str, float], tuple[Environment, ...]], None]
     """Writes what was trained, with its metrics and the environments it was trained in."""
 
@@ -79,7 +77,7 @@ def run_task(
 ) -> Outcome:
     """Train; the same arguments give the same bits in the same environment, also when a run was resumed.
 
-    Going on in another environment than that of the stored state is told to `reporter`.
+    Going on in another environment or to other epochs than the stored state is told to `reporter`.
 
     Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
     first one is complete, KeyboardInterrupt passes through.
@@ -93,9 +91,9 @@ def run_task(
     if path is not None:
         require_writable(path)
     run = _Run(task, dataset, settings)
-    state, warning = run.begin(path if resume else None)
+    state, warnings = run.begin(path if resume else None)
     reporter.start(settings.epochs, len(state.history), run.batches)
-    if warning:
+    for warning in warnings:
         reporter.message(warning)
     stopped = _stop_reason(state.history, settings)
     try:
@@ -113,7 +111,7 @@ def run_task(
         reporter.message(f"interrupted: the network after epoch {len(state.history)} is kept{kept}")
         stopped = "interrupted"
     natural = state.carry.natural
-    test = task.evaluate(natural, dataset.test_images, dataset.test_labels)
+    test = task.evaluate(natural, dataset.test)
     outcome = Outcome(natural, state.history, test, stopped)
     if path is not None:
         task.save(path, natural, outcome.metrics, state.environments)
@@ -130,37 +128,35 @@ class _Run:
         self.batches = len(self._used) // self._size
         self._start, self._step = task.begin(self.batches)
 
-    def begin(self, stored: Path | None) -> tuple[TrainingState, str | None]:
-        """The state of a fresh run, or that of the run that wrote the model `stored`, and a warning."""
+    def begin(self, stored: Path | None) -> tuple[TrainingState, tuple[str, ...]]:
+        """The state of a fresh run, or that of the run that wrote the model `stored`, and warnings."""
         environment = current_environment()
         if stored is None:
-            return TrainingState(self._start, environments=(environment,)), None
+            return TrainingState(self._start, environments=(environment,)), ()
         state = load_state(resume_path(stored), self._start, self._task.identity)
-        return continued(state, environment)
+        return continued(state, environment, self._settings.epochs)
 
     def epoch(self, state: TrainingState, reporter: Reporter) -> TrainingState:
         """One pass over the training samples."""
         number = len(state.history) + 1
         carry = state.carry
         results: list[BatchResult] = []
-        for frames, labels in self._minibatches(number):
-            carry, result = self._step(carry, frames, labels)
+        for batch in self._minibatches(number):
+            carry, result = self._step(carry, batch)
             results.append(result)
             reporter.batch()
         report = self._report(number, carry, results)
         return replace(state, carry=carry, history=(*state.history, report))
 
-    def _minibatches(self, epoch: int) -> Iterator[tuple[jax.Array, jax.Array]]:
-        settings, data = self._settings, self._dataset
+    def _minibatches(self, epoch: int) -> Iterator[Batch]:
+        settings, task = self._settings, self._task
         order = self._used[np.random.default_rng([settings.seed, 1, epoch]).permutation(len(self._used))]
         words = np.random.SeedSequence([settings.seed, 2, epoch]).generate_state(1, np.uint64)
-        encoder = get_encoder(self._task.encoder)
         for first in range(0, self.batches * self._size, self._size):
-            chosen = order[first : first + self._size]
-            frames = compact_frames(
-                encoder, data.train_images[chosen], self._task.steps, seed=int(words[0]), samples=chosen
-            )
-            yield jnp.asarray(frames), jnp.asarray(data.train_labels[chosen])
+            chosen = self._dataset.train[order[first : first + self._size]]
+            frames, lengths = feed(task.encoder, chosen, task.steps, int(words[0]))
+            counted = None if lengths is None else jnp.asarray(lengths)
+            yield Batch(jnp.asarray(frames), jnp.asarray(chosen.labels), counted)
 
     def _report(self, number: int, carry: Carry, results: list[BatchResult]) -> EpochReport:
         loss, accuracy, rate = np.asarray(results, np.float64).mean(axis=0).tolist()
@@ -171,9 +167,7 @@ class _Run:
             )
         held_out = None
         if self._held_out.size:
-            data = self._dataset
-            images, labels = data.train_images[self._held_out], data.train_labels[self._held_out]
-            held_out = self._task.evaluate(carry.natural, images, labels).accuracy
+            held_out = self._task.evaluate(carry.natural, self._dataset.train[self._held_out]).accuracy
         return EpochReport(number, loss, accuracy, rate / self._task.dt, held_out)
 
 
@@ -184,8 +178,8 @@ def _metrics(history: tuple[EpochReport, ...]) -> dict[str, float]:
 
 def _split(dataset: Dataset, settings: TrainingSettings) -> tuple[Labels, Labels]:
     if settings.may_stop_early:
-        return stratified_split(dataset.train_labels, settings.held_out_share, settings.seed)
-    return np.arange(len(dataset.train_labels)), np.arange(0)
+        return stratified_split(dataset.train.labels, settings.held_out_share, settings.seed)
+    return np.arange(len(dataset.train)), np.arange(0)
 
 
 def _stop_reason(history: tuple[EpochReport, ...], settings: TrainingSettings) -> StopReason | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .architecture import Architecture
+from .data.dataset import Dataset
+from .decision import SUM, check_rule
 from .exceptions import ParameterError
+from .feeding import inputs_of, steps_of
+from .hidden_layers import HiddenLayer
 
 __all__ = ["TrainingSettings", "default_architecture", "default_settings"]
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Adam with a cosine schedule on the cross-entropy of the mean readout."""
+    """Adam with a cosine schedule on the cross-entropy of what is decided by."""
 
     epochs: int = 30
     batch_size: int = 64
@@ -26,8 +30,10 @@ class TrainingSettings:
     target_accuracy: float | None = None  # stop once the held-out samples reach it
     patience: int | None = None  # stop after so many epochs without a better held-out accuracy
     held_out_share: float = 0.1  # of the training samples; used only with an early stop
+    decision: str = SUM  # a rule of `expifref.decision.RULES`
 
     def __post_init__(self) -> None:
+        check_rule(self.decision)
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ParameterError(f"`{name}` must be at least {least}, not {getattr(self, name)}")
@@ -52,27 +58,48 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class _Defaults:
-    hidden: tuple[int, ...]
-    encoder: str
-    epochs: int
-    batch_size: int
-    learning_rate: float
+    hidden: tuple[int | HiddenLayer, ...] = (128,)
+    epochs: int = 30
+    batch_size: int = 64
+    learning_rate: float = 1e-2
+    decision: str = SUM
 
 
+_IMAGES = _Defaults()
+_SERIES = _Defaults((HiddenLayer(128, recurrent=True),))
 _DEFAULTS = {
-    "digits": _Defaults((128,), "current", 30, 64, 1e-2),
-    "fashion-mnist": _Defaults((256,), "current", 10, 256, 1e-2),
+    "fashion-mnist": _Defaults((256,), 10, 256),
+    "fashion-mnist-rows": _Defaults((HiddenLayer(256, recurrent=True),), 10, 256),
+    "japanese-vowels": _Defaults((HiddenLayer(128, recurrent=True),), 60, 32, decision="maximum"),
 }
-_OTHER = _Defaults((128,), "current", 30, 64, 1e-2)
 
 
-def default_architecture(dataset: str, inputs: int, classes: int) -> Architecture:
-    """The network that suits the data set called `dataset`; any other name gets the general choice."""
-    chosen = _DEFAULTS.get(dataset, _OTHER)
-    return Architecture(inputs, classes, hidden=chosen.hidden, encoder=chosen.encoder)
+def default_architecture(
+    dataset: Dataset, encoder: str | None = None, steps: int | None = None
+) -> Architecture:
+    """The network that suits `dataset`, for the encoder and steps that were chosen, if any.
+
+    Raises:
+        ParameterError: the encoder is unknown or not one for these data, or `steps` no multiple of theirs.
+    """
+    chosen = _defaults(dataset)
+    name = encoder or _encoder(dataset)
+    form = Architecture(inputs_of(dataset, name), dataset.classes, hidden=chosen.hidden, encoder=name)
+    return replace(form, steps=steps_of(dataset, steps) or form.steps)
 
 
-def default_settings(dataset: str) -> TrainingSettings:
-    """The settings that suit the data set called `dataset`; any other name gets the general choice."""
-    chosen = _DEFAULTS.get(dataset, _OTHER)
-    return TrainingSettings(chosen.epochs, chosen.batch_size, chosen.learning_rate)
+def _encoder(dataset: Dataset) -> str:
+    if dataset.spikes:
+        return "spikes"
+    return "current" if dataset.scaling is None else "population"
+
+
+def default_settings(dataset: Dataset) -> TrainingSettings:
+    """The settings that suit `dataset`."""
+    chosen = _defaults(dataset)
+    return TrainingSettings(chosen.epochs, chosen.batch_size, chosen.learning_rate, decision=chosen.decision)
+
+
+def _defaults(dataset: Dataset) -> _Defaults:
+    """Those of its name, else the general choice."""
+    return _DEFAULTS.get(dataset.name, _IMAGES if dataset.steps is None else _SERIES)

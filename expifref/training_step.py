@@ -11,12 +11,14 @@ import optax
 from jax import Array
 from jaxtyping import Float, Int
 
+from .decision import Decision
 from .description import Description
 from .networks import Frames, Parameters, Run, pure_run
 from .products import compile_options
 from .training_settings import TrainingSettings
 
 __all__ = [
+    "Batch",
     "BatchResult",
     "Carry",
     "Step",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 Labels = Int[Array, " batch"]
+Lengths = Int[Array, " batch"]
 Rates = Float[Array, " batch"]
 Scalar = Float[Array, ""]
 Scales = dict[str, float]
@@ -49,7 +52,15 @@ class BatchResult(NamedTuple):
     rate: Scalar  # spikes per neuron and step
 
 
-Step = Callable[[Carry, Frames, Labels], tuple[Carry, BatchResult]]
+class Batch(NamedTuple):
+    """What one optimizer step learns from."""
+
+    frames: Frames
+    labels: Labels
+    lengths: Lengths | None  # None: all steps of every sample count
+
+
+Step = Callable[[Carry, Batch], tuple[Carry, BatchResult]]
 
 
 def to_natural(values: Parameters, scales: Scales) -> Parameters:
@@ -73,7 +84,7 @@ def make_step(
     settings: TrainingSettings,
     dt: float,
 ) -> Step:
-    """A compiled function of (carry, frames, labels).
+    """A compiled function of (carry, batch).
 
     Args:
         run: the network as a differentiable function of (natural weights, frames).
@@ -82,21 +93,21 @@ def make_step(
         dt: step in seconds.
     """
 
-    def loss_of(natural: Parameters, frames: Frames, labels: Labels) -> tuple[Scalar, BatchResult]:
-        return batch_loss(run(natural, frames), labels, settings, dt)
+    def loss_of(natural: Parameters, batch: Batch) -> tuple[Scalar, BatchResult]:
+        return batch_loss(run(natural, batch.frames), batch, settings, dt)
 
-    def step(carry: Carry, frames: Frames, labels: Labels) -> tuple[Carry, BatchResult]:
-        gradients, result = jax.grad(loss_of, has_aux=True)(carry.natural, frames, labels)
+    def step(carry: Carry, batch: Batch) -> tuple[Carry, BatchResult]:
+        gradients, result = jax.grad(loss_of, has_aux=True)(carry.natural, batch)
         updates, state = optimizer.update(gradients, carry.optimizer, carry.natural)
         return Carry(optax.apply_updates(carry.natural, updates), state), result
 
     return jax.jit(step, compiler_options=compile_options())
 
 
-def batch_loss(run: Run, labels: Labels, settings: TrainingSettings, dt: float) -> tuple[Scalar, BatchResult]:
-    """Cross-entropy of the mean output, and the penalties that `settings` ask for; `dt` in seconds."""
-    logits = run.output.mean(axis=0)
-    loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+def batch_loss(run: Run, batch: Batch, settings: TrainingSettings, dt: float) -> tuple[Scalar, BatchResult]:
+    """Cross-entropy of what is decided by, and the penalties that `settings` ask for; `dt` in seconds."""
+    logits = Decision(settings.decision, batch.lengths).logits(run.output)
+    loss = optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels).mean()
     if settings.rate_penalty > 0:
         limit = settings.rate_limit * dt  # spikes per step
         excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in run.spikes]
@@ -104,18 +115,18 @@ def batch_loss(run: Run, labels: Labels, settings: TrainingSettings, dt: float) 
     if settings.drive_penalty > 0:
         excess = [jax.nn.relu(jnp.abs(d) / settings.drive_limit - 1) for d in run.drives]
         loss = loss + settings.drive_penalty * sum((e**2).mean() for e in excess)
-    accuracy = (logits.argmax(axis=-1) == labels).mean()
+    accuracy = (logits.argmax(axis=-1) == batch.labels).mean()
     return loss, BatchResult(loss, accuracy, _rates(run.spikes).mean())
 
 
 def make_predict(
-    description: Description, scales: Scales
-) -> Callable[[Parameters, Frames], tuple[Labels, Rates]]:
-    """A compiled function of (natural weights, frames): classes, and mean spikes per neuron and step."""
+    description: Description, scales: Scales, decision: str
+) -> Callable[[Parameters, Frames, Lengths | None], tuple[Labels, Rates]]:
+    """A compiled function of (natural weights, frames, lengths): classes, and spikes per neuron and step."""
 
-    def predict(natural: Parameters, frames: Frames) -> tuple[Labels, Rates]:
+    def predict(natural: Parameters, frames: Frames, lengths: Lengths | None) -> tuple[Labels, Rates]:
         run = pure_run(description, to_physical(natural, scales), frames)
-        return run.output.sum(axis=0).argmax(axis=-1), _rates(run.spikes)
+        return Decision(decision, lengths).classes(run.output), _rates(run.spikes)
 
     return jax.jit(predict, compiler_options=compile_options())
 

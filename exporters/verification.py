@@ -16,7 +16,15 @@ from quantize.run.pieces import pieces, trace_values
 from quantize.run.probes import Probe, probes
 from quantize.run.trace import Execution, Executor, Spikes
 
-__all__ = ["Difference", "ExecutorResult", "Verification", "differing_bits", "merge", "verify"]
+__all__ = [
+    "Difference",
+    "ExecutorResult",
+    "Terms",
+    "Verification",
+    "differing_bits",
+    "merge",
+    "verify",
+]
 
 Progress = Callable[[str, int], None]
 """Called with what was run and how many samples that were."""
@@ -77,36 +85,43 @@ class Verification:
         return complete and bool(results) and all(r.values > 0 and r.differing_bits == 0 for r in results)
 
 
+@dataclass(frozen=True)
+class Terms:
+    """How much is compared, and with what."""
+
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """Executor -> most data-set samples it is given (slow ones); no entry means all."""
+    probe: bool = True
+    """Also run the probes of `quantize.run.probes`, which see single wrong bits that data may not."""
+    reference: Executor | None = None
+    """What the others must equal; None is the emulator."""
+    first_sample: int = 0
+    """Number of the first sample in the data set."""
+
+
 def verify(
     program: Program,
     executors: Mapping[str, Executor],
     batches: Iterable[Spikes],
-    limits: Mapping[str, int] | None = None,
-    probe: bool = True,
+    terms: Terms | None = None,
     progress: Progress | None = None,
-    reference: Executor | None = None,
-    first_sample: int = 0,
 ) -> Verification:
     """Run everything through the reference and through each of `executors`, and compare all signals.
 
     Args:
         batches: the data set, each uint8 `[steps, batch, inputs]`.
-        limits: executor -> most data-set samples it is given (slow ones); no entry means all.
-        probe: also run the probes of `quantize.run.probes`, which see single wrong bits that data may not.
         progress: called after each batch and probe.
-        reference: what the others must equal; by default the emulator.
-        first_sample: number of the first sample of `batches` in the data set.
     """
-    result = Verification({name: ExecutorResult() for name in executors})
+    terms = terms or Terms()
+    bench = _Bench(program.graph, terms.reference or Emulator(program), executors)
     report = progress or (lambda _what, _samples: None)
-    reference = reference or Emulator(program)
     for spikes in (batch[:, rows] for batch in batches for rows in pieces(batch, trace_values(program))):
-        _check_samples(program.graph, result, reference, executors, spikes, limits or {}, first_sample)
+        bench.check_samples(spikes, terms)
         report("data set", spikes.shape[1])
-    for item in probes(program.graph) if probe else ():
-        _check_probe(program.graph, result, reference, executors, item)
+    for item in probes(program.graph) if terms.probe else ():
+        bench.check_probe(item)
         report(item.purpose, item.spikes.shape[1])
-    return result
+    return bench.result
 
 
 def merge(parts: Iterable[Verification]) -> Verification:
@@ -125,39 +140,35 @@ def differing_bits(expected: Integers, found: Integers) -> int:
     return int(np.bitwise_count((expected ^ found).view(np.uint64)).sum(dtype=np.int64))
 
 
-def _check_samples(
-    graph: Graph,
-    result: Verification,
-    reference: Executor,
-    executors: Mapping[str, Executor],
-    spikes: Spikes,
-    limits: Mapping[str, int],
-    first_sample: int,
-) -> None:
-    """A function of its own, like the next, so that no trace is kept while the next ones are made."""
-    expected = reference.run(spikes)
-    for name, executor in executors.items():
-        entry = result.executors[name]
-        left = limits.get(name, spikes.shape[1] + entry.samples) - entry.samples
-        count = min(left, spikes.shape[1])
-        if count <= 0:
-            continue
-        wanted, place = _first_samples(expected, count), first_sample + entry.samples
-        _compare(graph, entry, "data set", wanted, executor.run(spikes[:, :count]), place)
-        entry.samples += count
+@dataclass
+class _Bench:
+    """The executors beside the reference. No trace is kept while the next ones are made."""
 
+    graph: Graph
+    reference: Executor
+    executors: Mapping[str, Executor]
+    result: Verification = field(init=False)
 
-def _check_probe(
-    graph: Graph,
-    result: Verification,
-    reference: Executor,
-    executors: Mapping[str, Executor],
-    probe: Probe,
-) -> None:
-    expected = reference.run(probe.spikes, probe.state)
-    for name, executor in executors.items():
-        entry = result.executors[name]
-        _compare(graph, entry, probe.purpose, expected, executor.run(probe.spikes, probe.state), 0)
+    def __post_init__(self) -> None:
+        self.result = Verification({name: ExecutorResult() for name in self.executors})
+
+    def check_samples(self, spikes: Spikes, terms: Terms) -> None:
+        expected = self.reference.run(spikes)
+        for name, executor in self.executors.items():
+            entry = self.result.executors[name]
+            left = terms.limits.get(name, spikes.shape[1] + entry.samples) - entry.samples
+            count = min(left, spikes.shape[1])
+            if count <= 0:
+                continue
+            wanted, place = _first_samples(expected, count), terms.first_sample + entry.samples
+            _compare(self.graph, entry, "data set", wanted, executor.run(spikes[:, :count]), place)
+            entry.samples += count
+
+    def check_probe(self, probe: Probe) -> None:
+        expected = self.reference.run(probe.spikes, probe.state)
+        for name, executor in self.executors.items():
+            entry = self.result.executors[name]
+            _compare(self.graph, entry, probe.purpose, expected, executor.run(probe.spikes, probe.state), 0)
 
 
 def _first_samples(execution: Execution, count: int) -> Execution:

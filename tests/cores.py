@@ -25,7 +25,7 @@ def main(folder: Path) -> None:
     """Train for a direct current through synapses, for spikes, and for integers."""
     from expifref.architecture import Architecture
     from expifref.checkpoint import ModelFile
-    from expifref.data import Dataset
+    from expifref.data import Dataset, Samples
     from expifref.encoders import encode
     from expifref.training import train
     from expifref.training_settings import TrainingSettings
@@ -37,14 +37,16 @@ def main(folder: Path) -> None:
     random = np.random.default_rng(0)
     labels = np.arange(200) % 4
     images = random.random((4, 150), np.float32)[labels] * 0.7 + random.random((200, 150), np.float32) * 0.3
-    data = Dataset("made", images[:150], labels[:150], images[150:], labels[150:], classes=4)
+    data = Dataset(
+        "made", Samples(images[:150], labels[:150]), Samples(images[150:], labels[150:]), classes=4
+    )
     settings = TrainingSettings(epochs=2, batch_size=50)
     current = Architecture(150, 4, hidden=(129,), steps=31, encoder="current", tau_synapse=4.0)
     trained = train(data, current, settings, path=folder / "current.safetensors")
     rate = Architecture(150, 4, hidden=(64, 32), steps=12, encoder="rate")
     train(data, rate, settings, path=folder / "rate.safetensors")
     description = trained.description
-    ranges = calibrate(description, [encode("current", data.train_images[:32], description.steps)])
+    ranges = calibrate(description, [encode("current", data.train.values[:32], description.steps)])
     program = lower(description, ranges, load_profile("generic-16bit"))
     finetune(data, ModelFile(description, current), program, settings, path=folder / "tuned.safetensors")
 

@@ -104,11 +104,7 @@ def training_ours(folder: Path) -> Prepared:
     """`expifref.training_step.make_step` with its default gradient."""
     description = initial_description(TRAINING)
     settings = TrainingSettings(drive_penalty=0.0)
-    scales = {
-        f"{layer.name}.{part}": scale
-        for layer, scale in zip(description.layers, initial_scales(TRAINING), strict=True)
-        for part in layer.trained
-    }
+    scales = initial_scales(TRAINING)
     optimizer = optax.adam(_LEARNING_RATE)
 
     def network(natural: Any, frames: Any) -> Any:

@@ -132,13 +132,13 @@ def make_w3(folder: Path, program: Path | None) -> str:
     from expifref.encoders import encode
 
     data = load("fashion-mnist")
-    np.save(folder / "images.npy", encode("current", data.test_images, 1)[0])
+    np.save(folder / "images.npy", encode("current", data.test.values, 1)[0])
     if program is not None:
         save_program(load_program(program), folder / "program.json")
         return "the program given with --program"
     accuracy = _trained(folder / "model.safetensors")
     description = read_description(folder / "model.safetensors")
-    frames = encode("current", data.train_images[:_W3_FRAMES], W3.steps)
+    frames = encode("current", data.train.values[:_W3_FRAMES], W3.steps)
     lowered = lower(description, calibrate(description, [frames]), load_profile(PROFILE))
     save_program(lowered, folder / "program.json")
     return (

@@ -1,41 +1,53 @@
-"""Data sets: the embedded digits, Fashion-MNIST, and a user's own `.npz`. NumPy only."""
+"""Data sets: the embedded digits, known ones by name, and a user's own `.npz`. NumPy only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from expifref.exceptions import DataError
 
+from .archive import ARCHIVED, load_archived
 from .dataset import Dataset
 from .digits import load_digits
-from .fashion_mnist import load_fashion_mnist
+from .fashion_mnist import load_fashion_mnist, load_fashion_mnist_rows
 from .npz import load_npz
+from .samples import Samples
+from .shd import load_shd
 
-__all__ = ["DATASETS", "Dataset", "load"]
+__all__ = ["DATASETS", "Dataset", "Samples", "load"]
 
-DATASETS: dict[str, Callable[[Path | None, int], Dataset]] = {
-    "digits": lambda _data_dir, seed: load_digits(seed),
-    "fashion-mnist": lambda data_dir, _seed: load_fashion_mnist(data_dir),
+_Loader = Callable[[Path | None], Dataset]
+
+_FILES: dict[str, _Loader] = {
+    "fashion-mnist": load_fashion_mnist,
+    "fashion-mnist-rows": load_fashion_mnist_rows,
+    **{name: partial(load_archived, name) for name in ARCHIVED},
+    "shd": load_shd,
 }
-"""Named data sets; each takes the user's data folder and the seed of the split."""
+"""Data sets by name that are read from files, which may lie in a folder of the user's."""
+
+DATASETS = ("digits", *_FILES)
+"""The names of all data sets that have one."""
 
 
 def load(name_or_path: str | Path, data_dir: str | Path | None = None, *, seed: int = 0) -> Dataset:
-    """Load `digits`, `fashion-mnist` or an `.npz` file.
+    """Load one of `DATASETS` or an `.npz` file (docs/data.md).
 
     Args:
-        name_or_path: a key of `DATASETS` or the path of an `.npz` file.
-        data_dir: folder to look in first (Fashion-MNIST).
+        name_or_path: a name or the path of an `.npz` file.
+        data_dir: folder to look in for the files of a name.
         seed: seed of the split into training and test samples, where the data come without one.
 
     Raises:
         DataError: the name is unknown, or the data are missing, damaged or break their rules.
     """
-    known = DATASETS.get(str(name_or_path))
-    if known is not None:
-        return known(None if data_dir is None else Path(data_dir), seed)
-    path = Path(name_or_path)
+    name, path = str(name_or_path), Path(name_or_path)
+    if name == "digits":
+        return load_digits(seed)
+    if name in _FILES:
+        return _FILES[name](None if data_dir is None else Path(data_dir))
     if path.suffix != ".npz":
         raise DataError(
             f"the data set must be one of {', '.join(DATASETS)} or the path of an .npz file, "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,64 +11,60 @@ from numpy.typing import NDArray
 from expifref.exceptions import DataError
 from expifref.texts import LINE
 
+from .samples import Samples
+from .scaling import Scaling
+
 __all__ = ["Dataset", "stratified_split"]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Images and labels, split into training and test samples.
+    """Samples of some classes, split for training and for testing.
 
     Raises `DataError` on construction when shapes, ranges or labels do not fit together.
     """
 
     name: str
-    train_images: NDArray[np.float32]  # [samples, inputs], in [0, 1]
-    train_labels: NDArray[np.int64]  # [samples], in 0..classes-1
-    test_images: NDArray[np.float32]
-    test_labels: NDArray[np.int64]
+    train: Samples
+    test: Samples
     classes: int
+    scaling: Scaling | None = None  # of real-valued series; None where values were in [0, 1] before
 
     def __post_init__(self) -> None:
         try:
             LINE.check(self.name)
         except ValueError as error:
             raise DataError(f"the name of a data set cannot be used: {error}") from None
-        _check_part(self, "training", self.train_images, self.train_labels)
-        _check_part(self, "test", self.test_images, self.test_labels)
-        if self.train_images.shape[1] != self.test_images.shape[1]:
+        for part, samples in (("training", self.train), ("test", self.test)):
+            try:
+                samples.check(self.classes)
+            except DataError as error:
+                raise DataError(f"{self.name}: {part} {error}") from None
+        if self.train.values.shape[1:] != self.test.values.shape[1:]:
             raise DataError(
-                f"{self.name}: training and test images must have the same number of inputs, "
-                f"not {self.train_images.shape[1]} and {self.test_images.shape[1]}"
+                f"{self.name}: training and test images must have the same inputs and steps, "
+                f"not {list(self.train.values.shape[1:])} and {list(self.test.values.shape[1:])}"
             )
 
     @property
-    def inputs(self) -> int:
-        """Values per image."""
-        return int(self.train_images.shape[1])
+    def channels(self) -> int:
+        """Values per image, or of each step of a series."""
+        return self.train.channels
 
+    @property
+    def steps(self) -> int | None:
+        """Steps of a series; None for images."""
+        return self.train.steps
 
-def _check_part(data: Dataset, part: str, images: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
-    if images.ndim != 2 or images.size == 0:
-        raise DataError(
-            f"{data.name}: {part} images must have the shape [samples, inputs], not {images.shape}"
-        )
-    if labels.shape != (len(images),):
-        raise DataError(
-            f"{data.name}: {part} labels must have the shape [{len(images)}], one per image, "
-            f"not {list(labels.shape)}"
-        )
-    if not np.isfinite(images).all():
-        raise DataError(f"{data.name}: {part} images must be finite; they hold NaN or infinity")
-    if images.min() < 0 or images.max() > 1:
-        raise DataError(
-            f"{data.name}: {part} images must lie in [0, 1] (or be uint8), "
-            f"not {images.min():g}..{images.max():g}; scale them first"
-        )
-    if labels.min() < 0 or labels.max() >= data.classes:
-        raise DataError(
-            f"{data.name}: {part} labels must lie in 0..{data.classes - 1}, "
-            f"not {labels.min()}..{labels.max()}"
-        )
+    @property
+    def spikes(self) -> bool:
+        """Whether values over time are spikes already."""
+        return bool(self.train.values.dtype == np.bool_)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the content, whatever its name."""
+        return hashlib.sha256(f"{self.train.digest} {self.test.digest}".encode()).hexdigest()
 
 
 def stratified_split(

@@ -7,6 +7,7 @@ from importlib import resources
 import numpy as np
 
 from .dataset import Dataset, stratified_split
+from .samples import Samples
 
 __all__ = ["load_digits"]
 
@@ -24,4 +25,5 @@ def load_digits(seed: int = 0) -> Dataset:
         images = archive["images"].astype(np.float32) / np.float32(_LARGEST_PIXEL)
         labels = archive["labels"].astype(np.int64)
     train, test = stratified_split(labels, _TEST_SHARE, seed)
-    return Dataset("digits", images[train], labels[train], images[test], labels[test], classes=10)
+    parts = [Samples(images[rows], labels[rows]) for rows in (train, test)]
+    return Dataset("digits", parts[0], parts[1], classes=10)

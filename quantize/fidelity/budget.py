@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from expifref.description import Description
 from quantize.program.program import Program
+from quantize.run.batches import Batches, as_batch
 
 from .causes import ALL_CAUSES, Cause
-from .comparison import Batches, Comparison, empty_comparison
+from .comparison import Comparison, empty_comparison
 from .hybrid import Hybrid
 from .signals import float_traces, hybrid_traces
 
@@ -68,11 +69,11 @@ def error_budget(
     )
     hybrids = {on: Hybrid(description, program, on) for on in chosen}
     results = {on: empty_comparison(description, program) for on in chosen}
-    for spikes, labels in batches:
-        real = float_traces(description, spikes)
+    for batch in map(as_batch, batches):
+        real = float_traces(description, batch.spikes)
         for on, hybrid in hybrids.items():
-            traces = hybrid_traces(description, program, hybrid.simulate(spikes))
-            results[on].add(real, traces, labels, most_trains=0)
-            on_run(spikes.shape[1])
+            traces = hybrid_traces(description, program, hybrid.simulate(batch.spikes))
+            results[on].add(real, traces, batch, most_trains=0)
+            on_run(batch.spikes.shape[1])
     shares = tuple(Share(c, results[frozenset({c})], results[ALL_CAUSES - {c}]) for c in Cause)
     return Budget(results[ALL_CAUSES], shares)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from expifref.description import Description
 from expifref.exceptions import DataError
 from quantize.program.program import Program
-from quantize.run.trace import Spikes
+from quantize.run.batches import Batch
 
 from .divergence import Divergence
 from .signals import LayerTrace, layer_pairs
@@ -20,15 +19,11 @@ from .spike_distances import MOST_TRAINS, TrainDistances, train_distances
 from .spike_trains import SpikeComparison, compare_rasters
 
 __all__ = [
-    "Batches",
     "Comparison",
     "LayerComparison",
     "NeuronCounts",
     "empty_comparison",
 ]
-
-Batches = Iterable[tuple[Spikes, NDArray[np.int64] | None]]
-"""Inputs `[steps, batch, inputs]` with labels `[batch]`, or None."""
 
 _AT_THE_LIMIT = 0.95
 """Share of the spikes that its refractory period allows from which a neuron counts as saturated."""
@@ -190,10 +185,10 @@ class Comparison:
         self,
         real: list[LayerTrace],
         other: list[LayerTrace],
-        labels: NDArray[np.int64] | None,
+        batch: Batch,
         most_trains: int = MOST_TRAINS,
     ) -> None:
-        """Add a batch of both sides' traces.
+        """Add both sides' traces of `batch`.
 
         Raises:
             DataError: a label is not one of the network's classes.
@@ -205,7 +200,7 @@ class Comparison:
             raise DataError("the first of two compared networks must have its output recorded")
         self.samples += output.shape[1]
         self.values_per_neuron += output.shape[0] * output.shape[1]
-        self._add_predictions(output, other[-1].output, labels)
+        self._add_predictions(output, other[-1].output, batch)
 
     def join(self, later: Comparison) -> None:
         """Add the sums over the samples that come after these; `first` stays."""
@@ -220,21 +215,22 @@ class Comparison:
             self.differing_values += later.differing_values
 
     def _add_predictions(
-        self, real: NDArray[np.float64], other: NDArray[np.float64] | None, labels: NDArray[np.int64] | None
+        self, real: NDArray[np.float64], other: NDArray[np.float64] | None, batch: Batch
     ) -> None:
+        labels, decision = batch.labels, batch.decision
         if labels is not None and labels.size and labels.max() >= real.shape[-1]:
             raise DataError(
                 f"labels must be below the {real.shape[-1]} classes of the network, not {labels.max()}: "
                 "give the data set that it was trained on"
             )
-        ours = real.sum(axis=0).argmax(axis=-1)
+        ours = decision.classes(real)
         if labels is not None:
             self.labelled = True
             self.float_correct += int((ours == labels).sum())
         if other is None:
             self.predicted = False
             return
-        theirs = other.sum(axis=0).argmax(axis=-1)
+        theirs = decision.classes(other)
         self.agreeing += int((ours == theirs).sum())
         if labels is not None:
             self.integer_correct += int((theirs == labels).sum())

@@ -18,7 +18,7 @@ from .comparison import Comparison, LayerComparison
 from .hybrid import tells_causes_apart
 from .side_by_side import compare
 
-__all__ = ["Limits", "guard"]
+__all__ = ["Limits", "findings", "guard"]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,26 @@ def guard(
     Raises:
         ParameterError: `program` does not have the layers of `description`.
     """
-    limits = limits or Limits()
+    layers, saturated = _found(description, program, batches, limits or Limits())
+    knob = _knob(description, program, batches[0]) if layers else ""
+    return (*(f"{finding}: {knob}" for finding in layers), *saturated)
+
+
+def findings(
+    description: Description, program: Program, batches: Sequence[Spikes], limits: Limits | None = None
+) -> tuple[str, ...]:
+    """The same without saying what to turn, which takes much longer to find than the findings."""
+    layers, saturated = _found(description, program, batches, limits or Limits())
+    return (*layers, *saturated)
+
+
+def _found(
+    description: Description, program: Program, batches: Sequence[Spikes], limits: Limits
+) -> tuple[list[str], list[str]]:
+    """Of layers, and of sites."""
     result = compare(description, program, [(spikes, None) for spikes in batches])
-    findings = [finding for layer in result.layers for finding in _layer(layer, result, limits)]
-    knob = _knob(description, program, batches[0]) if findings else ""
-    saturated = _saturated(result, limits)
-    return (*(f"{finding}: {knob}" for finding in findings), *saturated)
+    layers = [finding for layer in result.layers for finding in _layer(layer, result, limits)]
+    return layers, _saturated(result, limits)
 
 
 def _layer(layer: LayerComparison, result: Comparison, limits: Limits) -> list[str]:

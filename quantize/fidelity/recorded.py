@@ -18,9 +18,10 @@ from expifref.tensor_files import load_tensors
 from expifref.texts import listed
 from quantize.graph.layers import full_name
 from quantize.program.program import Program
+from quantize.run.batches import Batches, as_batch
 from quantize.run.emulator import Emulator
 
-from .comparison import Batches, Comparison, empty_comparison
+from .comparison import Comparison, empty_comparison
 from .divergence import FirstDivergence
 from .side_by_side import Part, merge
 from .signals import float_traces, integer_traces
@@ -107,7 +108,8 @@ def compare_recorded_part(
     first = FirstDivergence(description, program, first_sample)
     emulator = Emulator(program)
     result.differing_values = 0
-    for spikes, labels in batches:
+    for batch in map(as_batch, batches):
+        spikes = batch.spikes
         start = first_sample + result.samples
         part = slice(start, start + spikes.shape[1])
         _check_input(recording, spikes.shape[0], part.stop)
@@ -116,7 +118,7 @@ def compare_recorded_part(
         result.differing_values += sum(int((own[name] != signals[name]).sum()) for name in signals)
         real, other = float_traces(description, spikes), integer_traces(description, program, signals)
         first.add(spikes, real, other)
-        result.add(real, other, labels)
+        result.add(real, other, batch)
     result.saturations = dict(sorted(emulator.saturations.items()))
     return Part(result, first.earliest)
 

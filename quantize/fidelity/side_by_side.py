@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from expifref.description import Description
 from expifref.exceptions import DataError
 from quantize.program.program import Program
+from quantize.run.batches import Batch, Batches, as_batch
 from quantize.run.emulator import Emulator
 from quantize.run.pieces import pieces, trace_values
 
-from .comparison import Batches, Comparison, empty_comparison
+from .comparison import Comparison, empty_comparison
 from .divergence import FirstDivergence, Located
 from .signals import compared_signals, float_traces, integer_traces
 
@@ -45,11 +46,12 @@ def compare_part(description: Description, program: Program, batches: Batches, f
     result = empty_comparison(description, program, first_sample)
     first = FirstDivergence(description, program, first_sample)
     emulator = Emulator(program)
-    for spikes, labels in _pieces(program, batches):
+    for batch in _pieces(program, batches):
+        spikes = batch.spikes
         signals = emulator.run(spikes, signals=compared_signals(program)).signals
         real, other = float_traces(description, spikes), integer_traces(description, program, signals)
         first.add(spikes, real, other)
-        result.add(real, other, labels)
+        result.add(real, other, batch)
     result.saturations = dict(sorted(emulator.saturations.items()))
     return Part(result, first.earliest)
 
@@ -72,10 +74,10 @@ def check_part(description: Description, program: Program, part: Part) -> None:
         raise DataError("a part of a comparison must have the layers of both networks, but has others")
 
 
-def _pieces(program: Program, batches: Batches) -> Batches:
-    for spikes, labels in batches:
-        for rows in pieces(spikes, trace_values(program), _ROOM):
-            yield spikes[:, rows], None if labels is None else labels[rows]
+def _pieces(program: Program, batches: Batches) -> Iterator[Batch]:
+    for batch in map(as_batch, batches):
+        for rows in pieces(batch.spikes, trace_values(program), _ROOM):
+            yield batch.of(rows)
 
 
 def merge(description: Description, program: Program, parts: Iterable[Part]) -> Comparison:

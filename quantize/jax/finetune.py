@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.checkpoint import ModelFile, save_model
-from expifref.data import Dataset
+from expifref.data import Dataset, Samples
+from expifref.decision import SUM, Decision
 from expifref.description import Description
-from expifref.encoders import encode
 from expifref.environment import Environment
 from expifref.evaluation import Evaluation
+from expifref.feeding import feed
 from expifref.files import require_writable
 from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Parameters
@@ -24,7 +25,7 @@ from expifref.progress import SILENT, Reporter
 from expifref.training import check_fit, run_identity
 from expifref.training_loop import Outcome, Step, StopReason, Task, run_task
 from expifref.training_settings import TrainingSettings, default_settings
-from expifref.training_step import Carry, make_optimizer, make_step
+from expifref.training_step import Batch, Carry, make_optimizer, make_step
 from quantize.program.file import digest, save_program
 from quantize.program.program import Program
 from quantize.run.emulator import spiking_outputs
@@ -61,9 +62,9 @@ class FinetuneResult:
         return self.outcome.metrics
 
 
-def finetune_settings(dataset: str) -> TrainingSettings:
-    """The settings that suit the data set called `dataset`; the penalties of plain training are off."""
-    epochs = _EPOCHS.get(dataset, _OTHER_EPOCHS)
+def finetune_settings(dataset: Dataset) -> TrainingSettings:
+    """The settings that suit `dataset`; the penalties of plain training are off."""
+    epochs = _EPOCHS.get(dataset.name, _OTHER_EPOCHS)
     return replace(default_settings(dataset), epochs=epochs, learning_rate=_LEARNING_RATE, drive_penalty=0.0)
 
 
@@ -101,9 +102,10 @@ def finetune(
         RangeError: a width of the trained program cannot be proven.
         FileFormatError: a file to write or resume from cannot be used.
     """
-    settings = finetune_settings(dataset.name) if settings is None else settings
+    settings = finetune_settings(dataset) if settings is None else settings
+    settings = replace(settings, decision=model.decision)
     graph = skeleton.graph
-    check_fit(dataset, graph.input.channels, graph.units(graph.output))
+    check_fit(dataset, skeleton.encoder, graph.input.channels, graph.units(graph.output))
     network = quantized_network(model.description, skeleton, gradient)
     beside = path.with_suffix(".json") if path is not None and program_path is None else program_path
     if beside is not None:
@@ -118,7 +120,7 @@ def finetune(
         program, description = network.lowered(natural)
         if beside is not None:
             save_program(program, beside)
-        save_model(target, ModelFile(description, model.architecture, metrics, environments))
+        save_model(target, ModelFile(description, model.architecture, metrics, environments, model.decision))
 
     identity = run_identity(
         dataset, {"model": skeleton.evidence.model_sha256, "program": digest(skeleton)}, settings, gradient
@@ -130,35 +132,33 @@ def finetune(
         dt=d.dt,
         identity=identity,
         begin=_beginning(network, settings),
-        evaluate=lambda natural, images, labels: evaluate_program(
-            network.lowered(natural)[0], images, labels
+        evaluate=lambda natural, samples: evaluate_program(
+            network.lowered(natural)[0], samples, model.decision
         ),
         save=save,
     )
     outcome = run_task(task, dataset, settings, reporter, path, resume)
     program, description = network.lowered(outcome.natural)
-    before = evaluate_program(skeleton, dataset.test_images, dataset.test_labels)
+    before = evaluate_program(skeleton, dataset.test, model.decision)
     return FinetuneResult(program, description, outcome, before)
 
 
-def evaluate_program(
-    program: Program, images: NDArray[np.float32], labels: NDArray[np.int64], seed: int = 0
-) -> Evaluation:
-    """What `program` says about labelled samples, images `[samples, inputs]` in [0, 1]."""
-    executor = JaxExecutor(program.graph)
+def evaluate_program(program: Program, samples: Samples, decision: str = SUM, seed: int = 0) -> Evaluation:
+    """What `program` says about `samples` by the rule `decision` of `expifref.decision.RULES`."""
+    executor, rasters = JaxExecutor(program.graph), tuple(spiking_outputs(program.graph).values())
+    kept = tuple(dict.fromkeys((program.output_name, *rasters)))
     predictions: list[NDArray[np.int64]] = []
     fired = 0
-    for first in range(0, len(images), _BATCH):
-        samples = np.arange(first, min(first + _BATCH, len(images)))
-        totals = executor.totals(
-            encode(program.encoder, images[samples], program.steps, seed=seed, samples=samples)
-        )
-        predictions.append(totals.predictions)
-        fired += sum(int(spikes.sum()) for spikes in totals.spikes.values())
+    for first in range(0, len(samples), _BATCH):
+        frames, lengths = feed(program.encoder, samples[first : first + _BATCH], program.steps, seed)
+        frames = np.broadcast_to(frames, (program.steps, *frames.shape[1:]))
+        signals = executor.run(frames, signals=kept).signals
+        predictions.append(Decision(decision, lengths).classes(signals[program.output_name]))
+        fired += sum(int(signals[name].sum()) for name in rasters)
     found = np.concatenate(predictions)
     neurons = sum(program.graph.units(name) for name in spiking_outputs(program.graph))
-    seconds = len(images) * program.steps * program.dt_seconds
-    return Evaluation(float((found == labels).mean()), fired / (neurons * seconds), found)
+    seconds = len(samples) * program.steps * program.dt_seconds
+    return Evaluation(float((found == samples.labels).mean()), fired / (neurons * seconds), found)
 
 
 def _beginning(network: QuantizedNetwork, settings: TrainingSettings) -> Callable[[int], tuple[Carry, Step]]:
@@ -166,9 +166,9 @@ def _beginning(network: QuantizedNetwork, settings: TrainingSettings) -> Callabl
         optimizer = make_optimizer(settings, batches)
         compiled = make_step(network.run, optimizer, settings, network.description.dt)
 
-        def step(carry: Carry, frames: Any, labels: Any) -> Any:
+        def step(carry: Carry, batch: Batch) -> Any:
             with jax.enable_x64(True):
-                return compiled(carry, frames, labels)
+                return compiled(carry, batch)
 
         return Carry(network.start, optimizer.init(network.start)), step
 

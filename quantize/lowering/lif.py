@@ -70,7 +70,8 @@ def lower_leaky(
     lost = np.asarray(decay_rate(n.tau, dt))
     widest = max(arithmetic.drive_bits, arithmetic.membrane_bits) + 1
     bits = min(_RATE_BITS, arithmetic.product_bits - widest - 2)
-    shift = bits - math.ceil(math.log2(float(lost.max())))
+    # The half that rounding adds has to fit a product as well.
+    shift = min(bits - math.ceil(math.log2(float(lost.max()))), arithmetic.product_bits - 2)
     if float(lost.min()) * 2.0**shift < _LEAST_RATE:
         longest = -dt / math.log1p(-_LEAST_RATE * 2.0**-shift)
         raise RangeError(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
-from expifref.exceptions import CapacityError, ParameterError
+from expifref.exceptions import CapacityError, ParameterError, UnsupportedError
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format
@@ -131,8 +131,11 @@ def table_specs(
     profile: Profile,
     options: LoweringOptions | None = None,
 ) -> dict[str, TableSpec]:
-    """By the name of each layer with tables, what they have to serve; errors as `lower`."""
+    """By the name of each layer with tables, what they have to serve; errors as `lower`, and UnsupportedError
+    where there is none."""
     check_lowerable(description)
+    if not any(model_of(neuron).tables for layer in description.layers for neuron in layer.neurons):
+        raise UnsupportedError("the network must have exponential neurons: its own need no tables")
     chosen = options or LoweringOptions()
     arithmetic = check_arithmetic(profile, chosen)
     specs: dict[str, TableSpec] = {}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.decision import Decision
 from expifref.description import Description
 from expifref.exceptions import CapacityError, ParameterError, RangeError
 from expifref.texts import Line, as_line
 from hw_profiles import Profile
 from quantize.device.placement import place
-from quantize.fidelity.signals import LayerTrace, float_traces
+from quantize.fidelity.signals import float_traces
 from quantize.lowering.calibration import Calibration
 from quantize.lowering.lower import LoweringOptions, lower
 from quantize.program.file import digest
 from quantize.program.program import Program
+from quantize.run.batches import Batch, Batches, as_batch
 from quantize.run.emulator import spiking_outputs
 from quantize.run.trace import Executor, Spikes
 
@@ -59,6 +61,7 @@ class Examples:
 
     inputs: Spikes  # [steps, batch, inputs]
     labels: NDArray[np.int64]  # [batch]
+    decision: Decision
     spikes: tuple[NDArray[np.bool_], ...]  # of each spiking layer, [steps, batch, neurons]
     predictions: NDArray[np.int64]  # [batch]
 
@@ -91,9 +94,9 @@ class Outcome:
     refused: Line = ""
 
 
-def examples(description: Description, batches: Iterable[tuple[Spikes, NDArray[np.int64]]]) -> list[Examples]:
-    """Run the float network once over `batches` and keep what programs are compared with."""
-    return [_example(description, inputs, labels) for inputs, labels in batches]
+def examples(description: Description, batches: Batches) -> list[Examples]:
+    """Run the float network once over `batches`, with labels, and keep what programs are compared with."""
+    return [_example(description, as_batch(batch)) for batch in batches]
 
 
 def measure(program: Program, executor: Executor, batches: Sequence[Examples]) -> Losses:
@@ -112,7 +115,7 @@ def measure(program: Program, executor: Executor, batches: Sequence[Examples]) -
         for name, real in zip(rasters, batch.spikes, strict=True):
             differing += int(((signals[name] > 0) != real).sum())
             spikes += int(real.sum())
-        predictions = signals[program.output_name].sum(axis=0).argmax(axis=-1)
+        predictions = batch.decision.classes(signals[program.output_name])
         correct += int((predictions == batch.labels).sum())
         float_correct += int((batch.predictions == batch.labels).sum())
         samples += len(batch.labels)
@@ -136,14 +139,10 @@ def evaluate(
     return Outcome(place(program.graph, profile).bytes, multiply_cost(program.graph), losses, digest(program))
 
 
-def _example(description: Description, inputs: Spikes, labels: NDArray[np.int64]) -> Examples:
-    traces = float_traces(description, inputs)
+def _example(description: Description, batch: Batch) -> Examples:
+    traces = float_traces(description, batch.spikes)
+    output = traces[-1].output
+    if output is None or batch.labels is None:
+        raise ParameterError("a network must have an output, and samples labels, for programs to be compared")
     rasters = tuple(trace.spikes for trace in traces if trace.spikes is not None)
-    return Examples(inputs, labels, rasters, _predictions(traces[-1]))
-
-
-def _predictions(last: LayerTrace) -> NDArray[np.int64]:
-    if last.output is None:
-        raise ParameterError("the float network must have an output to be compared with")
-    predictions: NDArray[np.int64] = last.output.sum(axis=0).argmax(axis=-1)
-    return predictions
+    return Examples(batch.spikes, batch.labels, batch.decision, rasters, batch.decision.classes(output))

@@ -139,7 +139,7 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "layers": ({"layers": []}, "a network must have at least one layer, and this one has none"),
     "kind": (
         {"layers": [{"name": "hidden0", "kind": "conv", "filtered": False}]},
-        f"{BREAKS}`layers.0.kind`: Input should be 'spiking' or 'readout'",
+        f"{BREAKS}`layers.0.kind`: Input should be 'spiking', 'adexif', 'lif', 'lif_subtracted' or 'readout'",
     ),
     "name": (
         {"layers": [{"name": "other", "kind": "readout", "filtered": False}]},

@@ -169,13 +169,13 @@ def test_a_file_in_the_order_of_fortran(work: Workspace, tmp_path: Path) -> None
 
 def test_the_samples_of_a_data_set(work: Workspace, tmp_path: Path) -> None:
     program, data = load_program(work.program), load(str(work.data), None, seed=2)
-    spikes = encode(program.encoder, data.test_images[:10], program.steps, seed=2)
+    spikes = encode(program.encoder, data.test.values[:10], program.steps, seed=2)
     command = ("emulate", work.program, "--dataset", work.data, "--samples", 10, "--seed", 2, "--json")
     summary = succeeds(*command, "--out", tmp_path / "a.npz").json
     assert (summary["samples"], summary["steps"]) == (10, STEPS)
     np.testing.assert_equal(arrays_of(tmp_path / "a.npz"), Emulator(program).run(spikes).signals)
     found = succeeds(*command, "--out", tmp_path / "t", "--totals").json
-    assert found["accuracy"] == np.mean(arrays_of(tmp_path / "t")["predictions"] == data.test_labels[:10])
+    assert found["accuracy"] == np.mean(arrays_of(tmp_path / "t")["predictions"] == data.test.labels[:10])
 
 
 def test_the_executor_is_named_and_why(work: Workspace, tmp_path: Path) -> None:

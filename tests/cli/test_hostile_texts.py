@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from expifref.data import load
 from expifref.limits import RESUME
 from expifref.tensor_files import read_tensors, write_tensors
 from exporters.registry import PROGRAM_TARGETS
@@ -115,12 +116,12 @@ def test_a_data_set_is_named_by_what_files_may_hold(work: Workspace, tmp_path: P
     assert expifref("train", "--dataset", data, "--out", out, *options).code == 0
     resume = out.with_name(f"{out.name}.resume")
     _, document = read_tensors(resume, "expifref-resume", 1, RESUME)
-    assert document["identity"]["dataset"] == "größe _1_ _x_"
+    assert load(data).name == "größe _1_ _x_"
     assert expifref("train", "--dataset", data, "--out", out, *options, "--resume").code == 0
     tensors, document = read_tensors(resume, "expifref-resume", 1, RESUME)
-    document["identity"]["dataset"] = "$x"
+    document["identity"]["encoder"] = "$x"
     write_tensors(resume, tensors, "expifref-resume", document)
     message = refused(tmp_path, "train", "--dataset", data, "--out", out, *options, "--resume")
     assert message.startswith(
-        f"`{resume}` breaks its schema at `identity`: `dataset`: a text must be one line "
+        f"`{resume}` breaks its schema at `identity`: `encoder`: a text must be one line "
     )

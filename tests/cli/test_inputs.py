@@ -33,9 +33,9 @@ def test_every_part(tmp_path: Path, form: str) -> None:
     for rows in (slice(0, 5), slice(2, 4), slice(3, 256)):
         for times in (slice(None), slice(0, 3), slice(6, 100)):
             np.testing.assert_array_equal(inputs.frames(rows)(times), SPIKES[times, rows])
-    ((batch, labels),) = inputs.batches(1, 4)
-    np.testing.assert_array_equal(batch, SPIKES[:, 1:4])
-    assert labels is None
+    (batch,) = inputs.batches(1, 4)
+    np.testing.assert_array_equal(batch.spikes, SPIKES[:, 1:4])
+    assert batch.labels is None
 
 
 @pytest.mark.parametrize("form", ["npz", "npy", "npy Fortran"])

@@ -17,16 +17,16 @@ from expifref.exceptions import DataError
 
 def test_digits() -> None:
     data = load("digits")
-    assert (data.train_images.shape, data.test_images.shape) == ((1438, 64), (359, 64))
-    assert (data.name, data.inputs, data.classes) == ("digits", 64, 10)
-    assert data.train_images.dtype == np.float32
-    assert (float(data.train_images.min()), float(data.train_images.max())) == (0, 1)
+    assert (data.train.values.shape, data.test.values.shape) == ((1438, 64), (359, 64))
+    assert (data.name, data.channels, data.classes) == ("digits", 64, 10)
+    assert data.train.values.dtype == np.float32
+    assert (float(data.train.values.min()), float(data.train.values.max())) == (0, 1)
     # every class is split in the same proportion
-    assert np.ptp(np.bincount(data.test_labels) / np.bincount(data.train_labels)) < 0.01
-    pixels = np.concatenate([data.train_images, data.test_images])
+    assert np.ptp(np.bincount(data.test.labels) / np.bincount(data.train.labels)) < 0.01
+    pixels = np.concatenate([data.train.values, data.test.values])
     assert pixels.sum(dtype=np.float64) == 561718 / 16  # the sum of scikit-learn's load_digits
-    np.testing.assert_array_equal(load("digits").test_images, data.test_images)
-    assert (load("digits", seed=1).test_labels != data.test_labels).any()
+    np.testing.assert_array_equal(load("digits").test.values, data.test.values)
+    assert (load("digits", seed=1).test.labels != data.test.labels).any()
 
 
 def test_stratified_split_is_a_partition() -> None:
@@ -41,7 +41,8 @@ def test_unknown_name(name: str) -> None:
     with pytest.raises(DataError) as caught:
         load(name)
     assert str(caught.value) == (
-        f"the data set must be one of digits, fashion-mnist or the path of an .npz file, not '{name}'"
+        "the data set must be one of digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, "
+        f"basic-motions, shd or the path of an .npz file, not '{name}'"
     )
 
 
@@ -68,10 +69,10 @@ def tiny_fashion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_fashion_mnist_from_data_dir(tiny_fashion: Path) -> None:
     data = load("fashion-mnist", tiny_fashion)
-    assert data.train_images.shape == (3, 784)
+    assert data.train.values.shape == (3, 784)
     assert data.classes == 10
-    np.testing.assert_array_equal(data.test_labels, [0, 1, 2])
-    assert data.train_images[0, 9] == np.float32(9 / 255)
+    np.testing.assert_array_equal(data.test.labels, [0, 1, 2])
+    assert data.train.values[0, 9] == np.float32(9 / 255)
 
 
 def test_fashion_mnist_is_downloaded_once(tiny_fashion: Path) -> None:
@@ -80,7 +81,7 @@ def test_fashion_mnist_is_downloaded_once(tiny_fashion: Path) -> None:
     first = load("fashion-mnist")
     for path in server.iterdir():
         path.unlink()
-    np.testing.assert_array_equal(load("fashion-mnist").train_images, first.train_images)
+    np.testing.assert_array_equal(load("fashion-mnist").train.values, first.train.values)
 
 
 def test_fashion_mnist_without_network_says_what_to_do(tiny_fashion: Path) -> None:
@@ -110,7 +111,7 @@ def test_fashion_mnist_truncated_is_refused(tiny_fashion: Path) -> None:
 
 # --- .npz ------------------------------------------------------------------------------------------------
 
-IMAGES = np.arange(60, dtype=np.uint8).reshape(10, 2, 3)
+IMAGES = np.arange(60, dtype=np.uint8).reshape(10, 6)
 LABELS = np.arange(10) % 2
 
 
@@ -118,17 +119,17 @@ def test_npz_with_split(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:4] / 59, y_test=LABELS[:4].astype(np.uint8))
     data = load(path)
-    assert (data.name, data.inputs, data.classes) == ("mine", 6, 2)
-    assert data.train_images[-1, -1] == np.float32(59 / 255)
-    assert data.test_images.dtype == np.float32
+    assert (data.name, data.channels, data.classes) == ("mine", 6, 2)
+    assert data.train.values[-1, -1] == np.float32(59 / 255)
+    assert data.test.values.dtype == np.float32
 
 
 def test_npz_without_split(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     np.savez(path, x=IMAGES, y=LABELS)
     data = load(str(path))
-    assert (len(data.train_labels), len(data.test_labels)) == (8, 2)
-    np.testing.assert_array_equal(np.sort(data.test_labels), [0, 1])
+    assert (len(data.train.labels), len(data.test.labels)) == (8, 2)
+    np.testing.assert_array_equal(np.sort(data.test.labels), [0, 1])
 
 
 GOOD: dict[str, Any] = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES, "y_test": LABELS}
@@ -148,12 +149,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "mine: test images must lie in [0, 1] (or be uint8), not 0..59; scale them first",
     ),
     "dtype": (
-        {**GOOD, "x_test": IMAGES.astype(int)},
-        "{path}: `x_test` must hold uint8 or floats in [0, 1], not int64",
+        {**GOOD, "x_test": IMAGES.astype(int) * 5},
+        "{path}: images must be floats in [0, 1] or integers 0..255, not integers 0..295: scale them first",
     ),
     "count": (
         {**GOOD, "y_test": LABELS[:3]},
-        "mine: test labels must have the shape [10], one per image, not [3]",
+        "{path}: test labels must have the shape [10], one per image, not [3]",
     ),
     "float labels": (
         {**GOOD, "y_test": LABELS / 2},
@@ -161,20 +162,36 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "negative": ({**GOOD, "y_test": LABELS - 1}, "mine: test labels must lie in 0..1, not -1..0"),
     "width": (
-        {**GOOD, "x_test": IMAGES[:, :1]},
-        "mine: training and test images must have the same number of inputs, not 6 and 3",
+        {**GOOD, "x_test": IMAGES[:, :3]},
+        "{path}: training and test images must have the same number of inputs, and both steps or none, "
+        "not [6] and [3]",
     ),
     "empty": (
         {**GOOD, "x_test": IMAGES[:0]},
-        "mine: test images must have the shape [samples, inputs], not (0, 2, 3)",
+        "{path}: test images must have the shape [samples, inputs], or [samples, steps, channels] over "
+        "time, not (0, 6)",
     ),
     "scalar": (
         {**GOOD, "y_test": 3},
         "{path}: `y_test` must be an array with one entry per sample, not a single value",
     ),
+    "gaps": (
+        {**GOOD, "y_train": LABELS * 3},
+        "{path}: labels must be 0, 1, 2 and so on, with samples of each, but of 0..3 there is no 2; "
+        "number them anew, for example with `numpy.unique(y, return_inverse=True)[1]`",
+    ),
+    "two ones in a row": (
+        {**GOOD, "y_test": np.ones((10, 2), int)},
+        "{path}: `y_test` of the shape [10, 2] must hold a single 1 in each row and 0 elsewhere, or be one "
+        "integer label per sample",
+    ),
+    "lengths of images": (
+        {**GOOD, "lengths_test": np.ones(10, int)},
+        "{path}: test lengths must be left out where images do not change over time",
+    ),
     "unsplit count": (
         {"x": IMAGES, "y": LABELS[:3]},
-        "{path}: `y` must have the shape [10], one label per image, not [3]",
+        "{path}: labels must have the shape [10], one per image, not [3]",
     ),
 }
 
@@ -212,5 +229,5 @@ DEBIAN_FILES = Path("/usr/share/datasets/fashion-mnist")
 )
 def test_fashion_mnist_of_debian() -> None:
     data = load("fashion-mnist")
-    assert (data.train_images.shape, data.test_images.shape) == ((60000, 784), (10000, 784))
-    np.testing.assert_array_equal(np.bincount(data.test_labels), [1000] * 10)
+    assert (data.train.values.shape, data.test.values.shape) == ((60000, 784), (10000, 784))
+    np.testing.assert_array_equal(np.bincount(data.test.labels), [1000] * 10)

@@ -14,10 +14,10 @@ import saiunit as u
 
 from expifref.architecture import Architecture, NeuronSettings, initial_description, initial_scales
 from expifref.description import SpikingDescription
-from expifref.encoders import encode
+from expifref.encoders import ENCODERS, encode
 from expifref.exceptions import ParameterError
-from expifref.importer import describe
 from expifref.networks import build_network, parameters, pure_run, with_parameters
+from expifref.reading.describe import describe
 from expifref.simulate import simulate
 from tests.expifref.same import assert_same
 
@@ -112,7 +112,7 @@ def test_initial_weights_are_seeded_and_scaled() -> None:
     one, same, another = (layer.feeds[0].weight for layer in (first, again, other))
     np.testing.assert_array_equal(one, same)
     assert (one != another).any()
-    assert one.std() * 1e3 * np.sqrt(400) == pytest.approx(initial_scales(wide)[0], rel=0.02)
+    assert one.std() * 1e3 * np.sqrt(400) == pytest.approx(initial_scales(wide)["hidden0.weight"], rel=0.02)
 
 
 def test_resistance_and_synapse_leave_the_drive_alone() -> None:
@@ -129,13 +129,13 @@ def test_resistance_and_synapse_leave_the_drive_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden": ()}, "`hidden` must be one or more layer widths of at least 1, not []"),
-        ({"hidden": (4, 0)}, "`hidden` must be one or more layer widths of at least 1, not [4, 0]"),
+        ({"hidden": ()}, "`hidden` must be one or more layers, and there is none"),
+        ({"hidden": (4, 0)}, "a hidden layer must have at least 1 neuron, not 0"),
         ({"steps": 0}, "`steps` must be at least 1, not 0"),
         ({"dt": -1.0}, "`dt` must be a time above 0 ms, not -1 ms"),
         ({"tau_synapse": 0.0}, "`tau_synapse` must be a time above 0 ms, not 0 ms"),
         ({"tau_readout": float("nan")}, "`tau_readout` must be a time above 0 ms, not nan ms"),
-        ({"encoder": "ttfs"}, "the encoder must be one of rate, latency, current, not 'ttfs'"),
+        ({"encoder": "ttfs"}, f"the encoder must be one of {', '.join(ENCODERS)}, not 'ttfs'"),
     ],
 )
 def test_bad_architecture(change: dict[str, Any], message: str) -> None:

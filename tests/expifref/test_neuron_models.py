@@ -15,6 +15,7 @@ import saiunit as u
 
 import expifref
 from expifref.exceptions import ParameterError
+from expifref.gradient import GradientRules
 
 pytestmark = pytest.mark.usefixtures("strict_promotion")
 
@@ -80,8 +81,10 @@ def test_a_projection_of_brainpy_drives_a_neuron() -> None:
     assert (post.V.value > 0.0 * u.mV).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("spk_reset", ["soft", "hard"])
+@pytest.mark.parametrize(
+    ("name", "spk_reset"),
+    [("ExpIF", "soft"), ("LIF", "hard"), ("LIFRef", "soft"), ("AdExIF", "hard"), ("AdExIFRef", "soft")],
+)
 def test_gradients_are_finite_and_reach_the_current(name: str, spk_reset: str) -> None:
     def loss(scale: Any) -> Any:
         neuron = made(name, 4, spk_reset=spk_reset)
@@ -96,6 +99,39 @@ def test_gradients_are_finite_and_reach_the_current(name: str, spk_reset: str) -
     slope = jax.grad(loss)(1.0)
     assert np.isfinite(slope)
     assert slope != 0
+
+
+EXACT = GradientRules(clamp="pass", phi="full", growth_limit=20.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "value"),
+    [
+        ("ExpIF", "tau", 9.0 * u.ms),
+        ("LIF", "R", 0.2 * u.ohm),
+        ("AdExIF", "a", 0.3 * u.siemens),
+    ],
+)
+def test_a_trained_parameter_has_the_gradient_of_the_steps(name: str, parameter: str, value: Any) -> None:
+    """Of neurons that do not spike, against the difference that a change of the parameter makes."""
+    unit = u.get_unit(value)
+
+    def final(number: Any, kind: Any = brainstate.ParamState) -> Any:
+        neuron = made(name, **{parameter: kind(number * unit)}, gradient=EXACT, spk_reset="hard")
+        for _ in range(4):
+            neuron.update(2.0 * u.mA)
+        return neuron.V.value.to_decimal(u.mV)[0]
+
+    with jax.enable_x64(True), brainstate.environ.context(precision=64):
+        start = jnp.asarray(value.to_decimal(unit), jnp.float64)
+        slope = jax.grad(final)(start)
+        np.testing.assert_allclose(slope, (final(start + 1e-5) - final(start - 1e-5)) / 2e-5, rtol=1e-6)
+        assert final(start, brainstate.nn.Param) == final(start)
+
+
+def test_networks_find_what_is_trained() -> None:
+    neuron = made("AdExIFRef", tau=brainstate.ParamState(9.0 * u.ms), b=brainstate.nn.Param(2.0 * u.mA))
+    assert len(neuron.states(brainstate.ParamState)) == 2
 
 
 def test_a_subtracted_reset_keeps_what_lies_above() -> None:

@@ -143,7 +143,7 @@ def test_a_data_set_keeps_the_rules() -> None:
     with pytest.raises(
         DataError, match=r"^the name of a data set cannot be used: a text must be one line of "
     ):
-        Dataset("a\nb", None, None, None, None, 3)  # type: ignore[arg-type]
+        Dataset("a\nb", None, None, 3)  # type: ignore[arg-type]
 
 
 def test_half_of_a_character_is_refused_by_its_place() -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from expifref.architecture import Architecture, initial_description
 from expifref.checkpoint import read_model
-from expifref.data import Dataset
+from expifref.data import Dataset, Samples
 from expifref.evaluation import evaluate
 from expifref.exceptions import FileFormatError, ParameterError
 from expifref.networks import Parameters, parameters, pure_run
@@ -23,7 +23,7 @@ from expifref.progress import EpochReport, ProgressBar, SilentReporter
 from expifref.resume_file import resume_path
 from expifref.training import TrainingResult, train
 from expifref.training_settings import TrainingSettings, default_architecture, default_settings
-from expifref.training_step import batch_loss, make_predict
+from expifref.training_step import Batch, batch_loss, make_predict
 from tests.expifref.same import assert_same
 
 NET = Architecture(inputs=6, classes=3, hidden=(8,), steps=8)
@@ -37,7 +37,7 @@ def blobs() -> Dataset:
     images = random.random((90, 6), np.float32) * 0.3
     for k in range(2):
         images[np.arange(90), 2 * labels + k] += 0.6
-    return Dataset("blobs", images[:60], labels[:60], images[60:], labels[60:], classes=3)
+    return Dataset("blobs", Samples(images[:60], labels[:60]), Samples(images[60:], labels[60:]), classes=3)
 
 
 class Recorder(SilentReporter):
@@ -85,7 +85,7 @@ def test_learns_and_repeats_bit_for_bit(encoder: str) -> None:
     assert tuple(reporter.epochs) == first.history
     assert reporter.batches == 12 * 3
     assert_same_run(train(data, net, settings), first)
-    found = evaluate(first.description, data.test_images, data.test_labels)
+    found = evaluate(first.description, data.test)
     np.testing.assert_array_equal(found.predictions, first.test.predictions)
     assert found.accuracy == first.test.accuracy
     assert found.firing_rate == pytest.approx(first.test.firing_rate)
@@ -119,7 +119,7 @@ def test_interrupt_before_the_first_epoch_passes_through(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resume_refuses_another_run(tmp_path: Path) -> None:
+def test_resume_goes_by_content_and_refuses_another_run(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     data = blobs()
     with pytest.raises(
@@ -132,6 +132,16 @@ def test_resume_refuses_another_run(tmp_path: Path) -> None:
     assert str(caught.value) == ("a run can only be resumed as it began: `learning_rate` was 0.02, not 0.5")
     with pytest.raises(ParameterError, match=r"`hidden` was \[8\], not \[9\]"):
         train(data, replace(NET, hidden=(9,)), QUICK, path=path, resume=True)
+    other = replace(data, train=replace(data.train, labels=data.train.labels[::-1].copy()))
+    with pytest.raises(ParameterError, match=r"`digest of the data` was \"[0-9a-f]{8}"):
+        train(other, NET, QUICK, path=path, resume=True)
+    reporter = Recorder()
+    longer = train(replace(data, name="b"), NET, QUICK, path=path, resume=True, reporter=reporter)
+    assert len(longer.history) == 2
+    assert reporter.messages == [
+        "Warning: the run began for 1 epochs and goes on to 2: from here on the learning rate follows the "
+        "schedule of 2, so the result is not that of 2 epochs at once"
+    ]
     content = resume_path(path).read_bytes()
     resume_path(path).write_bytes(content[:-50])
     with pytest.raises(FileFormatError, match="is truncated or of another kind"):
@@ -164,14 +174,15 @@ def test_rate_penalty_lowers_the_rate() -> None:
 def test_what_adam_is_given_mixes_no_dtypes() -> None:
     description = initial_description(NET)
     values = parameters(description)
-    frames, labels = jnp.full((1, 3, 6), 200, jnp.uint8), jnp.arange(3)
+    frames, lengths = jnp.full((1, 3, 6), 200, jnp.uint8), jnp.arange(6, 9)
+    batch = Batch(frames, jnp.arange(3), lengths)
     settings = replace(QUICK, rate_penalty=1.0, drive_penalty=1.0)
 
     def loss(values: Parameters) -> jax.Array:
-        return batch_loss(pure_run(description, values, frames), labels, settings, description.dt)[0]
+        return batch_loss(pure_run(description, values, frames), batch, settings, description.dt)[0]
 
     assert all(gradient.dtype == jnp.float32 for gradient in jax.grad(loss)(values).values())
-    classes, rates = make_predict(description, dict.fromkeys(values, 1.0))(values, frames)
+    classes, rates = make_predict(description, dict.fromkeys(values, 1.0), "sum")(values, frames, lengths)
     assert (classes.dtype, rates.dtype) == (jnp.int32, jnp.float32)
 
 
@@ -208,10 +219,11 @@ def test_bad_settings(change: dict[str, float], message: str) -> None:
 
 
 def test_defaults_know_the_data_sets() -> None:
-    assert default_architecture("digits", 64, 10).hidden == (128,)
-    assert default_architecture("fashion-mnist", 784, 10).hidden == (256,)
-    assert default_architecture("mine", 5, 2).inputs == 5
-    assert default_settings("fashion-mnist").batch_size == 256
+    mine, known = blobs(), replace(blobs(), name="fashion-mnist")
+    assert default_architecture(mine) == replace(NET, hidden=(128,), steps=25)
+    assert default_architecture(known).hidden == (256,)
+    assert default_architecture(mine, "rate", 7) == replace(NET, hidden=(128,), encoder="rate", steps=7)
+    assert (default_settings(known).batch_size, default_settings(mine).batch_size) == (256, 64)
 
 
 def test_progress_bar_shows_the_numbers() -> None:

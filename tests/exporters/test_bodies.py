@@ -73,7 +73,7 @@ def test_it_spikes() -> None:
     assert 0.02 < rate < 0.5
 
 
-@pytest.mark.parametrize("model", ["adexif", "lif", "lif_subtracted"])
+@pytest.mark.parametrize("model", ["adexif", "lif_subtracted"])
 @pytest.mark.parametrize("name", MAKERS)
 def test_the_neurons_that_the_lowering_writes(name: str, model: str) -> None:
     taus = np.linspace(8e-3, 12e-3, 3) if model != "adexif" else 10e-3

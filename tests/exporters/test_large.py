@@ -24,7 +24,7 @@ from exporters.executors import make_executors, missing_executors
 from exporters.onnx.beside import tensors_of
 from exporters.onnx.executor import OnnxExecutor, load_model
 from exporters.registry import export_program
-from exporters.verification import verify
+from exporters.verification import Terms, verify
 from hw_profiles import load_profile
 from quantize.lowering.calibration import PRESETS, calibrate
 from quantize.lowering.lower import LoweringOptions, lower
@@ -111,7 +111,7 @@ def test_the_executors_verify_a_mapped_program(folder: Path) -> None:
     fast = ("deployment", "jax", "native", "onnxruntime", "onnxruntime-step")
     names = [name for name in fast if name not in missing_executors()]
     executors = make_executors(names, program, load_profile("generic-16bit"))
-    assert verify(program, executors, [SPIKES], probe=False).passed
+    assert verify(program, executors, [SPIKES], Terms(probe=False)).passed
 
 
 def test_a_side_file_may_be_renamed(copy: Path, program: Program) -> None:

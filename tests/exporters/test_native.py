@@ -13,7 +13,7 @@ from expifref.exceptions import DataError, ParameterError
 from exporters.native.executor import NativeExecutor
 from exporters.native.network import native_text
 from exporters.native.sums import feed_sums
-from exporters.verification import verify
+from exporters.verification import Terms, verify
 from quantize.graph.body import Body
 from quantize.graph.layers import Dense, Graph, LayerFeed, Port
 from quantize.graph.proof import proof_of
@@ -115,7 +115,7 @@ def test_every_width_of_a_layer(width: int) -> None:
     need("gcc")
     program = lowered(network((9, width, 3), tau_synapse=None), "generic-8bit")
     spikes = inputs_for(program, width, 12, 3)
-    result = verify(program, {"native": NativeExecutor(program.graph)}, [spikes], probe=False)
+    result = verify(program, {"native": NativeExecutor(program.graph)}, [spikes], Terms(probe=False))
     assert result.passed, result.executors["native"].first
 
 
@@ -244,7 +244,7 @@ def test_words_hold_a_given_state_of_a_wide_format(bits: int) -> None:
 def test_an_unchanged_input_keeps_its_sum(program: Program) -> None:
     need("gcc")
     spikes = np.repeat(inputs_for(program, 3, 2, 4), 3, axis=0)
-    assert verify(program, {"native": NativeExecutor(program.graph)}, [spikes], probe=False).passed
+    assert verify(program, {"native": NativeExecutor(program.graph)}, [spikes], Terms(probe=False)).passed
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])

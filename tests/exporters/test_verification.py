@@ -23,7 +23,7 @@ from exporters.executors import (
     sample_limits,
 )
 from exporters.onnx.executor import OnnxExecutor
-from exporters.verification import Verification, differing_bits, merge, verify
+from exporters.verification import Terms, Verification, differing_bits, merge, verify
 from hw_profiles import Profile, load_profile
 from quantize.graph.layers import INPUT, Graph, Port, UnitLayer
 from quantize.numbers.arrays import Integers, codes, frozen
@@ -60,7 +60,7 @@ def check(program: Program, executor: Executor) -> Verification:
 
 def test_all_executors_agree(program: Program) -> None:
     executors = all_executors(program, PROFILE).made
-    result = verify(program, executors, [spikes_for(program)], sample_limits(executors))
+    result = verify(program, executors, [spikes_for(program)], Terms(sample_limits(executors)))
     assert set(result.executors) == set(EXECUTORS) - set(missing_executors())
     assert result.passed
     assert all(entry.differing_bits == 0 and entry.neuron_steps > 0 for entry in result.executors.values())
@@ -87,14 +87,14 @@ def test_an_executor_that_refuses_a_program_is_passed_over(
 def test_every_executor_is_given_the_samples_it_was_promised(program: Program) -> None:
     executors = {"all": Emulator(program), "some": Emulator(program)}
     batches = [spikes_for(program, samples=5), spikes_for(program, samples=5)]
-    result = verify(program, executors, batches, {"some": 7})
+    result = verify(program, executors, batches, Terms({"some": 7}))
     assert result.executors["all"].samples == 10
     assert result.executors["some"].samples == 7
 
 
 def test_nothing_compared_is_not_a_pass(program: Program) -> None:
     assert not Verification().passed
-    assert not verify(program, {"it": Emulator(program)}, [], probe=False).passed
+    assert not verify(program, {"it": Emulator(program)}, [], Terms(probe=False)).passed
 
 
 def test_first_difference_names_the_place(program: Program) -> None:
@@ -106,7 +106,7 @@ def test_first_difference_names_the_place(program: Program) -> None:
             execution.signals["layer0.membrane"][3, 2, 1] += 4
             return execution
 
-    result = verify(program, {"it": OneWrong(program)}, [spikes_for(program)], probe=False)
+    result = verify(program, {"it": OneWrong(program)}, [spikes_for(program)], Terms(probe=False))
     entry = result.executors["it"]
     expected = int(Emulator(program).run(spikes_for(program)).signals["layer0.membrane"][3, 2, 1])
     assert entry.differing_bits == differing_bits(np.array([expected]), np.array([expected + 4]))
@@ -303,9 +303,9 @@ def test_ranges_of_samples_merge_to_the_whole(program: Program) -> None:
 
     batches = [spikes_for(program, samples=3), spikes_for(program, samples=5)]
     wrong = {"it": WrongInOneSample(program)}
-    whole = verify(program, wrong, batches, probe=False)
+    whole = verify(program, wrong, batches, Terms(probe=False))
     parts = [
-        verify(program, wrong, [spikes], probe=False, first_sample=first)
+        verify(program, wrong, [spikes], Terms(probe=False, first_sample=first))
         for first, spikes in zip((0, 3), batches, strict=True)
     ]
     assert merge(parts).executors == whole.executors

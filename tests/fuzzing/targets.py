@@ -160,9 +160,9 @@ def _change_field(message: Any, field: Any, rng: random.Random) -> None:
 
 def _run_onnx(path: Path) -> None:
     program = _program()
-    from exporters.verification import verify
+    from exporters.verification import Terms, verify
 
-    verify(program, {"x": OnnxExecutor(path)}, [np.ones((2, 1, 4), np.uint8)], probe=False)
+    verify(program, {"x": OnnxExecutor(path)}, [np.ones((2, 1, 4), np.uint8)], Terms(probe=False))
 
 
 def _run_program(path: Path) -> None:

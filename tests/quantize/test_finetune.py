@@ -31,7 +31,7 @@ from expifref.networks import Parameters, parameters, pure_run
 from expifref.progress import SilentReporter
 from expifref.training import train
 from expifref.training_settings import TrainingSettings
-from expifref.training_step import Carry, batch_loss, make_optimizer, make_step
+from expifref.training_step import Batch, Carry, batch_loss, make_optimizer, make_step
 from hw_profiles import load_profile
 from quantize.graph.layers import Dense, LayerFeed, UnitLayer
 from quantize.graph.operations import Overflowed, RoundShift
@@ -67,7 +67,7 @@ def trained(encoder: str = "current", tau_synapse: float | None = None) -> Model
 def frames_of(description: Description, first: int, count: int) -> tuple[Any, Any]:
     """Compact frames for training and whole ones for the emulator."""
     samples = np.arange(first, first + count)
-    images, encoder = digits().train_images[samples], get_encoder(description.encoder)
+    images, encoder = digits().train.values[samples], get_encoder(description.encoder)
     compact = compact_frames(encoder, images, description.steps, samples=samples)
     return jnp.asarray(compact), encode(description.encoder, images, description.steps, samples=samples)
 
@@ -78,7 +78,7 @@ def lowered(
     options: LoweringOptions | None = None,
 ) -> Program:
     d = model.description
-    ranges = calibrate(d, [encode(d.encoder, digits().train_images[:64], d.steps)])
+    ranges = calibrate(d, [encode(d.encoder, digits().train.values[:64], d.steps)])
     return lower(d, ranges, load_profile(profile), options)
 
 
@@ -102,15 +102,15 @@ def test_every_batch_of_an_epoch_is_the_emulator(
     traces = jax.jit(lambda natural, frames: (network.traces(natural, frames), network.run(natural, frames)))
     seen: list[Any] = []
     size = QUICK.batch_size
-    for first in range(0, (batches or len(digits().train_labels) // size) * size, size):
+    for first in range(0, (batches or len(digits().train.labels) // size) * size, size):
         frames, spikes = frames_of(model.description, first, size)
-        labels = digits().train_labels[first : first + size]
+        labels = digits().train.labels[first : first + size]
         program, _ = network.lowered(carry.natural)
         assert all(dense_of(layer).weight.dtype == np.int8 for layer in program.graph.layers)
         wanted = Emulator(program).run(spikes).signals
         with jax.enable_x64(True):
             found, run = traces(carry.natural, frames)
-            carry, result = step(carry, frames, jnp.asarray(labels))
+            carry, result = step(carry, Batch(frames, jnp.asarray(labels), None))
         assert set(found) == set(wanted)
         for name, values in wanted.items():
             np.testing.assert_array_equal(np.broadcast_to(found[name], values.shape), values, err_msg=name)
@@ -137,14 +137,14 @@ def test_the_gradient_is_that_of_the_float_network(encoder: str, tau_synapse: fl
     network = quantized_network(model.description, lowered(model, "spinnaker2"), rules)
     _, description = network.lowered(network.start)
     frames, _ = frames_of(description, 0, 256)
-    labels = jnp.asarray(digits().train_labels[:256], jnp.int32)
+    batch = Batch(frames, jnp.asarray(digits().train.labels[:256], jnp.int32), None)
     settings = replace(QUICK, rate_penalty=0.0)
 
     def floats(values: Parameters) -> Any:
-        return batch_loss(pure_run(description, values, frames, rules), labels, settings, description.dt)[0]
+        return batch_loss(pure_run(description, values, frames, rules), batch, settings, description.dt)[0]
 
     def integers(natural: Parameters) -> Any:
-        return batch_loss(network.run(natural, frames), labels, settings, description.dt)[0]
+        return batch_loss(network.run(natural, frames), batch, settings, description.dt)[0]
 
     wanted = jax.grad(floats)(parameters(description))
     with jax.enable_x64(True):
@@ -207,8 +207,8 @@ def test_two_bits_are_bought_back(tmp_path: Path) -> None:
     skeleton = lowered(model, options=LoweringOptions(weight_bits=2))
     path = tmp_path / "new.safetensors"
     result = finetune(data, model, skeleton, replace(QUICK, epochs=4), path=path)
-    before = evaluate_program(skeleton, data.test_images, data.test_labels)
-    whole = evaluate_program(lowered(model), data.test_images, data.test_labels)
+    before = evaluate_program(skeleton, data.test)
+    whole = evaluate_program(lowered(model), data.test)
     assert before.accuracy < whole.accuracy - 0.1
     assert result.before.accuracy == before.accuracy
     assert result.outcome.test.accuracy > whole.accuracy - 0.03
@@ -221,7 +221,7 @@ def test_two_bits_are_bought_back(tmp_path: Path) -> None:
     assert program.evidence.notes[-1] == (
         f"quantization-aware training from the model {description_digest(model.description)}"
     )
-    spikes = encode("current", data.test_images, program.steps)
+    spikes = encode("current", data.test.values, program.steps)
     predicted = Emulator(program).run(spikes, signals=["readout"]).signals["readout"].sum(axis=0).argmax(-1)
     np.testing.assert_array_equal(predicted, result.outcome.test.predictions)
     fired = Emulator(program).run(spikes, signals=["layer0.spikes"]).signals["layer0.spikes"].mean()
@@ -301,6 +301,7 @@ def test_refusals() -> None:
 
 
 def test_settings_suit_the_data_set() -> None:
-    assert finetune_settings("digits").epochs == 10
-    assert finetune_settings("fashion-mnist").epochs == 3
-    assert finetune_settings("fashion-mnist").drive_penalty == 0
+    other = replace(digits(), name="fashion-mnist")
+    assert finetune_settings(digits()).epochs == 10
+    assert finetune_settings(other).epochs == 3
+    assert finetune_settings(other).drive_penalty == 0

@@ -20,7 +20,8 @@ from cli.figure_text import caption
 from cli.markdown import code, prose
 from cli.output import print_json, print_line, print_table, print_text
 from cli.search_figure import draw_front
-from expifref.data import Dataset
+from expifref.checkpoint import ModelFile
+from expifref.data import Dataset, Samples
 from expifref.progress import ProgressBar
 from expifref.texts import visible
 from quantize.search import Keep
@@ -112,11 +113,11 @@ def test_pictures_are_drawn_whatever_a_title_says(tmp_path: Path) -> None:
     assert text in PAYLOADS["figure"]
     assert draw_front([], [], Keep("spikes", 0.05), text).startswith(b"\x89PNG")
     images, labels = np.zeros((3, 1), np.float32), np.zeros(3, np.int64)
-    data = Dataset("x", images, labels, images, labels, classes=1)
+    data = Dataset("x", Samples(images, labels), Samples(images, labels), classes=1)
     object.__setattr__(data, "name", text)
-    description = network((1, 2, 1), tau=np.array([10e-3, 20e-3]))
-    draw(description, PROGRAM, data, 0, tmp_path / "a.png")
-    draw(description, with_texts(text), data, 0, tmp_path / "b.png")
+    model = ModelFile(network((1, 2, 1), tau=np.array([10e-3, 20e-3])))
+    draw(model, PROGRAM, data, 0, tmp_path / "a.png")
+    draw(model, with_texts(text), data, 0, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() != b""
     assert len(list(tmp_path.iterdir())) == 2
 

@@ -1,0 +1,61 @@
+"""Spiking Heidelberg Digits (Cramer et al. 2020, doi:10.1109/TNNLS.2020.3044364): spoken digits as spikes.
+
+HDF5 files with, for each recording, times in seconds and units of spikes, and a label.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.exceptions import DataError
+
+from .dataset import Dataset
+from .events import binned
+from .samples import Samples
+
+__all__ = ["load_shd"]
+
+_UNITS, _CLASSES = 700, 20
+_STEPS, _STEP = 100, 14e-3  # s; all recordings but very few end within 1.4 s
+
+
+def load_shd(data_dir: Path | None = None) -> Dataset:
+    """Read `shd_train.h5` and `shd_test.h5` in `data_dir`: spikes `[recordings, 100, 700]`, steps of 14 ms.
+
+    Raises:
+        DataError: `data_dir` is not given, h5py is not installed, or a file is missing or damaged.
+    """
+    if data_dir is None:
+        raise DataError(
+            "shd is read from files of yours: name the folder of shd_train.h5 and shd_test.h5 with --data-dir"
+        )
+    if find_spec("h5py") is None:
+        raise DataError("shd is read with h5py, which is not installed: `pip install expifref[timeseries]`")
+    train, test = (_part(data_dir / f"shd_{part}.h5") for part in ("train", "test"))
+    return Dataset("shd", train, test, _CLASSES)
+
+
+def _part(path: Path) -> Samples:
+    import h5py
+
+    if not path.is_file():
+        raise DataError(f"`{path}` cannot be read: there is no such file, or it is still packed as .gz")
+    try:
+        with h5py.File(path, "r") as file:
+            times, units = file["spikes"]["times"], file["spikes"]["units"]
+            labels = np.asarray(file["labels"]).astype(np.int64)
+            return Samples(_frames(times, units), labels)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} must be a file of SHD with spikes/times, spikes/units and labels") from error
+
+
+def _frames(times: Any, units: Any) -> NDArray[np.bool_]:
+    frames = np.zeros((len(times), _STEPS, _UNITS), np.bool_)
+    for frame, when, who in zip(frames, times, units, strict=True):
+        frame[:] = binned(when, who, _STEP, (_STEPS, _UNITS))
+    return frames

@@ -1,0 +1,80 @@
+"""Which class a network decides for: rules over the output of its last layer. For NumPy and for JAX alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .exceptions import ParameterError
+
+__all__ = ["RULES", "SUM", "Decision", "check_rule"]
+
+SUM = "sum"
+"""The rule where none is chosen."""
+
+_Rule = Callable[[Any, Any, Any], Any]
+"""Output `[steps, batch, classes]`, the steps of each sample that come after each step `[steps, batch, 1]`, 
+and the namespace of both arrays (NumPy or JAX) -> scores `[batch, classes]`."""
+
+
+def _sum(output: Any, left: Any, xp: Any) -> Any:
+    return xp.where(left >= 0, output, 0).sum(axis=0)
+
+
+def _last(output: Any, left: Any, xp: Any) -> Any:
+    return xp.where(left == 0, output, 0).sum(axis=0)
+
+
+def _maximum(output: Any, left: Any, xp: Any) -> Any:
+    # What does not count is replaced by what is no larger than anything that does.
+    return xp.where(left >= 0, output, output.min(axis=0, keepdims=True)).max(axis=0)
+
+
+RULES: Mapping[str, _Rule] = MappingProxyType({SUM: _sum, "last": _last, "maximum": _maximum})
+"""All rules by name."""
+
+
+def check_rule(name: str) -> str:
+    """`name` itself, where it is one of `RULES`; else ParameterError."""
+    if name not in RULES:
+        raise ParameterError(f"the decision must be one of {', '.join(RULES)}, not {name!r}")
+    return name
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How the output of a batch becomes classes; steps after the end of a sample do not count."""
+
+    rule: str = SUM
+    lengths: Any = None  # integers [batch], steps of each sample, also traced by JAX; None: all of them
+
+    def scores(self, output: Any) -> Any:
+        """`[batch, classes]` of an output `[steps, batch, classes]`; the largest is that of the decision."""
+        xp = output.__array_namespace__()
+        return RULES[check_rule(self.rule)](output, self._left(output, xp), xp)
+
+    def logits(self, output: Any) -> Any:
+        """The scores, in a size that does not grow with the number of steps."""
+        scores = self.scores(output)
+        if self.rule != SUM:
+            return scores
+        return scores / (len(output) if self.lengths is None else self.lengths[:, None].astype(scores.dtype))
+
+    def classes(self, output: Any) -> Any:
+        """`[batch]`: the class of each sample, of equal scores the lowest."""
+        return self.scores(output).argmax(axis=-1)
+
+    def of(self, rows: slice | NDArray[np.int64]) -> Decision:
+        """For some samples of the batch."""
+        return self if self.lengths is None else replace(self, lengths=self.lengths[rows])
+
+    def _left(self, output: Any, xp: Any) -> Any:
+        """Steps of each sample that come after each step: negative after its end."""
+        steps = xp.arange(len(output))[:, None]
+        last = len(output) - 1 if self.lengths is None else self.lengths - 1
+        return (last - steps)[..., None]

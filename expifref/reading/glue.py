@@ -1,0 +1,147 @@
+"""What lies between the leaves as a list of affine operations, every other one refused by name and line."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+from jax.extend.core import Jaxpr, Literal
+
+from expifref.exceptions import UnsupportedError
+
+from .rules import NESTED, is_affine
+from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
+from .trace import Step
+
+__all__ = ["Glue", "Operation", "Value", "glue_of"]
+
+_TRACE = str(Path(__file__).with_name("trace.py"))
+_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("purelib", "platlib", "stdlib"))
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value of a step: its number, what it depends on (nothing: a constant), and why it is not affine."""
+
+    number: int
+    origins: frozenset[Origin] = frozenset()
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A primitive, affine in its operands that are no constants; by the numbers of values."""
+
+    primitive: Any
+    params: dict[str, Any]
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+@dataclass
+class Glue:
+    """The operations of a step in their order."""
+
+    sources: dict[Source, int] = field(default_factory=dict)
+    constants: dict[int, Any] = field(default_factory=dict)
+    fixed: list[Operation] = field(default_factory=list)  # those that make constants out of constants
+    operations: list[Operation] = field(default_factory=list)
+    shapes: list[Any] = field(default_factory=list)  # and types, of all values by their numbers
+    sinks: dict[str, Value] = field(default_factory=dict)
+    added: dict[str, Value] = field(default_factory=dict)
+
+    def new(self, like: Any, origins: frozenset[Origin] = frozenset(), fault: str | None = None) -> Value:
+        """A further value, which has the shape and type of `like`."""
+        self.shapes.append(shape_of(like.shape, like.dtype))
+        return Value(len(self.shapes) - 1, origins, fault)
+
+    def constant(self, array: Any) -> Value:
+        """A further value that is known."""
+        array = jnp.asarray(array)
+        value = self.new(array)
+        self.constants[value.number] = array
+        return value
+
+
+def glue_of(step: Step) -> Glue:
+    """Check that a step is affine between its leaves.
+
+    Raises:
+        UnsupportedError: with the operation, its line and the leaf whose input it reaches.
+    """
+    glue = Glue()
+    arguments = []
+    for origin, variable in zip(step.arguments, step.jaxpr.jaxpr.invars, strict=True):
+        if not isinstance(origin, Source | Forbidden):
+            arguments.append(glue.constant(origin))
+            continue
+        arguments.append(glue.new(variable.aval, frozenset({origin})))
+        if isinstance(origin, Source):
+            glue.sources[origin] = arguments[-1].number
+    constants = [glue.constant(array) for array in step.jaxpr.consts]
+    results = _read(glue, step.jaxpr.jaxpr, constants, arguments)
+    glue.sinks = dict(zip(step.sinks, results[: len(step.sinks)], strict=True))
+    glue.added = dict(zip(step.added, results[len(step.sinks) :], strict=True))
+    for path, value in glue.sinks.items():
+        _check(value, "its output" if path == OUTPUT else f"the input of `{path}`")
+    for path, value in glue.added.items():
+        _check(value, f"what is added to the membrane of `{path}`")
+    return glue
+
+
+def _read(glue: Glue, jaxpr: Jaxpr, constants: Sequence[Value], arguments: Sequence[Value]) -> list[Value]:
+    """Go through the equations of a trace; gives its results."""
+    known: dict[Any, Value] = dict(zip(jaxpr.constvars, constants, strict=True))
+    known.update(zip(jaxpr.invars, arguments, strict=True))
+
+    def value(atom: Any) -> Value:
+        return glue.constant(atom.val) if isinstance(atom, Literal) else known[atom]
+
+    for equation in jaxpr.eqns:
+        results = _results(glue, equation, [value(atom) for atom in equation.invars])
+        known.update(zip(equation.outvars, results, strict=True))
+    return [value(atom) for atom in jaxpr.outvars]
+
+
+def _results(glue: Glue, equation: Any, operands: list[Value]) -> list[Value]:
+    name = equation.primitive.name
+    origins = frozenset[Origin]().union(*(one.origins for one in operands))
+    fault = next((one.fault for one in operands if one.fault is not None), None)
+    if origins and fault is None and name in NESTED:
+        inner = equation.params[NESTED[name]]
+        constants = [glue.constant(array) for array in getattr(inner, "consts", ())]
+        return _read(glue, getattr(inner, "jaxpr", inner), constants, operands)
+    live = tuple(bool(one.origins) for one in operands)
+    if origins and fault is None and not is_affine(name, equation.params, live):
+        fault = f"`{name}` ({_place(equation.source_info)})"
+    results = [glue.new(variable.aval, origins, fault) for variable in equation.outvars]
+    if fault is None:
+        numbers = tuple(one.number for one in operands), tuple(one.number for one in results)
+        operation = Operation(equation.primitive, equation.params, *numbers)
+        (glue.operations if origins else glue.fixed).append(operation)
+    return results
+
+
+def _check(value: Value, what: str) -> None:
+    for origin in sorted((one for one in value.origins if isinstance(one, Forbidden)), key=str):
+        raise UnsupportedError(f"{what} {origin.reason}")
+    if value.fault is not None:
+        raise UnsupportedError(
+            f"{what} must be an affine function of spikes, filtered spikes and the input, but {value.fault} "
+            "is none"
+        )
+
+
+def _place(source_info: Any) -> str:
+    """The innermost line of the user's own code that made an operation, and the module it is in."""
+    frames = source_info.traceback.frames if source_info.traceback else []
+    files = [frame.file_name for frame in frames]
+    frames = frames[: files.index(_TRACE)] if _TRACE in files else frames
+    own = [frame for frame in frames if not frame.file_name.startswith(_LIBRARIES)]
+    scope = str(source_info.name_stack).rsplit("/", 1)[-1]
+    lines = [f"{Path(frame.file_name).name}:{frame.line_num}" for frame in own[:1]]
+    return ", ".join([*lines, *([f"in `{scope}`"] if scope else [])])

@@ -1,0 +1,169 @@
+"""The modules that have a state which is understood: neurons, exponential filters and delays.
+
+Modules are recognised by the module and name of the class that defines their methods, so brainpy need not be
+importable, and a subclass counts only while it leaves those methods alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import brainstate
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.description import AnyNeuron
+from expifref.exceptions import ParameterError, UnsupportedError
+
+from .members import Members, class_name, qualified
+from .parameters import Reader, adexif, expif, lif, time_constants
+
+__all__ = ["UNDERSTOOD", "DelayLeaf", "FilterLeaf", "Leaf", "NeuronLeaf", "followed_by", "leaves_of"]
+
+Floats = NDArray[np.float64]
+
+UNDERSTOOD = (
+    "what has a state must be ExpIF, AdExIF or LIF (also with Ref), an exponential filter, a leaky readout "
+    "or a delay"
+)
+
+_NEURONS: Mapping[str, Reader] = MappingProxyType(
+    {
+        "brainpy.state.ExpIF": expif,
+        "brainpy.state.ExpIFRef": expif,
+        "brainpy.state.AdExIF": adexif,
+        "brainpy.state.AdExIFRef": adexif,
+        "brainpy.state.LIF": lif,
+        "brainpy.state.LIFRef": lif,
+        "expifref.neuron.ExpIF": expif,
+        "expifref.neuron.ExpIFRef": expif,
+        "expifref.adexif.AdExIF": adexif,
+        "expifref.adexif.AdExIFRef": adexif,
+        "expifref.lif.LIF": lif,
+        "expifref.lif.LIFRef": lif,
+    }
+)
+_FILTERS = {"brainpy.state.Expon", "expifref.synapse.ExponentialSynapse", "expifref.synapse.LeakyReadout"}
+_RATE_READOUT = "brainpy.state.LeakyRateReadout"
+_DELAYS = {"brainstate.nn.Delay", "brainstate.nn.StateWithDelay"}
+
+_METHODS = ("__call__", "update", "get_spike", "sum_current_inputs", "sum_delta_inputs", "retrieve_at_step")
+
+
+@dataclass(frozen=True)
+class NeuronLeaf:
+    """A population; its output are its spikes."""
+
+    path: str
+    module: Any
+    parameters: AnyNeuron
+
+    @property
+    def units(self) -> int:
+        """Number of neurons."""
+        return len(self.parameters.tau)
+
+    @property
+    def upstream(self) -> bool:
+        """Whether it makes its steps by other rules than a description's."""
+        return not class_name(self.module).startswith("expifref.")
+
+
+@dataclass(frozen=True)
+class FilterLeaf:
+    """`g' = exp(-dt / tau) g + x` from `g = 0`; its output is `g`, a number in its own unit."""
+
+    path: str
+    module: Any
+    tau: Floats  # s, [units]
+    state: str  # the name of the attribute that is `g`
+
+    @property
+    def units(self) -> int:
+        """Number of filters."""
+        return len(self.tau)
+
+
+@dataclass(frozen=True)
+class DelayLeaf:
+    """A line of values; its outputs are the values given to it so many steps before, 0 at first."""
+
+    path: str
+    module: Any
+    follows: brainstate.State | None  # the state whose values it takes by itself
+
+    @property
+    def longest(self) -> int:
+        """Steps."""
+        return int(self.module.max_length) - 1
+
+    def ages(self, steps: Any) -> list[int]:
+        """The delays among `steps`; all there are where they are not known while tracing."""
+        if isinstance(steps, jax.core.Tracer):
+            return list(range(self.longest + 1))
+        return sorted({int(age) for age in np.asarray(steps).flat})
+
+
+Leaf = NeuronLeaf | FilterLeaf | DelayLeaf
+
+
+def leaves_of(members: Members, dt: float) -> dict[str, Leaf]:
+    """The leaves among the nodes, by their paths; their states must have been made, `dt` in s.
+
+    Raises:
+        UnsupportedError: the class of a node is known, and it cannot be a leaf as it is.
+        ParameterError: a parameter breaks its rule.
+    """
+    found = {path: _leaf(module, path, dt) for path, module in members.nodes.items()}
+    return {path: leaf for path, leaf in found.items() if leaf is not None}
+
+
+def _leaf(module: Any, path: str, dt: float) -> Leaf | None:
+    base = next((cls for cls in type(module).__mro__ if _is_known(qualified(cls))), None)
+    if base is None:
+        return None
+    if any(getattr(type(module), name, None) is not getattr(base, name, None) for name in _METHODS):
+        raise UnsupportedError(
+            f"`{path}` is a `{class_name(module)}`, whose own `update` is not understood: {UNDERSTOOD}"
+        )
+    name = qualified(base)
+    if name in _NEURONS:
+        return NeuronLeaf(path, module, _NEURONS[name](module, path))
+    if name in _DELAYS:
+        return _delay(module, path)
+    state = "g" if name in _FILTERS else "r"
+    leaf = FilterLeaf(path, module, time_constants(module, path), state)
+    _check_start(getattr(module, state), path)
+    if name == _RATE_READOUT and not np.allclose(module.decay, np.exp(-dt / leaf.tau), rtol=1e-5):
+        raise ParameterError(
+            f"`{path}` must have been built with the `dt` of {dt * 1e3:g} ms it is described for"
+        )
+    return leaf
+
+
+def followed_by(leaf: Leaf, leaves: Mapping[str, Leaf]) -> NeuronLeaf | None:
+    """The population whose membranes a delay takes by itself, None for any other leaf."""
+    if not isinstance(leaf, DelayLeaf) or leaf.follows is None:
+        return None
+    neurons = (one for one in leaves.values() if isinstance(one, NeuronLeaf))
+    return next((one for one in neurons if one.module.V is leaf.follows), None)
+
+
+def _is_known(name: str) -> bool:
+    return name in _NEURONS or name in _FILTERS or name in _DELAYS or name == _RATE_READOUT
+
+
+def _delay(module: Any, path: str) -> DelayLeaf | None:
+    if module.update_every is not None or module.history is None:
+        return None
+    _check_start(module.history, path)
+    return DelayLeaf(path, module, getattr(module, "state", None))
+
+
+def _check_start(state: Any, path: str) -> None:
+    if any(np.any(np.asarray(part) != 0) for part in jax.tree.leaves(state.value)):
+        raise UnsupportedError(f"`{path}` must start from 0, but its initializer gives other values")

@@ -1,0 +1,152 @@
+"""What stands in for the leaves while a step is traced: it notes their inputs and gives set outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import saiunit as u
+from jax import Array
+
+from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.quantities import CURRENT
+
+from .leaves import DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, followed_by
+from .sources import Source
+
+__all__ = ["Recorder", "amount", "put_in"]
+
+
+class Recorder:
+    """What has happened in the step so far."""
+
+    def __init__(self, given: Mapping[Source, Array]) -> None:
+        self.given = given
+        self.sinks: dict[str, Array] = {}
+        self.added: dict[str, Array] = {}  # what is added to membranes themselves, in mV
+        self.updated: list[str] = []
+        self.membranes: dict[int, Source] = {}  # the spikes of what stands for a membrane, by its identity
+
+    def take(self, leaf: Leaf, value: Array) -> None:
+        """Note the input of `leaf`, which makes its step now."""
+        if leaf.path in self.updated:
+            raise UnsupportedError(
+                f"`{leaf.path}` must be updated once in a step, but the network updates it twice: use a "
+                "module for each"
+            )
+        self.sinks[leaf.path] = value.reshape(-1)
+        self.updated.append(leaf.path)
+
+    def output(self, path: str, age: int = 0) -> Array:
+        """The output of a leaf `age` of its own steps ago."""
+        return self.given[Source(path, age + (path not in self.updated))]
+
+
+def amount(value: Any, unit: u.Unit | None, path: str, noun: str) -> Array:
+    """`value` as a number in `unit`, in which plain numbers count."""
+    if not isinstance(value, u.Quantity):
+        return jnp.asarray(value, float)
+    if unit is None or value.dim != unit.dim:
+        raise ParameterError(f"`{path}` must be given {noun}, not a quantity in {u.get_unit(value)}")
+    return jnp.asarray(value.to_decimal(unit), float)
+
+
+def put_in(leaves: Mapping[str, Leaf], recorder: Recorder) -> None:
+    """Replace the methods of all leaves; whoever borrowed the module takes them off again."""
+    for leaf in leaves.values():
+        methods: dict[str, Callable[..., Any]]
+        if isinstance(leaf, NeuronLeaf):
+            methods = _neuron(leaf, recorder)
+        elif isinstance(leaf, FilterLeaf):
+            methods = _filter(leaf, recorder)
+        else:
+            methods = _delay(leaf, leaves, recorder)
+        vars(leaf.module).update(methods)
+
+
+def _neuron(leaf: NeuronLeaf, recorder: Recorder) -> dict[str, Callable[..., Any]]:
+    module, path = leaf.module, leaf.path
+    spikes_of = module.get_spike
+    membrane = module.V.value
+    recorder.membranes[id(u.get_mantissa(membrane))] = Source(path, 0)
+
+    def update(x: Any = 0.0 * u.mA) -> Array:
+        total = module.sum_current_inputs(x if isinstance(x, u.Quantity) else x * CURRENT.unit, membrane)
+        current = amount(total, CURRENT.unit, path, "a current such as mA")
+        kick = amount(module.sum_delta_inputs(0.0 * u.mV), u.mV, path, "delta inputs in a unit such as mV")
+        recorder.added[path] = kick
+        recorder.take(leaf, jnp.broadcast_to(current, membrane.shape))
+        return recorder.output(path)
+
+    def get_spike(V: Any = None) -> Any:
+        seen = Source(path, 0) if V is None else recorder.membranes.get(id(u.get_mantissa(V)))
+        if seen is None or seen.owner != path:
+            return spikes_of(V)
+        return recorder.output(path, seen.age)
+
+    return {"update": update, "get_spike": get_spike}
+
+
+def _filter(leaf: FilterLeaf, recorder: Recorder) -> dict[str, Callable[..., Any]]:
+    module, path = leaf.module, leaf.path
+    state = getattr(module, leaf.state)
+    unit = u.get_unit(state.value) if isinstance(state.value, u.Quantity) else None
+    noun = "numbers without a unit" if unit is None else f"a quantity in a unit such as {unit}"
+
+    def update(x: Any = None) -> Any:
+        if getattr(module, "current_inputs", None):
+            raise UnsupportedError(
+                f"`{path}` is a filter with a registered current input: add it to its input"
+            )
+        total = jnp.zeros(u.math.shape(state.value), float)
+        if x is not None:
+            value = x @ module.weight.value if leaf.state == "r" else x
+            total = total + amount(value, unit, path, noun)
+        if getattr(module, "delta_inputs", None):
+            start = 0.0 if unit is None else u.Quantity(0.0, unit=unit)
+            total = total + amount(module.sum_delta_inputs(start), unit, path, noun)
+        recorder.take(leaf, total)
+        output = recorder.output(path)
+        state.value = output if unit is None else u.Quantity(output, unit=unit)
+        return state.value
+
+    return {"update": update}
+
+
+def _delay(leaf: DelayLeaf, leaves: Mapping[str, Leaf], recorder: Recorder) -> dict[str, Callable[..., Any]]:
+    if leaf.follows is not None:
+        followed = followed_by(leaf, leaves)
+        return {} if followed is None else _membrane_delay(leaf, followed, recorder)
+
+    def update(value: Any) -> None:
+        if isinstance(value, u.Quantity):
+            raise UnsupportedError(f"`{leaf.path}` must delay numbers without a unit, such as spikes")
+        recorder.take(leaf, jnp.asarray(value, float))
+
+    def retrieve(steps: Any, *indices: Any) -> Array:
+        parts = []
+        for age in leaf.ages(steps):
+            value = recorder.output(leaf.path, age)
+            seen = value[indices] if indices else value
+            parts.append(jnp.where(jnp.asarray(steps) == age, seen, 0.0))
+        return sum(parts[1:], start=parts[0])
+
+    return {"update": update, "retrieve_at_step": retrieve}
+
+
+def _membrane_delay(leaf: DelayLeaf, neuron: NeuronLeaf, recorder: Recorder) -> dict[str, Callable[..., Any]]:
+    """A delay of membranes, of which nothing but the spikes may be asked."""
+    unit = u.get_unit(neuron.module.V.value)
+
+    def update(*_: Any) -> None:
+        recorder.updated.append(leaf.path)
+
+    def retrieve(steps: Any, *indices: Any) -> Any:
+        (age,) = leaf.ages(steps)
+        stand_in = recorder.output(leaf.path, age)
+        if not indices:
+            recorder.membranes[id(stand_in)] = Source(neuron.path, age)
+        return u.Quantity(stand_in, unit=unit)
+
+    return {"update": update, "retrieve_at_step": retrieve}

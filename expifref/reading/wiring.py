@@ -1,0 +1,45 @@
+"""What a description makes of given spikes: the linear half of its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.blocks import product
+from expifref.description import INPUT, Description, LayerDescription
+from expifref.sources import Sources
+
+__all__ = ["replayed"]
+
+Floats = NDArray[np.float64]
+
+
+def replayed(
+    description: Description, frames: NDArray[np.uint8], spikes: Mapping[str, Floats]
+) -> dict[str, Floats]:
+    """The currents (A) of spiking layers and the values of readouts, `[steps, batch, units]`, by layer.
+
+    Args:
+        description: the network.
+        frames: its input, `[steps, batch, inputs]`.
+        spikes: what its spiking layers are taken to have done, `[steps, batch, units]` each.
+    """
+    batch = frames.shape[1]
+    sources = Sources(description.units, description.histories, batch)
+    kept = {layer.name: _kept(layer, description.dt) for layer in description.layers}
+    values = {layer.name: [np.zeros((batch, layer.units))] for layer in description.layers}
+    for step, frame in enumerate(frames):
+        sources.give(INPUT, frame.astype(np.float64))
+        for layer in description.layers:
+            sums = [product(sources.seen(feed), feed.weight, np.float64) for feed in layer.feeds]
+            value = kept[layer.name] * values[layer.name][-1] + sum(sums, start=layer.bias)
+            values[layer.name].append(value)
+            sources.give(layer.name, spikes[layer.name][step] if layer.name in spikes else value)
+        sources.next_step()
+    return {name: np.stack(steps[1:]) for name, steps in values.items()}
+
+
+def _kept(layer: LayerDescription, dt: float) -> Floats | float:
+    return 0.0 if layer.filter_tau is None else np.exp(-dt / layer.filter_tau)

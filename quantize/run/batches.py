@@ -1,0 +1,38 @@
+"""Samples on their way through networks, with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from expifref.decision import Decision
+
+from .trace import Spikes
+
+__all__ = ["Batch", "Batches", "as_batch"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples."""
+
+    spikes: Spikes  # [steps, batch, inputs]
+    labels: NDArray[np.int64] | None = None  # [batch]
+    decision: Decision = field(default_factory=Decision)
+
+    def of(self, rows: slice) -> Batch:
+        """Some of these."""
+        labels = None if self.labels is None else self.labels[rows]
+        return replace(self, spikes=self.spikes[:, rows], labels=labels, decision=self.decision.of(rows))
+
+
+Batches = Iterable[Batch | tuple[Spikes, NDArray[np.int64] | None]]
+"""A pair is spikes and labels, of which all steps count and are summed."""
+
+
+def as_batch(batch: Batch | tuple[Spikes, NDArray[np.int64] | None]) -> Batch:
+    """`batch`, also where it is a pair."""
+    return batch if isinstance(batch, Batch) else Batch(*batch)
