@@ -112,7 +112,7 @@ def _check_steps(name: str, described: _Population, original: Original, run: Run
     leaf, spikes = original.populations[name], run.spikes[name]
     v, found = described.driven(run.currents[name])
     if not leaf.upstream:
-        pairs = (("the membrane", run.v[layer.name], v), ("the spike", spikes, found))
+        pairs = (("the membrane", run.v[name], v), ("the spike", spikes, found))
         _check([_Pair(f"{what} of `{leaf.path}`", *values) for what, *values in pairs], original.name)
         return
     different = int(np.count_nonzero(found != spikes))
