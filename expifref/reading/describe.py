@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 import brainstate
 import numpy as np
@@ -38,7 +38,7 @@ def describe(
     dt: Any,
     *,
     encoder: str = "rate",
-    steps: int,
+    steps: SupportsIndex,
     name: str = "net",
     inputs: int | tuple[int, ...] | None = None,
 ) -> Description:

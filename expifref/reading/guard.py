@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, SpikingDescription
+from expifref.description import AnyNeuron, Description
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
 from expifref.neuron_steps import advance_of, initial_state
 
@@ -48,6 +48,25 @@ class _Pair:
         return None if near.all() else tuple(int(one) for one in np.argwhere(~near)[0])
 
 
+@dataclass(frozen=True)
+class _Population:
+    """A described population."""
+
+    neuron: AnyNeuron
+    dt: float  # s
+
+    def driven(self, currents: Floats) -> tuple[Floats, Floats]:
+        """Membranes (V) and spikes under `currents` (A), `[steps, batch, neurons]` each."""
+        advance, state = advance_of(self.neuron, self.dt), initial_state(self.neuron, currents.shape[1])
+        membranes, spikes = [], []
+        with np.errstate(all="ignore"):  # a current that runs away may leave float64
+            for current in currents:
+                state, spiked, _ = advance(state, current)
+                membranes.append(state.v)
+                spikes.append(spiked.astype(np.float64))
+        return np.stack(membranes), np.stack(spikes)
+
+
 def check_against(description: Description, original: Original) -> None:
     """Raise UnsupportedError with the first step, layer and values where `description` does something else.
 
@@ -61,8 +80,8 @@ def check_against(description: Description, original: Original) -> None:
     run = original.run(frames.astype(np.float64))
     _check(_wiring(description, frames, original, run), original.name)
     for layer in description.layers:
-        if isinstance(layer, SpikingDescription):
-            _check_steps(layer, description.dt, original, run)
+        for neuron in layer.neurons:
+            _check_steps(layer.name, _Population(neuron, description.dt), original, run)
 
 
 def _check(pairs: Iterable[_Pair], name: str) -> None:
@@ -88,12 +107,12 @@ def _wiring(
     yield _Pair("the output", run.output, run.spikes[last] if last in run.spikes else found[last])
 
 
-def _check_steps(layer: SpikingDescription, dt: float, original: Original, run: Run) -> None:
+def _check_steps(name: str, described: _Population, original: Original, run: Run) -> None:
     """What a population does under the currents that there were."""
-    leaf, spikes = original.populations[layer.name], run.spikes[layer.name]
-    v, found = _driven(layer, dt, run.currents[layer.name])
+    leaf, spikes = original.populations[name], run.spikes[name]
+    v, found = described.driven(run.currents[name])
     if not leaf.upstream:
-        pairs = (("the membrane", run.v[layer.name], v), ("the spike", spikes, found))
+        pairs = (("the membrane", run.v[name], v), ("the spike", spikes, found))
         _check([_Pair(f"{what} of `{leaf.path}`", *values) for what, *values in pairs], original.name)
         return
     different = int(np.count_nonzero(found != spikes))
@@ -105,15 +124,3 @@ def _check_steps(layer: SpikingDescription, dt: float, original: Original, run: 
             UpstreamStepWarning,
             stacklevel=4,
         )
-
-
-def _driven(layer: SpikingDescription, dt: float, currents: Floats) -> tuple[Floats, Floats]:
-    """Membranes (V) and spikes of a described population under `currents`."""
-    advance, state = advance_of(layer.neuron, dt), initial_state(layer.neuron, currents.shape[1])
-    membranes, spikes = [], []
-    with np.errstate(all="ignore"):  # a current that runs away may leave float64
-        for current in currents:
-            state, spiked, _ = advance(state, current)
-            membranes.append(state.v)
-            spikes.append(spiked.astype(np.float64))
-    return np.stack(membranes), np.stack(spikes)
