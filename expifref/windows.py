@@ -84,9 +84,11 @@ class Window:
         return np.repeat(met.reshape(self.positions, -1), self.channels // self.groups, axis=1)
 
     @property
-    def links(self) -> int:
-        """Number of pairs of a source unit and a unit that a weight lies between."""
-        return int(np.count_nonzero(self.seen)) * self.outputs
+    def fan_out(self) -> NDArray[np.int64]:
+        """How many units each source unit has a weight to, `[sources]`."""
+        y, x = (np.count_nonzero(places >= 0, axis=1) for places in self._kernel_places)
+        plane = np.repeat(np.multiply.outer(y, x).ravel(), self.channels)
+        return plane * (self.outputs // self.groups)
 
     def expand(self, kernel: Any) -> Any:
         """The dense matrix `[sources, units]` of `kernel` `[rows, outputs]`, arrays of NumPy or of JAX."""
@@ -122,14 +124,18 @@ class Window:
         y, x = (_along(size, pad[0], kernel, step, count) for size, pad, kernel, step, count in sizes)
         return y, x
 
+    @property
+    def _kernel_places(self) -> tuple[Places, Places]:
+        """Along y and x, the place of the kernel over each value at each position: -1 for none."""
+        sizes = zip(self._places, (self.height, self.width), strict=True)
+        y, x = (_inverse(inside, size) for inside, size in sizes)
+        return y, x
+
     @cached_property
     def _row_of(self) -> NDArray[np.int32]:
         """The row between a source and a group of a position, `[sources, positions, groups]`; -1 for none."""
         share = self.channels // self.groups
-        y, x = (
-            _inverse(inside, size)
-            for inside, size in zip(self._places, (self.height, self.width), strict=True)
-        )
+        y, x = self._kernel_places
         y, x = y[:, None, :, None], x[None, :, None, :]
         taps = np.where((y >= 0) & (x >= 0), y * self.kernel[1] + x, -1)
         found = np.full((self.height, self.width, self.channels, *self.plane, self.groups), -1, np.int32)

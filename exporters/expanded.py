@@ -15,6 +15,6 @@ def check_expanded(place: str, connection: Connection, form: str) -> None:
     """Raise UnsupportedError, which names `place`, where `form` would hold too much of one kernel."""
     if isinstance(connection, Convolution) and connection.sources * connection.units > MOST_EXPANDED:
         raise UnsupportedError(
-            f"the convolution `{place}` must stand for at most {MOST_EXPANDED} weights in {form}, which holds "
-            f"the dense matrix, not for {connection.sources} x {connection.units}: use native code, JAX or C"
+            f"the convolution `{place}` must stand for at most {MOST_EXPANDED} weights in {form}, which "
+            f"holds them all, not for {connection.sources} x {connection.units}: use native code, JAX or C"
         )

@@ -8,7 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hw_profiles import Profile
-from quantize.device.placement import Slice, place, word_bits
+from quantize.device.memory import store_of
+from quantize.device.placement import Slice, place
 from quantize.graph.layers import Connection, Graph, UnitLayer
 from quantize.numbers.arrays import LARGE, Integers, frozen
 from quantize.numbers.packing import Packing
@@ -27,7 +28,7 @@ def deploy(graph: Graph, label: Label, profile: Profile) -> Deployment:
         CapacityError: it does not fit.
     """
     slices = place(graph, profile).slices
-    word = word_bits(profile)
+    word = store_of(profile).word_bits
     layers = tuple(_deployed(layer) for layer in graph.layers)
     return Deployment(
         program=label.digest,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 
 from expifref.windows import Window
-from quantize.numbers.arrays import CodeArray, Codes, codes, column_sums, extremes
+from quantize.numbers.arrays import CodeArray, Codes, Integers, codes, column_sums, extremes
 from quantize.numbers.formats import Format
 
 from .operations import CLOSED
@@ -65,9 +65,14 @@ class Dense(_Sums):
         return self.weight
 
     @property
-    def links(self) -> int:
-        """Number of pairs of a source unit and a unit that a weight lies between."""
-        return int(self.weight.size)
+    def fan_in(self) -> int:
+        """Most source units that a unit has a weight from."""
+        return self.sources
+
+    @property
+    def fan_out(self) -> Integers:
+        """How many units each source unit has a weight to, `[source units]`."""
+        return np.full(self.sources, self.units)
 
     @cached_property
     def column_sums(self) -> tuple[list[int], list[int]]:
@@ -107,9 +112,14 @@ class Convolution(_Sums):
         return codes(self.window.expand(self.weight))
 
     @property
-    def links(self) -> int:
-        """Number of pairs of a source unit and a unit that a weight lies between."""
-        return self.window.links
+    def fan_in(self) -> int:
+        """Most source units that a unit has a weight from."""
+        return self.window.rows
+
+    @property
+    def fan_out(self) -> Integers:
+        """How many units each source unit has a weight to, `[source units]`."""
+        return self.window.fan_out
 
     @cached_property
     def column_sums(self) -> tuple[list[int], list[int]]:

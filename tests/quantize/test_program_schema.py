@@ -29,7 +29,7 @@ DOCUMENTS: list[Document] = [
     json.loads(json.dumps(program_to_json(one))) for one in (LOWERED, program_of(random_graph(2, layers=1)))
 ]
 
-DEFAULTS = {"golden", "notes"}
+DEFAULTS = {"golden", "notes", "stride", "padding", "groups"}
 """Keys that may be missing (docs/spec.md, section 7), beside those of `optional`."""
 
 
