@@ -13,13 +13,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
+from brainstate.nn import Linear, Module
 
 import expifref
 
 __all__ = ["IDIOMS", "Idiom"]
 
 nn = brainstate.nn
-Module, Linear = nn.Module, nn.Linear
 
 
 @dataclass(frozen=True)
@@ -242,7 +242,7 @@ def _delayed() -> Any:
     class Net(_Three):
         def __init__(self) -> None:
             super().__init__()
-            self.line = nn.Delay(jax.ShapeDtypeStruct((8,), float), time=4.0 * u.ms)
+            self.line = nn.Delay(jnp.zeros(8), time=4.0 * u.ms)
 
         def update(self, x: Any) -> Any:
             self.line.update(self.lif(self.fc(x) * u.mA))

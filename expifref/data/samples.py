@@ -78,7 +78,7 @@ class Samples:
         if self.values.ndim not in (2, 3) or self.values.size == 0:
             raise DataError(
                 "images must have the shape [samples, inputs], or [samples, steps, channels] over time, "
-                f"not {self.values.shape}"
+                f"with at least one of each, not {list(self.values.shape)}"
             )
         if self.labels.shape != (len(self),):
             raise DataError(

@@ -49,7 +49,7 @@ def fresh(module: Any, name: str, batch: int | None) -> Members:
     members = members_of(module, name)
     for node in members.nodes.values():
         for key, value in vars(node).items():
-            if isinstance(value, jax.Array | np.ndarray | u.Quantity):
+            if isinstance(value, jax.Array | np.ndarray | u.Quantity | u.sparse.SparseMatrix):
                 vars(node)[key] = _in_float64(value)
     for state in members.states.values():
         state.value = _in_float64(state.value)
@@ -70,6 +70,8 @@ def _in_float64(tree: Any) -> Any:
 def _number_in_float64(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic) and value.dtype.kind == "f":
         return value.astype(np.float64)
+    if isinstance(value, jax.core.Tracer):  # left behind by a traced step of the user's
+        return value
     if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jnp.floating):
         return jnp.asarray(np.asarray(value).astype(np.float64))  # without a compilation for each shape
     return value

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 from operator import index
-from typing import Any
+from typing import Any, SupportsIndex
 
 import brainstate
 import numpy as np
@@ -38,7 +38,7 @@ def describe(
     dt: Any,
     *,
     encoder: str = "rate",
-    steps: int,
+    steps: SupportsIndex,
     name: str = "net",
     inputs: int | tuple[int, ...] | None = None,
 ) -> Description:
@@ -120,7 +120,7 @@ def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Readin
         raise ParameterError(f"`{name}` does not say how wide its input is: give `inputs`")
     raise UnsupportedError(
         f"`{name}` must make a step on an input of one of the shapes {short(str(shapes))}, but: "
-        f"{short(failures[0])}"
+        f"{short(failures[0])}; where it takes another shape, give `inputs`"
     )
 
 

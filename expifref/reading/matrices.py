@@ -15,7 +15,7 @@ from expifref.exceptions import ParameterError, UnsupportedError
 
 from .algebra import Affine
 from .glue import Glue, Operation
-from .rules import sums
+from .rules import ONE_BY_ONE, sums
 from .sources import Source
 
 __all__ = ["affine_maps"]
@@ -74,8 +74,9 @@ def _biases(glue: Glue, wanted: dict[str, int], added: dict[str, int]) -> Any:
 def _matrices(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int]) -> dict[str, Floats]:
     """The matrix from `source` into each of `sinks`, made some rows at a time."""
     width = prod(glue.shapes[glue.sources[source]].shape)
-    widest = max(prod(one.shape) for one in glue.shapes)
-    rows = max(1, _BLOCK // max(widest, 1))
+    made = (number for operation in glue.operations for number in operation.results)
+    widest = max((prod(glue.shapes[number].shape) for number in made), default=1)
+    rows = max(1, _BLOCK // max(widest, width))
     blocks = [
         _linear(glue, fixed, source, sinks, np.eye(min(rows, width - first), width, first))
         for first in range(0, width, rows)
@@ -104,6 +105,9 @@ def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], ey
             known.update(_applied(operation, operands))
         return {path: known[number] for path, number in sinks.items()}
 
+    if any(operation.primitive.name in ONE_BY_ONE for operation in operations):
+        rows = [row(one) for one in eye]
+        return {path: np.stack([np.asarray(one[path]) for one in rows]) for path in sinks}
     return jax.vmap(row)(eye)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from expifref.exceptions import UnsupportedError
 from expifref.texts import short
 
-from .borrowed import fresh, root_cause
+from .borrowed import borrowed, fresh, root_cause
 from .leaves import FilterLeaf, Leaf, NeuronLeaf, leaves_of
 
 __all__ = ["Original", "Run"]
@@ -48,14 +48,14 @@ class Original:
     populations: Mapping[str, NeuronLeaf]  # by names of layers
 
     def run(self, frames: Floats) -> Run:
-        """What the module does for `frames`, `[steps, batch, inputs]`; it must be a borrowed one.
+        """What the module does for `frames`, `[steps, batch, inputs]`.
 
         Raises:
             UnsupportedError: the module cannot be run.
         """
-        pieces = [frames] if self.batched else [frames[:, [sample]] for sample in range(frames.shape[1])]
         try:
-            runs = [self._run(piece) for piece in pieces]
+            with borrowed(self.module, self.name, self.dt):
+                runs = self._runs(frames)
         except Exception as error:  # whatever the user's own code raises
             cause = root_cause(error)
             raise UnsupportedError(
@@ -64,8 +64,10 @@ class Original:
             ) from error
         return Run(*(_joined([run[part] for run in runs]) for part in ("output", "v", "spikes", "currents")))
 
-    def _run(self, frames: Floats) -> dict[str, Any]:
-        steps, batch, _ = frames.shape
+    def _runs(self, frames: Floats) -> list[dict[str, Any]]:
+        """All samples at once, or one after the other where the module has no axis for them."""
+        steps, samples, _ = frames.shape
+        batch = samples if self.batched else 1
         members = fresh(self.module, self.name, batch if self.batched else None)
         currents: dict[str, Any] = {}
         for leaf in leaves_of(members, float(self.dt.to_decimal(u.second))).values():
@@ -77,21 +79,22 @@ class Original:
                 output = self.module(values.reshape(shape))
             return {"output": _flat(output, batch)} | self._noted(currents, batch)
 
-        with brainstate.environ.context(dt=self.dt):
-            loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
-            found = loop(jnp.arange(steps), jnp.asarray(frames))
-        arrays: dict[str, Any] = jax.tree.map(np.asarray, found)
-        return arrays
+        loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
+        start = [(state, state.value) for state in members.states.values()]
+        found: list[dict[str, Any]] = []
+        for first in range(0, samples, batch):
+            for state, value in start:
+                state.value = value
+            piece = jnp.asarray(frames[:, first : first + batch])
+            found.append(jax.tree.map(np.asarray, loop(jnp.arange(steps), piece)))
+        return found
 
     def _noted(self, currents: Mapping[str, Any], batch: int) -> dict[str, dict[str, Any]]:
         modules = {name: leaf.module for name, leaf in self.populations.items()}
         return {
             "v": {name: _flat(one.V.value.to_decimal(u.volt), batch) for name, one in modules.items()},
             "spikes": {name: _flat(one.get_spike(), batch) for name, one in modules.items()},
-            "currents": {
-                name: _flat(currents[leaf.path].to_decimal(u.amp), batch)
-                for name, leaf in self.populations.items()
-            },
+            "currents": {name: _flat(currents[leaf.path], batch) for name, leaf in self.populations.items()},
         }
 
 
@@ -124,7 +127,9 @@ def _neuron_update(leaf: NeuronLeaf, currents: dict[str, Any]) -> Callable[..., 
         current = x if isinstance(x, u.Quantity) else x * u.mA
         v = module.V.value
         total = module.sum_current_inputs(current, v, pop=False)
-        currents[leaf.path] = u.math.broadcast_to(total, v.shape)
+        # in float64 before it is scaled: the module may have rounded it to another type
+        milliamperes = jnp.asarray(total.to_decimal(u.mA), float)
+        currents[leaf.path] = jnp.broadcast_to(milliamperes, v.shape) * 1e-3
         return original(current)
 
     return update

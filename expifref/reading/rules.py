@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-__all__ = ["NESTED", "is_affine", "sums"]
+__all__ = ["NESTED", "ONE_BY_ONE", "is_affine", "sums"]
 
 _SUMS = frozenset(
     {
@@ -53,7 +53,10 @@ _STARTS: Mapping[str, int] = MappingProxyType({"dynamic_update_slice": 2})
 _FIRST = frozenset({"div", "dynamic_slice", "gather"})
 """Linear in their first operand."""
 
-_PRODUCTS = frozenset({"mul", "dot_general", "conv_general_dilated"})
+ONE_BY_ONE = frozenset({"coo_matmat", "coo_matvec", "csr_matmat", "csr_matvec"})
+"""Products with sparse matrices, which JAX cannot make of many vectors at once."""
+
+_PRODUCTS = ONE_BY_ONE | {"mul", "dot_general", "conv_general_dilated"}
 """Linear in either operand, not in both."""
 
 NESTED: Mapping[str, str] = MappingProxyType(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import saiunit as u
 from jax import Array
@@ -119,10 +120,12 @@ def _delay(leaf: DelayLeaf, leaves: Mapping[str, Leaf], recorder: Recorder) -> d
         followed = followed_by(leaf, leaves)
         return {} if followed is None else _membrane_delay(leaf, followed, recorder)
 
+    (line,) = jax.tree.leaves(leaf.module.history.value)
+
     def update(value: Any) -> None:
         if isinstance(value, u.Quantity):
             raise UnsupportedError(f"`{leaf.path}` must delay numbers without a unit, such as spikes")
-        recorder.take(leaf, jnp.asarray(value, float))
+        recorder.take(leaf, jnp.broadcast_to(jnp.asarray(value, float), line.shape[1:]))
 
     def retrieve(steps: Any, *indices: Any) -> Array:
         parts = []

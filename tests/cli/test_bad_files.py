@@ -431,8 +431,8 @@ DATA: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "empty": (
         {"x": IMAGES[:0], "y": LABELS[:0]},
-        "{bad}: `x` must hold at least 3 samples of a class, so that one in five is kept for testing; "
-        "add samples or give x_train, y_train, x_test and y_test",
+        "{bad}: images must have the shape [samples, inputs], or [samples, steps, channels] over time, "
+        "with at least one of each, not [0, 6]",
     ),
     "few": (
         {"x": IMAGES[:4], "y": LABELS[:4]},
@@ -456,7 +456,7 @@ def test_bad_data_set(work: Workspace, tmp_path: Path, out: Path, case: str) -> 
 
 def test_labels_beyond_the_network(work: Workspace, tmp_path: Path) -> None:
     bad = tmp_path / "in.npz"
-    np.savez(bad, x=IMAGES, y=LABELS + 5)
+    np.savez(bad, x=np.concatenate([IMAGES] * 2), y=np.arange(40) % 7)
     assert refused(tmp_path, "compare", work.model, work.program, "--dataset", bad) == (
         "labels must be below the 3 classes of the network, not 6: give the data set that it was trained on"
     )

@@ -134,7 +134,10 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "short dt": ({"dt": 1e-300}, "`tau_ref` must be at most 2147483647 steps of `dt`, not 1.7e+297"),
     "steps": ({"steps": 10**30}, f"`steps` must be 1 to 1000000, not {10**30}"),
     "half steps": ({"steps": 2.5}, f"{BREAKS}`steps`: Input should be a valid integer"),
-    "encoder": ({"encoder": "poisson"}, "the encoder must be one of rate, latency, current, not 'poisson'"),
+    "encoder": (
+        {"encoder": "poisson"},
+        "the encoder must be one of rate, latency, current, spikes, delta, level, population, not 'poisson'",
+    ),
     "inputs": ({"inputs": 7}, "`hidden0.weight` must have 7 inputs, not the shape [6, 8]"),
     "layers": ({"layers": []}, "a network must have at least one layer, and this one has none"),
     "kind": (

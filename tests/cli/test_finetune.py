@@ -12,7 +12,7 @@ from expifref.environment import current_environment
 from quantize.program.file import load_program
 
 from .conftest import CLASSES, HIDDEN, INPUTS, Workspace
-from .shell import refused, succeeds
+from .shell import expifref, refused, succeeds
 
 
 def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_path: Path) -> None:
@@ -34,8 +34,9 @@ def test_finetune_writes_a_program_and_its_float_network(work: Workspace, tmp_pa
     (environment,) = read_model(out).environments
     assert environment == current_environment()
 
-    again = succeeds(*command, *bits, "--program", program, "--epochs", 3, "--resume", "--json").json
-    assert again["epochs"] == 3
+    again = expifref(*command, *bits, "--program", program, "--epochs", 3, "--resume", "--json")
+    assert (again.code, again.json["epochs"]) == (0, 3)
+    assert again.err.startswith("Warning: the run began for 2 epochs and goes on to 3: ")
     assert refused(tmp_path, *command, "--weight-bits", 4, "--resume").startswith(
         'a run can only be resumed as it began: `program` was "sha256:'
     )

@@ -169,7 +169,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "empty": (
         {**GOOD, "x_test": IMAGES[:0]},
         "{path}: test images must have the shape [samples, inputs], or [samples, steps, channels] over "
-        "time, not (0, 6)",
+        "time, with at least one of each, not [0, 6]",
     ),
     "scalar": (
         {**GOOD, "y_test": 3},

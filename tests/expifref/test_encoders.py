@@ -97,7 +97,7 @@ def test_current_is_the_value_at_every_step_in_one_frame() -> None:
             "`steps` must be a multiple of the 11 values that a sample has over time, not 12",
         ),
         (
-            "poisson",
+            "ttfs",
             RAMP,
             1,
             f"the encoder must be one of {', '.join(ENCODERS)}, not 'ttfs'",

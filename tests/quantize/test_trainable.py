@@ -10,11 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
 from expifref.checkpoint import ModelFile
-from expifref.data import Dataset
-from expifref.description import Description
+from expifref.data import Dataset, Samples
 from expifref.training_settings import TrainingSettings
 from hw_profiles import load_profile
 from quantize import LoweringOptions, trainable
@@ -25,12 +23,16 @@ from quantize.jax.network import QuantizedNetwork
 from quantize.jax.rescales import Asked, Rescaled, product_room, rescaled
 from quantize.jax.standard import with_scale_shift
 from quantize.numbers.formats import Rounding
+from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from tests.networks import lowered, network, spike_input
 from tests.quantize.test_wiring import wired
 
 FOUR_BITS = LoweringOptions(weight_bits=4)
 BATCH = 8
+
+ONCE: dict[str, Any] = {"xla_backend_optimization_level": 0}
+"""For what runs a few times only: most of its time is the compiler's."""
 
 
 def trained(model: QuantizedNetwork, frames: Any, updates: int) -> tuple[Any, list[float]]:
@@ -41,7 +43,7 @@ def trained(model: QuantizedNetwork, frames: Any, updates: int) -> tuple[Any, li
         logits = model.run(values, frames).output.mean(axis=0)
         return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
-    step = jax.jit(jax.value_and_grad(loss_of))
+    step = jax.jit(jax.value_and_grad(loss_of), compiler_options=ONCE)
     values, state, losses = model.start, optimizer.init(model.start), []
     for _ in range(updates):
         loss, gradient = step(values)
@@ -52,24 +54,29 @@ def trained(model: QuantizedNetwork, frames: Any, updates: int) -> tuple[Any, li
     return values, losses
 
 
-@pytest.mark.parametrize("description", [network((8, 6, 3), lags=[1]), wired()], ids=["recurrent", "wired"])
-def test_it_learns_and_stays_the_emulator(description: Description) -> None:
+def test_it_learns_and_stays_the_emulator() -> None:
+    description = wired()
     model = trainable(description, lowered(description, options=FOUR_BITS))
     spikes = spike_input(description, steps=15, batch=BATCH, seed=1)
     values, losses = trained(model, jnp.asarray(spikes), 20)
     assert losses[-1] < losses[0] / 1.5
     program, twin = model.lowered(values)
-    wanted = Emulator(program).run(spikes).signals
-    found = jax.jit(model.traces)(values, spikes)
-    assert found.keys() == wanted.keys()
-    for name, signal in wanted.items():
-        np.testing.assert_array_equal(np.broadcast_to(found[name], signal.shape), signal, err_msg=name)
+    assert_is_the_emulator(model, values, program, spikes)
     for layer, before in zip(twin.layers, description.layers, strict=True):
         for feed, old in zip(layer.feeds, before.feeds, strict=True):
             assert np.any(feed.weight != old.weight)
             assert (feed.source, feed.delay.tolist()) == (old.source, old.delay.tolist())
     for name, one in zip(program.graph.by_name.values(), twin.layers, strict=True):
         assert_same_weights(name, model, one)
+
+
+def assert_is_the_emulator(model: QuantizedNetwork, values: Any, program: Program, spikes: Any) -> None:
+    """Every signal of every step."""
+    wanted = Emulator(program).run(spikes).signals
+    found = jax.jit(model.traces, compiler_options=ONCE)(values, spikes)
+    assert found.keys() == wanted.keys()
+    for name, signal in wanted.items():
+        np.testing.assert_array_equal(np.broadcast_to(found[name], signal.shape), signal, err_msg=name)
 
 
 def assert_same_weights(layer: UnitLayer, model: QuantizedNetwork, twin: Any) -> None:
@@ -87,22 +94,24 @@ def test_it_does_not_depend_on_the_words_of_the_caller() -> None:
     """JAX cuts 64-bit integers in silence where nobody asked for them."""
     description = network((6, 4), readout=False, lags=[1])
     program = lowered(description)
-    model, frames = trainable(description, program), spike_input(description, steps=10, batch=4)
+    model, frames = trainable(description, program), jnp.asarray(spike_input(description, steps=10, batch=4))
 
     def total(values: Any) -> Any:
         return (model.run(values, frames).output ** 2).sum()
 
-    step = jax.value_and_grad(total)
-    plain = jax.jit(step)(model.start)
+    def step() -> Any:
+        return jax.jit(jax.value_and_grad(total), compiler_options=ONCE)(model.start)
+
+    plain = step()
     with jax.enable_x64(True):
-        wide = jax.jit(step)(model.start)
+        wide = step()
     for one, other in zip(jax.tree.leaves(plain), jax.tree.leaves(wide), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5 * float(np.abs(other).max()))
 
 
 def test_the_scale_is_written_as_lowering_writes_it() -> None:
     layers = [*lowered(wired()).graph.layers, *lowered(network(lags=[1]), options=FOUR_BITS).graph.layers]
-    seen = set()
+    seen: set[bool] = set()
     for layer in layers:
         shift = getattr(layer.results.get("scaled"), "shift", 0)
         rounding = getattr(layer.results.get("scaled"), "rounding", Rounding.TRN)
@@ -136,13 +145,13 @@ def test_feeds_share_the_word_of_the_products() -> None:
 def test_a_recurrent_network_is_finetuned_where_multipliers_are_shifts() -> None:
     description = network(lags=[2])
     rng = np.random.default_rng(0)
-    labels = rng.integers(0, 3, 96)
-    images = (0.5 * rng.random((96, 12)) + 0.5 * (np.arange(12) % 3 == labels[:, None])).astype(np.float32)
-    data = Dataset("three", images[:64], labels[:64], images[64:], labels[64:], 3)
+    labels = rng.integers(0, 3, 600)
+    images = (0.5 * rng.random((600, 12)) + 0.5 * (np.arange(12) % 3 == labels[:, None])).astype(np.float32)
+    data = Dataset("three", Samples(images[:500], labels[:500]), Samples(images[500:], labels[500:]), 3)
     skeleton = lowered(description, "ice40-up5k", FOUR_BITS)
-    settings = TrainingSettings(epochs=2, batch_size=8, learning_rate=0.05, drive_penalty=0.0)
+    settings = TrainingSettings(epochs=1, batch_size=8, learning_rate=0.05, drive_penalty=0.0)
     result = finetune(data, ModelFile(description), skeleton, settings)
-    assert result.outcome.test.accuracy > max(result.before.accuracy, 0.6)
+    assert result.outcome.test.accuracy > result.before.accuracy + 0.3
     hidden = result.program.graph.layers[0]
     for name in ("multiplier", "multiplier1"):
         values = hidden.constants[name]
@@ -153,9 +162,10 @@ def test_a_recurrent_network_is_finetuned_where_multipliers_are_shifts() -> None
 def test_the_example_of_the_documentation_runs() -> None:
     page = Path(__file__).parents[2] / "docs" / "training.md"
     (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-    names: dict[str, Any] = {}
+    names: Any = {}
     exec(compile(code, "docs/training.md", "exec"), names)
     assert names["losses"][-1] < names["losses"][0] / 4
     lsb = 2.0 ** -names["program"].graph.by_name["readout"].states["output"].format.frac
     output = names["network"].run(names["values"], names["frames"]).output
     np.testing.assert_array_equal(output, (names["output"] * lsb).astype(np.float32))
+    assert_is_the_emulator(names["network"], names["values"], names["program"], names["frames"])

@@ -226,5 +226,9 @@ def test_bad_options_are_refused() -> None:
         describe(net, 1.0 * u.ms, encoder="morse", steps=10)
     with pytest.raises(ParameterError, match="`steps` must be at least 1, not 0"):
         describe(net, 1.0 * u.ms, steps=0)
+    for steps in (10.0, np.float32(10), "10", True):
+        with pytest.raises(ParameterError, match="`steps` must be a whole number, not"):
+            describe(net, 1.0 * u.ms, steps=steps)  # type: ignore[arg-type]  # that is what is refused
+    assert type(describe(net, 1.0 * u.ms, steps=np.int64(10)).steps) is int
     with pytest.raises(ParameterError, match="`dt` must be a time in a unit such as ms, not a number"):
         describe(net, 1.0, steps=10)

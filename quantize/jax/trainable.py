@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from expifref.description import Description
+from expifref.gradient import GradientRules
+from expifref.networks import DEFAULT_RULES
+from quantize.program.program import Program
 
-from .program.program import Program
-
-if TYPE_CHECKING:
-    from expifref.gradient import GradientRules
-
-    from .jax.network import QuantizedNetwork
+from .network import QuantizedNetwork, quantized_network
 
 __all__ = ["trainable"]
 
 
 def trainable(
-    description: Description, program: Program, gradient: GradientRules | None = None
+    description: Description, program: Program, gradient: GradientRules = DEFAULT_RULES
 ) -> QuantizedNetwork:
     """What to train of `program`, which was lowered from `description`; needs JAX.
 
@@ -37,8 +33,4 @@ def trainable(
         ParameterError: `program` was not lowered from `description`.
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
     """
-    from expifref.networks import DEFAULT_RULES
-
-    from .jax.network import quantized_network
-
-    return quantized_network(description, program, gradient or DEFAULT_RULES)
+    return quantized_network(description, program, gradient)

@@ -1,0 +1,98 @@
+"""The run beside the module: it sees what was read wrongly, says where, and leaves the module alone."""
+
+import warnings
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import brainpy.state
+import brainstate
+import braintools
+import numpy as np
+import pytest
+import saiunit as u
+from brainstate.nn import Linear, Sequential
+
+from expifref.description import Description, SpikingDescription
+from expifref.exceptions import UnsupportedError, UpstreamStepWarning
+from expifref.neuron import ExpIFRef
+from expifref.reading.describe import describe
+from expifref.reading.guard import check_against
+from expifref.reading.original import Original
+from tests.expifref.reading.closed_loop import read_unguarded
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[Description, Original]:
+    brainstate.random.seed(3)
+    hidden = ExpIFRef(6, R=400.0 * u.ohm)
+    return read_unguarded(Sequential(Linear(4, 6), lambda x: x * u.mA, hidden, Linear(6, 3)))
+
+
+def changed(description: Description, part: str) -> Description:
+    layer, readout = description.layers
+    if part == "weight":
+        feed = replace(layer.feeds[0], weight=layer.feeds[0].weight * (1 + 1e-4))
+        return replace(description, layers=(replace(layer, feeds=(feed,)), readout))
+    if part == "delay":
+        feed = replace(readout.feeds[0], delay=np.array([1]))
+        return replace(description, layers=(layer, replace(readout, feeds=(feed,))))
+    assert isinstance(layer, SpikingDescription)
+    neuron = replace(layer.neuron, tau_ref=layer.neuron.tau_ref + 2e-3)
+    return replace(description, layers=(replace(layer, neuron=neuron), readout))
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("weight", r"at step 0, the current of `net\.layers\[2\]` is \S+ at unit"),
+        ("delay", r"at step \d+, the output is"),
+        ("neuron", r"at step \d+, the membrane of `net\.layers\[2\]` is"),
+    ],
+)
+def test_what_was_read_wrongly_is_refused(pair: tuple[Description, Original], part: str, said: str) -> None:
+    description, original = pair
+    with pytest.raises(UnsupportedError, match=said):
+        check_against(changed(description, part), original)
+
+
+def test_a_step_of_upstream_that_differs_is_said_with_its_numbers() -> None:
+    weights = braintools.init.Constant(0.3 * u.mA)
+    net = Sequential(Linear(3, 2, w_init=weights, b_init=None), brainpy.state.ExpIFRef(2, R=400.0 * u.ohm))
+    with pytest.warns(
+        UpstreamStepWarning,
+        match=r"^`net\.layers\[1\]` is a `brainpy\.state\.ExpIFRef`.*30 steps.*of 240 values",
+    ):
+        describe(net, 1.0 * u.ms, steps=10)
+
+
+def attributes(module: Any) -> list[tuple[Any, dict[str, Any], list[Any]]]:
+    nodes = list(brainstate.graph.nodes(module).values())
+    values = [state.value for state in brainstate.graph.states(module).values()]
+    return [(node, dict(vars(node)), values) for node in nodes]
+
+
+@pytest.mark.parametrize("gain", [1.0, None])
+def test_the_module_is_left_as_it_was(gain: float | None) -> None:
+    def between(x: Any) -> Any:
+        return (x * x if gain is None else gain * x) * u.mA
+
+    net = Sequential(Linear(4, 5), between, ExpIFRef(5))
+    before, key = attributes(net), brainstate.random.DEFAULT.value
+    refused = pytest.raises(UnsupportedError, match=r"`mul` \(test_guard\.py:")
+    with refused if gain is None else nullcontext():
+        describe(net, 1.0 * u.ms, steps=10)
+    after = attributes(net)
+    for (node, was, values), (same, now, others) in zip(before, after, strict=True):
+        assert node is same
+        assert list(was) == list(now)
+        assert all(was[key] is now[key] for key in was)
+        assert all(a is b for a, b in zip(values, others, strict=True))
+    assert brainstate.random.DEFAULT.value is key
+
+
+def test_nothing_is_said_of_a_module_that_is_read_rightly() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UpstreamStepWarning)
+        weights = braintools.init.Constant(0.3 * u.mA)
+        describe(Sequential(Linear(3, 2, w_init=weights, b_init=None), ExpIFRef(2)), 1.0 * u.ms, steps=10)
