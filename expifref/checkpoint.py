@@ -5,7 +5,8 @@ Tensors are float64 in SI units, named `<layer>.weight` (of further feeds `<laye
 `<layer>.neuron.<parameter>` and, where a feed has delays, `<layer>.delay` (`delay1`, ...) in whole steps;
 large ones stay in the file until they are looked at. The metadata hold the format and its version, dt in
 seconds, encoder, steps, decision, the kinds of the layers and their feeds (none stated: one from the layer
-before, or from the input), and, for networks trained here, their architecture, metrics and environments.
+before, or from the input, whose weights are a dense matrix; of a convolution `weight` is the kernel), and,
+for networks trained here, their architecture, metrics and environments.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from .exceptions import FileFormatError
 from .limits import MODEL
 from .tensor_files import read_tensors, write_tensors
 from .texts import Name
+from .windows import Window
 
 if TYPE_CHECKING:
     from .networks import SpikingNetwork
@@ -80,6 +82,7 @@ class FeedEntry:
 
     source: Name
     delayed: bool = False
+    window: Window | None = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def save_model(path: Path, model: ModelFile) -> None:
         inputs=d.inputs,
         encoder=d.encoder,
         steps=d.steps,
-        layers=tuple(_entry(layer, d.is_chain) for layer in d.layers),
+        layers=tuple(_entry(layer, _is_plain(d)) for layer in d.layers),
         architecture=model.architecture,
         metrics=dict(model.metrics),
         environments=tuple(dict(environment) for environment in model.environments),
@@ -186,8 +189,15 @@ def load_model(path: Path) -> SpikingNetwork:
     return SpikingNetwork(read_description(path))
 
 
-def _entry(layer: LayerDescription, in_chain: bool) -> LayerEntry:
-    feeds = () if in_chain else tuple(FeedEntry(feed.source, feed.longest > 0) for feed in layer.feeds)
+def _is_plain(description: Description) -> bool:
+    """Whether the file need not say what feeds what, and how."""
+    windows = (feed.window for layer in description.layers for feed in layer.feeds)
+    return description.is_chain and all(window is None for window in windows)
+
+
+def _entry(layer: LayerDescription, plain: bool) -> LayerEntry:
+    stated = (FeedEntry(feed.source, feed.longest > 0, feed.window) for feed in layer.feeds)
+    feeds = () if plain else tuple(stated)
     return LayerEntry(layer.name, _kind(layer), layer.filter_tau is not None, feeds)
 
 
@@ -226,9 +236,9 @@ def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]], before: str) -> 
     def feed(index: int, one: FeedEntry) -> FeedDescription:
         weight = tensor(numbered("weight", index))
         if not one.delayed:
-            return FeedDescription(one.source, weight)
+            return FeedDescription(one.source, weight, window=one.window)
         delay = numbered("delay", index)
-        return FeedDescription(one.source, weight, _whole(f"{name}.{delay}", tensor(delay)))
+        return FeedDescription(one.source, weight, _whole(f"{name}.{delay}", tensor(delay)), one.window)
 
     feeds = tuple(feed(*one) for one in enumerate(entry.feeds or (FeedEntry(before),)))
     tau = tensor("tau") if entry.filtered else None

@@ -27,6 +27,7 @@ from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
 from .neuron_parameters import Reset
 from .texts import NAME, listed, shown
+from .windows import Window, check_window
 
 __all__ = ["check_description"]
 
@@ -76,11 +77,14 @@ def _check_feed(layer: LayerDescription, index: int, sources: int | None, least:
         raise ParameterError(
             f"`{layer.name}` must be fed by `{INPUT}` or by a layer, not by {shown([feed.source])}"
         )
-    name, shape = f"{layer.name}.{numbered('weight', index)}", feed.weight.shape
+    name, shape = f"{layer.name}.{numbered('weight', index)}", list(feed.weight.shape)
+    if feed.window is not None:
+        _check_kernel(name, feed.window, shape)
+        shape = [feed.window.sources, feed.window.units]
     if len(shape) != 2 or shape[0] != sources or 0 in shape:
-        raise ParameterError(f"`{name}` must have {sources} inputs, not the shape {list(shape)}")
+        raise ParameterError(f"`{name}` must have {sources} inputs, not the shape {shape}")
     if shape[1] != layer.units:
-        raise ParameterError(f"`{name}` must have {layer.units} outputs, not the shape {list(shape)}")
+        raise ParameterError(f"`{name}` must have {layer.units} outputs, not the shape {shape}")
     _check_finite(name, feed.weight)
     name, delay = f"{layer.name}.{numbered('delay', index)}", feed.delay
     if delay.shape not in ((1,), (sources,)) or not np.issubdtype(delay.dtype, np.integer):
@@ -92,6 +96,15 @@ def _check_feed(layer: LayerDescription, index: int, sources: int | None, least:
         )
     if feed.longest > MAX_DELAY:
         raise ParameterError(f"`{name}` must be at most {MAX_DELAY} steps, not {feed.longest}")
+
+
+def _check_kernel(name: str, window: Window, shape: list[int]) -> None:
+    check_window(name, window)
+    if shape != [window.rows, window.outputs]:
+        raise ParameterError(
+            f"`{name}` must be the kernel of its window, [{window.rows}, {window.outputs}], not of the "
+            f"shape {shape}"
+        )
 
 
 def _check_layer(layer: LayerDescription) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from .blocks import row_blocks
 from .neuron_parameters import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
+from .windows import Window
 
 __all__ = [
     "INPUT",
@@ -46,14 +48,36 @@ class FeedDescription:
     """Values of `source`, `delay` steps old, times `weight`: spikes as 0 or 1, of a readout its value."""
 
     source: str  # a layer, also this one or a later one, or `input`
-    weight: Floats  # [source units, units], per unit of the source: A before neurons, else without a unit
+    weight: Floats
+    """`[source units, units]`, of a convolution the kernel `[rows, outputs]`; per unit of the source: A
+    before neurons, else without a unit."""
     delay: Steps = field(default_factory=lambda: np.zeros(1, np.int64))
     """Steps, `[1]` or `[source units]`; at least 1 where the source is not an earlier layer."""
+    window: Window | None = None
+    """Of a convolution."""
 
     @property
     def longest(self) -> int:
         """The largest delay."""
         return int(self.delay.max())
+
+    @property
+    def sources(self) -> int:
+        """Number of source units."""
+        return len(self.weight) if self.window is None else self.window.sources
+
+    @property
+    def units(self) -> int:
+        """Number of units that it feeds."""
+        return int((self.weight.shape or (0,))[-1]) if self.window is None else self.window.units
+
+    @cached_property
+    def matrix(self) -> Floats:
+        """What each source unit adds to each unit, `[source units, units]`."""
+        if self.window is None:
+            return self.weight
+        matrix: Floats = self.window.expand(self.weight)
+        return matrix
 
 
 def numbered(name: str, index: int) -> str:
@@ -72,7 +96,7 @@ class _FedDescription:
     @property
     def units(self) -> int:
         """Its width."""
-        return int((self.feeds[0].weight.shape or (0,))[-1])
+        return self.feeds[0].units
 
     @property
     def trained(self) -> dict[str, Floats]:

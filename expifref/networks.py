@@ -32,6 +32,7 @@ from .gradient import GradientRules
 from .neuron_modules import SURROGATE, milliseconds, neuron_module
 from .products import product
 from .synapse import ExponentialSynapse, LeakyReadout
+from .windows import Window
 
 __all__ = [
     "DEFAULT_RULES",
@@ -82,18 +83,18 @@ class Run(NamedTuple):
 
 
 class NetworkLayer(brainstate.nn.Module):
-    """What `layer` describes: one Linear per feed, an optional filter, and neurons but in a readout."""
+    """What `layer` describes: one module per feed, an optional filter, and neurons but in a readout."""
 
     def __init__(self, layer: LayerDescription, values: Parameters, gradient: GradientRules) -> None:
         super().__init__()
-        self.feeds = [_linear(layer, index, values) for index in range(len(layer.feeds))]
+        self.feeds = [_connection(layer, index, values) for index in range(len(layer.feeds))]
         self.filter, self.neuron = _filter(layer), None
         for neuron in layer.neurons:
             self.neuron = neuron_module(neuron, gradient)
 
     def increment(self, seen: Sequence[Signal]) -> Signal:
         """The weighted sum of what the feeds see, `[..., source units]` each, and the bias."""
-        sums = [_product(linear, values) for linear, values in zip(self.feeds, seen, strict=True)]
+        sums = [_product(module, values) for module, values in zip(self.feeds, seen, strict=True)]
         return sum(sums[1:], start=sums[0])
 
     def drive(self, current: Signal) -> Signal | None:
@@ -238,11 +239,23 @@ def pure_run(
     return SpikingNetwork(description, gradient, values).run(frames)
 
 
-def _linear(layer: LayerDescription, index: int, values: Parameters) -> brainstate.nn.Linear:
+class _Convolution(brainstate.nn.Module):
+    """A kernel that goes over a plane; like those of a Linear, its values are in `weight`."""
+
+    def __init__(self, window: Window, kernel: Any, bias: Any) -> None:
+        super().__init__()
+        self.window = window
+        self.weight = brainstate.ParamState({"weight": kernel} | ({} if bias is None else {"bias": bias}))
+
+
+def _connection(layer: LayerDescription, index: int, values: Parameters) -> brainstate.nn.Module:
     """Feed number `index`; the first one has the bias."""
     unit = u.mA if isinstance(layer, SpikingDescription) else 1.0
     weight = values[f"{layer.name}.{numbered('weight', index)}"]
     bias = values[f"{layer.name}.bias"] * unit if index == 0 else None
+    window = layer.feeds[index].window
+    if window is not None:
+        return _Convolution(window, weight * unit, bias)
     return brainstate.nn.Linear(*weight.shape, w_init=weight * unit, b_init=bias)
 
 
@@ -257,9 +270,10 @@ def _product(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "
     """`module(signal)`, by the product whose bits do not depend on the number of cores."""
     values = module.weight.value
     weight, bias = values["weight"], values.get("bias", 0.0)
+    expand = module.window.expand if isinstance(module, _Convolution) else lambda matrix: matrix
     if not isinstance(weight, u.Quantity):
-        return product(signal, weight) + bias
-    total = product(signal, weight.mantissa) * weight.unit
+        return product(signal, expand(weight)) + bias
+    total = product(signal, expand(weight.mantissa)) * weight.unit
     return total + bias if "bias" in values else total
 
 

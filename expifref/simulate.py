@@ -133,7 +133,7 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
 def _increment(layer: LayerDescription, seen: tuple[Floats, ...]) -> Floats:
     """The weighted sum of what the feeds of `layer` saw, and its bias."""
     pairs = zip(seen, layer.feeds, strict=True)
-    sums = [product(values, feed.weight, np.float64) for values, feed in pairs]
+    sums = [product(values, feed.matrix, np.float64) for values, feed in pairs]
     total: Floats = sum(sums[1:], start=sums[0]) + layer.bias
     return total
 

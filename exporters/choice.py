@@ -133,7 +133,8 @@ def _emulator_seconds(graph: Graph, work: Workload) -> float:
 
 def _largest_weights(graph: Graph) -> int:
     """Bytes of the largest weight matrix in native code."""
-    connections = [feed.connection for layer in graph.layers for feed in layer.feeds]
+    connections = [one for layer in graph.layers for one in layer.connections]
     return max(
-        (one.weight.size * (1 if one.weight_format.bits <= 8 else 2) for one in connections), default=0
+        (one.sources * one.units * (1 if one.weight_format.bits <= 8 else 2) for one in connections),
+        default=0,
     )

@@ -1,8 +1,8 @@
 """Random graphs of random operations, their inputs and states, for differential tests (docs/spec.md).
 
 The numbers mean nothing. Every operation, rounding and overflow comes up, words of 2 to 40 bits, feeds from
-the input, from earlier, from later layers and from the layer itself, delays of 0 to 3 steps, one for all or
-one per source unit.
+the input, from earlier, from later layers and from the layer itself, dense or of convolutions, delays of 0 to
+3 steps, one for all or one per source unit.
 """
 
 from __future__ import annotations
@@ -17,8 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import RangeError
+from expifref.windows import Pair, Window
 from quantize.graph.body import Body
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
+from quantize.graph.layers import (
+    INPUT,
+    Connection,
+    Convolution,
+    Dense,
+    Graph,
+    LayerFeed,
+    Port,
+    SegmentTable,
+    UnitLayer,
+)
 from quantize.graph.proof import proof_of
 from quantize.graph.rules import RULES, Derived, Scope, Span
 from quantize.numbers.arrays import Integers, codes, frozen
@@ -107,13 +118,44 @@ def _feed(
     weight = rng.integers(own.lo, own.hi, (rows, columns), endpoint=True)
     weight = np.where(rng.random(weight.shape) < 0.2, own.lo, weight)
     most = 1 if fmt is None else max(abs(fmt.lo), fmt.hi)
-    largest = most * int(np.abs(weight).sum(axis=0).max())
+    window = _window(rng.spawn(1)[0], rows, columns)
+    kernel = weight if window is None else np.resize(weight, (window.rows, window.outputs))
+    matrix = weight if window is None else window.expand(kernel)
+    largest = most * int(np.abs(matrix).sum(axis=0).max())
     accumulator = Format(True, largest.bit_length() + 1 + _between(rng, 0, 2), own.frac)
+    connection: Connection = Dense(codes(weight), own, accumulator)
+    if window is not None:
+        connection = Convolution(codes(kernel), own, accumulator, window)
     lowest = 0 if earlier else 1
     delay = rng.integers(lowest, 4, rows if rng.random() < 0.3 else 1)
     if earlier and rng.random() < 0.6:
         delay = np.zeros(1, np.int64)
-    return LayerFeed(source, Dense(codes(weight), own, accumulator), frozen(delay))
+    return LayerFeed(source, connection, frozen(delay))
+
+
+def _window(rng: np.random.Generator, sources: int, units: int) -> Window | None:
+    """Now and then a window between so many values, from a stream of its own."""
+    if rng.random() < 0.75:
+        return None
+    height, high = (_pick(rng, _divisors(count)) for count in (sources, units))
+    width, wide = _pick(rng, _divisors(sources // height)), _pick(rng, _divisors(units // high))
+    channels, outputs = sources // height // width, units // high // wide
+    y, x = _axis(rng, height, high), _axis(rng, width, wide)
+    groups = _pick(rng, _divisors(int(np.gcd(channels, outputs))))
+    return Window(height, width, channels, (y[0], x[0]), outputs, (y[1], x[1]), (y[2], x[2]), groups)
+
+
+def _axis(rng: np.random.Generator, size: int, count: int) -> tuple[int, int, Pair]:
+    """Kernel, stride and padding that make `count` positions of `size` values."""
+    stride = _between(rng, 1, 2)
+    padding = _between(rng, max((count - 1) * stride + 1 - size, 0), (count - 1) * stride + 3)
+    kernel = size + padding - (count - 1) * stride
+    before = _between(rng, 0, padding)
+    return kernel, stride, (before, padding - before)
+
+
+def _divisors(count: int) -> list[int]:
+    return [one for one in range(1, count + 1) if count % one == 0]
 
 
 class _Drawing:

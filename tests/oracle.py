@@ -13,6 +13,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import rfc8785
@@ -38,7 +39,7 @@ class Oracle:
         self.units = {"input": self.graph["input"]["channels"]}
         self.units |= {layer["name"]: layer["units"] for layer in self.layers}
         self.weights = {
-            (layer["name"], index): _matrix(feed["connection"]["weight"])
+            (layer["name"], index): _weights(feed["connection"])
             for layer in self.layers
             for index, feed in enumerate(layer["feeds"])
         }
@@ -182,6 +183,28 @@ def _spread(values: Row, units: int) -> Row:
 
 def _vector(values: list[int | str]) -> Row:
     return [int(value) for value in values]
+
+
+def _weights(connection: Json) -> list[Row]:
+    """`[source units, units]`."""
+    kernel = _matrix(connection["weight"])
+    if connection.get("connection", "dense") == "dense":
+        return kernel
+    window = {"stride": [1, 1], "padding": [[0, 0], [0, 0]], "groups": 1} | connection["window"]
+    plane = window["height"], window["width"]
+    stride, pad, size = window["stride"], window["padding"], window["kernel"]
+    inputs, outputs = window["channels"], window["outputs"]
+    share, out_share = inputs // window["groups"], outputs // window["groups"]
+    high, wide = ((plane[k] + sum(pad[k]) - size[k]) // stride[k] + 1 for k in (0, 1))
+    weights = [[0] * (high * wide * outputs) for _ in range(math.prod(plane) * inputs)]
+    steps = (range(high), range(wide), range(outputs), range(size[0]), range(size[1]), range(share))
+    for place_y, place_x, o, ky, kx, c in product(*steps):
+        y, x = place_y * stride[0] + ky - pad[0][0], place_x * stride[1] + kx - pad[1][0]
+        if 0 <= y < plane[0] and 0 <= x < plane[1]:
+            source = (y * plane[1] + x) * inputs + o // out_share * share + c
+            weight = kernel[(ky * size[1] + kx) * share + c][o]
+            weights[source][(place_y * wide + place_x) * outputs + o] = weight
+    return weights
 
 
 def _matrix(value: Json) -> list[Row]:

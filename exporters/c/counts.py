@@ -91,7 +91,7 @@ def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str,
     for index, feed in enumerate(layer.feeds):
         several = len(layer.feeds) > 1
         what = f"synaptic event of feed {index}" if several else "synaptic event"
-        events = _events(feed, sent[feed.source]) * layer.units
+        events = _events(feed, sent[feed.source])
         repetitions[f"accumulate{index if several else ''}"] = (what, events)
     return {
         f"each {what}": round(counts[f"{layer.name}_{part}"] / times, 2)
@@ -101,11 +101,12 @@ def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str,
 
 
 def _events(feed: LayerFeed, sent: Integers) -> int:
-    """How many values that are not 0 the feed sees, over all steps and samples."""
+    """How many weights the values that the feed sees are added by, over all steps and samples."""
     steps = len(sent)
     delays = np.broadcast_to(feed.delay, sent.shape[2]).tolist()
     return sum(
-        int(np.count_nonzero(sent[: max(steps - delay, 0), :, unit])) for unit, delay in enumerate(delays)
+        int(np.count_nonzero(sent[: max(steps - delay, 0), :, unit])) * fan_out
+        for unit, (delay, fan_out) in enumerate(zip(delays, feed.connection.fan_out.tolist(), strict=True))
     )
 
 

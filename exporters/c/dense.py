@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from quantize.graph.layers import LayerFeed
+from quantize.graph.layers import Dense, LayerFeed
 from quantize.numbers.arrays import Codes
 from quantize.numbers.intervals import Interval
 
+from .accumulation import Accumulation, accumulation
 from .text import block
 from .unit import Array, Unit, each
-from .widths import accumulated
-from .words import Word, cast, computing, notation
+from .words import Word, cast, notation
 
-__all__ = ["Accumulation", "write_dense"]
-
-
-@dataclass(frozen=True)
-class Accumulation:
-    """A function of what the source sends, and the array in which it leaves the sums."""
-
-    function: str
-    array: Array
+__all__ = ["write_dense"]
 
 
 @dataclass(frozen=True)
@@ -33,45 +25,41 @@ class _Target:
 
 
 def write_dense(
-    unit: Unit, prefix: str, suffix: str, feed: LayerFeed, sent: Interval, source: Word
+    unit: Unit, names: tuple[str, str], feed: LayerFeed, dense: Dense, sent: Interval, source: Word
 ) -> Accumulation:
-    """Add the weights of `feed`, packed at their width, its sums, and what adds them up.
+    """Add the weights of `dense`, the connection of `feed`, packed at their width, its sums, and what adds
+    them up.
 
     Args:
-        prefix, suffix: first and last part of their names.
+        names: first and last part of those of its objects.
         sent: the values that the source can send.
         source: the word that they lie in.
     """
-    dense = feed.connection
-    word = computing(f"{prefix}.accumulator", accumulated(feed, sent).formed.hull, sent)
     field = next((bits for bits in (2, 4) if dense.weight_format.bits <= bits), None)
     per_byte = 1 if field is None else 8 // field
     row_bytes = -(-dense.units // per_byte)
-    spare = row_bytes * per_byte - dense.units
-    weights = _weights(unit, f"{prefix}_weight{suffix}", feed, field, row_bytes)
-    note = f"{notation(dense.accumulator)}{f', {spare} of padding' if spare else ''}"
-    array = unit.variable(f"{prefix}_accumulator{suffix}", word, [dense.units + spare], note)
-    function = unit.names.claim(f"{prefix}_accumulate{suffix}")
+    weights = _weights(unit, "_weight".join(names), dense, field, row_bytes)
+    sums = accumulation(unit, names, feed, sent, row_bytes * per_byte)
+    array = sums.array
     spikes = sent.lo >= 0 and sent.hi <= 1
     target = _Target(array.name, "" if spikes else "value * ")
     with unit.function(
-        f"static void {function}(const {source.type} source[{dense.sources}])",
+        f"static void {sums.function}(const {source.type} source[{dense.sources}])",
         "The sum of the weights of the values that are not 0.",
     ) as text:
         with block(text, each(array.count)):
             text(f"{array.name}[j] = 0;")
         with block(text, each(dense.sources, "i")), block(text, "if (source[i] != 0)"):
             if not spikes:
-                text(f"const {word.type} value = {cast('source[i]', source, word)};")
+                text(f"const {array.word.type} value = {cast('source[i]', source, array.word)};")
             if field is None:
                 _add_row(unit, target, weights, dense.units)
             else:
                 _add_packed_row(unit, target, weights, field, row_bytes)
-    return Accumulation(function, array)
+    return sums
 
 
-def _weights(unit: Unit, name: str, feed: LayerFeed, field: int | None, row_bytes: int) -> Array:
-    dense = feed.connection
+def _weights(unit: Unit, name: str, dense: Dense, field: int | None, row_bytes: int) -> Array:
     code = notation(dense.weight_format)
     if field is None:
         return unit.constants(name, dense.weight, f"{code}, [source][unit]")

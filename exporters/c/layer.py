@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from quantize.graph.layers import Graph, UnitLayer
+from quantize.graph.layers import Convolution, Graph, UnitLayer
 from quantize.graph.proof import proof_of
 
 from .arrays import LayerArrays, declare_arrays
 from .calls import SPIKES, Call
+from .convolution import write_convolution
 from .dense import write_dense
 from .histories import History, Sent, delayed
 from .parts import Part
@@ -90,7 +91,11 @@ def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[A
         seen, before = delayed(unit, f"{layer.name}_seen{suffix}", feed, present, history)
     else:
         seen, before = sources.present[feed.source], []
-    sums = write_dense(unit, layer.name, suffix, feed, sent, seen.word)
+    names, one = (layer.name, suffix), feed.connection
+    if isinstance(one, Convolution):
+        sums = write_convolution(unit, names, feed, one, sent, seen.word)
+    else:
+        sums = write_dense(unit, names, feed, one, sent, seen.word)
     return sums.array, [*before, Call(sums.function, seen.text)]
 
 

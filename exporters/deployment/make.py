@@ -8,8 +8,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hw_profiles import Profile
-from quantize.device.placement import Slice, place, word_bits
-from quantize.graph.layers import Dense, Graph, UnitLayer
+from quantize.device.memory import store_of
+from quantize.device.placement import Slice, place
+from quantize.graph.layers import Connection, Graph, UnitLayer
 from quantize.numbers.arrays import LARGE, Integers, frozen
 from quantize.numbers.packing import Packing
 from quantize.program.label import Label
@@ -27,7 +28,7 @@ def deploy(graph: Graph, label: Label, profile: Profile) -> Deployment:
         CapacityError: it does not fit.
     """
     slices = place(graph, profile).slices
-    word = word_bits(profile)
+    word = store_of(profile).word_bits
     layers = tuple(_deployed(layer) for layer in graph.layers)
     return Deployment(
         program=label.digest,
@@ -83,10 +84,10 @@ def _core_slice(layer: UnitLayer, part: Slice, word: int) -> CoreSlice:
     )
 
 
-def _rows(dense: Dense, units: slice, word: int) -> tuple[str, ...] | NDArray[Any]:
-    fmt = dense.weight_format
+def _rows(connection: Connection, units: slice, word: int) -> tuple[str, ...] | NDArray[Any]:
+    fmt = connection.weight_format
     packing = Packing(fmt.bits, word, fmt.signed)
-    weight = dense.weight[:, units]
+    weight = connection.matrix[:, units]
     large = len(weight) * packing.row_words(weight.shape[1]) * word > 8 * LARGE
     return packing.words(weight) if large else tuple(packing.pack_row(row) for row in weight)
 

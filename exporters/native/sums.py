@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.blocks import row_blocks
-from quantize.graph.layers import Dense, Graph, LayerFeed
+from quantize.graph.layers import Connection, Graph, LayerFeed
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Codes, narrowest
 from quantize.numbers.intervals import Interval
@@ -54,7 +54,7 @@ def feed_sums(graph: Graph, layer: str, number: int) -> FeedSums:
     values = proof_of(graph).sources[feed.source]
     most = max(-values.lo, values.hi)
     columns = padded_units(feed.connection.units)
-    kind = narrowest(feed.connection.weight)
+    kind = narrowest(feed.connection.matrix)
     largest = max(-feed.connection.extremes[0], feed.connection.extremes[1]) * most
     lane, group = _lane(feed.connection.sources, largest)
     total = _largest_sum(feed.connection, most)
@@ -71,11 +71,11 @@ def feed_sums(graph: Graph, layer: str, number: int) -> FeedSums:
         "SUM": word(total),
         "GROUP": f"{group}U",
     }
-    weight = _padded(feed.connection.weight, columns, kind)
+    weight = _padded(feed.connection.matrix, columns, kind)
     return FeedSums(feed, number, stored(values), word(total), macros, weight)
 
 
-def _largest_sum(part: Dense, most: int) -> Interval:
+def _largest_sum(part: Connection, most: int) -> Interval:
     """What any partial sum stays within, in whatever order values are added."""
     total = most * max(high - low for low, high in zip(*part.column_sums, strict=True))
     return Interval(-total, total)

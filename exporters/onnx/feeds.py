@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.graph.layers import Dense, Graph, LayerFeed, history_name
+from exporters.expanded import check_expanded
+from quantize.graph.layers import Connection, Graph, LayerFeed, history_name
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Codes
 from quantize.numbers.intervals import Interval
@@ -65,8 +66,15 @@ def seen(
     return Value(chosen, kind), interval
 
 
-def accumulator(builder: GraphBuilder, place: str, part: Dense, source: Value, interval: Interval) -> Value:
-    """`source @ weight`, exact for a `source` inside of `interval`."""
+def accumulator(
+    builder: GraphBuilder, place: str, part: Connection, source: Value, interval: Interval
+) -> Value:
+    """`source @ weight`, exact for a `source` inside of `interval`.
+
+    Raises:
+        UnsupportedError: it is a convolution of too many weights.
+    """
+    check_expanded(place, part, "ONNX")
     lo, hi = part.extremes
     zero = max(-interval.lo, 0)
     span = interval.hi + zero
@@ -75,7 +83,7 @@ def accumulator(builder: GraphBuilder, place: str, part: Dense, source: Value, i
         return _by_words(builder, place, part, source, interval)
     moved = _moved(builder, place, source, zero, interval)
     if lo >= _INT8.min and hi <= _INT8.max:
-        return Value(_product(builder, f"{place}/weight", part.weight, moved), INT32)
+        return Value(_product(builder, f"{place}/weight", part.matrix, moved), INT32)
     return _by_two_bytes(builder, place, part, moved, interval)
 
 
@@ -122,12 +130,12 @@ def _byte_product(
 
 
 def _by_two_bytes(
-    builder: GraphBuilder, place: str, part: Dense, source: _Bytes, interval: Interval
+    builder: GraphBuilder, place: str, part: Connection, source: _Bytes, interval: Interval
 ) -> Value:
     """`256 * high + low` for weights of two bytes."""
     name = f"{place}/weight"
-    high = Value(_product(builder, f"{name}/high", part.weight >> 8, source), INT32)
-    low_bytes = (part.weight & (_BYTE - 1)).astype(np.uint8)
+    high = Value(_product(builder, f"{name}/high", part.matrix >> 8, source), INT32)
+    low_bytes = (part.matrix & (_BYTE - 1)).astype(np.uint8)
     low = Value(_byte_product(builder, f"{name}/low", low_bytes, source, 0), INT32)
     kind = word(_reach(part, interval, more=_BYTE))
     byte = constant(builder, f"{name}/byte", np.array(_BYTE), kind)
@@ -135,14 +143,16 @@ def _by_two_bytes(
     return Value(builder.node("Add", [shifted, as_kind(builder, low, kind)], f"{place}/accumulator"), kind)
 
 
-def _by_words(builder: GraphBuilder, place: str, part: Dense, source: Value, interval: Interval) -> Value:
+def _by_words(
+    builder: GraphBuilder, place: str, part: Connection, source: Value, interval: Interval
+) -> Value:
     kind = word(_reach(part, interval), interval)
-    weight = constant(builder, f"{place}/weight", part.weight, kind)
+    weight = constant(builder, f"{place}/weight", part.matrix, kind)
     inputs = [as_kind(builder, source, kind), weight]
     return Value(builder.node("MatMul", inputs, f"{place}/accumulator"), kind)
 
 
-def _reach(part: Dense, interval: Interval, more: int = 0) -> Interval:
+def _reach(part: Connection, interval: Interval, more: int = 0) -> Interval:
     """Where every partial sum lies, in any order, of weights that may be `more` further from 0."""
     largest = max(above - below for below, above in zip(*part.column_sums, strict=True))
     most = (largest + more * part.sources) * max(-interval.lo, interval.hi, 1)

@@ -139,7 +139,7 @@ class _Network:
         """The weighted sum of what all feeds see, and the bias."""
         body, total = self._body, ""
         for index, feed in enumerate(layer.feeds):
-            weight = body.constant(f"{prefix}.{numbered('weight', index)}", feed.weight)
+            weight = body.constant(f"{prefix}.{numbered('weight', index)}", feed.matrix)
             seen = self._seen(f"{prefix}.{numbered('seen', index)}", feed)
             product = body.node("MatMul", [seen, weight], f"{prefix}.{numbered('product', index)}")
             total = body.node("Add", [total, product], f"{prefix}.sum{index}") if index else product

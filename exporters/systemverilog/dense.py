@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import Dense
+from quantize.graph.layers import Connection
 
 from .arithmetic import span
 from .control import clearing
@@ -19,7 +19,7 @@ __all__ = ["dense_module"]
 
 
 def dense_module(
-    files: Files, name: str, part: Dense, stream: Stream, weights: Weights, accumulator: Value
+    files: Files, name: str, part: Connection, stream: Stream, weights: Weights, accumulator: Value
 ) -> Module:
     """Module `name`: events in; `accumulator` of a unit a clock after `sweep_valid` names it.
 
@@ -41,7 +41,7 @@ def dense_module(
         # Clocks from the address of a weight to the weight, and to what it adds.
         known = 2 if weights.bank_words is None else 4
         depth = known + 1 if stream.graded else known
-        _control(e, units, part.weight.size, depth)
+        _control(e, units, part.matrix.size, depth)
         weight = weight_memory(e, files, name, part, weights)
         contribution = _contribution(e, weight, stream)
         _accumulators(e, units, accumulator, contribution, depth)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import Dense, Graph
+from exporters.expanded import check_expanded
+from quantize.graph.layers import Connection, Graph
 from quantize.numbers.intervals import Interval
 
 from .memories import Files, hex_text, zero_extended
@@ -60,14 +61,14 @@ class Weights:
         return 1 if self.word_bits is None else 1 << (max(self.word_bits // bits, 1).bit_length() - 1)
 
 
-def load_ports(part: Dense, weights: Weights) -> list[str]:
+def load_ports(part: Connection, weights: Weights) -> list[str]:
     """Ports that write a word of weights."""
     if not weights.loaded:
         return []
     lanes = weights.lanes(part.weight_format.bits)
     return [
         "input  logic load_valid",
-        f"input  logic [{clog2(max(-(-part.weight.size // lanes), 2)) - 1}:0] load_address",
+        f"input  logic [{clog2(max(-(-part.matrix.size // lanes), 2)) - 1}:0] load_address",
         f"input  logic [{lanes * part.weight_format.bits - 1}:0] load_data",
     ]
 
@@ -78,13 +79,18 @@ def load_wires(weights: Weights, prefix: str) -> list[tuple[str, str]]:
     return [(name, f"{prefix}{name}") for name in names]
 
 
-def connections(graph: Graph) -> Mapping[FeedKey, Dense]:
-    """Every connection, in the order of the layers and their feeds."""
-    return {
-        (layer.name, index): feed.connection
-        for layer in graph.layers
-        for index, feed in enumerate(layer.feeds)
+def connections(graph: Graph) -> Mapping[FeedKey, Connection]:
+    """Every connection, in the order of the layers and their feeds.
+
+    Raises:
+        UnsupportedError: one is a convolution of too many weights.
+    """
+    found = {
+        (layer.name, index): one for layer in graph.layers for index, one in enumerate(layer.connections)
     }
+    for (layer_name, index), one in found.items():
+        check_expanded(f"{layer_name}.feeds.{index}", one, "SystemVerilog")
+    return found
 
 
 _LOADED_WORD = "word of weights in memory that no bitstream fills"
@@ -102,24 +108,24 @@ def weights_for(graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weigh
         how = Weights(loaded=True, word_bits=word_bits)
         return {key: how for key, part in dense.items() if _bits(part) > most}
     if words := facts.get(_BANK):
-        return {key: Weights(bank_words=words) for key, part in dense.items() if part.weight.size > words}
+        return {key: Weights(bank_words=words) for key, part in dense.items() if part.matrix.size > words}
     return {}
 
 
-def _bits(part: Dense) -> int:
-    return part.weight.size * part.weight_format.bits
+def _bits(part: Connection) -> int:
+    return part.matrix.size * part.weight_format.bits
 
 
-def weight_memory(e: Emitter, files: Files, name: str, part: Dense, weights: Weights) -> Value:
+def weight_memory(e: Emitter, files: Files, name: str, part: Connection, weights: Weights) -> Value:
     """The memory of module `name`, read at `base + j`; returns the weight at the stage where it is known."""
     if weights.bank_words is None:
         return _whole(e, files, name, part, weights)
     return _banked(e, files, name, part, weights.bank_words)
 
 
-def _whole(e: Emitter, files: Files, name: str, part: Dense, weights: Weights) -> Value:
+def _whole(e: Emitter, files: Files, name: str, part: Connection, weights: Weights) -> Value:
     """One memory; the weight is known two clocks after its address."""
-    bits, size = part.weight_format.bits, part.weight.size
+    bits, size = part.weight_format.bits, part.matrix.size
     fmt = part.weight_format
     weight = Value("weight", Interval(fmt.lo, fmt.hi), 2)
     lanes = weights.lanes(bits)
@@ -158,13 +164,13 @@ def _whole(e: Emitter, files: Files, name: str, part: Dense, weights: Weights) -
     return weight
 
 
-def _banked(e: Emitter, files: Files, name: str, part: Dense, bank_words: int) -> Value:
+def _banked(e: Emitter, files: Files, name: str, part: Connection, bank_words: int) -> Value:
     """Banks; the weight is known four clocks after its address.
 
     A block RAM is slow to answer, so nothing lies between it and a register; then eight banks are brought to
     one, and in the next clock the groups of eight.
     """
-    fmt, bits, size = part.weight_format, part.weight_format.bits, part.weight.size
+    fmt, bits, size = part.weight_format, part.weight_format.bits, part.matrix.size
     weight = Value("weight", Interval(fmt.lo, fmt.hi), 4)
     inside, banks = clog2(bank_words), -(-size // bank_words)
     address = max(clog2(size), inside + 1)
@@ -231,11 +237,11 @@ module weight_bank #(
 endmodule"""
 
 
-def _packed(part: Dense, lanes: int, words: int) -> list[int]:
+def _packed(part: Connection, lanes: int, words: int) -> list[int]:
     """Weights `[inputs, neurons]` in row-major order, the first in the lowest bits of a word."""
     bits = part.weight_format.bits
     flat = np.zeros(words * lanes, np.int64)
-    flat[: part.weight.size] = part.weight.ravel()
+    flat[: part.matrix.size] = part.matrix.ravel()
     mask = (1 << bits) - 1
     return [
         sum((int(value) & mask) << (bits * lane) for lane, value in enumerate(row))
@@ -243,7 +249,7 @@ def _packed(part: Dense, lanes: int, words: int) -> list[int]:
     ]
 
 
-def packed_weights(part: Dense, weights: Weights) -> list[int]:
+def packed_weights(part: Connection, weights: Weights) -> list[int]:
     """The words that are loaded through the port, in the order of their addresses."""
     lanes = weights.lanes(part.weight_format.bits)
-    return _packed(part, lanes, max(-(-part.weight.size // lanes), 2))
+    return _packed(part, lanes, max(-(-part.matrix.size // lanes), 2))

@@ -124,7 +124,7 @@ def _modes(layer: UnitLayer, a: Arithmetic) -> Iterator[tuple[str, str, str]]:
 
 def _events(graph: Graph, activity: float) -> float:
     """Synaptic events of a step: every active value reaches every unit that it feeds."""
-    return sum(activity * feed.connection.weight.size for layer in graph.layers for feed in layer.feeds)
+    return sum(activity * int(one.fan_out.sum()) for layer in graph.layers for one in layer.connections)
 
 
 def _step_cost(graph: Graph, profile: Profile, activity: float) -> tuple[int | None, str | None]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+import numpy as np
+
 from expifref.exceptions import CapacityError
 from hw_profiles import Profile
-from quantize.graph.layers import INPUT, Graph, UnitLayer
+from quantize.graph.layers import Graph, UnitLayer
 
-from .memory import LayerMemory, layer_memory
+from .memory import LayerMemory, layer_memory, store_of
 
-__all__ = ["Placement", "Slice", "place", "word_bits"]
+__all__ = ["Placement", "Slice", "place"]
 
 _UNLIMITED = 1 << 62
 
@@ -58,7 +60,7 @@ def place(graph: Graph, profile: Profile) -> Placement:
     slices: list[Slice] = []
     core, units_left, bytes_left = 0, per_core, memory
     for layer in graph.layers:
-        cost = layer_memory(graph, layer, word_bits(profile))
+        cost = layer_memory(graph, layer, store_of(profile))
         start = 0
         while start < layer.units:
             room = _units_within(cost, bytes_left, min(units_left, layer.units - start))
@@ -78,29 +80,24 @@ def place(graph: Graph, profile: Profile) -> Placement:
     return Placement(tuple(slices))
 
 
-def word_bits(profile: Profile) -> int:
-    """Width of a memory word, bytes where the profile does not say."""
-    return _limit(profile.capacity.memory_word_bits.value, 8)
-
-
 def _units_within(cost: LayerMemory, memory: int, most: int) -> int:
     """The most units, up to `most`, that `memory` bytes hold."""
     return bisect_right(range(1, most + 1), memory, key=cost.bytes)
 
 
 def _check_fans(graph: Graph, profile: Profile) -> None:
-    fan_out = dict.fromkeys((INPUT, *graph.by_name), 0)
+    fan_out = {source: np.zeros(units, np.int64) for source, units in graph.source_units.items()}
     for layer in graph.layers:
         for feed in layer.feeds:
-            fan_out[feed.source] += layer.units
+            fan_out[feed.source] = fan_out[feed.source] + feed.connection.fan_out
     most_in, most_out = profile.capacity.fan_in.value, profile.capacity.fan_out.value
     for layer in graph.layers:
-        fan_in = sum(feed.connection.sources for feed in layer.feeds)
+        fan_in = sum(one.fan_in for one in layer.connections)
         if most_in is not None and fan_in > most_in:
             raise CapacityError(
                 f"`{profile.name}` allows a fan-in of {most_in}, but `{layer.name}` has {fan_in}"
             )
-        widest = max((fan_out[feed.source] for feed in layer.feeds), default=0)
+        widest = max((int(fan_out[feed.source].max()) for feed in layer.feeds), default=0)
         if most_out is not None and widest > most_out:
             raise CapacityError(
                 f"`{profile.name}` allows a fan-out of {most_out}, but what feeds `{layer.name}` has {widest}"
@@ -108,15 +105,15 @@ def _check_fans(graph: Graph, profile: Profile) -> None:
 
 
 def _too_small(graph: Graph, profile: Profile, layer: UnitLayer, cores: int) -> str:
-    word = word_bits(profile)
-    needed = sum(layer_memory(graph, item, word).bytes(item.units) for item in graph.layers)
+    store = store_of(profile)
+    needed = sum(layer_memory(graph, item, store).bytes(item.units) for item in graph.layers)
     neurons = sum(item.units for item in graph.layers)
     memory = profile.capacity.memory_bytes_per_core.value
     per_core = profile.capacity.neurons_per_core.value
     room = "any number of neurons" if per_core is None else f"{cores * per_core} neurons"
-    store = "unknown memory" if memory is None else f"{cores * memory} bytes"
+    size = "unknown memory" if memory is None else f"{cores * memory} bytes"
     return (
-        f"`{profile.name}` has room for {room} and {store} on {cores} core{'s' if cores > 1 else ''}, "
+        f"`{profile.name}` has room for {room} and {size} on {cores} core{'s' if cores > 1 else ''}, "
         f"but the network has {neurons} neurons and needs {needed} bytes; it ran out at `{layer.name}`: "
         "use fewer weight bits, fewer neurons or a larger device"
     )

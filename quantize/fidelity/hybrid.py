@@ -40,7 +40,7 @@ def tells_causes_apart(program: Program) -> bool:
 
 def _hindrance(program: Program) -> str | None:
     graph = program.graph
-    weights = sum(feed.connection.weight.size for layer in graph.layers for feed in layer.feeds)
+    weights = sum(one.sources * one.units for layer in graph.layers for one in layer.connections)
     if weights > _MOST_WEIGHTS:
         return (
             f"causes can be told apart in networks of at most {_MOST_WEIGHTS:,} weights, not {weights:,}: "

@@ -66,7 +66,7 @@ class HybridLayer:
 
 def hybrid_layer(layer: UnitLayer, twin: Twin, on: Causes) -> HybridLayer:
     """`layer` with the causes in `on`, and its `twin` in all else."""
-    codes = tuple(feed.connection.weight for feed in layer.feeds)
+    codes = tuple(one.matrix for one in layer.connections)
     read = {one.name: one.constant for one in layer.body if isinstance(one, Constant)}
     return HybridLayer(
         layer,

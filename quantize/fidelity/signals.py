@@ -74,8 +74,8 @@ def layer_pairs(description: Description, program: Program) -> list[LayerPair]:
         ParameterError: they are not the same network.
     """
     graph = program.graph
-    ours = [[feed.weight.shape for feed in layer.feeds] for layer in description.layers]
-    theirs = [[feed.connection.weight.shape for feed in layer.feeds] for layer in graph.layers]
+    ours = [[(feed.sources, feed.units) for feed in layer.feeds] for layer in description.layers]
+    theirs = [[(one.sources, one.units) for one in layer.connections] for layer in graph.layers]
     if ours != theirs:
         raise ParameterError(f"the program must have the model's layers {ours}, not {theirs}")
     places = {INPUT: INPUT} | dict(
@@ -97,7 +97,7 @@ def layer_pairs(description: Description, program: Program) -> list[LayerPair]:
 
 def _wired(feed: FeedDescription | LayerFeed, source: str) -> tuple[str, list[int]]:
     """The source of `feed` and the delay of each of its units."""
-    sources = len(feed.weight if isinstance(feed, FeedDescription) else feed.connection.weight)
+    sources = feed.sources if isinstance(feed, FeedDescription) else feed.connection.sources
     return source, np.broadcast_to(feed.delay, sources).tolist()
 
 

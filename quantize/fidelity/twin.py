@@ -91,7 +91,7 @@ def reading(real: LayerDescription, dt: float) -> Reading:
 
 def twin_of(real: LayerDescription, layer: UnitLayer, scales: Sequence[float], dt: float) -> Twin:
     """The numbers of `real`, of whose feeds an integer is worth `scales`, for `layer` of the program."""
-    weights = [feed.weight * scale for feed, scale in zip(real.feeds, scales, strict=True)]
+    weights = [feed.matrix * scale for feed, scale in zip(real.feeds, scales, strict=True)]
     if not isinstance(real, SpikingDescription):
         weight, fed = _fed(layer, weights, real.bias)
         return Twin(weight, fed | _leak(layer, real.tau, dt), {}, {})
@@ -156,7 +156,7 @@ def _fed(
         lifted = layer.results.get(numbered("lifted", index))
         own = one * 2.0 ** -(lifted.shift if isinstance(lifted, ShiftLeft) else 0)
         stated = layer.constants[name] / own
-        scale = channel_scale(weight * target, feed.connection.weight, stated)
+        scale = channel_scale(weight * target, feed.connection.matrix, stated)
         # Where no scale explains the codes, as where all are 0, the multiplier has no part in what they lose.
         scale = np.where(scale > 0, scale, np.where(stated > 0, stated, 1.0))
         constants[name] = RealCodes(scale * own, Cause.RESCALE, per_weight=scale)

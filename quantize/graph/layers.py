@@ -10,19 +10,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from expifref.texts import Digest, Line
-from quantize.numbers.arrays import CodeArray, IntArray, Integers, column_sums, extremes
+from quantize.numbers.arrays import IntArray, Integers
 from quantize.numbers.formats import Format, Rounding
 
+from .connections import Connection, Convolution, Dense, WrittenConnection
 from .operations import CLOSED, Identifier, Operation, WrittenOperation
 from .vectors import Vector
 
 __all__ = [
     "INPUT",
+    "Connection",
+    "Convolution",
     "Dense",
     "Graph",
     "LayerFeed",
@@ -43,50 +46,13 @@ _OUTPUT = "output"
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
-    """`accumulator[j] = sum_i weight[i, j] * x[i]`, exact."""
-
-    __pydantic_config__: ClassVar = CLOSED
-
-    weight: CodeArray  # [source units, units], of the narrowest type, mapped where it is large
-    weight_format: Format
-    accumulator: Format  # proven wide enough
-    connection: Literal["dense"] = "dense"
-
-    @property
-    def sources(self) -> int:
-        """Number of source units."""
-        return int(self.weight.shape[0])
-
-    @property
-    def units(self) -> int:
-        """Number of sums."""
-        return int(self.weight.shape[1])
-
-    @cached_property
-    def column_sums(self) -> tuple[list[int], list[int]]:
-        """What each sum can reach below and above 0 with inputs 0 and 1."""
-        return column_sums(self.weight)
-
-    @cached_property
-    def largest_sum(self) -> int:
-        """The largest sum of magnitudes in a column."""
-        return max(high - low for low, high in zip(*self.column_sums, strict=True))
-
-    @cached_property
-    def extremes(self) -> tuple[int, int]:
-        """The least and the largest weight."""
-        return extremes(self.weight)
-
-
-@dataclass(frozen=True, eq=False)
 class LayerFeed:
     """Values of `source`, `delay` steps old, through a connection."""
 
     __pydantic_config__: ClassVar = CLOSED
 
     source: Identifier  # a layer, also this one or a later one, or `input`
-    connection: Dense
+    connection: WrittenConnection
     delay: IntArray  # [1] or [source units]; at least 1 where the source does not come earlier
 
     @property
@@ -170,6 +136,11 @@ class UnitLayer:
     next: dict[Identifier, Identifier]  # state -> the result that it becomes
     output: Identifier  # the result that feeds others
     signals: dict[Identifier, Identifier]  # signal -> result, in the order they are told
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Those of its feeds."""
+        return tuple(feed.connection for feed in self.feeds)
 
     @cached_property
     def results(self) -> Mapping[str, Operation]:

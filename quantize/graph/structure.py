@@ -8,10 +8,11 @@ from typing import Any
 
 from expifref.description import MAX_DELAY
 from expifref.exceptions import ParameterError
+from expifref.windows import check_window
 from quantize.numbers.arrays import Integers, extremes
 from quantize.numbers.formats import MAX_BITS
 
-from .layers import INPUT, Graph, LayerFeed, SegmentTable, UnitLayer, full_name
+from .layers import INPUT, Convolution, Graph, LayerFeed, SegmentTable, UnitLayer, full_name
 from .operations import IDENTIFIER, Constant, Feed, Lookup, RoundShift, ShiftLeft, StateBefore
 
 __all__ = ["check_graph"]
@@ -56,13 +57,19 @@ def _names(layer: UnitLayer) -> None:
 def _feed(name: str, layer: UnitLayer, feed: LayerFeed, graph: Graph, earlier: bool) -> None:
     if feed.source != INPUT and feed.source not in graph.by_name:
         raise ParameterError(f"`{name}` must come from `input` or from a layer, not from `{feed.source}`")
-    units, weight = graph.units(feed.source), feed.connection.weight
-    if weight.ndim != 2 or weight.shape != (units, layer.units):
-        raise ParameterError(
-            f"`{name}.weight` must have the shape [{units}, {layer.units}], not {list(weight.shape)}"
-        )
-    fmt = feed.connection.weight_format
-    _between(f"{name}.weight", feed.connection.extremes, fmt.lo, fmt.hi)
+    units, one = graph.units(feed.source), feed.connection
+    wanted = [units, layer.units]
+    if isinstance(one, Convolution):
+        check_window(f"{name}.window", one.window)
+        if [one.sources, one.units] != wanted:
+            raise ParameterError(
+                f"`{name}.window` must make {wanted[1]} values of {wanted[0]}, "
+                f"not {one.units} of {one.sources}"
+            )
+        wanted = [one.window.rows, one.window.outputs]
+    if list(one.weight.shape) != wanted:
+        raise ParameterError(f"`{name}.weight` must have the shape {wanted}, not {list(one.weight.shape)}")
+    _between(f"{name}.weight", one.extremes, one.weight_format.lo, one.weight_format.hi)
     _vector(f"{name}.delay", feed.delay, units, 0 if earlier else 1, MAX_DELAY)
 
 

@@ -9,9 +9,9 @@ from importlib.metadata import version
 
 import jax
 
-from expifref.description import Description, description_digest
+from expifref.description import Description, description_digest, numbered
 from expifref.encoders import get_encoder
-from expifref.exceptions import ParameterError
+from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Frames, Parameters, Run
 from hw_profiles import Arithmetic, Profile, parse_profile
@@ -125,6 +125,16 @@ class QuantizedNetwork:
         return self.description.steps if frames.shape[0] == 1 else int(frames.shape[0])
 
 
+def _check_dense(description: Description) -> None:
+    for layer in description.layers:
+        for index, feed in enumerate(layer.feeds):
+            if feed.window is not None:
+                raise UnsupportedError(
+                    f"`{layer.name}.{numbered('weight', index)}` must be a dense matrix to be trained "
+                    "through the integers, not a convolution: train the float network, and lower it again"
+                )
+
+
 def quantized_network(
     description: Description, skeleton: Program, gradient: GradientRules = DEFAULT_RULES
 ) -> QuantizedNetwork:
@@ -133,7 +143,9 @@ def quantized_network(
     Raises:
         ParameterError: `skeleton` is not a program of `description`.
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
+        UnsupportedError: a feed is a convolution.
     """
+    _check_dense(description)
     if skeleton.evidence.model_sha256 != description_digest(description):
         raise ParameterError(
             "training must start from the program of the model, but this program was lowered from another one"

@@ -120,7 +120,7 @@ def layer_numbers(plan: LayerPlan) -> LayerNumbers:
     constants, units = plan.layer.constants, plan.layer.units
     return LayerNumbers(
         weights={
-            index: limbs(one.feed.connection.weight, one.product, one.word)
+            index: limbs(one.feed.connection.matrix, one.product, one.word)
             for index, one in plan.feeds.items()
         },
         constants={name: _constant(values, units) for name, values in constants.items()},
@@ -172,7 +172,7 @@ def _feeds(graph: Graph, layer: UnitLayer, inside: set[str]) -> dict[int, FeedPl
     for operation in layer.body:
         if isinstance(operation, Feed):
             feed = layer.feeds[operation.feed]
-            product = plan_product(feed.connection.weight, _seen(graph, feed))
+            product = plan_product(feed.connection.matrix, _seen(graph, feed))
             word = word_of(proven[operation.name].formed)
             found[operation.feed] = FeedPlan(feed, product, word, feed.source in inside)
     return found

@@ -79,7 +79,7 @@ def _widest(layer: UnitLayer, trained: Mapping[str, Format]) -> UnitLayer:
 def _any_weights(feed: LayerFeed) -> LayerFeed:
     one = feed.connection
     wide = Format(True, MAX_BITS, one.accumulator.frac)
-    return replace(feed, connection=_AnyWeights(one.weight, one.weight_format, wide))
+    return replace(feed, connection=_AnyWeights(one.matrix, one.weight_format, wide))
 
 
 def _group(layers: tuple[UnitLayer, ...], proof: GraphProof) -> GroupPlan:

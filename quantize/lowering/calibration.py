@@ -252,7 +252,7 @@ class _Collector:
     push_at_spikes: float = 0.0
 
     def __post_init__(self) -> None:
-        self.feeds = [_Seen(*np.zeros((2, len(feed.weight)))) for feed in self.layer.feeds]
+        self.feeds = [_Seen(*np.zeros((2, feed.sources))) for feed in self.layer.feeds]
 
     def add(self, step: LayerStep, scale: float) -> None:
         """Count a step in which an integer of the input port was worth `scale`."""

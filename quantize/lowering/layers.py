@@ -10,12 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription, ReadoutDescription, SpikingDescription, numbered
+from expifref.description import (
+    FeedDescription,
+    LayerDescription,
+    ReadoutDescription,
+    SpikingDescription,
+    numbered,
+)
 from expifref.exceptions import RangeError
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import Weighted, leaky, narrowed, offset, scale
 from quantize.graph.body import Body, uniform
-from quantize.graph.layers import Dense, LayerFeed, UnitLayer
+from quantize.graph.layers import Connection, LayerFeed, UnitLayer
 from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
@@ -85,7 +91,7 @@ def _readout(
     arithmetic = setting.arithmetic
     weights = _weights(layer, fed)
     target = _filter_format(ranges.filter_peak, weights, arithmetic)
-    dense, rescale = lower_weights(weights, layer.bias, Target(target, arithmetic))
+    connections, rescale = lower_weights(weights, layer.bias, Target(target, arithmetic))
     body = Body()
     q = _rescaled(body, rescale)
     output = _leaky(body, "output", q, target, _Leak(f"{layer.name}.tau", layer.tau), setting)
@@ -96,7 +102,7 @@ def _readout(
             Overflow(arithmetic.overflow.filter),
         )
         output = narrowed(body, output, target.frac, site)
-    return Lowered(body.layer(name, layer.units, _feeds(layer, fed, dense), output))
+    return Lowered(body.layer(name, layer.units, _feeds(layer, fed, connections), output))
 
 
 def _spiking(
@@ -113,7 +119,7 @@ def _spiking(
     # Without a synapse the drive is what the weights make, and their bias takes what V_rest adds.
     target = _filter_format(ranges.filter_peak, weights, arithmetic) if filtered else drive_format
     bias = bias if filtered else bias + rest
-    dense, rescale = lower_weights(weights, bias, Target(target, arithmetic))
+    connections, rescale = lower_weights(weights, bias, Target(target, arithmetic))
     body = Body()
     drive = _rescaled(body, rescale)
     if filtered:
@@ -127,7 +133,7 @@ def _spiking(
     body.signals["drive"] = drive
     numbers = model.numbers(layer, ranges, dt, membrane, arithmetic, setting.table_error)
     spikes = model.body(body, drive, numbers)
-    lowered = body.layer(name, layer.units, _feeds(layer, fed, dense), spikes)
+    lowered = body.layer(name, layer.units, _feeds(layer, fed, connections), spikes)
     return Lowered(lowered, _notes(layer, lowered))
 
 
@@ -139,17 +145,28 @@ def _weights(
     def named(index: int) -> str:
         return layer.name if len(fed) == 1 else f"{layer.name}.{numbered('weight', index)}"
 
+    gain, unit = (np.broadcast_to(values, layer.units) for values in (gain, unit))
     return tuple(
-        FeedWeights(
-            named(index), RealWeights(feed.weight, one.scale, gain, unit), one.least, one.most, one.fit
-        )
+        _feed_weights(named(index), feed, one, gain, unit)
         for index, (feed, one) in enumerate(zip(layer.feeds, fed, strict=True))
     )
 
 
-def _feeds(layer: LayerDescription, fed: Sequence[Fed], dense: Sequence[Dense]) -> tuple[LayerFeed, ...]:
-    parts = zip(layer.feeds, fed, dense, strict=True)
-    return tuple(LayerFeed(one.source, matrix, uniform(frozen(feed.delay))) for feed, one, matrix in parts)
+def _feed_weights(name: str, feed: FeedDescription, fed: Fed, gain: Floats, unit: Floats) -> FeedWeights:
+    """Those of a convolution by their kernel, where the units of a channel all do the same with them."""
+    if feed.window is not None:
+        channels, spans = feed.window.by_channel(gain), feed.window.by_channel(unit)
+        if channels is not None and spans is not None:
+            kernel = RealWeights(feed.weight, fed.scale, channels, spans)
+            return FeedWeights(name, kernel, fed.least, fed.most, fed.fit, feed.window)
+    return FeedWeights(name, RealWeights(feed.matrix, fed.scale, gain, unit), fed.least, fed.most, fed.fit)
+
+
+def _feeds(
+    layer: LayerDescription, fed: Sequence[Fed], connections: Sequence[Connection]
+) -> tuple[LayerFeed, ...]:
+    parts = zip(layer.feeds, fed, connections, strict=True)
+    return tuple(LayerFeed(one.source, made, uniform(frozen(feed.delay))) for feed, one, made in parts)
 
 
 def _rescaled(body: Body, part: Rescale) -> str:

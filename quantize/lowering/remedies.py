@@ -49,7 +49,7 @@ def remedy(
 
     Tried are all bits of `profile`, other ranges, and every profile with wider words.
     """
-    weights = sum(feed.weight.size for layer in description.layers for feed in layer.feeds)
+    weights = sum(feed.sources * feed.units for layer in description.layers for feed in layer.feeds)
     tried: list[str] = []
     if weights > _MOST_WEIGHTS:
         return Remedy((), None)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import RangeError
+from expifref.windows import Window
 from hw_profiles import Arithmetic
-from quantize.graph.layers import Dense
+from quantize.graph.layers import Connection, Convolution, Dense
 from quantize.numbers.arrays import Codes, Integers, codes, frozen, holding
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
@@ -36,8 +37,8 @@ class Fit:
 
     method: RangeMethod
     coverage: float
-    input_mean: Floats  # [inputs], as integers of the source
-    input_power: Floats  # [inputs], mean square
+    input_mean: Floats  # [sources], as integers of the source
+    input_power: Floats  # [sources], mean square
     correct_bias: bool
 
 
@@ -54,10 +55,11 @@ class FeedWeights:
     """The weights of one feed."""
 
     name: str  # as in a message
-    real: RealWeights  # in units of the target's real value
+    real: RealWeights  # in units of the target's real value; of a convolution its kernel
     least: int  # of the integers of its source
     most: int
     fit: Fit | None = None
+    window: Window | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +75,7 @@ class Rescale:
 
 def lower_weights(
     feeds: Sequence[FeedWeights], bias: Floats, target: Target
-) -> tuple[tuple[Dense, ...], Rescale]:
+) -> tuple[tuple[Connection, ...], Rescale]:
     """Quantize the weights of all feeds of a layer and its `bias` `[neurons]`, in units of the target.
 
     Each output channel of each feed has its own scale. Without a fit its largest weight takes the largest
@@ -105,7 +107,7 @@ def lower_weights(
         shift,
         site,
     )
-    return tuple(part.dense for part in parts), rescale
+    return tuple(part.connection for part in parts), rescale
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,31 +117,35 @@ class _Part:
     feed: FeedWeights
     real: RealWeights  # in codes of the target
     factor: Floats  # [neurons], codes of the target per code of a weight
-    dense: Dense
+    connection: Connection
     reach: int
     shift: int | None  # None where all weights are 0: any would do
 
 
 def _part(feed: FeedWeights, arithmetic: Arithmetic, frac: int) -> _Part:
     real = replace(feed.real, exponent=frac)
-    factor = _factors(real, arithmetic, feed.fit)
-    dense = Dense(
-        codes(_rounded_matrix(real, factor, arithmetic)),
-        Format(True, arithmetic.weight_bits, 0),
-        Format(True, arithmetic.accumulator_bits, 0),
-    )
-    reach = _reach(feed, dense)
+    factor = _factors(real, arithmetic, feed)
+    weight = codes(_rounded_matrix(real, factor, arithmetic))
+    formats = (Format(True, arithmetic.weight_bits, 0), Format(True, arithmetic.accumulator_bits, 0))
+    connection: Connection = Dense(weight, *formats)
+    if feed.window is not None:
+        connection = Convolution(weight, *formats, feed.window)
+        factor = feed.window.over_positions(factor)
+    reach = _reach(feed, connection)
     spare = arithmetic.product_bits - 1 - max(reach.bit_length(), 1)
     bits = min(arithmetic.rescale.multiplier_bits, spare)
     shift = _shift(feed.name, factor, bits, arithmetic.rescale.kind == "shift")
-    return _Part(feed, real, factor, dense, reach, shift)
+    return _Part(feed, real, factor, connection, reach, shift)
 
 
 def _mean_error(part: _Part, step: Floats, input_mean: Floats) -> Floats:
     """What the rounded weights and multipliers add to the drive of the mean input, `[neurons]`."""
+    window, weight = part.feed.window, part.connection.weight
     total = np.zeros(len(step))
     for rows, block in part.real.row_blocks():
-        total = total + input_mean[rows] @ (part.dense.weight[rows] * step - block)
+        error = weight[rows] * step[: weight.shape[1]] - block
+        # A kernel is small: its rows are one block.
+        total = total + (input_mean[rows] @ error if window is None else input_mean @ window.expand(error))
     return total
 
 
@@ -154,9 +160,9 @@ def _with_room_for_bias(shift: int, reach: Floats, bias: Floats, product_bits: i
     return min(shift, max(product_bits - 2 - math.ceil(math.log2(total)), 0))
 
 
-def _factors(real: RealWeights, arithmetic: Arithmetic, fit: Fit | None) -> Floats:
+def _factors(real: RealWeights, arithmetic: Arithmetic, feed: FeedWeights) -> Floats:
     """What one step of a weight is worth in codes of the target format, per channel."""
-    peak = real.peaks()
+    peak, fit = real.peaks(), feed.fit
     if fit is None or fit.method == "max":
         return _factor(peak, float(peak.max()), arithmetic)
     found = np.empty_like(peak)
@@ -166,8 +172,9 @@ def _factors(real: RealWeights, arithmetic: Arithmetic, fit: Fit | None) -> Floa
             # A channel with few inputs that are not 0 has its quantile at 0.
             found[columns] = np.where(held > 0, held, peak[columns])
         return _factor(found, float(found.max()), arithmetic)
+    power = fit.input_power if feed.window is None else feed.window.row_means(fit.input_power)
     for columns, block in real.column_blocks():
-        found[columns] = _least_error(block, peak[columns], float(peak.max()), arithmetic, fit.input_power)
+        found[columns] = _least_error(block, peak[columns], float(peak.max()), arithmetic, power)
     return found
 
 
@@ -221,14 +228,14 @@ def _power_of_two(peak: Floats, widest: float, top: int, multiplier_bits: int) -
     return factor
 
 
-def _reach(feed: FeedWeights, dense: Dense) -> int:
+def _reach(feed: FeedWeights, connection: Connection) -> int:
     """Largest magnitude that the accumulator can take."""
-    sums = list(zip(*dense.column_sums, strict=True))
+    sums, accumulator = list(zip(*connection.column_sums, strict=True)), connection.accumulator
     low = min(below * feed.most + above * feed.least for below, above in sums)
     high = max(above * feed.most + below * feed.least for below, above in sums)
-    if low < dense.accumulator.lo or high > dense.accumulator.hi:
+    if low < accumulator.lo or high > accumulator.hi:
         raise RangeError(
-            f"`{feed.name}` must accumulate {low}..{high} in {dense.accumulator.bits} bits: "
+            f"`{feed.name}` must accumulate {low}..{high} in {accumulator.bits} bits: "
             "use fewer weight bits, a smaller fan-in, or a profile with a wider accumulator"
         )
     return max(-low, high)

@@ -10,7 +10,7 @@ from expifref.encoders import MAX_STEPS
 from expifref.exceptions import FileFormatError, ParameterError
 from expifref.texts import listed
 from hw_profiles import Arithmetic, parse_profile
-from quantize.graph.layers import Graph
+from quantize.graph.layers import Convolution, Graph
 from quantize.graph.operations import OPERATIONS, Lookup
 from quantize.graph.proof import prove_graph
 from quantize.numbers.arrays import Matrices
@@ -78,6 +78,8 @@ def program_schema() -> dict[str, Any]:
     # The reader chooses an operation by its `op`, which therefore has no default there.
     for operation in OPERATIONS:
         schema["$defs"][operation.__name__]["required"].append("op")
+    # Without a `connection` it is a dense one.
+    schema["$defs"][Convolution.__name__]["required"].append("connection")
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA} | schema
 
 

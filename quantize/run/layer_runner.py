@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.blocks import product
-from quantize.graph.layers import Dense, SegmentGrid, UnitLayer, full_name
+from quantize.graph.layers import Connection, SegmentGrid, UnitLayer, full_name
 from quantize.graph.operations import (
     Add,
     AtLeast,
@@ -92,7 +92,7 @@ class Now:
         return [self.results[name] for name in operation.of]
 
 
-def dense(part: Dense, inputs: Integers, most: int) -> Integers:
+def dense(part: Connection, inputs: Integers, most: int) -> Integers:
     """`inputs @ weight` for inputs of magnitude `most` at most.
 
     BLAS has no integers, so the product runs in float. That is exact while the sum of |weight| * most over a
@@ -101,7 +101,7 @@ def dense(part: Dense, inputs: Integers, most: int) -> Integers:
     """
     worst = part.largest_sum * most
     kind = np.float32 if worst < 1 << 24 else np.float64 if worst < 1 << 53 else np.int64
-    exact: Integers = product(inputs, part.weight, kind).astype(np.int64, copy=False)
+    exact: Integers = product(inputs, part.matrix, kind).astype(np.int64, copy=False)
     return exact
 
 

@@ -152,7 +152,7 @@ class _Prober:
             return quiet, self._quiet(layer, samples)
         feed = layer.feeds[0]
         target = self.rng.integers(0, layer.units, samples)
-        inhibiting = feed.connection.weight[:, target].T < 0
+        inhibiting = feed.connection.matrix[:, target].T < 0
         random = self.rng.random(inhibiting.shape) < self.rng.random((samples, 1))
         strong = self.rng.random((samples, 1)) < 0.5
         pattern = np.where(strong, inhibiting & (self.rng.random(inhibiting.shape) < 0.9), random)

@@ -33,7 +33,7 @@ def _weights(graph: Graph, feed: LayerFeed) -> int:
     values = proof_of(graph).sources[feed.source]
     if values.lo >= 0 and values.hi <= 1:
         return 0
-    return int(feed.connection.weight.size) * values.least_bits * feed.connection.weight_format.bits
+    return int(feed.connection.fan_out.sum()) * values.least_bits * feed.connection.weight_format.bits
 
 
 def _multiplied(graph: Graph, layer: UnitLayer, operation: Any) -> int:

@@ -169,6 +169,8 @@ def test_files_in_the_wrong_place(work: Workspace, tmp_path: Path, out: Path) ->
 
 FIRST = "graph.layers.0"
 DENSE = f"{FIRST}.feeds.0.connection"
+WEIGHTS = f"{DENSE}.dense"
+"""What messages call it."""
 DIGITS = "a vector must hold integers, as texts of their digits where, and only where, they lie beyond "
 DIGITS += str(2**53 - 1)
 
@@ -222,29 +224,29 @@ PROGRAM_EDITS: dict[str, tuple[str, object, str]] = {
     "fraction": (
         f"{DENSE}.weight_format.frac",
         -1001,
-        f"{{bad}} breaks its schema at `{DENSE}.weight_format`: "
+        f"{{bad}} breaks its schema at `{WEIGHTS}.weight_format`: "
         "a format must have -1000 to 1000 fraction bits, not -1001",
     ),
     "base64": (
         f"{DENSE}.weight.base64",
         "!",
-        f"{{bad}} breaks its schema at `{DENSE}.weight`: base64 must hold base64 text",
+        f"{{bad}} breaks its schema at `{WEIGHTS}.weight`: base64 must hold base64 text",
     ),
     "no dimension": (
         f"{DENSE}.weight",
         {"shape": [], "dtype": "i1", "base64": "AA=="},
-        f"{{bad}} breaks its schema at `{DENSE}.weight`: a matrix must have at least two dimensions, not 0",
+        f"{{bad}} breaks its schema at `{WEIGHTS}.weight`: a matrix must have at least two dimensions, not 0",
     ),
     "wide matrix": (
         f"{DENSE}.weight",
         {"shape": [1, 1], "dtype": "i2", "base64": "fwA="},
-        f"{{bad}} breaks its schema at `{DENSE}.weight`: a matrix must be of the narrowest "
+        f"{{bad}} breaks its schema at `{WEIGHTS}.weight`: a matrix must be of the narrowest "
         "dtype that holds it, in base64 up to 1048576 bytes and in a side file above: write it anew",
     ),
     "vector": (
         f"{DENSE}.weight",
         [1, 2],
-        f"{{bad}} breaks its schema at `{DENSE}.weight`: a matrix must have two dimensions, not 1",
+        f"{{bad}} breaks its schema at `{WEIGHTS}.weight`: a matrix must have two dimensions, not 1",
     ),
     "profile": (
         "evidence.profile.schema",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from expifref.windows import Window
 from quantize.graph.body import Body
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
+from quantize.graph.layers import INPUT, Convolution, Dense, Graph, LayerFeed, Port, UnitLayer
 from quantize.numbers.arrays import Codes, Integers, codes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.graph_executors import MAKERS, assert_agrees
@@ -31,7 +32,13 @@ def feed(target: str, source: str, delay: Integers | list[int], bits: int = 4) -
     return LayerFeed(source, dense, frozen(delay))
 
 
-def layer(name: str, *feeds: LayerFeed) -> UnitLayer:
+def convolved(source: str, delay: Integers | list[int], window: Window, bits: int = 4) -> LayerFeed:
+    kernel = weights(window.rows, window.outputs, bits)
+    one = Convolution(kernel, Format(True, bits, 0), Format(True, bits + 20, 0), window)
+    return LayerFeed(source, one, frozen(delay))
+
+
+def layer(name: str, *feeds: LayerFeed, units: int | None = None) -> UnitLayer:
     """A state that takes in all accumulators; layer0 puts it out, layer1 whether it is not negative."""
     body = Body()
     site = Quantizer(Format(True, FORMATS["layer0"], 0), Rounding.RND_CONV, Overflow.WRAP)
@@ -43,7 +50,7 @@ def layer(name: str, *feeds: LayerFeed) -> UnitLayer:
     body.next["y"] = body.overflow(body.shift(total, 1, site.rounding), site, "kept")
     spikes = body.at_least(body.next["y"], body.constant("zero", 0), "spikes")
     body.signals |= {"y": "kept", "spikes": spikes}
-    return body.layer(name, SIZES[name], feeds, "kept" if name == "layer0" else spikes)
+    return body.layer(name, units or SIZES[name], feeds, "kept" if name == "layer0" else spikes)
 
 
 CASES: dict[str, tuple[tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
@@ -82,4 +89,40 @@ def test_a_connection(name: str, case: str, bits: int) -> None:
     port = Port(SIZES[INPUT], Format(False, bits, 0))
     graph = Graph(port, (layer("layer0", *first), layer("layer1", *second)), "layer1")
     spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert_agrees(name, graph, spikes, state)
+
+
+PLANE = Window(4, 5, 2, (3, 2), 4, (1, 2), ((1, 1), (0, 2)), 2)
+"""A plane of 4 x 5 and two channels, each behind two of the four that come out, of 4 x 3."""
+
+WINDOWS: dict[str, tuple[int, tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
+    "strides, padding and groups, then pooling": (
+        1,
+        (convolved(INPUT, [0], PLANE, 9),),
+        (convolved("layer0", [0], Window(4, 3, 4, (2, 2), 4, (2, 1), ((0, 1), (1, 0)), 4)),),
+    ),
+    "from itself, each value of its own age": (
+        8,
+        (
+            convolved(INPUT, np.arange(40) % 3, PLANE),
+            convolved("layer0", [1], Window(1, 12, 4, (1, 3), 4, padding=((0, 0), (1, 1)))),
+        ),
+        (convolved("layer0", np.arange(48) % 4, Window(4, 3, 4, (4, 3), 5), 17),),
+    ),
+}
+"""Bits of the input, and what feeds the two layers."""
+
+
+@pytest.mark.parametrize("case", WINDOWS)
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_convolution(name: str, case: str) -> None:
+    """Its source spikes, or is graded and may be negative."""
+    bits, first, second = WINDOWS[case]
+    port = Port(PLANE.sources, Format(False, bits, 0))
+    layers = (
+        layer(one, *feeds, units=feeds[0].connection.units)
+        for one, feeds in (("layer0", first), ("layer1", second))
+    )
+    graph = Graph(port, tuple(layers), "layer1")
+    spikes, state = random_graph_input(graph, 5, 2, bits), random_graph_state(graph, 2, bits)
     assert_agrees(name, graph, spikes, state)

@@ -209,7 +209,7 @@ def test_a_document_without_its_side_file_is_refused(copy: Path) -> None:
     with pytest.raises(FileFormatError) as caught:
         load(path)
     assert str(caught.value) == (
-        f"`{path}` breaks its schema at `graph.layers.0.feeds.0.connection.weight`: "
+        f"`{path}` breaks its schema at `graph.layers.0.feeds.0.connection.dense.weight`: "
         f"the side file must hold the matrix with the hash {shown(content)}, and does not"
     )
 

@@ -26,8 +26,8 @@ CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified
 
 DIGESTS = {
     "artix7-35t": "aca2712df032196ba2b668df811d3acae6651550eb3df4f48afad51b99639074",
-    "cortex-m0plus": "fef3037202b5d0cd2e0e84ff90aa84a81c7e143486ecace623cd4aa7ee73208b",
-    "cortex-m4": "a88e11ef98f813a3de2babb91703ae4b8c8222113aa4cf336018cf774ac62f78",
+    "cortex-m0plus": "aaab2c3637ad3cc9f4d7032fdf19b3792a337a01eff9296e38204b0abfd3ef80",
+    "cortex-m4": "ed057dbdd9673f55eb332ec71e8bd71dfcb56c5428daa535bb5872cd8a9efa78",
     "ecp5-25f": "c493d8f2e5e338174022cd0c60c35fd3306bbea686da0f29a94a906eaa73fb96",
     "ecp5-85f": "9cf4cf6159ca339197ee154ea4b62f092c3da5f21d6d39625d9cbe40dd464744",
     "generic-16bit": "fd5a91523d208dbc5443291e1ea5f093b1cebcecaea7314ff8a0134dd08d22f7",

@@ -11,7 +11,7 @@ from expifref.description import Description, SpikingDescription
 from expifref.exceptions import DataError, ParameterError
 from expifref.simulate import simulate
 from hw_profiles import load_profile, with_arithmetic
-from quantize.graph.layers import Dense
+from quantize.graph.layers import Connection
 from quantize.lowering.calibration import (
     PRESETS,
     Calibration,
@@ -51,7 +51,7 @@ def drive_format(found: Program) -> Format:
     return fmt
 
 
-def real_weights(dense: Dense, multiplier: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
+def real_weights(dense: Connection, multiplier: NDArray[np.int64], shift: int) -> NDArray[np.float64]:
     real: NDArray[np.float64] = (dense.weight * multiplier).astype(np.float64) * 2.0**-shift
     return real
 

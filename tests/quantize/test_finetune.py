@@ -198,8 +198,9 @@ def with_weight(feed: LayerFeed, weight: Integers) -> LayerFeed:
 
 
 def dense_of(layer: UnitLayer) -> Dense:
-    (feed,) = layer.feeds
-    return feed.connection
+    connection = layer.feeds[0].connection
+    assert isinstance(connection, Dense)
+    return connection
 
 
 def test_two_bits_are_bought_back(tmp_path: Path) -> None:

@@ -37,7 +37,9 @@ def spiking(program: Program, index: int = 0) -> UnitLayer:
 
 
 def dense_of(layer: UnitLayer) -> Dense:
-    return layer.feeds[0].connection
+    connection = layer.feeds[0].connection
+    assert isinstance(connection, Dense)
+    return connection
 
 
 def heterogeneous(count: int) -> Description:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import CapacityError
+from expifref.windows import Window
 from hw_profiles import Profile, load_profile
-from quantize.device.memory import layer_memory
-from quantize.device.placement import place, word_bits
+from quantize.device.memory import Store, layer_memory, store_of
+from quantize.device.placement import place
 from quantize.graph.body import Body
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable
+from quantize.graph.layers import INPUT, Convolution, Dense, Graph, LayerFeed, Port, SegmentTable
 from quantize.numbers.arrays import codes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from quantize.numbers.packing import Packing
@@ -69,7 +70,7 @@ def test_memory_fills_core_after_core(memory: int, tmp_path: Path) -> None:
 
 def test_a_device_that_is_full_is_refused(tmp_path: Path) -> None:
     profile = own_profile(tmp_path, cores=5, neurons_per_core=12, memory_bytes_per_core=3000)
-    needed = sum(layer_memory(WIDE, one, word_bits(profile)).bytes(one.units) for one in WIDE.layers)
+    needed = sum(layer_memory(WIDE, one, store_of(profile)).bytes(one.units) for one in WIDE.layers)
     with pytest.raises(CapacityError) as caught:
         place(WIDE, profile)
     assert str(caught.value) == (
@@ -105,7 +106,9 @@ def test_the_weights_cost_what_their_rows_take() -> None:
     narrow, wide = (lowered(network((inputs, 9), readout=False)).graph for inputs in (10, 20))
     word = 16
     row = Packing(8, word).row_words(9) * word // 8
-    needed = [layer_memory(graph, graph.layers[0], word).bytes(9) for graph in (narrow, wide)]
+    needed = [
+        layer_memory(graph, graph.layers[0], Store(word, kernels=False)).bytes(9) for graph in (narrow, wide)
+    ]
     found = needed[1] - needed[0]
     assert found == pytest.approx(10 * row, abs=20)  # accumulator and multiplier may change by some bits
 
@@ -127,7 +130,7 @@ def test_what_a_core_keeps_of_a_layer() -> None:
         LayerFeed("layer0", Dense(weights[1], Format(False, 12, 0), Format(False, 3, 0)), frozen([1])),
     )
     graph = Graph(Port(3, Format(False, 2, 0)), (body.layer("layer0", 4, feeds, spikes),), "layer0")
-    found = layer_memory(graph, graph.layers[0], 16)
+    found = layer_memory(graph, graph.layers[0], Store(16, kernels=False))
     # The table; -100, 0 and the 6 that `t` starts with; 6 inputs of 2 bits and 4 spikes that are seen later.
     assert found.core_bits == 3 * 7 + (8 + 0 + 3) + (6 * 2 + 4 * 1)
     # Two accumulators, two states; 1..9, and -5..7 that `s` starts with.
@@ -153,3 +156,19 @@ def test_every_feed_counts_for_the_fans(tmp_path: Path) -> None:
         place(graph, own_profile(tmp_path, fan_out=54))
     assert str(caught.value) == "`own-device` allows a fan-out of 54, but what feeds `layer0` has 55"
     check(graph, own_profile(tmp_path, fan_in=50, fan_out=55))
+
+
+def test_a_kernel_is_counted_once_on_each_core_where_the_device_keeps_it() -> None:
+    window = Window(8, 8, 3, (3, 3), 4, padding=((1, 1), (1, 1)))
+    kernel = codes(np.ones((window.rows, 4), np.int64))
+    part = Convolution(kernel, Format(True, 5, 0), Format(True, 20, 0), window)
+    body = Body()
+    spikes = body.at_least(body.feed(0), body.constant("zero", 0), "spikes")
+    layer = body.layer("layer0", window.units, (LayerFeed(INPUT, part, frozen([0])),), spikes)
+    graph = Graph(Port(window.sources, Format(False, 1, 0)), (layer,), "layer0")
+    kept, written_out = (layer_memory(graph, layer, Store(16, kernels)) for kernels in (True, False))
+    words = window.rows * 2  # three weights of 5 bits in a word
+    assert kept.core_bits - written_out.core_bits == words * 16
+    assert written_out.bytes(6) - kept.bytes(6) == window.sources * 2 * 2 - words * 2
+    assert store_of(load_profile("cortex-m4")).kernels
+    assert not store_of(load_profile("generic-16bit")).kernels

@@ -123,7 +123,7 @@ def constants(d: Document) -> Document:
 
 
 LAYER = "graph.layers.0"
-DENSE = f"{LAYER}.feeds.0.connection"
+DENSE = f"{LAYER}.feeds.0.connection.dense"
 
 
 @pytest.mark.parametrize(
