@@ -112,7 +112,8 @@ def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], ey
 
 
 def _applied(operation: Operation, operands: list[Any]) -> dict[int, Any]:
-    functions, params = operation.primitive.get_bind_params(operation.params)
+    found = operation.primitive.get_bind_params(operation.params)
+    functions, params = found if isinstance(found, tuple) else ((), found)  # the latter since JAX 0.12
     results = operation.primitive.bind(*functions, *operands, **params)
     if not operation.primitive.multiple_results:
         results = [results]
