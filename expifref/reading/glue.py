@@ -93,8 +93,10 @@ def glue_of(step: Step) -> Glue:
     return glue
 
 
-def _read(glue: Glue, jaxpr: Jaxpr, constants: Sequence[Value], arguments: Sequence[Value]) -> list[Value]:
-    """Go through the equations of a trace; gives its results."""
+def _read(
+    glue: Glue, jaxpr: Jaxpr, constants: Sequence[Value], arguments: Sequence[Value], around: str = ""
+) -> list[Value]:
+    """Go through the equations of a trace, which was called at the place `around`; gives its results."""
     known: dict[Any, Value] = dict(zip(jaxpr.constvars, constants, strict=True))
     known.update(zip(jaxpr.invars, arguments, strict=True))
 
@@ -102,22 +104,23 @@ def _read(glue: Glue, jaxpr: Jaxpr, constants: Sequence[Value], arguments: Seque
         return glue.constant(atom.val) if isinstance(atom, Literal) else known[atom]
 
     for equation in jaxpr.eqns:
-        results = _results(glue, equation, [value(atom) for atom in equation.invars])
+        place = _place(equation.source_info) or around
+        results = _results(glue, equation, [value(atom) for atom in equation.invars], place)
         known.update(zip(equation.outvars, results, strict=True))
     return [value(atom) for atom in jaxpr.outvars]
 
 
-def _results(glue: Glue, equation: Any, operands: list[Value]) -> list[Value]:
+def _results(glue: Glue, equation: Any, operands: list[Value], place: str) -> list[Value]:
     name = equation.primitive.name
     origins = frozenset[Origin]().union(*(one.origins for one in operands))
     fault = next((one.fault for one in operands if one.fault is not None), None)
     if origins and fault is None and name in NESTED:
         inner = equation.params[NESTED[name]]
         constants = [glue.constant(array) for array in getattr(inner, "consts", ())]
-        return _read(glue, getattr(inner, "jaxpr", inner), constants, operands)
+        return _read(glue, getattr(inner, "jaxpr", inner), constants, operands, place)
     live = tuple(bool(one.origins) for one in operands)
     if origins and fault is None and not is_affine(name, equation.params, live):
-        fault = f"`{name}` ({_place(equation.source_info)})"
+        fault = f"`{name}` ({place})"
     results = [glue.new(variable.aval, origins, fault) for variable in equation.outvars]
     if fault is None:
         numbers = tuple(one.number for one in operands), tuple(one.number for one in results)
