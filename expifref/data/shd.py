@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
+from expifref.limits import DATASET
+from expifref.opening import open_file
 
 from .dataset import Dataset
 from .events import binned
@@ -46,7 +48,7 @@ def _part(path: Path) -> Samples:
     if not path.is_file():
         raise DataError(f"`{path}` cannot be read: there is no such file, or it is still packed as .gz")
     try:
-        with h5py.File(path, "r") as file:
+        with open_file(path, DATASET) as opened, h5py.File(opened, "r") as file:
             times, units = file["spikes"]["times"], file["spikes"]["units"]
             labels = np.asarray(file["labels"]).astype(np.int64)
             return Samples(_frames(times, units), labels)
