@@ -75,6 +75,9 @@ def program_schema() -> dict[str, Any]:
     """The form of the JSON object of a program, as JSON Schema: docs/program.schema.json."""
     schema = document_schema(Program)
     schema["required"].append("schema")
+    # Of some versions of pydantic these are docstrings: no part of the form.
+    for part in (schema, *schema["$defs"].values()):
+        part.pop("description", None)
     # The reader chooses an operation by its `op`, which therefore has no default there.
     for operation in OPERATIONS:
         schema["$defs"][operation.__name__]["required"].append("op")
