@@ -152,8 +152,7 @@ def calibrated(
         options = choose(description, calibration, batches, profile, options, bias_correction)
     else:
         options = replace(options, ranges=PRESETS[ranges], bias_correction=bool(bias_correction))
-    weights = sum(feed.sources * feed.units for layer in description.layers for feed in layer.feeds)
-    with progress_bar("lower", weights, "weights") as bar:
+    with progress_bar("lower", description.weights, "weights") as bar:
         return options, lower(description, calibration, profile, options, bar)
 
 

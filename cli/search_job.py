@@ -122,8 +122,7 @@ class Setup:
         from exporters.executors import missing_executors
         from quantize.run.emulator import Emulator
 
-        weights = sum(feed.sources * feed.units for layer in self.description.layers for feed in layer.feeds)
-        work = weights * self.description.steps * (samples or self.samples)
+        work = self.description.weights * self.description.steps * (samples or self.samples)
         if work < _WORTH_COMPILING or "native" in missing_executors():
             return Emulator(program)
         from exporters.native.executor import NativeExecutor

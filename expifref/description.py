@@ -99,6 +99,11 @@ class _FedDescription:
         return self.feeds[0].units
 
     @property
+    def weights(self) -> int:
+        """Number of weights in the matrices of its feeds."""
+        return sum(feed.sources * feed.units for feed in self.feeds)
+
+    @property
     def trained(self) -> dict[str, Floats]:
         """What training changes, by its name in files."""
         weights = {numbered("weight", index): feed.weight for index, feed in enumerate(self.feeds)}
@@ -181,6 +186,11 @@ class Description:
     def units(self) -> dict[str, int]:
         """Number of values of each source."""
         return {INPUT: self.inputs, **{layer.name: layer.units for layer in self.layers}}
+
+    @property
+    def weights(self) -> int:
+        """Number of weights in the matrices of all feeds."""
+        return sum(layer.weights for layer in self.layers)
 
     @property
     def is_chain(self) -> bool:

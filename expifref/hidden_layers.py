@@ -59,7 +59,7 @@ def parse_layer(text: str) -> HiddenLayer:
         if name not in _OPTIONS:
             raise ParameterError(f"a layer takes the options {', '.join(_OPTIONS)}, not {shown(name)}")
         options[name] = _OPTIONS[name](value)
-    return HiddenLayer(int(found[2]), found[1] == "recurrent", **options)  # type: ignore[arg-type]
+    return HiddenLayer(int(found[2]), found[1] == "recurrent", **options)  # type: ignore[arg-type]  # by _OPTIONS
 
 
 def _milliseconds(text: str) -> float:

@@ -24,7 +24,7 @@ from .exceptions import ParameterError
 from .neuron_steps import Advance, NeuronState, advance_of, initial_state
 from .sources import Sources
 
-__all__ = ["LayerState", "LayerStep", "simulate"]
+__all__ = ["LayerState", "LayerStep", "simulate", "weighted_sum"]
 
 Floats = NDArray[np.float64]
 
@@ -118,7 +118,7 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
         steps: list[LayerStep] = []
         for index, layer in enumerate(description.layers):
             seen = tuple(sources.seen(feed) for feed in layer.feeds)
-            increment = _increment(layer, seen)
+            increment = weighted_sum(layer, seen)
             with _finite(layer.name):
                 if not np.isfinite(increment).all():
                     raise FloatingPointError("its input is not finite")
@@ -130,8 +130,8 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
         yield tuple(steps)
 
 
-def _increment(layer: LayerDescription, seen: tuple[Floats, ...]) -> Floats:
-    """The weighted sum of what the feeds of `layer` saw, and its bias."""
+def weighted_sum(layer: LayerDescription, seen: tuple[Floats, ...]) -> Floats:
+    """The weighted sum of what the feeds of `layer` saw, `[batch, source units]` each, and its bias."""
     pairs = zip(seen, layer.feeds, strict=True)
     sums = [product(values, feed.matrix, np.float64) for values, feed in pairs]
     total: Floats = sum(sums[1:], start=sums[0]) + layer.bias

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.blocks import product
 from expifref.description import INPUT, Description, LayerDescription
+from expifref.simulate import weighted_sum
 from expifref.sources import Sources
 
 __all__ = ["replayed"]
@@ -33,8 +33,8 @@ def replayed(
     for step, frame in enumerate(frames):
         sources.give(INPUT, frame.astype(np.float64))
         for layer in description.layers:
-            sums = [product(sources.seen(feed), feed.matrix, np.float64) for feed in layer.feeds]
-            value = kept[layer.name] * values[layer.name][-1] + sum(sums, start=layer.bias)
+            seen = tuple(sources.seen(feed) for feed in layer.feeds)
+            value = kept[layer.name] * values[layer.name][-1] + weighted_sum(layer, seen)
             values[layer.name].append(value)
             sources.give(layer.name, spikes[layer.name][step] if layer.name in spikes else value)
         sources.next_step()

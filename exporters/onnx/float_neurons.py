@@ -52,6 +52,15 @@ PHI = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}]> Phi (z) => (y) {{
     ratio = Div (difference, safe)
     y = Where (small, one, ratio)
 }}"""
+_END = """waiting = Greater (refractory, none)
+    V_next = Where (waiting, v, candidate)
+    spiked = GreaterOrEqual (V_next, V_th)
+    spike = Cast <to = 2> (spiked)
+    waited = Sub (refractory, step)
+    left = Max (waited, none)
+    refractory_next = Where (spiked, refractory_steps, left)"""
+"""How the step of every neuron ends, from its `candidate`."""
+
 _EXPIF = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}, "{DOMAIN}" : 1]>
 ExpIFStep (V, refractory, current, resistance, a, V_th, V_reset, V_rest, V_T, delta_T, refractory_steps)
     => (V_next, refractory_next, spike) {{
@@ -78,13 +87,7 @@ ExpIFStep (V, refractory, current, resistance, a, V_th, V_reset, V_rest, V_T, de
     move = Mul (gain, drift)
     moved = Add (v, move)
     candidate = Min (moved, V_th)
-    waiting = Greater (refractory, none)
-    V_next = Where (waiting, v, candidate)
-    spiked = GreaterOrEqual (V_next, V_th)
-    spike = Cast <to = 2> (spiked)
-    waited = Sub (refractory, step)
-    left = Max (waited, none)
-    refractory_next = Where (spiked, refractory_steps, left)
+    {_END}
 }}"""
 _ADEXIF = f"""<domain: "{DOMAIN}", opset_import: ["" : {OPSET}, "{DOMAIN}" : 1]>
 AdExIFStep (V, refractory, w, current, resistance, a, V_th, V_reset, V_rest, V_T, delta_T, refractory_steps,
@@ -121,13 +124,7 @@ def _lif_step(name: str, reset: str, clamp: str) -> str:
     move = Mul (lost, way)
     moved = Add (v, move)
     candidate = {clamp}
-    waiting = Greater (refractory, none)
-    V_next = Where (waiting, v, candidate)
-    spiked = GreaterOrEqual (V_next, V_th)
-    spike = Cast <to = 2> (spiked)
-    waited = Sub (refractory, step)
-    left = Max (waited, none)
-    refractory_next = Where (spiked, refractory_steps, left)
+    {_END}
 }}"""
 
 

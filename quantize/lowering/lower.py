@@ -89,7 +89,7 @@ def lower(
         lowered = lower_layer(layer, names[layer.name], ranges, fed, setting, layer.name in heard)
         layers.append(lowered.layer)
         notes += lowered.notes
-        on_layer(sum(feed.sources * feed.units for feed in layer.feeds))
+        on_layer(layer.weights)
         told = output_format(lowered.layer)
         if told is not None:
             sources[layer.name] = _graded(told)

@@ -49,9 +49,8 @@ def remedy(
 
     Tried are all bits of `profile`, other ranges, and every profile with wider words.
     """
-    weights = sum(feed.sources * feed.units for layer in description.layers for feed in layer.feeds)
     tried: list[str] = []
-    if weights > _MOST_WEIGHTS:
+    if description.weights > _MOST_WEIGHTS:
         return Remedy((), None)
     for words, device, options in _attempts(profile):
         try:

@@ -26,10 +26,8 @@ from expifref.windows import Window
 from exporters.c.network import c_files
 from exporters.expanded import MOST_EXPANDED, check_expanded
 from quantize.fidelity import compare
-from quantize.fidelity.causes import Cause
-from quantize.fidelity.hybrid import Hybrid
 from quantize.fidelity.twin import channel_scale
-from quantize.graph.layers import Convolution, Dense, full_name
+from quantize.graph.layers import Convolution, Dense
 from quantize.graph.proof import prove_graph
 from quantize.jax.network import quantized_network
 from quantize.lowering.calibration import PRESETS
@@ -42,6 +40,7 @@ from quantize.run.emulator import Emulator
 from tests.expifref.same import assert_same
 from tests.graph_executors import LABEL, assert_agrees
 from tests.networks import lowered, neurons, replace_layer, spike_input
+from tests.quantize.fidelity.both_ends import assert_emulator_end, assert_float_end
 
 CONV = Window(6, 5, 2, (3, 3), 4, padding=((1, 1), (1, 0)))
 POOL = Window(*CONV.plane, 4, (2, 2), 4, (2, 2), groups=4)
@@ -102,20 +101,9 @@ def test_executors_agree(name: str) -> None:
     assert_agrees(name, PROGRAM.graph, SPIKES[:6, :2], state)
 
 
-@pytest.mark.parametrize("on", [frozenset(), frozenset(Cause)], ids=["float", "integer"])
-def test_the_hybrid_network_has_both_ends(on: frozenset[Cause]) -> None:
-    hybrid = list(Hybrid(NETWORK, PROGRAM, on).simulate(SPIKES))
-    if on:
-        found = Emulator(PROGRAM).run(SPIKES).signals
-        for index, layer in enumerate(PROGRAM.graph.layers):
-            for signal in layer.signals:
-                name = full_name(layer.name, signal)
-                values = np.stack([step[index].results[signal] for step in hybrid])
-                np.testing.assert_array_equal(np.broadcast_to(values, found[name].shape), found[name])
-        return
-    for steps, real in zip(hybrid, simulate(NETWORK, SPIKES), strict=True):
-        for index in (0, 1):
-            np.testing.assert_array_equal(steps[index].output, real[index].output)
+def test_the_hybrid_network_has_both_ends() -> None:
+    assert_emulator_end(NETWORK, PROGRAM, SPIKES)
+    assert_float_end(NETWORK, PROGRAM, SPIKES, (0, 1))
 
 
 def test_the_scale_is_found_at_every_position() -> None:

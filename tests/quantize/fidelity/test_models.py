@@ -10,9 +10,8 @@ from quantize.fidelity.causes import ALL_CAUSES, Cause
 from quantize.fidelity.hybrid import Hybrid
 from quantize.fidelity.one_step import one_step_errors
 from quantize.fidelity.signals import float_traces, hybrid_traces
-from quantize.graph.layers import full_name
-from quantize.run.emulator import Emulator
 from tests.networks import lowered, network, spike_input
+from tests.quantize.fidelity.both_ends import assert_emulator_end
 
 MODELS = ["adexif", "lif", "lif_subtracted"]
 
@@ -36,12 +35,7 @@ def test_without_a_cause_it_is_the_float_network(model: str, tau_synapse: float 
 def test_with_all_causes_it_is_the_emulator(model: str, profile: str) -> None:
     whole = network(model=model)
     program, spikes = lowered(whole, profile), spike_input(whole, batch=3)
-    signals = Emulator(program).run(spikes).signals
-    steps = list(Hybrid(whole, program, ALL_CAUSES).simulate(spikes))
-    for index, layer in enumerate(program.graph.layers):
-        for name in layer.signals:
-            values = np.stack([step[index].results[name] for step in steps])
-            np.testing.assert_array_equal(values, signals[full_name(layer.name, name)], name)
+    assert_emulator_end(whole, program, spikes)
 
 
 @pytest.mark.parametrize(("model", "site"), [("adexif", "adaptation"), ("lif", "membrane")])
