@@ -49,7 +49,8 @@ def draw(model: ModelFile, program: Program, data: Dataset, seed: int, path: Pat
     integer, codes = _first_sample(integer_hidden)
     outputs = execution.signals[program.output_name]
     chosen = int(feed.decision(sample).classes(outputs)[0])
-    curves = outputs[:, 0].cumsum(axis=0) if model.decision == SUM else outputs[:, 0]
+    summed = model.decision == SUM
+    curves = outputs[:, 0].cumsum(axis=0) if summed else outputs[:, 0]
     time = np.arange(len(real), dtype=np.float64) * (description.dt * 1e3)
 
     figure = Figure(figsize=(10, 6.4), layout="constrained")
@@ -57,7 +58,9 @@ def draw(model: ModelFile, program: Program, data: Dataset, seed: int, path: Pat
     grid = figure.add_gridspec(2, 2, width_ratios=(1.6, 1))
     _raster(figure.add_subplot(grid[0, :]), time, real, integer)
     _membrane(figure.add_subplot(grid[1, 0]), time, volts, codes, _typical(real))
-    _decision(figure.add_subplot(grid[1, 1]), time, curves, (chosen, int(sample.labels[0])))
+    axes = figure.add_subplot(grid[1, 1])
+    _decision(axes, time, curves, (chosen, int(sample.labels[0])))
+    axes.set_ylabel(f"{'summed ' if summed else ''}output (integer)")
     device = program.evidence.device
     title = f"{data.name}, test sample 0: float network against integer program ({device})"
     figure.suptitle(caption(title))
@@ -110,5 +113,5 @@ def _decision(
     for index in range(curves.shape[1]):
         color = _INTEGER if index == label else _FLOAT
         axes.plot(time, curves[:, index], color=color, linewidth=2 if index == label else 1)
-    axes.set(xlabel="time (ms)", ylabel="output (integer)")
+    axes.set(xlabel="time (ms)")
     axes.set_title(f"decision: class {chosen} (label {label}, red)", fontsize=10)
