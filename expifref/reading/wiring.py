@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.blocks import product
 from expifref.description import INPUT, Description, LayerDescription
 from expifref.sources import Sources
 
@@ -33,7 +32,7 @@ def replayed(
     for step, frame in enumerate(frames):
         sources.give(INPUT, frame.astype(np.float64))
         for layer in description.layers:
-            sums = [product(sources.seen(feed), feed.matrix, np.float64) for feed in layer.feeds]
+            sums = [feed.weighted(sources.seen(feed)) for feed in layer.feeds]
             value = kept[layer.name] * values[layer.name][-1] + sum(sums, start=layer.bias)
             values[layer.name].append(value)
             sources.give(layer.name, spikes[layer.name][step] if layer.name in spikes else value)
