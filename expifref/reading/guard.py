@@ -27,6 +27,8 @@ __all__ = ["check_against"]
 Floats = NDArray[np.float64]
 
 _STEPS = 30
+_STEPS_BY_HAND = 3
+"""What an attribute keeps of a step shows in the next one."""
 _AMPLITUDES = np.array([1, 6, 40, 255], np.uint8)
 """Of the samples, so that neurons spike where they can."""
 _TOLERANCE = 1e-6  # of the range
@@ -78,10 +80,26 @@ def check_against(description: Description, original: Original) -> None:
     chances = np.random.default_rng(0).random((_STEPS, len(_AMPLITUDES), description.inputs))
     frames = (chances < 0.5).astype(np.uint8) * _AMPLITUDES[:, None]
     run = original.run(frames.astype(np.float64))
+    _check_attributes(original, frames[:_STEPS_BY_HAND].astype(np.float64), run)
     _check(_wiring(description, frames, original, run), original.name)
     for layer in description.layers:
         for neuron in layer.neurons:
             _check_steps(layer.name, _Population(neuron, description.dt), original, run)
+
+
+def _check_attributes(original: Original, frames: Floats, run: Run) -> None:
+    """Raise UnsupportedError where steps one by one do something else than within a loop."""
+    alone = original.run(frames, looped=False)
+    pairs = [("output", run.output, alone.output)]
+    pairs += [(name, run.currents[name], alone.currents[name]) for name in run.currents]
+    for what, looped, found in pairs:
+        parting = _Pair(what, looped[: len(frames)], found).parting
+        if parting is not None:
+            raise UnsupportedError(
+                f"`{original.name}` must keep what it needs in the next step in a state, such as "
+                f"`brainstate.HiddenState`: at step {parting[0]} it does something else than within a loop, "
+                "as an attribute that is set in `update` makes it"
+            )
 
 
 def _check(pairs: Iterable[_Pair], name: str) -> None:

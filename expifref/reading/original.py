@@ -47,15 +47,19 @@ class Original:
     batched: bool
     populations: Mapping[str, NeuronLeaf]  # by names of layers
 
-    def run(self, frames: Floats) -> Run:
+    def run(self, frames: Floats, looped: bool = True) -> Run:
         """What the module does for `frames`, `[steps, batch, inputs]`.
+
+        Args:
+            frames: its input.
+            looped: within one loop of JAX; else step by step, where attributes live on that are no states.
 
         Raises:
             UnsupportedError: the module cannot be run.
         """
         try:
             with borrowed(self.module, self.name, self.dt):
-                runs = self._runs(frames)
+                runs = self._runs(frames, looped)
         except Exception as error:  # whatever the user's own code raises
             cause = root_cause(error)
             raise UnsupportedError(
@@ -64,7 +68,7 @@ class Original:
             ) from error
         return Run(*(_joined([run[part] for run in runs]) for part in ("output", "v", "spikes", "currents")))
 
-    def _runs(self, frames: Floats) -> list[dict[str, Any]]:
+    def _runs(self, frames: Floats, looped: bool) -> list[dict[str, Any]]:
         """All samples at once, or one after the other where the module has no axis for them."""
         steps, samples, _ = frames.shape
         batch = samples if self.batched else 1
@@ -79,7 +83,9 @@ class Original:
                 output = self.module(values.reshape(shape))
             return {"output": _flat(output, batch)} | self._noted(currents, batch)
 
-        loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
+        loop = _one_by_one(step)
+        if looped:
+            loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
         start = [(state, state.value) for state in members.states.values()]
         found: list[dict[str, Any]] = []
         for first in range(0, samples, batch):
@@ -100,6 +106,14 @@ class Original:
 
 def _all_steps(step: Callable[..., Any]) -> Callable[..., Any]:
     return lambda *sequences: brainstate.transform.for_loop(step, *sequences)
+
+
+def _one_by_one(step: Callable[..., Any]) -> Callable[..., Any]:
+    def steps(*sequences: Any) -> Any:
+        each = [step(*values) for values in zip(*sequences, strict=True)]
+        return jax.tree.map(lambda *values: jnp.stack(values), *each)
+
+    return steps
 
 
 def _joined(parts: Iterable[Any]) -> Any:

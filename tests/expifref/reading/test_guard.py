@@ -11,7 +11,7 @@ import braintools
 import numpy as np
 import pytest
 import saiunit as u
-from brainstate.nn import Linear, Sequential
+from brainstate.nn import Linear, Module, Sequential
 
 from expifref.description import Description, SpikingDescription
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
@@ -96,3 +96,19 @@ def test_nothing_is_said_of_a_module_that_is_read_rightly() -> None:
         warnings.simplefilter("error", UpstreamStepWarning)
         weights = braintools.init.Constant(0.3 * u.mA)
         describe(Sequential(Linear(3, 2, w_init=weights, b_init=None), ExpIFRef(2)), 1.0 * u.ms, steps=10)
+
+
+def test_an_attribute_that_lives_from_step_to_step_is_seen() -> None:
+    class Remembers(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.n, self.out = Linear(4, 5), ExpIFRef(5, R=400.0 * u.ohm), Linear(5, 3)
+            self.last: Any = 0.0
+
+        def update(self, x: Any) -> Any:
+            spikes = self.n((self.fc(x) + self.last) * u.mA)
+            self.last = 0.5 * spikes + 0.1
+            return self.out(spikes)
+
+    with pytest.raises(UnsupportedError, match=r"^`net` must keep what it needs in the next step in a state"):
+        describe(Remembers(), 1.0 * u.ms, steps=10)
