@@ -13,7 +13,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import row_blocks
+from .blocks import product, row_blocks
+from .convolve import convolved
 from .neuron_parameters import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
 from .windows import Window
 
@@ -78,6 +79,12 @@ class FeedDescription:
             return self.weight
         matrix: Floats = self.window.expand(self.weight)
         return matrix
+
+    def weighted(self, values: Floats) -> Floats:
+        """The sums over what it sees, `values` `[batch, source units]`, for every unit, `[batch, units]`."""
+        if self.window is None:
+            return product(values, self.weight, np.float64)
+        return convolved(self.window, values, self.weight, np.float64)
 
 
 def numbered(name: str, index: int) -> str:

@@ -28,11 +28,10 @@ from .description import (
     numbered,
 )
 from .encoders import get_encoder
+from .feed_modules import feed_module, weighted
 from .gradient import GradientRules
 from .neuron_modules import SURROGATE, milliseconds, neuron_module
-from .products import product
 from .synapse import ExponentialSynapse, LeakyReadout
-from .windows import Window
 
 __all__ = [
     "DEFAULT_RULES",
@@ -87,14 +86,14 @@ class NetworkLayer(brainstate.nn.Module):
 
     def __init__(self, layer: LayerDescription, values: Parameters, gradient: GradientRules) -> None:
         super().__init__()
-        self.feeds = [_connection(layer, index, values) for index in range(len(layer.feeds))]
+        self.feeds = [_feed(layer, index, values) for index in range(len(layer.feeds))]
         self.filter, self.neuron = _filter(layer), None
         for neuron in layer.neurons:
             self.neuron = neuron_module(neuron, gradient)
 
     def increment(self, seen: Sequence[Signal]) -> Signal:
         """The weighted sum of what the feeds see, `[..., source units]` each, and the bias."""
-        sums = [_product(module, values) for module, values in zip(self.feeds, seen, strict=True)]
+        sums = [weighted(module, values) for module, values in zip(self.feeds, seen, strict=True)]
         return sum(sums[1:], start=sums[0])
 
     def drive(self, current: Signal) -> Signal | None:
@@ -239,24 +238,12 @@ def pure_run(
     return SpikingNetwork(description, gradient, values).run(frames)
 
 
-class _Convolution(brainstate.nn.Module):
-    """A kernel that goes over a plane; like those of a Linear, its values are in `weight`."""
-
-    def __init__(self, window: Window, kernel: Any, bias: Any) -> None:
-        super().__init__()
-        self.window = window
-        self.weight = brainstate.ParamState({"weight": kernel} | ({} if bias is None else {"bias": bias}))
-
-
-def _connection(layer: LayerDescription, index: int, values: Parameters) -> brainstate.nn.Module:
+def _feed(layer: LayerDescription, index: int, values: Parameters) -> brainstate.nn.Module:
     """Feed number `index`; the first one has the bias."""
     unit = u.mA if isinstance(layer, SpikingDescription) else 1.0
     weight = values[f"{layer.name}.{numbered('weight', index)}"]
     bias = values[f"{layer.name}.bias"] * unit if index == 0 else None
-    window = layer.feeds[index].window
-    if window is not None:
-        return _Convolution(window, weight * unit, bias)
-    return brainstate.nn.Linear(*weight.shape, w_init=weight * unit, b_init=bias)
+    return feed_module(layer.feeds[index].window, weight * unit, bias)
 
 
 def _filter(layer: LayerDescription) -> ExponentialSynapse | None:
@@ -264,17 +251,6 @@ def _filter(layer: LayerDescription) -> ExponentialSynapse | None:
         return None
     kind = ExponentialSynapse if isinstance(layer, SpikingDescription) else LeakyReadout
     return kind(layer.units, tau=milliseconds(layer.filter_tau))
-
-
-def _product(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "*batch units"]:
-    """`module(signal)`, by the product whose bits do not depend on the number of cores."""
-    values = module.weight.value
-    weight, bias = values["weight"], values.get("bias", 0.0)
-    expand = module.window.expand if isinstance(module, _Convolution) else lambda matrix: matrix
-    if not isinstance(weight, u.Quantity):
-        return product(signal, expand(weight)) + bias
-    total = product(signal, expand(weight.mantissa)) * weight.unit
-    return total + bias if "bias" in values else total
 
 
 def _repeated(signal: Float[Any, "#steps batch _units"], steps: int) -> Float[Any, "steps batch _units"]:

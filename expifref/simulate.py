@@ -17,7 +17,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .blocks import product
 from .description import INPUT, AnyNeuron, Description, LayerDescription, ReadoutDescription
 from .encoders import get_encoder
 from .exceptions import ParameterError
@@ -133,7 +132,7 @@ def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tu
 def weighted_sum(layer: LayerDescription, seen: tuple[Floats, ...]) -> Floats:
     """The weighted sum of what the feeds of `layer` saw, `[batch, source units]` each, and its bias."""
     pairs = zip(seen, layer.feeds, strict=True)
-    sums = [product(values, feed.matrix, np.float64) for values, feed in pairs]
+    sums = [feed.weighted(values) for values, feed in pairs]
     total: Floats = sum(sums[1:], start=sums[0]) + layer.bias
     return total
 

@@ -20,8 +20,8 @@ from .exceptions import ParameterError
 
 __all__ = ["MOST_WEIGHTS", "Pair", "Window", "as_convolution", "check_window", "window_flaw"]
 
-MOST_WEIGHTS = 1 << 26
-"""Of the dense matrix that a convolution stands for, which simulation and most executors multiply with."""
+MOST_WEIGHTS = 1 << 28
+"""Of the dense matrix that a convolution stands for, which several executors multiply with."""
 
 _MOST = 1 << 20
 """Of each number of a window."""

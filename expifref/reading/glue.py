@@ -75,15 +75,15 @@ def glue_of(step: Step) -> Glue:
     """
     glue = Glue()
     arguments = []
-    for origin, variable in zip(step.arguments, step.jaxpr.jaxpr.invars, strict=True):
+    for origin, variable in zip(step.arguments, step.jaxpr.invars, strict=True):
         if not isinstance(origin, Source | Forbidden):
             arguments.append(glue.constant(origin))
             continue
         arguments.append(glue.new(variable.aval, frozenset({origin})))
         if isinstance(origin, Source):
             glue.sources[origin] = arguments[-1].number
-    constants = [glue.constant(array) for array in step.jaxpr.consts]
-    results = _read(glue, step.jaxpr.jaxpr, constants, arguments)
+    constants = [glue.constant(array) for array in step.constants]
+    results = _read(glue, step.jaxpr, constants, arguments)
     glue.sinks = dict(zip(step.sinks, results[: len(step.sinks)], strict=True))
     glue.added = dict(zip(step.added, results[len(step.sinks) :], strict=True))
     for path, value in glue.sinks.items():

@@ -16,7 +16,7 @@ import brainstate
 import jax
 import jax.numpy as jnp
 import saiunit as u
-from jax.extend.core import ClosedJaxpr
+from jax.extend.core import Jaxpr
 
 from expifref.description import INPUT
 from expifref.exceptions import UnsupportedError
@@ -36,7 +36,8 @@ _RANDOM = Forbidden("draws random numbers")
 class Step:
     """A traced step."""
 
-    jaxpr: ClosedJaxpr
+    jaxpr: Jaxpr
+    constants: tuple[Any, ...]  # the values of its constants
     arguments: tuple[Origin | jax.Array, ...]  # where each comes from, or its value where it never changes
     sinks: tuple[str, ...]  # the results: inputs of the leaves by their paths, and the output, flat
     added: tuple[str, ...]  # the further results: what is added to the membranes of these leaves
@@ -82,7 +83,7 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
 
     key = brainstate.random.DEFAULT.value
     with _traced(members):
-        jaxpr = jax.make_jaxpr(step)(list(sources.values()), values, key, shape_of(()))
+        traced = jax.make_jaxpr(step)(list(sources.values()), values, key, shape_of(()))
     recorder: Recorder = record["recorder"]
     origins: list[Origin | jax.Array] = [_origin(source, leaves) for source in sources]
     for one, value in zip(kept, values, strict=True):
@@ -93,7 +94,14 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         live = one.of_leaf or one in record["changed"]
         origins.extend(one.origin if live else jnp.asarray(part) for part in jax.tree.leaves(value))
     origins += [_RANDOM, _TIME]
-    return Step(jaxpr, tuple(origins), tuple(recorder.sinks), tuple(recorder.added), tuple(recorder.updated))
+    return Step(
+        jaxpr=traced.jaxpr,
+        constants=tuple(traced.consts),
+        arguments=tuple(origins),
+        sinks=tuple(recorder.sinks),
+        added=tuple(recorder.added),
+        updated=tuple(recorder.updated),
+    )
 
 
 def _kept_states(members: Members, leaves: dict[str, Leaf]) -> list[_Kept]:

@@ -20,7 +20,7 @@ _WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter")
 """The last one, because not every graph has states or constants for all units."""
 
 _OPTIONS = ("-std=gnu11", "-O3", "-march=native", "-fPIC", "-shared", *_WARNINGS)
-_HEADERS = ("network.h", "sums.h")
+_HEADERS = ("network.h", "sums.h", "convolution.h")
 
 
 class Library:

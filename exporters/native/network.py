@@ -57,7 +57,7 @@ def write_layer(text: Emitter, plan: LayerPlan, memory: Memory) -> None:
         text()
         for name, value in one.macros.items():
             text(f"#define {name} {value}")
-        text('#include "sums.h"')
+        text(f'#include "{one.header}"')
         for name in one.macros:
             text(f"#undef {name.partition('(')[0]}")
     write_units(text, plan)

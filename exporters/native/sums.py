@@ -1,4 +1,7 @@
-"""The sums of one feed: only the weights of source units that are not 0 are added, many columns at once."""
+"""The sums of one feed: only the weights of source units that are not 0 are added, many columns at once.
+
+A convolution adds rows of its kernel.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.blocks import row_blocks
-from quantize.graph.layers import Connection, Graph, LayerFeed
+from expifref.windows import Window
+from quantize.graph.layers import Connection, Convolution, Dense, Graph, LayerFeed
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Codes, narrowest
 from quantize.numbers.intervals import Interval
@@ -34,8 +38,9 @@ class FeedSums:
     number: int
     values: np.dtype[Any]  # of the source
     sum: str  # C type
-    macros: Mapping[str, str]  # of `sums.h`
-    weight: Codes  # [source units, padded units]
+    header: str
+    macros: Mapping[str, str]  # of the header
+    weight: Codes  # [source units, padded units], or a kernel
 
     @property
     def is_mixed(self) -> bool:
@@ -51,28 +56,57 @@ def padded_units(units: int) -> int:
 def feed_sums(graph: Graph, layer: str, number: int) -> FeedSums:
     """Feed `number` of `layer`."""
     feed = graph.by_name[layer].feeds[number]
-    values = proof_of(graph).sources[feed.source]
+    part, values = feed.connection, proof_of(graph).sources[feed.source]
     most = max(-values.lo, values.hi)
-    columns = padded_units(feed.connection.units)
-    kind = narrowest(feed.connection.matrix)
-    largest = max(-feed.connection.extremes[0], feed.connection.extremes[1]) * most
-    lane, group = _lane(feed.connection.sources, largest)
-    total = _largest_sum(feed.connection, most)
+    columns, kind = padded_units(part.units), narrowest(part.weight)
+    total = _largest_sum(part, most)
     macros = {
         "SUMS(name)": f"{layer}_##name##{number}",
-        "SOURCES": str(feed.connection.sources),
         "COLUMNS": str(columns),
         "VALUE": c_type(stored(values)),
+        "WEIGHT": c_type(kind),
+        "SUM": word(total),
+    }
+    if isinstance(part, Convolution):
+        own = _window_macros(part.window)
+        header, weight = "convolution.h", np.ascontiguousarray(part.weight, kind)
+    else:
+        own = _dense_macros(part, values, kind)
+        header, weight = "sums.h", _padded(part.weight, columns, kind)
+    return FeedSums(feed, number, stored(values), word(total), header, macros | own, weight)
+
+
+def _dense_macros(part: Dense, values: Interval, kind: np.dtype[Any]) -> dict[str, str]:
+    largest = max(-part.extremes[0], part.extremes[1]) * max(-values.lo, values.hi)
+    lane, group = _lane(part.sources, largest)
+    return {
+        "SOURCES": str(part.sources),
         "VALUES_ARE_BITS": str(int(within(values, _BITS))),
         "VALUES_ARE_BYTES": str(int(stored(values).itemsize == 1)),
-        "WEIGHT": c_type(kind),
         "LANE": c_type(lane),
         "WIDEN(x)": _widened(kind, lane),
-        "SUM": word(total),
         "GROUP": f"{group}U",
     }
-    weight = _padded(feed.connection.matrix, columns, kind)
-    return FeedSums(feed, number, stored(values), word(total), macros, weight)
+
+
+def _window_macros(window: Window) -> dict[str, str]:
+    numbers = {
+        "HEIGHT": window.height,
+        "WIDTH": window.width,
+        "HIGH": window.plane[0],
+        "WIDE": window.plane[1],
+        "KERNEL_Y": window.kernel[0],
+        "KERNEL_X": window.kernel[1],
+        "STRIDE_Y": window.stride[0],
+        "STRIDE_X": window.stride[1],
+        "BEFORE_Y": window.padding[0][0],
+        "BEFORE_X": window.padding[1][0],
+        "GROUPS": window.groups,
+        "INPUTS": window.channels // window.groups,
+        "OUTPUTS": window.outputs // window.groups,
+        "UNITS": window.units,
+    }
+    return {name: str(number) for name, number in numbers.items()}
 
 
 def _largest_sum(part: Connection, most: int) -> Interval:

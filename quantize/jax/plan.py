@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Int, Integer
+from jax import Array
+from jaxtyping import Int, Integer, Real
 
-from quantize.graph.layers import Graph, LayerFeed, UnitLayer, full_name
+from expifref.windows import Window
+from quantize.graph.layers import Convolution, Graph, LayerFeed, UnitLayer, full_name
 from quantize.graph.operations import Feed
 from quantize.graph.proof import Proven, proof_of
 from quantize.numbers.arrays import UNSIGNED, Integers, extremes, holding
@@ -18,7 +20,8 @@ from quantize.numbers.intervals import Interval
 
 from .fusions import CodeTable, fused_lookups
 from .groups import layer_groups
-from .products import Form, Product, limbs, plan_product
+from .kernels import by_group, side_by_side, under_kernel
+from .products import Form, Product, limbs, matmul, plan_product
 from .shapes import Held, Weights
 from .words import Word, result_words, word_of
 
@@ -36,6 +39,13 @@ class FeedPlan:
     product: Product
     word: Any  # dtype of the accumulator
     inside: bool  # the source runs in the same group: step by step
+    window: Window | None = None  # of a convolution; None where the weights are a dense matrix
+
+    def sums(self, values: Real[Array, "*samples sources"], weights: Weights) -> Int[Array, "*samples units"]:
+        """The accumulators of `values`, whole numbers."""
+        if self.window is None:
+            return matmul(values, weights, self.product, self.word)
+        return side_by_side(matmul(under_kernel(self.window, values), weights, self.product, self.word))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,14 +129,16 @@ def layer_numbers(plan: LayerPlan) -> LayerNumbers:
     several = {table.name: table for table in plan.tables.values()}
     constants, units = plan.layer.constants, plan.layer.units
     return LayerNumbers(
-        weights={
-            index: limbs(one.feed.connection.matrix, one.product, one.word)
-            for index, one in plan.feeds.items()
-        },
+        weights={index: _weights(one) for index, one in plan.feeds.items()},
         constants={name: _constant(values, units) for name, values in constants.items()},
         tables={name: table.words for name, table in several.items()},
         starts={name: table.start for name, table in several.items() if len(table.start) > 1},
     )
+
+
+def _weights(one: FeedPlan) -> Weights:
+    parts = limbs(one.feed.connection.weight, one.product, one.word)
+    return parts if one.window is None else by_group(parts, one.window)
 
 
 def _constant(values: Integers, units: int) -> Int[np.ndarray, " units"]:
@@ -172,16 +184,17 @@ def _feeds(graph: Graph, layer: UnitLayer, inside: set[str]) -> dict[int, FeedPl
     for operation in layer.body:
         if isinstance(operation, Feed):
             feed = layer.feeds[operation.feed]
-            product = plan_product(feed.connection.matrix, _seen(graph, feed))
+            product = plan_product(feed.connection.weight, _seen(graph, feed))
             word = word_of(proven[operation.name].formed)
-            found[operation.feed] = FeedPlan(feed, product, word, feed.source in inside)
+            window = feed.connection.window if isinstance(feed.connection, Convolution) else None
+            found[operation.feed] = FeedPlan(feed, product, word, feed.source in inside, window)
     return found
 
 
 def _seen(graph: Graph, feed: LayerFeed) -> Interval:
-    """The values that `feed` may see: before the first step zeros, or what was given in their place."""
+    """What its product may see: zeros of padding, and before the first step zeros or what was given."""
     source = proof_of(graph).sources[feed.source]
-    return source.with_zero if feed.longest else source
+    return source.with_zero if feed.longest or isinstance(feed.connection, Convolution) else source
 
 
 def _source_word(graph: Graph, source: str, feeds: Iterable[Mapping[int, FeedPlan]]) -> Any:

@@ -99,7 +99,7 @@ def limbs(
 def matmul(
     inputs: Real[Array, "*samples inputs"], parts: Weights, plan: Product, dtype: Any
 ) -> Int[Array, "*samples units"]:
-    """`inputs @ weight` as integers of `dtype`; `inputs` are whole numbers."""
+    """`inputs @ weight`, of each group its own, as integers of `dtype`; `inputs` are whole numbers."""
     if plan.form is Form.WORD:
         return jnp.matmul(inputs.astype(dtype), parts[0])
     if plan.form is Form.INT8:
@@ -116,13 +116,13 @@ def matmul(
 
 
 def _int8_product(
-    inputs: Real[Array, "*samples inputs"], weight: Int8[Held, "inputs units"], offset: int
+    inputs: Real[Array, "*samples inputs"], weight: Int8[Held, "*_groups inputs units"], offset: int
 ) -> Int32[Array, "*samples units"]:
     if not offset:
         return jnp.matmul(inputs.astype(jnp.int8), weight, preferred_element_type=jnp.int32)
     shifted = (inputs.astype(jnp.int32) - offset).astype(jnp.int8)
     product = jnp.matmul(shifted, weight, preferred_element_type=jnp.int32)
-    return product + offset * weight.sum(axis=0, dtype=jnp.int32)
+    return product + offset * weight.sum(axis=-2, dtype=jnp.int32, keepdims=weight.ndim > 2)
 
 
 def _magnitude(inputs: Interval) -> int:

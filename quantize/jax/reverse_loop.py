@@ -21,7 +21,6 @@ from quantize.graph.layers import LayerFeed
 from .backward import Found
 from .delays import Line, Times, seen
 from .plan import GroupPlan, LayerNumbers, LayerPlan
-from .products import matmul
 from .reverse import Around, Codes, Inputs, LayerReverse, Left, Saved, Stream
 from .shapes import Gradient, Outputs, Sums
 
@@ -132,10 +131,7 @@ class GroupReverse:
 
 def accumulated(plan: LayerPlan, numbers: LayerNumbers, inputs: Inputs) -> dict[int, Sums]:
     """The accumulators of the feeds that see `inputs`."""
-    return {
-        index: matmul(values, numbers.weights[index], plan.feeds[index].product, plan.feeds[index].word)
-        for index, values in inputs.items()
-    }
+    return {index: plan.feeds[index].sums(values, numbers.weights[index]) for index, values in inputs.items()}
 
 
 def _name(layer: LayerReverse) -> str:

@@ -9,7 +9,6 @@ from quantize.graph.layers import INPUT
 
 from .delays import Line, histories, make_line, past, seen
 from .plan import GraphPlan, LayerNumbers, LayerPlan
-from .products import matmul
 from .scan import Asked, run_group
 from .shapes import Output, Outputs, Sum, Sums, Trace
 
@@ -55,9 +54,7 @@ def _accumulators(
 ) -> dict[int, Sums]:
     """The products of all steps at once, of the feeds from outside the group."""
     return {
-        index: matmul(
-            seen(lines[one.feed.source], one.feed.delay, steps), numbers.weights[index], one.product, one.word
-        )
+        index: one.sums(seen(lines[one.feed.source], one.feed.delay, steps), numbers.weights[index])
         for index, one in plan.feeds.items()
         if not one.inside
     }

@@ -15,7 +15,6 @@ from quantize.numbers.intervals import Interval
 from .delays import Line, Times, empty_line, make_line, past, put, seen_now
 from .part import Part, make_part
 from .plan import GroupPlan, LayerNumbers
-from .products import matmul
 from .shapes import Output, Result, Step, Sum, Sums, Trace
 from .words import word_of
 
@@ -134,11 +133,8 @@ def _sums_inside(
 ) -> dict[int, Sum]:
     """The accumulators of feeds from the group itself, in one step."""
     return {
-        index: matmul(
-            seen_now(one.feed.source, one.feed.delay, outputs, lines, step),
-            part.numbers.weights[index],
-            one.product,
-            one.word,
+        index: one.sums(
+            seen_now(one.feed.source, one.feed.delay, outputs, lines, step), part.numbers.weights[index]
         )
         for index, one in part.plan.feeds.items()
         if one.inside

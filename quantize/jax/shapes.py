@@ -30,8 +30,8 @@ __all__ = [
 Held = Array | np.ndarray
 """In the memory of the host or on the devices."""
 
-Weights = Real[Held, "parts inputs units"]
-"""As `products.limbs` cuts them."""
+Weights = Real[Held, "parts *_groups inputs units"]
+"""As `products.limbs` cuts them, of a convolution those of each group of channels."""
 
 Operand = Int[Array, "*#batch #units"]
 """What an operation takes, in the word that it is formed in. Without a batch: constants, `[units]`."""

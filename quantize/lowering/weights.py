@@ -18,6 +18,7 @@ from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
 from .calibration import RangeMethod
 from .real_weights import RealWeights
+from .steps import in_steps, largest_code, step_sizes
 
 __all__ = ["FeedWeights", "Fit", "Rescale", "Target", "lower_weights"]
 
@@ -164,14 +165,14 @@ def _factors(real: RealWeights, arithmetic: Arithmetic, feed: FeedWeights) -> Fl
     """What one step of a weight is worth in codes of the target format, per channel."""
     peak, fit = real.peaks(), feed.fit
     if fit is None or fit.method == "max":
-        return _factor(peak, float(peak.max()), arithmetic)
+        return step_sizes(peak, float(peak.max()), arithmetic)
     found = np.empty_like(peak)
     if fit.method == "percentile":
         for columns, block in real.column_blocks():
             held = np.quantile(np.abs(block), fit.coverage, axis=0, method="higher")
             # A channel with few inputs that are not 0 has its quantile at 0.
             found[columns] = np.where(held > 0, held, peak[columns])
-        return _factor(found, float(found.max()), arithmetic)
+        return step_sizes(found, float(found.max()), arithmetic)
     power = fit.input_power if feed.window is None else feed.window.row_means(fit.input_power)
     for columns, block in real.column_blocks():
         found[columns] = _least_error(block, peak[columns], float(peak.max()), arithmetic, power)
@@ -182,50 +183,21 @@ def _least_error(block: Floats, peak: Floats, widest: float, arithmetic: Arithme
     """Per channel, the clipping at which the drive's squared error is least for inputs that know nothing of
     each other."""
     importance = np.maximum(power, _SILENT_SHARE * power.mean())
-    best = _factor(peak, widest, arithmetic)
-    least = importance @ (_rounded(block, best, arithmetic) * best - block) ** 2
+    best = step_sizes(peak, widest, arithmetic)
+    least = importance @ (in_steps(block, best, arithmetic) * best - block) ** 2
     for share in _CLIPPINGS[-2::-1]:
-        tried = _factor(peak * share, widest * share, arithmetic)
-        error = importance @ (_rounded(block, tried, arithmetic) * tried - block) ** 2
+        tried = step_sizes(peak * share, widest * share, arithmetic)
+        error = importance @ (in_steps(block, tried, arithmetic) * tried - block) ** 2
         best = np.where(error < least, tried, best)
         least = np.minimum(error, least)
     return best
 
 
-def _factor(peak: Floats, widest: float, arithmetic: Arithmetic) -> Floats:
-    """The factor at which `peak` takes the largest code; `widest` is the largest peak of all channels."""
-    top = _top(arithmetic)
-    if arithmetic.rescale.kind == "shift":
-        return _power_of_two(peak, widest, top, arithmetic.rescale.multiplier_bits)
-    return peak / top
-
-
-def _rounded(block: Floats, factor: Floats, arithmetic: Arithmetic) -> Floats:
-    """Whole weights; what is larger than the largest code is clipped."""
-    top = _top(arithmetic)
-    clipped: Floats = np.clip(np.rint(block / np.where(factor > 0, factor, 1.0)), -top, top)
-    return clipped
-
-
 def _rounded_matrix(real: RealWeights, factor: Floats, arithmetic: Arithmetic) -> Codes:
-    weight = np.empty(real.matrix.shape, holding(-_top(arithmetic), _top(arithmetic)))
+    weight = np.empty(real.matrix.shape, holding(-largest_code(arithmetic), largest_code(arithmetic)))
     for rows, block in real.row_blocks():
-        weight[rows] = _rounded(block, factor, arithmetic)
+        weight[rows] = in_steps(block, factor, arithmetic)
     return weight
-
-
-def _top(arithmetic: Arithmetic) -> int:
-    return (1 << (arithmetic.weight_bits - 1)) - 1
-
-
-def _power_of_two(peak: Floats, widest: float, top: int, multiplier_bits: int) -> Floats:
-    # The smallest power of two at which the peak still fits, after rounding, under the largest code.
-    exponent = np.ceil(np.log2(np.where(peak > 0, peak, widest or 1.0) / (top + 0.499)))
-    # All channels share one right shift, so their left shifts must fit the multiplier's word together.
-    largest = math.ceil(math.log2((widest or 1.0) / (top + 0.499)))
-    exponent = np.maximum(exponent, largest - (multiplier_bits - 1))
-    factor: Floats = np.where(peak > 0, 2.0**exponent, 0.0)
-    return factor
 
 
 def _reach(feed: FeedWeights, connection: Connection) -> int:

@@ -19,7 +19,7 @@ from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Integers
 from quantize.program.program import Program
 
-from .layer_runner import LayerRunner, dense
+from .layer_runner import LayerRunner, accumulated
 from .states import check_input, check_state, initial_state, kept_signals
 from .trace import Execution, Totals
 
@@ -107,7 +107,7 @@ class GraphEmulator:
     def accumulators(self, runner: LayerRunner, outputs: Values, state: Values) -> list[Integers]:
         """The accumulators of a layer's feeds, each `[batch, units]`, from the outputs of this step."""
         return [
-            dense(feed.connection, self._source(feed, outputs, state), most)
+            accumulated(feed.connection, self._source(feed, outputs, state), most)
             for feed, most in zip(runner.layer.feeds, runner.most, strict=True)
         ]
 

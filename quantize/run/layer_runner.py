@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.blocks import product
-from quantize.graph.layers import Connection, SegmentGrid, UnitLayer, full_name
+from expifref.convolve import convolved
+from quantize.graph.layers import Connection, Convolution, SegmentGrid, UnitLayer, full_name
 from quantize.graph.operations import (
     Add,
     AtLeast,
@@ -33,7 +34,7 @@ from quantize.graph.segments import TablePlace, interpolated, place
 from quantize.numbers.arrays import Integers
 from quantize.numbers.formats import overflow, round_shift
 
-__all__ = ["EVALUATORS", "LayerRunner", "dense"]
+__all__ = ["EVALUATORS", "LayerRunner", "accumulated"]
 
 Values = Mapping[str, Integers]
 
@@ -92,8 +93,8 @@ class Now:
         return [self.results[name] for name in operation.of]
 
 
-def dense(part: Connection, inputs: Integers, most: int) -> Integers:
-    """`inputs @ weight` for inputs of magnitude `most` at most.
+def accumulated(part: Connection, inputs: Integers, most: int) -> Integers:
+    """The accumulators of `part` for inputs of magnitude `most` at most.
 
     BLAS has no integers, so the product runs in float. That is exact while the sum of |weight| * most over a
     column stays below 2**24 (float32) or 2**53 (float64): every product and every partial sum, in any
@@ -101,7 +102,11 @@ def dense(part: Connection, inputs: Integers, most: int) -> Integers:
     """
     worst = part.largest_sum * most
     kind = np.float32 if worst < 1 << 24 else np.float64 if worst < 1 << 53 else np.int64
-    exact: Integers = product(inputs, part.matrix, kind).astype(np.int64, copy=False)
+    if isinstance(part, Convolution):
+        sums = convolved(part.window, inputs, part.weight, kind)
+    else:
+        sums = product(inputs, part.weight, kind)
+    exact: Integers = sums.astype(np.int64, copy=False)
     return exact
 
 
