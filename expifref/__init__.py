@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .gradient import GradientRules
     from .lif import LIF, LIFRef
     from .neuron import ExpIF, ExpIFRef
+    from .reading.write_back import write_back
     from .synapse import ExponentialSynapse, LeakyReadout
     from .training import train
 
@@ -58,6 +59,7 @@ __all__ = [
     "save_description",
     "save_model",
     "train",
+    "write_back",
 ]
 
 _LATE = {
@@ -86,6 +88,7 @@ _LATE = {
     "save_description": ("checkpoint", "save_description"),
     "save_model": ("checkpoint", "save_model"),
     "train": ("training", "train"),
+    "write_back": ("reading.write_back", "write_back"),
 }
 """Public name -> module and name in it."""
 
