@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .lif import LIF, LIFRef
     from .neuron import ExpIF, ExpIFRef
     from .reading.write_back import write_back
+    from .saved_states import load_states
     from .synapse import ExponentialSynapse, LeakyReadout
     from .training import train
 
@@ -55,6 +56,7 @@ __all__ = [
     "encode",
     "load_dataset",
     "load_model",
+    "load_states",
     "read_description",
     "save_description",
     "save_model",
@@ -84,6 +86,7 @@ _LATE = {
     "encode": ("encoders", "encode"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),
+    "load_states": ("saved_states", "load_states"),
     "read_description": ("checkpoint", "read_description"),
     "save_description": ("checkpoint", "save_description"),
     "save_model": ("checkpoint", "save_model"),

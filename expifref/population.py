@@ -201,6 +201,14 @@ class Refractory(Population):
         if self.ref_var:
             self.refractory.value = self._filled(_NOT_REFRACTORY, batch_size)
 
+    def recount(self, t: Any) -> None:
+        """Set `refractory_count` to what `last_spike_time` leaves of it for a next step at the time `t`."""
+        last = np.asarray(decimal("last_spike_time", self.last_spike_time.value, TIME), np.float64)
+        elapsed = np.rint((float(decimal("t", t, TIME)) - last) / time_step())
+        most = self._refractory_steps()
+        left = np.clip(most - (elapsed - 1), 0, most)
+        self.refractory_count.value = jnp.asarray(left, jnp.int32)
+
     def _zero_count(self, batch_size: int | None) -> Int[Array, "*shape"]:
         batch = () if batch_size is None else (batch_size,)
         return jnp.zeros((*batch, *self.varshape), jnp.int32)
