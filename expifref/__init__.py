@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .gradient import GradientRules
     from .lif import LIF, LIFRef
     from .neuron import ExpIF, ExpIFRef
+    from .reading.reference import reference
     from .reading.write_back import write_back
     from .saved_states import load_states
     from .synapse import ExponentialSynapse, LeakyReadout
@@ -58,6 +59,7 @@ __all__ = [
     "load_model",
     "load_states",
     "read_description",
+    "reference",
     "save_description",
     "save_model",
     "train",
@@ -88,6 +90,7 @@ _LATE = {
     "load_model": ("checkpoint", "load_model"),
     "load_states": ("saved_states", "load_states"),
     "read_description": ("checkpoint", "read_description"),
+    "reference": ("reading.reference", "reference"),
     "save_description": ("checkpoint", "save_description"),
     "save_model": ("checkpoint", "save_model"),
     "train": ("training", "train"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,10 +18,11 @@ from expifref.description import LayerDescription
 from expifref.exceptions import ExpifrefError
 
 from .layers import network_of
+from .matching import wiring
 from .read import Reading, maps_of
 from .trace import Step, TrainedArray
 
-__all__ = ["Influence", "Place", "influences", "places", "wiring"]
+__all__ = ["Influence", "Place", "influences", "places"]
 
 Floats = NDArray[np.float64]
 
@@ -56,19 +56,6 @@ class Influence:
 def places(layers: Iterable[LayerDescription]) -> dict[Place, Floats]:
     """All weights and biases."""
     return {Place(layer.name, part): values for layer in layers for part, values in layer.trained.items()}
-
-
-def wiring(layers: Iterable[LayerDescription]) -> list[tuple[Any, ...]]:
-    """What two descriptions must have in common so that their places are the same."""
-    return [
-        (
-            layer.name,
-            layer.kind,
-            [(feed.source, feed.delay.tolist(), feed.weight.shape, feed.window) for feed in layer.feeds],
-            None if layer.filter_tau is None else layer.filter_tau.tolist(),
-        )
-        for layer in layers
-    ]
 
 
 def influences(reading: Reading) -> dict[Place, list[Influence]]:

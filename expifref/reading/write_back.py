@@ -13,15 +13,15 @@ import saiunit as u
 from numpy.typing import NDArray
 
 from expifref.checks import check_description
-from expifref.description import INPUT, Description, numbered
+from expifref.description import Description, numbered
 from expifref.exceptions import ParameterError, UnsupportedError
 
-from .influence import Place, influences, places, wiring
+from .influence import Place, influences, places
 from .layers import Network, network_of
+from .matching import check_wiring, owner
 from .members import members_of
 from .neuron_writes import neuron_writes
 from .read import Inputs, Reading, read, unwrapped
-from .sources import OUTPUT
 from .weight_writes import Change, weight_writes
 from .writes import Write, rounding, written
 
@@ -61,7 +61,7 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)
-    _check_wiring(network, description, name)
+    check_wiring(network, description, name)
     writes = [
         *_neurons(network, description),
         *_weights(reading, _changes(network, description), members_of(root, name).states),
@@ -69,7 +69,7 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
     with written(writes):
         again = read(root, name, dt, inputs)
         now = network_of(again.maps, again.leaves, again.width)
-        _check_wiring(now, description, name)
+        check_wiring(now, description, name)
         _check_numbers(_differences(network, now, description), writes, name)
 
 
@@ -96,21 +96,6 @@ def _weights(
     with jax.enable_x64(True):
         found = influences(reading)
     return weight_writes(changes, found, states)
-
-
-def _check_wiring(network: Network, description: Description, name: str) -> None:
-    found, wanted = wiring(network.layers), wiring(description.layers)
-    for one, other in zip(found, wanted, strict=False):
-        if one != other:
-            raise ParameterError(
-                f"the description must be one that `describe` gives of `{name}`, but its layer `{other[0]}` "
-                f"has another name, size, filter or other feeds than {_owner(network, one[0])} in the module"
-            )
-    if len(found) != len(wanted):
-        raise ParameterError(
-            f"the description must be one that `describe` gives of `{name}`, but it has {len(wanted)} layers "
-            f"where the module has {len(found)}"
-        )
 
 
 @dataclass(frozen=True)
@@ -153,13 +138,8 @@ def _check_numbers(differences: Iterable[_Difference], writes: Sequence[Write], 
 def _told(network: Network, place: Place) -> str:
     """What messages call a place."""
     layer = next(one for one in network.layers if one.name == place.layer)
-    into = _owner(network, place.layer)
+    into = owner(network, place.layer)
     for index, feed in enumerate(layer.feeds):
         if numbered("weight", index) == place.part:
-            return f"the weights from {_owner(network, feed.source)} into {into}"
+            return f"the weights from {owner(network, feed.source)} into {into}"
     return f"the biases of {into}"
-
-
-def _owner(network: Network, layer: str) -> str:
-    path = network.paths[layer]
-    return f"the {path}" if path in (INPUT, OUTPUT) else f"`{path}`"
