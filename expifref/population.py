@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from .dynamics import StepResult, refractory_steps
+from .dynamics import Drive, StepResult, refractory_steps
 from .exceptions import ParameterError
 from .gradient import GradientRules, ResetMode, Surrogate, spike_argument
 from .inputs import RegisteredInputs
@@ -34,7 +34,7 @@ from .quantities import (
 )
 from .upstream import Neuron
 
-__all__ = ["RULES", "SURROGATE", "Behaviour", "Drive", "Population", "Refractory"]
+__all__ = ["RULES", "SURROGATE", "Behaviour", "Population", "Refractory"]
 
 SURROGATE = braintools.surrogate.ReluGrad()
 RULES = GradientRules()
@@ -50,14 +50,6 @@ class Behaviour:
     spk_fun: Surrogate
     spk_reset: ResetMode
     gradient: GradientRules
-
-
-@dataclass(frozen=True)
-class Drive:
-    """What enters a population in one step; shapes broadcast to the membrane's."""
-
-    current: Float[Array, "*#shape"]  # mA
-    delta: Float[Array, "*#shape"]  # mV, added to the candidate
 
 
 class Population(RegisteredInputs, Neuron):
