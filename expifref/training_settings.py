@@ -84,7 +84,8 @@ def default_architecture(
     """
     chosen = _defaults(dataset)
     name = encoder or _encoder(dataset)
-    form = Architecture(inputs_of(dataset, name), dataset.classes, hidden=chosen.hidden, encoder=name)
+    inputs = inputs_of(dataset, name)
+    form = Architecture(inputs, dataset.classes, chosen.hidden, encoder=name, image=dataset.image)
     return replace(form, steps=steps_of(dataset, steps) or form.steps)
 
 
