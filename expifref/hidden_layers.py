@@ -1,4 +1,4 @@
-"""Hidden layers to train, as data and as people type them: `dense:128`, `recurrent:64,tau=20ms`, `conv:16x5`."""
+"""Hidden layers to train, as data and as people type them: `dense:128`, `recurrent:64,tau=20ms`, `pool:2`."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float
 
@@ -19,8 +20,10 @@ Kernel = Float[Array, "rows outputs"]
 
 def convolution(window: Window, signal: Signal, kernel: Kernel) -> Float[Array, "*batch units"]:
     """`signal @ window.expand(kernel)`."""
-    planes = signal.reshape(prod(signal.shape[:-1]), window.height, window.width, window.channels)
-    by_place = kernel.reshape(*window.kernel, -1, window.outputs)
+    dtype = jnp.result_type(signal, kernel)
+    shape = prod(signal.shape[:-1]), window.height, window.width, window.channels
+    planes = signal.astype(dtype).reshape(shape)
+    by_place = kernel.astype(dtype).reshape(*window.kernel, -1, window.outputs)
     if window.groups == window.channels == window.outputs:
         sums = _channel_by_channel(window, planes, by_place)
     else:
@@ -38,7 +41,7 @@ def convolution(window: Window, signal: Signal, kernel: Kernel) -> Float[Array, 
 def _channel_by_channel(window: Window, planes: Any, kernel: Any) -> Any:
     """Where each channel has a kernel of its own, as in pooling: many times what XLA takes on a CPU."""
     high, wide = window.plane
-    padded = jax.numpy.pad(planes, ((0, 0), *window.padding, (0, 0)))
+    padded = jnp.pad(planes, ((0, 0), *window.padding, (0, 0)))
     down, along = window.stride
     total = 0.0
     for y in range(window.kernel[0]):

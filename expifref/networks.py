@@ -213,7 +213,7 @@ def parameters(description: Description) -> Parameters:
 
 
 def with_parameters(description: Description, values: Parameters) -> Description:
-    """`description` with the weights and biases of `values`, those that there are, in SI units and float64."""
+    """`description` with the weights and biases that `values` name, in SI units and float64."""
 
     def updated(layer: LayerDescription) -> LayerDescription:
         found = {

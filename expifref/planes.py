@@ -31,8 +31,9 @@ def planned(image: Shape | None, layers: Sequence[AnyLayer]) -> tuple[HiddenLaye
     """
     if image is None and not all(isinstance(layer, HiddenLayer) for layer in layers):
         raise ParameterError(
-            "`conv` and `pool` need images whose height, width and channels are known: fashion-mnist, digits, "
-            "or an .npz whose images have the shape [samples, height, width, channels], the channels last"
+            "`conv` and `pool` need images whose height, width and channels are known: fashion-mnist, "
+            "digits, or an .npz whose images have the shape [samples, height, width, channels], with the "
+            "channels last and not more of them than rows or columns"
         )
     plane = image
     found: list[HiddenLayer | Over] = []
@@ -55,9 +56,10 @@ def _window(name: str, layer: ConvolutionLayer | PoolLayer, plane: Shape | None)
     height, width, channels = plane
     side = layer.size if isinstance(layer, PoolLayer) else layer.kernel
     if side > min(height, width):
-        what = "pool over squares" if isinstance(layer, PoolLayer) else "have a kernel"
+        what = "squares to pool over" if isinstance(layer, PoolLayer) else "a kernel"
         raise ParameterError(
-            f"{name} must {what} that fit into its plane of {height} x {width}, not of {side} x {side}"
+            f"{name} must have {what} that its plane of {height} x {width} has room for, not of {side} x "
+            f"{side}"
         )
     if isinstance(layer, PoolLayer):
         if height % side or width % side:

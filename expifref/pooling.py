@@ -18,7 +18,7 @@ __all__ = ["folded", "is_pooling", "pooling"]
 
 
 def pooling(name: str, source: str, window: Window) -> ReadoutDescription:
-    """The means of `source` under `window`, which has as many groups as channels and meets each value once."""
+    """The means of `source` under `window`, which has a group for each channel and meets each value once."""
     feed = FeedDescription(source, np.full((window.rows, window.outputs), 1 / window.rows), window=window)
     return ReadoutDescription(name, (feed,), np.zeros(window.units), None)
 

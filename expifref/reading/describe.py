@@ -20,14 +20,15 @@ from expifref.texts import short
 from .algebra import Affine
 from .borrowed import borrowed, fresh, root_cause
 from .delays import without_delays
-from .glue import glue_of
+from .glue import Glue, glue_of
 from .guard import check_against
+from .kernels import Planes, planes_of, with_kernels
 from .layers import network_of
 from .leaves import DelayLeaf, Leaf, leaves_of
 from .matrices import affine_maps
 from .members import check_parameters_are_finite, members_of
 from .original import Original
-from .trace import Step, traced_step
+from .trace import traced_step
 from .widths import Shape, candidates
 
 __all__ = ["describe"]
@@ -80,7 +81,8 @@ def describe(
     reading = _read(root, name, dt, shapes)
     width = prod(reading.shape)
     network = network_of(reading.maps, reading.leaves, width)
-    description = Description(seconds, width, network.layers, encoder, count)
+    layers = with_kernels(network.layers, reading.planes)
+    description = Description(seconds, width, layers, encoder, count)
     with borrowed(root, name, dt):
         check_against(
             description, Original(root, name, dt, reading.shape, reading.batched, network.populations)
@@ -96,6 +98,7 @@ class _Reading:
     batched: bool
     leaves: dict[str, Leaf]  # in the order of their updates
     maps: dict[str, Affine]  # what goes into each of them, and into the output
+    planes: Planes
 
 
 def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Reading:
@@ -115,7 +118,8 @@ def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Readin
                 failures.append(f"{type(cause).__name__}: {cause}")
                 continue
             updated = {path: leaves[path] for path in step.updated}
-            return _Reading(shape, batch is not None, updated, _maps(step, updated))
+            glue = glue_of(step)
+            return _Reading(shape, batch is not None, updated, _maps(glue, updated), planes_of(glue))
     if not failures:
         raise ParameterError(f"`{name}` does not say how wide its input is: give `inputs`")
     raise UnsupportedError(
@@ -124,8 +128,8 @@ def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Readin
     )
 
 
-def _maps(step: Step, leaves: dict[str, Leaf]) -> dict[str, Affine]:
-    maps = affine_maps(glue_of(step))
+def _maps(glue: Glue, leaves: dict[str, Leaf]) -> dict[str, Affine]:
+    maps = affine_maps(glue)
     return {
         path: without_delays(affine, maps, leaves)
         for path, affine in maps.items()
