@@ -35,7 +35,8 @@ def convolution(window: Window, signal: Signal, kernel: Kernel) -> Float[Array, 
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
             feature_group_count=window.groups,
         )
-    return sums.reshape(*signal.shape[:-1], window.units)
+    units: Array = sums.reshape(*signal.shape[:-1], window.units)
+    return units
 
 
 def _channel_by_channel(window: Window, planes: Any, kernel: Any) -> Any:

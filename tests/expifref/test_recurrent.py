@@ -102,7 +102,7 @@ def test_series_get_an_architecture_of_their_own() -> None:
     data = orders()
     chosen = default_architecture(data)
     assert (chosen.encoder, chosen.inputs, chosen.steps) == ("spikes", 2, 12)
-    assert chosen.layers[0].recurrent
+    assert chosen.layers == (HiddenLayer(128, recurrent=True),)
     wide = default_architecture(data, "level", 24)
     assert (wide.inputs, wide.steps) == (32, 24)
     with pytest.raises(ParameterError, match="`steps` must be a multiple of the 12 values that a sample has"):
