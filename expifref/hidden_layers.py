@@ -92,7 +92,7 @@ def parse_layer(text: str) -> AnyLayer:
     if found[1] == "pool":
         return PoolLayer(int(found[2]))
     if found[1] == "conv":
-        return ConvolutionLayer(int(found[2]), int(found[3]), **options)  # type: ignore[arg-type]  # by _OPTIONS
+        return ConvolutionLayer(int(found[2]), int(found[3]), **options)
     return HiddenLayer(int(found[2]), found[1] == "recurrent", **options)  # type: ignore[arg-type]  # by _OPTIONS
 
 
