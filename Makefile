@@ -54,7 +54,7 @@ series: $(VENV)/.series ## Recurrent networks on series; writes docs/series.md (
 	$(BIN)/python benchmarks/series.py
 
 idioms: $(DEV) ## Networks as people write them, on every executor; writes docs/networks.md (10 minutes)
-	$(BIN)/python benchmarks/idioms.py
+	PYTHONPATH=. $(BIN)/python benchmarks/idioms.py
 
 modules: $(DEV) ## Read 1,000 random modules; writes docs/random_modules.json (25 minutes; resumes)
 	PYTHONPATH=. $(BIN)/python benchmarks/random_modules.py

@@ -71,6 +71,8 @@ SELECTIONS = {
             {"layer": "recurrent:256"},
             {"layer": "recurrent:128,tau=20ms"},
             {"learning_rate": 5e-3},
+            {"epochs": 60, "decision": "last"},
+            {"epochs": 120},
         ),
     ),
     "fashion-mnist-rows": Selection(
@@ -80,9 +82,8 @@ SELECTIONS = {
         base=Candidate("recurrent:256", "current", "sum", 3, 256),
         changes=(
             {"decision": "last"},
-            {"decision": "maximum"},
-            {"decision": "last", "layer": "recurrent:256,tau=20ms"},
             {"decision": "last", "batch_size": 128},
+            {"decision": "last", "layer": "recurrent:256,tau=20ms"},
         ),
     ),
 }
