@@ -42,8 +42,8 @@ class Task:
 
 
 TASKS = {
-    "japanese-vowels": Task(seeds=5, lowered_bits=(8, 4), trained_bits=(4,)),
-    "fashion-mnist-rows": Task(seeds=1, lowered_bits=(8, 4)),
+    "japanese-vowels": Task(seeds=5, lowered_bits=(8,), trained_bits=(4,)),
+    "fashion-mnist-rows": Task(seeds=1, lowered_bits=(8,)),
 }
 
 
@@ -94,7 +94,7 @@ def on_seed(network: Trained, task: Task) -> dict[str, Any]:
 def lowered(network: Trained, bits: int) -> dict[str, Any]:
     """The network after post-training quantization."""
     program = WORK / f"{network.stem}-w{bits}.json"
-    chosen = ("--profile", PROFILE, "--weight-bits", bits, "--calibration", "auto")
+    chosen = ("--profile", PROFILE, "--weight-bits", bits)
     made = kept(program.stem, "quantize", network.model, "--out", program, *network.data, *chosen)
     found = measured(network, network.model, program)
     return {"form": "lowered", "weight_bits": bits, "program": made["digest"], **found}
@@ -137,7 +137,7 @@ def kept(name: str, *arguments: object) -> dict[str, Any]:
     return result
 
 
-def summary(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+def means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     """The mean accuracy over the seeds, by form."""
     means = {"float": statistics.mean(row["float_accuracy"] for row in rows)}
     for index, form in enumerate(rows[0]["forms"]):
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for dataset in () if chosen.page else chosen.dataset or TASKS:
         WORK.mkdir(parents=True, exist_ok=True)
         found = document(dataset, chosen.data_dir)
-        found["mean_accuracy"] = summary(found["seeds"])
+        found["mean_accuracy"] = means(found["seeds"])
         write_text(result_file(dataset), json.dumps(found, indent=1) + "\n")
         for path in WORK.glob(f"{dataset}-s*"):
             path.unlink()
