@@ -23,7 +23,7 @@ from .training_run import TrainingRun
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
     from expifref.data import Dataset as LoadedDataset
-    from expifref.hidden_layers import HiddenLayer
+    from expifref.hidden_layers import AnyLayer
     from expifref.training import TrainingResult
     from quantize.jax.finetune import FinetuneResult
 
@@ -35,7 +35,7 @@ Layers = Annotated[
     list[str] | None,
     typer.Option(
         "--layer",
-        help="A hidden layer, once per layer: dense:128, recurrent:64, recurrent:64,tau=20ms,delay=2.",
+        help="A hidden layer, once per layer: dense:128, recurrent:64,tau=20ms,delay=2, conv:16x5, pool:2.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training samples.")]
@@ -151,7 +151,7 @@ def stop_if_interrupted(result: TrainingResult | FinetuneResult) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | HiddenLayer, ...]:
+def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | AnyLayer, ...]:
     """The hidden layers that were asked for, in either way; raises ParameterError for both at once."""
     from expifref.exceptions import ParameterError
     from expifref.hidden_layers import parse_layer
@@ -165,7 +165,7 @@ def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int |
 
 def architecture(
     data: LoadedDataset,
-    hidden: tuple[int | HiddenLayer, ...],
+    hidden: tuple[int | AnyLayer, ...],
     steps: int | None,
     dt: float | None,
     encoder: str | None,

@@ -18,6 +18,7 @@ from .exceptions import ParameterError
 from .feeding import inputs_of
 from .gradient import GradientRules
 from .networks import DEFAULT_RULES, Parameters, Run, parameters, pure_run, with_parameters
+from .pooling import folded
 from .progress import EpochReport
 from .session import ALONE, Session
 from .training_loop import Outcome, Step, StopReason, Task, run_task
@@ -95,7 +96,7 @@ def train(
         return Carry(natural, optimizer.init(natural)), step
 
     def describe(natural: Parameters) -> Description:
-        return with_parameters(untrained, to_physical(natural, scales))
+        return folded(with_parameters(untrained, to_physical(natural, scales)))
 
     def save(
         target: Path,

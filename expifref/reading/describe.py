@@ -14,6 +14,7 @@ from expifref.quantities import TIME, check_values, decimal
 
 from .borrowed import borrowed
 from .guard import check_against
+from .kernels import with_kernels
 from .layers import network_of
 from .original import Original
 from .read import read, unwrapped
@@ -66,7 +67,8 @@ def describe(
 
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)
-    description = Description(seconds, reading.width, network.layers, encoder, count)
+    layers = with_kernels(network.layers, reading.planes)
+    description = Description(seconds, reading.width, layers, encoder, count)
     with borrowed(root, name, dt):
         check_against(
             description, Original(root, name, dt, reading.shape, reading.batched, network.populations)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from expifref.description import LayerDescription
 from expifref.exceptions import ExpifrefError
 
+from .glue import glue_of
 from .layers import network_of
 from .matching import wiring
 from .read import Reading, maps_of
@@ -106,7 +107,7 @@ def _influence(array: TrainedArray, seen: list[Floats], drawn: Floats) -> Influe
 def _layers(reading: Reading, step: Step) -> tuple[LayerDescription, ...]:
     """Those that `step` has; none where it is no network."""
     try:
-        return network_of(maps_of(step, reading.leaves), reading.leaves, reading.width).layers
+        return network_of(maps_of(glue_of(step), reading.leaves), reading.leaves, reading.width).layers
     except ExpifrefError:
         return ()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from expifref.description import INPUT, Description, LayerDescription
@@ -11,7 +12,7 @@ from expifref.exceptions import ParameterError
 from .layers import Network
 from .sources import OUTPUT
 
-__all__ = ["check_wiring", "owner", "wiring"]
+__all__ = ["check_wiring", "owner", "wiring", "with_matrices"]
 
 
 def wiring(layers: Iterable[LayerDescription]) -> list[tuple[Any, ...]]:
@@ -25,6 +26,15 @@ def wiring(layers: Iterable[LayerDescription]) -> list[tuple[Any, ...]]:
         )
         for layer in layers
     ]
+
+
+def with_matrices(description: Description) -> Description:
+    """`description` as it is read before kernels are looked for: of each feed the matrix."""
+    layers = (
+        replace(layer, feeds=tuple(replace(feed, weight=feed.matrix, window=None) for feed in layer.feeds))
+        for layer in description.layers
+    )
+    return replace(description, layers=tuple(layers))
 
 
 def check_wiring(network: Network, description: Description, name: str) -> None:

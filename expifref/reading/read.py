@@ -17,7 +17,8 @@ from expifref.texts import short
 from .algebra import Affine
 from .borrowed import borrowed, fresh, root_cause
 from .delays import without_delays
-from .glue import glue_of
+from .glue import Glue, glue_of
+from .kernels import Planes, planes_of
 from .leaves import DelayLeaf, Leaf, leaves_of
 from .matrices import affine_maps
 from .members import check_parameters_are_finite, members_of
@@ -38,6 +39,7 @@ class Reading:
     leaves: dict[str, Leaf]  # in the order of their updates
     step: Step
     maps: dict[str, Affine]  # what goes into each of the leaves, and into the output
+    planes: Planes
 
     @property
     def width(self) -> int:
@@ -75,7 +77,9 @@ def read(module: Any, name: str, dt: Any, inputs: Inputs) -> Reading:
                 failures.append(f"{type(cause).__name__}: {cause}")
                 continue
             updated = {path: leaves[path] for path in step.updated}
-            return Reading(shape, batch is not None, updated, step, maps_of(step, updated))
+            glue = glue_of(step)
+            maps = maps_of(glue, updated)
+            return Reading(shape, batch is not None, updated, step, maps, planes_of(glue))
     if not failures:
         raise ParameterError(f"`{name}` does not say how wide its input is: give `inputs`")
     raise UnsupportedError(
@@ -84,9 +88,9 @@ def read(module: Any, name: str, dt: Any, inputs: Inputs) -> Reading:
     )
 
 
-def maps_of(step: Step, leaves: Mapping[str, Leaf]) -> dict[str, Affine]:
-    """What goes into each neuron and filter and into the output of `step`, without delays; with 64 bits."""
-    maps = affine_maps(glue_of(step))
+def maps_of(glue: Glue, leaves: Mapping[str, Leaf]) -> dict[str, Affine]:
+    """What goes into each neuron and filter and into the output, without delays; with 64 bits."""
+    maps = affine_maps(glue)
     return {
         path: without_delays(affine, maps, leaves)
         for path, affine in maps.items()

@@ -16,7 +16,7 @@ from expifref.encoders import get_encoder
 from expifref.references import FloatRecord, FloatReference
 
 from .layers import network_of
-from .matching import check_wiring
+from .matching import check_wiring, with_matrices
 from .original import Original
 from .read import Inputs, read, unwrapped
 
@@ -45,7 +45,7 @@ def reference(
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)
-    check_wiring(network, description, name)
+    check_wiring(network, with_matrices(description), name)
     return _Module(description, Original(root, name, dt, reading.shape, reading.batched, network.populations))
 
 

@@ -18,7 +18,7 @@ from expifref.exceptions import ParameterError, UnsupportedError
 
 from .influence import Place, influences, places
 from .layers import Network, network_of
-from .matching import check_wiring, owner
+from .matching import check_wiring, owner, with_matrices
 from .members import members_of
 from .neuron_writes import neuron_writes
 from .read import Inputs, Reading, read, unwrapped
@@ -58,6 +58,7 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
             f"`description` must be what `describe` gives, not a {type(description).__name__}"
         )
     check_description(description)
+    description = with_matrices(description)
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)

@@ -184,7 +184,7 @@ def test_what_adam_is_given_mixes_no_dtypes() -> None:
     def loss(values: Parameters) -> jax.Array:
         return batch_loss(pure_run(description, values, frames), batch, settings, description.dt)[0]
 
-    assert all(gradient.dtype == jnp.float32 for gradient in jax.grad(loss)(values).values())
+    assert all(gradient.dtype == jnp.float32 for gradient in jax.jit(jax.grad(loss))(values).values())
     classes, rates = make_predict(description, dict.fromkeys(values, 1.0), "sum")(values, frames, lengths)
     assert classes.dtype == jnp.int32
     assert rates.dtype == jnp.float32

@@ -146,7 +146,7 @@ def test_the_gradient_is_that_of_the_float_network(encoder: str, tau_synapse: fl
     def integers(natural: Parameters) -> Any:
         return batch_loss(network.run(natural, frames), batch, settings, description.dt)[0]
 
-    wanted = jax.grad(floats)(parameters(description))
+    wanted = jax.jit(jax.grad(floats))(parameters(description))
     with jax.enable_x64(True):
         found = jax.jit(jax.grad(integers))(network.start)
     for name, gradient in wanted.items():
