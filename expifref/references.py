@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ class FloatRecord:
     value: Floats | None  # V of the membrane, or the readout's value; None where it cannot be seen
 
 
+@runtime_checkable
 class FloatReference(Protocol):
     """A network that runs by itself."""
 

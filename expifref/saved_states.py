@@ -47,6 +47,10 @@ def load_states(module: Any, saved: Tree | str | os.PathLike[str], *, t: Any = N
         ParameterError: a state is missing, is not known to `module`, or has another shape or unit.
         FileFormatError: the file cannot be read.
     """
+    if not isinstance(module, brainstate.graph.Node):
+        raise ParameterError(f"`module` must be a brainstate module, not a {type(module).__name__}")
+    if not isinstance(saved, Mapping | str | os.PathLike):
+        raise ParameterError(f"`saved` must be states by their paths or a file, not a {type(saved).__name__}")
     states = {_names(path): state for path, state in module.states().items()}
     neurons = {_names(path): node for path, node in module.nodes().items() if isinstance(node, Refractory)}
     counts = {(*path, _COUNT): node for path, node in neurons.items()}

@@ -6,13 +6,23 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from expifref.checks import check_description
 from expifref.description import INPUT, Description, LayerDescription
 from expifref.exceptions import ParameterError
 
 from .layers import Network
 from .sources import OUTPUT
 
-__all__ = ["check_wiring", "owner", "wiring", "with_matrices"]
+__all__ = ["check_given", "check_wiring", "owner", "wiring", "with_matrices"]
+
+
+def check_given(description: Any) -> None:
+    """Raise ParameterError unless `description` is one, and sound."""
+    if not isinstance(description, Description):
+        raise ParameterError(
+            f"`description` must be what `describe` gives, not a {type(description).__name__}"
+        )
+    check_description(description)
 
 
 def wiring(layers: Iterable[LayerDescription]) -> list[tuple[Any, ...]]:

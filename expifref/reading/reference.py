@@ -10,7 +10,6 @@ import numpy as np
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.checks import check_description
 from expifref.description import Description
 from expifref.encoders import get_encoder
 from expifref.references import FloatRecord, FloatReference
@@ -41,7 +40,7 @@ def reference(
         ParameterError: `description` has other layers than `module`.
         UnsupportedError: as `describe`; the module is read again.
     """
-    check_description(description)
+    check_given(description)
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)

@@ -12,13 +12,12 @@ import numpy as np
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.checks import check_description
 from expifref.description import Description, numbered
-from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.exceptions import UnsupportedError
 
 from .influence import Place, influences, places
 from .layers import Network, network_of
-from .matching import check_wiring, owner, with_matrices
+from .matching import check_given, check_wiring, owner
 from .members import members_of
 from .neuron_writes import neuron_writes
 from .read import Inputs, Reading, read, unwrapped
@@ -53,12 +52,7 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
         UnsupportedError: a number that changed is made of several numbers of the module or of none, several
             are made of one and differ, or a neuron parameter changed that is not trained.
     """
-    if not isinstance(description, Description):
-        raise ParameterError(
-            f"`description` must be what `describe` gives, not a {type(description).__name__}"
-        )
-    check_description(description)
-    description = with_matrices(description)
+    check_given(description)
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)

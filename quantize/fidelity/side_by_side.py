@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from expifref.description import Description
-from expifref.exceptions import DataError
+from expifref.exceptions import DataError, ParameterError
 from expifref.references import FloatReference
 from quantize.program.program import Program
 from quantize.run.batches import Batch, Batches, as_batch
@@ -45,9 +45,13 @@ def compare(
             first divergence then has no cause, which only the description has.
 
     Raises:
-        ParameterError: `program` does not have the layers of `description`.
+        ParameterError: `program` does not have the layers of `description`, or `reference` is no reference.
         DataError: a label is not one of the network's classes.
     """
+    if reference is not None and not isinstance(reference, FloatReference):
+        raise ParameterError(
+            f"`reference` must be what `expifref.reference` gives, not a {type(reference).__name__}"
+        )
     part = _compared(description, program, batches, reference)
     return merge(description, program, [part], explained=reference is None)
 

@@ -102,6 +102,7 @@ def saved(**changes: Any) -> dict[str, Any]:
         (saved(V=np.zeros(3) * u.mV), "`V` must be saved with the shape that the module has, (4,), not (3,)"),
         (saved(V=np.zeros(4)), "`V` must be saved as what the module keeps there"),
         (saved(), "`t`, the time of the step that comes next, must be given"),
+        (3, "`saved` must be states by their paths or a file, not a int"),
         ("no such file", "must be a file of `braintools.file.msgpack_save`"),
     ],
 )

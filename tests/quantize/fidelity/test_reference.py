@@ -68,6 +68,11 @@ def test_a_module_of_other_neurons_is_compared_as_it_is() -> None:
 
 
 def test_another_module_is_refused() -> None:
-    description, _ = lowered(network(expifref.ExpIFRef(8)))
+    module = network(expifref.ExpIFRef(8))
+    description, program = lowered(module)
     with pytest.raises(ParameterError, match="its layer `layer0` has another name, size, filter"):
-        expifref.reference(network(expifref.ExpIFRef(8)).layers[0], description, inputs=5)
+        expifref.reference(module.layers[0], description, inputs=5)
+    with pytest.raises(
+        ParameterError, match="`reference` must be what `expifref.reference` gives, not a Seq"
+    ):
+        quantize.compare(description, program, [(FRAMES, None)], module)
