@@ -15,7 +15,7 @@ from expifref.encoders import get_encoder
 from expifref.references import FloatRecord, FloatReference
 
 from .layers import network_of
-from .matching import check_wiring, with_matrices
+from .matching import check_given, check_wiring, with_matrices
 from .original import Original
 from .read import Inputs, read, unwrapped
 
