@@ -17,7 +17,7 @@ from expifref.exceptions import UnsupportedError
 
 from .influence import Place, influences, places
 from .layers import Network, network_of
-from .matching import check_given, check_wiring, owner
+from .matching import check_given, check_wiring, owner, with_matrices
 from .members import members_of
 from .neuron_writes import neuron_writes
 from .read import Inputs, Reading, read, unwrapped
@@ -53,6 +53,7 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
             are made of one and differ, or a neuron parameter changed that is not trained.
     """
     check_given(description)
+    description = with_matrices(description)
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
     network = network_of(reading.maps, reading.leaves, reading.width)
