@@ -22,11 +22,14 @@ from .borrowed import borrowed, fresh, root_cause
 from .delays import without_delays
 from .glue import glue_of
 from .guard import check_against
-from .layers import network_of
+from .heads import check_heads
+from .layers import AnyLeaf, network_of
 from .leaves import DelayLeaf, Leaf, leaves_of
 from .matrices import affine_maps
+from .maxima import with_maxima
 from .members import check_parameters_are_finite, members_of
 from .original import Original
+from .sources import OUTPUT
 from .trace import Step, traced_step
 from .widths import Shape, candidates
 
@@ -94,19 +97,20 @@ class _Reading:
 
     shape: Shape  # of one sample
     batched: bool
-    leaves: dict[str, Leaf]  # in the order of their updates
+    leaves: dict[str, AnyLeaf]  # in the order of their updates
     maps: dict[str, Affine]  # what goes into each of them, and into the output
 
 
 def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Reading:
     """Trace a step with the first of `shapes` that the module takes, with or without an axis of samples."""
     failures: list[str] = []
+    seconds = float(decimal("dt", dt, TIME)) / 1e3
     for batch, shape in product((1, None), shapes):
         with borrowed(module, name, dt):
             try:
                 members = fresh(module, name, batch)
                 check_parameters_are_finite(members)
-                leaves = leaves_of(members, float(decimal("dt", dt, TIME)) / 1e3)
+                leaves = leaves_of(members, seconds)
                 step = traced_step(module, members, leaves, shape if batch is None else (batch, *shape))
             except Exception as error:  # noqa: BLE001  # whatever the user's own code raises
                 cause = root_cause(error)
@@ -115,7 +119,7 @@ def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Readin
                 failures.append(f"{type(cause).__name__}: {cause}")
                 continue
             updated = {path: leaves[path] for path in step.updated}
-            return _Reading(shape, batch is not None, updated, _maps(step, updated))
+            return _reading(step, updated, (shape, batch is not None), seconds)
     if not failures:
         raise ParameterError(f"`{name}` does not say how wide its input is: give `inputs`")
     raise UnsupportedError(
@@ -124,13 +128,17 @@ def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Readin
     )
 
 
-def _maps(step: Step, leaves: dict[str, Leaf]) -> dict[str, Affine]:
-    maps = affine_maps(glue_of(step))
-    return {
-        path: without_delays(affine, maps, leaves)
-        for path, affine in maps.items()
+def _reading(step: Step, leaves: dict[str, Leaf], taken: tuple[Shape, bool], dt: float) -> _Reading:
+    """What a step does to `leaves`, of a sample of the shape `taken` and with an axis of samples or none."""
+    glue = glue_of(step)
+    affine = affine_maps(glue)
+    maps = {
+        path: without_delays(one, affine, leaves)
+        for path, one in affine.items()
         if not isinstance(leaves.get(path), DelayLeaf)
     }
+    check_heads(maps[OUTPUT], step.heads, leaves)
+    return _Reading(*taken, with_maxima(leaves, glue.maxima, maps, dt), maps)
 
 
 def _given(inputs: int | tuple[int, ...] | None) -> tuple[Shape, ...]:

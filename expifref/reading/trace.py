@@ -6,7 +6,7 @@ what goes into them, and it holds what lies between and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -21,10 +21,12 @@ from jax.extend.core import Jaxpr
 from expifref.description import INPUT
 from expifref.exceptions import UnsupportedError
 
+from .heads import heads_of, side_by_side
 from .leaves import UNDERSTOOD, DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, followed_by
 from .members import Members, class_name
+from .recorder import Recorder
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
-from .stand_ins import Recorder, put_in
+from .stand_ins import put_in
 
 __all__ = ["Step", "traced_step"]
 
@@ -42,6 +44,8 @@ class Step:
     sinks: tuple[str, ...]  # the results: inputs of the leaves by their paths, and the output, flat
     added: tuple[str, ...]  # the further results: what is added to the membranes of these leaves
     updated: tuple[str, ...]  # paths of leaves, in the order of their updates
+    heads: Mapping[str, int]  # how many values each part of the output has
+    spiking: frozenset[str]  # paths of leaves whose outputs are spikes
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         _name(members, leaves)
         with brainstate.environ.context(t=u.Quantity(time, unit=u.ms), i=time.astype(int)):
             output = module(recorder.given[Source(INPUT, 0)])
-        recorder.sinks[OUTPUT] = _plain(output).reshape(-1)
+        recorder.sinks[OUTPUT] = side_by_side(output, 1).reshape(-1)
+        record["heads"] = {place: head.size for place, head in heads_of(output).items()}
         record["changed"] = [
             one for one, state in zip(kept, states, strict=True) if not _same(one.state.value, state)
         ]
@@ -101,6 +106,8 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         sinks=tuple(recorder.sinks),
         added=tuple(recorder.added),
         updated=tuple(recorder.updated),
+        heads=record["heads"],
+        spiking=frozenset(path for path, leaf in leaves.items() if isinstance(leaf, NeuronLeaf)),
     )
 
 
@@ -175,15 +182,6 @@ def _named(update: Any, path: str) -> Any:
             return update(*args, **kwargs)
 
     return named
-
-
-def _plain(output: Any) -> jax.Array:
-    if not isinstance(output, jax.Array | u.Quantity):
-        raise UnsupportedError(
-            f"the network must give one array in a step, not a {type(output).__name__}: describe the part "
-            "of it that gives one"
-        )
-    return jnp.asarray(u.get_mantissa(output), float)
 
 
 def _same(one: Any, other: Any) -> bool:
