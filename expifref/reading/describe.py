@@ -16,6 +16,7 @@ from expifref.encoders import get_encoder
 from expifref.exceptions import ExpifrefError, ParameterError, UnsupportedError
 from expifref.quantities import TIME, check_values, decimal
 from expifref.texts import short
+from expifref.windows import Window
 
 from .algebra import Affine
 from .borrowed import borrowed, fresh, root_cause
@@ -29,6 +30,7 @@ from .matrices import affine_maps
 from .maxima import with_maxima
 from .members import check_parameters_are_finite, members_of
 from .original import Original
+from .planes import in_a_row
 from .sources import OUTPUT
 from .trace import Step, traced_step
 from .widths import Shape, candidates
@@ -82,7 +84,7 @@ def describe(
     shapes = _given(inputs) or tuple(candidates(root, members_of(root, name)))
     reading = _read(root, name, dt, shapes)
     width = prod(reading.shape)
-    network = network_of(reading.maps, reading.leaves, width)
+    network = network_of(reading.maps, reading.leaves, width, reading.windows)
     description = Description(seconds, width, network.layers, encoder, count)
     with borrowed(root, name, dt):
         check_against(
@@ -99,6 +101,7 @@ class _Reading:
     batched: bool
     leaves: dict[str, AnyLeaf]  # in the order of their updates
     maps: dict[str, Affine]  # what goes into each of them, and into the output
+    windows: tuple[Window, ...]  # of the convolutions that there may be
 
 
 def _read(module: Any, name: str, dt: Any, shapes: tuple[Shape, ...]) -> _Reading:
@@ -138,7 +141,7 @@ def _reading(step: Step, leaves: dict[str, Leaf], taken: tuple[Shape, bool], dt:
         if not isinstance(leaves.get(path), DelayLeaf)
     }
     check_heads(maps[OUTPUT], step.heads, leaves)
-    return _Reading(*taken, with_maxima(leaves, glue.maxima, maps, dt), maps)
+    return _Reading(*taken, with_maxima(leaves, glue.maxima, maps, dt), maps, in_a_row(tuple(glue.windows)))
 
 
 def _given(inputs: int | tuple[int, ...] | None) -> tuple[Shape, ...]:

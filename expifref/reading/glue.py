@@ -14,7 +14,9 @@ import jax.numpy as jnp
 from jax.extend.core import Jaxpr, Literal
 
 from expifref.exceptions import UnsupportedError
+from expifref.windows import Window
 
+from .planes import window_of
 from .rules import MAXIMUM, MOVES, NESTED, is_affine
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
 from .trace import Step
@@ -58,6 +60,7 @@ class Glue:
     added: dict[str, Value] = field(default_factory=dict)
     maxima: dict[str, Value] = field(default_factory=dict)
     """What is counted in the windows of each maximum of spikes, in their order."""
+    windows: dict[Window, None] = field(default_factory=dict)  # that go over planes, in their order
 
     def new(self, like: Any, origins: frozenset[Origin] = frozenset(), fault: str | None = None) -> Value:
         """A further value, which has the shape and type of `like`."""
@@ -143,6 +146,10 @@ def _results(glue: Glue, equation: Any, operands: list[Value], place: str) -> li
         numbers = tuple(one.number for one in operands), tuple(one.number for one in results)
         operation = Operation(equation.primitive, equation.params, *numbers)
         (glue.operations if origins else glue.fixed).append(operation)
+        shapes = [glue.shapes[number].shape for number in operation.operands]
+        window = window_of(name, equation.params, shapes)
+        if window is not None:
+            glue.windows[window] = None
     return results
 
 

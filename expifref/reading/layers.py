@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,13 @@ from expifref.description import (
     SpikingDescription,
 )
 from expifref.exceptions import UnsupportedError
+from expifref.windows import Window
 
 from .algebra import Affine, is_diagonal
 from .filters import Fed, taken_in
 from .leaves import FilterLeaf, Leaf, NeuronLeaf
 from .maxima import MaximumLeaf
+from .planes import feed_of
 from .sources import OUTPUT, Source
 
 __all__ = ["AnyLeaf", "Network", "network_of"]
@@ -40,13 +42,27 @@ class Network:
     populations: Mapping[str, NeuronLeaf]  # by names of layers
 
 
-def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, AnyLeaf], inputs: int) -> Network:
+@dataclass(frozen=True)
+class _Wiring:
+    """What all layers share."""
+
+    inputs: int
+    windows: Collection[Window]
+
+
+def network_of(
+    maps: Mapping[str, Affine],
+    leaves: Mapping[str, AnyLeaf],
+    inputs: int,
+    windows: Collection[Window] = (),
+) -> Network:
     """Put the layers together.
 
     Args:
         maps: what goes into each neuron and filter and into the output, without delays.
         leaves: by their paths, in the order of their updates.
         inputs: width of the input of the network.
+        windows: of the convolutions that there may be.
 
     Raises:
         UnsupportedError: a leaf is read and never updated.
@@ -58,7 +74,8 @@ def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, AnyLeaf], inputs
     }
     order = _order(fed, leaves, _spiking_output(maps[OUTPUT], leaves))
     names = _names(order, leaves)
-    layers = tuple(_layer(names, path, fed[path], leaves.get(path), inputs) for path in order)
+    wiring = _Wiring(inputs, windows)
+    layers = tuple(_layer(names, path, fed[path], leaves.get(path), wiring) for path in order)
     neurons = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, NeuronLeaf)}
     return Network(layers, {names[path]: neurons[path] for path in order if path in neurons})
 
@@ -106,34 +123,36 @@ def _names(order: list[str], leaves: Mapping[str, AnyLeaf]) -> dict[str, str]:
 
 
 def _layer(
-    names: Mapping[str, str], path: str, fed: Fed, leaf: AnyLeaf | None, inputs: int
+    names: Mapping[str, str], path: str, fed: Fed, leaf: AnyLeaf | None, wiring: _Wiring
 ) -> LayerDescription:
     scale = _AMPERES if isinstance(leaf, NeuronLeaf | MaximumLeaf) else 1.0
     bias = (fed.affine.bias + (leaf.bias if isinstance(leaf, MaximumLeaf) else 0.0)) * scale
-    feeds = _feeds(fed.affine.matrices, names, scale)
+    feeds = _feeds(fed.affine.matrices, names, scale, wiring.windows)
     if not feeds:
-        feeds = (FeedDescription(INPUT, np.zeros((inputs, len(bias)))),)
+        feeds = (FeedDescription(INPUT, np.zeros((wiring.inputs, len(bias)))),)
     if isinstance(leaf, NeuronLeaf | MaximumLeaf):
         return SpikingDescription(names[path], feeds, bias, fed.tau, leaf.parameters)
     return ReadoutDescription(names[path], feeds, bias, fed.tau)
 
 
 def _feeds(
-    matrices: Mapping[Source, Floats], names: Mapping[str, str], scale: float
+    matrices: Mapping[Source, Floats], names: Mapping[str, str], scale: float, windows: Collection[Window]
 ) -> tuple[FeedDescription, ...]:
     owners = dict.fromkeys(source.owner for source in matrices)
     feeds: list[FeedDescription] = []
     for owner in owners:
         aged = {source.age: matrix for source, matrix in matrices.items() if source.owner == owner}
-        feeds.extend(_aged_feeds(names[owner], aged, scale))
+        feeds.extend(_aged_feeds(names[owner], aged, scale, windows))
     return tuple(feeds)
 
 
-def _aged_feeds(name: str, aged: Mapping[int, Floats], scale: float) -> list[FeedDescription]:
+def _aged_feeds(
+    name: str, aged: Mapping[int, Floats], scale: float, windows: Collection[Window]
+) -> list[FeedDescription]:
     """One feed where each unit of the source is heard at one age, else one for each age."""
     used = np.array([matrix.any(axis=1) for matrix in aged.values()])
     if len(aged) == 1 or used.sum(axis=0).max() > 1:
-        return [FeedDescription(name, matrix * scale, np.array([age])) for age, matrix in aged.items()]
+        return [feed_of(name, matrix, scale, age, windows) for age, matrix in aged.items()]
     ages = np.array(list(aged))
     delay = np.where(used.any(axis=0), ages[used.argmax(axis=0)], ages.min())
     return [FeedDescription(name, np.asarray(sum(aged.values())) * scale, delay)]

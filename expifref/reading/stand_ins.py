@@ -88,6 +88,13 @@ def _membrane_delay(leaf: DelayLeaf, neuron: NeuronLeaf, recorder: Recorder) -> 
         recorder.updated.append(leaf.path)
 
     def retrieve(steps: Any, *indices: Any) -> Any:
+        lowest = float(neuron.parameters.v_th.min()) * 1e3
+        if lowest <= 0:
+            raise UnsupportedError(
+                f"`{neuron.path}.V` is delayed, and what is delayed is 0 mV in the first steps, which are "
+                f"spikes where `V_th` is {lowest:g} mV: delay the spikes, as by "
+                f"`{neuron.path}.output_delay(...)`"
+            )
         (age,) = leaf.ages(steps)
         stand_in = recorder.output(leaf.path, age)
         if not indices:

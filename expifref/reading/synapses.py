@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from .leaves import FilterLeaf
 from .parameters import held
 from .recorder import Recorder, amount
 
-__all__ = ["synapse_update"]
+__all__ = ["check_untouched", "synapse_update"]
 
 Floats = NDArray[np.float64]
 
@@ -32,12 +32,24 @@ def synapse_update(filters: Sequence[FilterLeaf], recorder: Recorder) -> Callabl
     advance = _ADVANCES[tuple(leaf.state for leaf in filters)]
 
     def update(x: Any = None) -> Any:
+        check_untouched(filters, recorder)
         output = advance(filters, recorder, _input(filters[0], unit, x))
         for leaf in filters:
             getattr(module, leaf.state).value = _quantity(recorder.output(leaf.path), unit)
         return _quantity(output, unit)
 
     return update
+
+
+def check_untouched(filters: Iterable[FilterLeaf], recorder: Recorder) -> None:
+    """Raise UnsupportedError where a state of a synapse is not what its last step made of it."""
+    for leaf in filters:
+        state = getattr(leaf.module, leaf.state).value
+        if u.get_mantissa(state) is not recorder.output(leaf.path):
+            raise UnsupportedError(
+                f"the state `{leaf.state}` of the filter `{leaf.path}` must be changed by its own `update` "
+                "alone, but the network sets it"
+            )
 
 
 def _input(leaf: FilterLeaf, unit: u.Unit | None, x: Any) -> Array:

@@ -27,6 +27,7 @@ from .members import Members, class_name
 from .recorder import Recorder
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
 from .stand_ins import put_in
+from .synapses import check_untouched
 
 __all__ = ["Step", "traced_step"]
 
@@ -79,6 +80,7 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         _name(members, leaves)
         with brainstate.environ.context(t=u.Quantity(time, unit=u.ms), i=time.astype(int)):
             output = module(recorder.given[Source(INPUT, 0)])
+        check_untouched((leaf for leaf in leaves.values() if isinstance(leaf, FilterLeaf)), recorder)
         recorder.sinks[OUTPUT] = side_by_side(output, 1).reshape(-1)
         record["heads"] = {place: head.size for place, head in heads_of(output).items()}
         record["changed"] = [
