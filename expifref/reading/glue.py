@@ -157,7 +157,7 @@ def _maximum(glue: Glue, equation: Any, operand: Value, place: str) -> Value:
     """The maxima of windows over spikes: a source of its own, into which goes how many there are in each."""
     (result,) = equation.outvars
     if not operand.spikes:
-        what = f"`{MAXIMUM}` ({place}), a maximum of values that are not the spikes of neurons as they are,"
+        what = f"`{MAXIMUM}` ({place}) of other values than spikes (pool behind the neurons, or by means)"
         return glue.new(result.aval, operand.origins, what)
     count = partial(
         jax.lax.reduce_window, init_value=0.0, computation=jax.lax.add, **_window(equation.params)

@@ -123,6 +123,8 @@ def _kept_states(members: Members, leaves: dict[str, Leaf]) -> list[_Kept]:
         of_leaf = owner in leaves and not isinstance(state, brainstate.ParamState)
         if of_leaf and path == f"{owner}.V":
             origin = _membrane(owner)
+        elif isinstance(state, brainstate.ParamState):
+            origin = Forbidden(f"depends on `{path}`, which a step changes: learning has no integer lowering")
         else:
             kind = class_name(members.nodes[owner])
             origin = Forbidden(f"depends on `{path}`, which a `{kind}` keeps: {UNDERSTOOD}")

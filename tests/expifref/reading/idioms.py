@@ -174,6 +174,23 @@ def spikes_beside(net: Any, x: Any) -> Any:
     return net.out(spikes), spikes
 
 
+def learning(net: Any, x: Any) -> Any:
+    spikes, values = net.n(net.fc(x) * u.mA), net.fc.weight.value
+    net.fc.weight.value = values | {"weight": values["weight"] + x.T @ spikes}
+    return spikes
+
+
+def filter_set(net: Any, x: Any) -> Any:
+    net.f.g.value = 0.5 * net.f.g.value
+    return net.f(net.fc(x))
+
+
+def membrane_delayed() -> Module:
+    n = neuron()
+    old = n.prefetch("V").delay.at(3.0 * u.ms)
+    return module(lambda net, x: net.n((net.fc(x) + net.n.get_spike(old())) * u.mA), **parts(n=n, old=old))
+
+
 def image(*layers: Any) -> Module:
     """Two channels of 4 x 4 neurons, and what is behind them."""
     first = (nn.Conv2d((4, 4, 1), 2, 3, w_init=_STRONG), milliamperes, neuron((4, 4, 2)))
@@ -300,6 +317,17 @@ TAKEN: dict[str, Idiom] = {
 _NOT_AFFINE = "must be an affine function of spikes, filtered spikes and the input, but"
 
 REFUSED: dict[str, Idiom] = {
+    "weights that learn": Idiom(
+        lambda: module(learning, **parts()),
+        "the input of `net.n` depends on `net.fc.weight`, which a step changes",
+    ),
+    "a membrane delayed": Idiom(
+        membrane_delayed, "`net.n.V` is delayed, and what is delayed is 0 mV in the first steps"
+    ),
+    "a filter that is set": Idiom(
+        lambda: module(filter_set, **parts(f=LeakyReadout(8))),
+        "the state `g` of the filter `net.f` must be changed by its own `update` alone",
+    ),
     "conductances": Idiom(
         lambda: align_post(bp.COBA.desc(E=0.0 * u.mV)),
         "the input of `net.post` depends on the membrane potential of `net.post`, which has no",
@@ -328,8 +356,8 @@ REFUSED: dict[str, Idiom] = {
     ),
     "maximum of currents": Idiom(
         lambda: chain(Linear(4, 16), nn.MaxPool1d(2, channel_axis=None), nn.Flatten(1)),
-        f"the input of `net.layers[4]` {_NOT_AFFINE} `reduce_window_max` (in `net.layers[1]`), a maximum of "
-        "values that are not the spikes of neurons as they are, is none",
+        f"the input of `net.layers[4]` {_NOT_AFFINE} `reduce_window_max` (in `net.layers[1]`) of other "
+        "values than spikes (pool behind the neurons, or by means) is none",
     ),
     "mean over the samples": Idiom(
         lambda: chain(Linear(4, 8), lambda x: x - x.mean(0)),
