@@ -34,14 +34,16 @@ def describe(
     """Read a network from what one step of its own `update` does, and run the result beside it.
 
     Understood are modules with a state of their own that is known: `ExpIF`, `AdExIF` and `LIF`, also with
-    `Ref`, of expifref or `brainpy.state`; exponential filters (`ExponentialSynapse`, `LeakyReadout`,
-    `brainpy.state.Expon`), `brainpy.state.LeakyRateReadout`, and `brainstate.nn.Delay`. Whatever lies between
-    them may be anything that is affine in the input, in spikes and in filtered spikes, of this step or
-    earlier ones: linear layers of any class, masks, convolutions, sums, gains, units, concatenations, batch
-    norm in evaluation, recurrence, skips, projections with `CUBA`.
+    `Ref`, of expifref or `brainpy.state`; exponential filters (`ExponentialSynapse`, `LeakyReadout`, `Expon`,
+    `DualExpon`, `Alpha` and `LeakyRateReadout` of `brainpy.state`), and `brainstate.nn.Delay`. Whatever lies
+    between them may be anything that is affine in the input, in spikes and in filtered spikes, of this step
+    or earlier ones: linear layers of any class, masks, convolutions, sums, gains, units, concatenations,
+    batch norm in evaluation, recurrence, skips, projections with `CUBA`. Max pooling of spikes becomes a
+    layer.
 
     A current without a unit counts in mA, and the input of a filter without a unit in the unit of its state.
-    Outputs are taken as the numbers they are in their own unit.
+    Outputs are taken as the numbers they are in their own unit; several in a tuple, list or dict side by
+    side, in that order.
 
     Args:
         module: the trained brainstate module; it is left as it was.
