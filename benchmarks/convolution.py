@@ -31,6 +31,7 @@ from expifref.files import write_text
 from expifref.hidden_layers import parse_layer
 from expifref.progress import ProgressBar
 from expifref.resume_file import resume_path
+from expifref.session import Session
 from expifref.training import train
 from expifref.training_settings import TrainingSettings
 from exporters.executors import make_executors
@@ -66,7 +67,7 @@ def trained(dataset: Dataset, path: Path, settings: TrainingSettings) -> ModelFi
     if not path.exists() or read_model(path).metrics["epochs"] < settings.epochs:
         resume = resume_path(path).exists()
         with ProgressBar(Console(stderr=True)) as bar:
-            train(dataset, network(dataset), settings, reporter=bar, path=path, resume=resume)
+            train(dataset, network(dataset), settings, session=Session(path, resume, bar))
     return read_model(path)
 
 

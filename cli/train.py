@@ -18,6 +18,7 @@ from .finetune import (
 )
 from .options import DataDir, Dataset, Json, MembraneBits, Seed, WeightBits
 from .output import INTERRUPTED, print_json, print_table, rounded
+from .training_run import TrainingRun
 
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
@@ -128,11 +129,12 @@ def train(
         if finetune is None:
             chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
             options = stops if decision is None else stops | {"decision": decision}
-            result = train_network(data, chosen, out, epochs, seed, resume, options)
+            result = train_network(data, chosen, TrainingRun(out, seed, epochs, resume, options))
         else:
             beside = out.with_suffix(".json") if program is None else program
             wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
-            tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
+            asked = TrainingRun(out, seed, epochs, resume, stops)
+            tuned = finetune_network(data, finetune, wanted, asked)
             summary["program"] = str(beside)
             result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
     summary |= {"stopped": result.stopped, **result.metrics, **extra}
@@ -179,25 +181,15 @@ def architecture(
     return replace(base, **{key: value for key, value in wanted.items() if value is not None})
 
 
-def train_network(
-    data: LoadedDataset,
-    chosen: Architecture,
-    out: Path,
-    epochs: int | None,
-    seed: int,
-    resume: bool,
-    options: dict[str, Any],
-) -> TrainingResult:
+def train_network(data: LoadedDataset, chosen: Architecture, asked: TrainingRun) -> TrainingResult:
     """Train with a progress bar on stderr."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     from expifref.progress import ProgressBar
+    from expifref.session import Session
     from expifref.training import train as run_training
     from expifref.training_settings import default_settings
 
-    settings = default_settings(data)
-    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **options)
+    settings = asked.settings(default_settings(data))
     with ProgressBar(Console(stderr=True)) as bar:
-        return run_training(data, chosen, settings, reporter=bar, path=out, resume=resume)
+        return run_training(data, chosen, settings, session=Session(asked.out, asked.resume, bar))

@@ -69,7 +69,7 @@ _IMAGES = _Defaults()
 _SERIES = _Defaults((HiddenLayer(128, recurrent=True),))
 _DEFAULTS = {
     "fashion-mnist": _Defaults((256,), 10, 256),
-    "fashion-mnist-rows": _Defaults((HiddenLayer(256, recurrent=True),), 10, 256),
+    "fashion-mnist-rows": _Defaults((HiddenLayer(256, recurrent=True),), 10, 128, decision="last"),
     "japanese-vowels": _Defaults((HiddenLayer(128, recurrent=True),), 60, 32, decision="maximum"),
 }
 

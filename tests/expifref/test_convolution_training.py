@@ -20,6 +20,7 @@ from expifref.hidden_layers import AnyLayer, ConvolutionLayer, HiddenLayer, Pool
 from expifref.kernels import convolution
 from expifref.networks import parameters, with_parameters
 from expifref.pooling import folded, is_pooling
+from expifref.session import Session
 from expifref.simulate import simulate
 from expifref.training import train
 from expifref.training_settings import TrainingSettings, default_architecture
@@ -92,7 +93,7 @@ def test_what_is_written_is_the_network_that_was_trained(tmp_path: Path) -> None
     layers = (ConvolutionLayer(4, 3), PoolLayer(2), HiddenLayer(16))
     chosen = replace(default_architecture(data, steps=8), hidden=layers, dt=2.0)
     path = tmp_path / "m.safetensors"
-    result = train(data, chosen, TrainingSettings(4, 32, 3e-2), path=path)
+    result = train(data, chosen, TrainingSettings(4, 32, 3e-2), session=Session(path))
     assert result.history[-1].accuracy > 0.5 > result.history[0].accuracy
     model = read_model(path)
     assert model.architecture == chosen

@@ -15,6 +15,7 @@ from expifref.decision import Decision
 from expifref.exceptions import ParameterError
 from expifref.feeding import feed
 from expifref.hidden_layers import HiddenLayer, parse_layer
+from expifref.session import Session
 from expifref.simulate import simulate
 from expifref.training import train
 from expifref.training_settings import TrainingSettings, default_architecture
@@ -41,7 +42,7 @@ def orders() -> Dataset:
 def test_an_order_is_learned(tmp_path: Path) -> None:
     data, path = orders(), tmp_path / "m.safetensors"
     settings = TrainingSettings(epochs=12, batch_size=20, learning_rate=0.03, decision="last")
-    result = train(data, NET, settings, path=path)
+    result = train(data, NET, settings, session=Session(path=path))
     assert result.test.accuracy > 0.9
     stored = read_model(path)
     assert stored.decision == "last"
