@@ -1,96 +1,73 @@
-"""Convolutions are read as kernels, and maxima of spikes as neurons that are exact in integers."""
+"""Convolutions found in the matrices of a step: exactly, or not at all."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from math import prod
 
 import brainstate
-import brainstate.nn as nn
-import braintools
 import numpy as np
 import pytest
 import saiunit as u
-from brainstate.nn import Linear, Sequential
+from brainstate import nn
+from numpy.typing import NDArray
 
-from expifref.checkpoint import read_description, save_description
-from expifref.description import Description
-from expifref.neuron import ExpIFRef
-from expifref.reading.describe import describe
-from expifref.simulate import simulate
+from expifref import ExpIFRef, describe
+from expifref.description import FeedDescription, ReadoutDescription
+from expifref.reading.kernels import with_kernels
 from expifref.windows import Window
-from hw_profiles import load_profile
-from quantize.lowering.calibration import calibrate
-from quantize.lowering.lower import lower
-from quantize.run.emulator import Emulator
-from tests.expifref.reading.closed_loop import read_unguarded
+from tests.expifref.test_windows import WINDOWS, drawn
 
-PLANE = (4, 6, 2)
-FRAMES = (np.random.default_rng(1).random((25, 3, 24)) < 0.3).astype(np.uint8)
+_PLACES_WITHOUT_VALUES = "strides, padding of one side, groups"
+FOUND = {name: window for name, window in WINDOWS.items() if name != _PLACES_WITHOUT_VALUES}
+FOUND["strides, padding, groups"] = Window(5, 6, 4, (3, 2), 6, (1, 2), ((1, 0), (1, 1)), 2)
 
 
-def neurons(size: Any) -> tuple[Any, ...]:
-    return lambda x: x * u.mA, ExpIFRef(size, R=60.0 * u.ohm)
+def found_in(matrix: NDArray[np.float64], window: Window) -> FeedDescription:
+    """What is made of a feed of `matrix` where the planes of `window` are among those of a step."""
+    source, target = (window.height, window.width, window.channels), (*window.plane, window.outputs)
+    planes = {prod(source): ((1, prod(source), 1), source)}
+    planes[prod(target)] = (*planes.get(prod(target), ()), target)
+    layer = ReadoutDescription("a", (FeedDescription("input", matrix),), np.zeros(window.units), None)
+    (changed,) = with_kernels([layer], planes)
+    return changed.feeds[0]
 
 
-def image(*layers: Any, width: int) -> Sequential:
-    """Neurons on a plane, and what is behind them."""
+@pytest.mark.parametrize("name", FOUND)
+def test_a_kernel_is_found_wherever_its_matrix_is_all_of_it(name: str) -> None:
+    window = FOUND[name]
+    matrix = window.expand(drawn(window))
+    feed = found_in(matrix, window)
+    assert feed.window is not None
+    assert feed.weight.size <= window.rows * window.outputs
+    np.testing.assert_array_equal(feed.matrix, matrix)
+
+
+def test_what_is_almost_a_convolution_stays_a_matrix() -> None:
+    window = FOUND["strides, padding, groups"]
+    matrix = window.expand(drawn(window))
+    source, unit = np.argwhere(matrix)[-1]
+    matrix[source, unit] = np.nextafter(matrix[source, unit], 1e9)
+    feed = found_in(matrix, window)
+    assert feed.window is None
+    assert feed.weight is matrix
+
+
+def test_a_pooling_and_the_convolution_behind_it_are_one() -> None:
     brainstate.random.seed(0)
-    strong = braintools.init.KaimingNormal(scale=2.0)
-    conv = nn.Conv2d((4, 6, 1), 2, 3, w_init=strong)
-    return Sequential(conv, *neurons(PLANE), *layers, nn.Flatten(1), Linear(width, 3))
-
-
-@pytest.fixture(scope="module")
-def pooled() -> Description:
-    return describe(image(nn.MaxPool2d(3, 2, padding=1), width=12), 1.0 * u.ms, steps=25)
-
-
-def windows_of_maxima(spikes: Any) -> Any:
-    padded = np.pad(spikes.reshape(*spikes.shape[:2], *PLANE), ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)))
-    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), axis=(2, 3))[:, :, ::2, ::2]
-    return views.max((-2, -1)).reshape(*spikes.shape[:2], -1)
-
-
-def test_kernels_are_found_and_the_maximum_is_one_of_ones(pooled: Description) -> None:
-    conv, pool, readout = (layer.feeds[0] for layer in pooled.layers)
-    assert conv.window == Window(4, 6, 1, (3, 3), 2, padding=((1, 1), (1, 1)))
-    assert pool.window == Window(*PLANE, (3, 3), 2, (2, 2), ((1, 0), (1, 0)), groups=2)
-    np.testing.assert_array_equal(pool.weight, np.full((9, 2), 1e-3))
-    assert readout.window is None
-
-
-@pytest.mark.parametrize("profile", ["generic-16bit", "generic-8bit"])
-@pytest.mark.parametrize("seen", [0, 1])
-def test_in_integers_too_a_maximum_is_one_whatever_calibration_saw(
-    pooled: Description, profile: str, seen: int
-) -> None:
-    program = lower(pooled, calibrate(pooled, [FRAMES * seen]), load_profile(profile))
-    found = Emulator(program).run(FRAMES).signals
-    first, second = (layer.name for layer in program.graph.layers[:2])
-    spikes = found[f"{first}.spikes"]
-    assert 0.05 < windows_of_maxima(spikes).mean() < 0.95
-    np.testing.assert_array_equal(found[f"{second}.spikes"], windows_of_maxima(spikes))
-
-
-def test_the_float_network_from_a_file_has_the_maximum_too(pooled: Description, tmp_path: Path) -> None:
-    save_description(tmp_path / "net.npz", pooled)
-    steps = list(simulate(read_description(tmp_path / "net.npz"), FRAMES))
-    spikes, maxima = (np.stack([step[index].output for step in steps]) for index in (0, 1))
-    assert spikes.any()
-    np.testing.assert_array_equal(maxima, windows_of_maxima(spikes))
-
-
-@pytest.mark.parametrize(
-    ("between", "expected"),
-    [
-        (nn.AvgPool2d(2, 2), Window(*PLANE, (6, 6), 5, (2, 2), ((2, 2), (2, 2)))),
-        (nn.AvgPool2d(2, 2, padding=(0, 1)), None),  # the padding of the pooled plane is no zeros further out
-    ],
-)
-def test_a_convolution_behind_a_pooling_is_one(between: Any, expected: Window | None) -> None:
-    size = between(np.zeros((1, *PLANE), np.float32)).shape[1:]
-    conv = nn.Conv2d(size, 5, 3, w_init=braintools.init.KaimingNormal())
-    plane = tuple(conv.out_size)
-    found, _ = read_unguarded(image(between, conv, *neurons(plane), width=int(np.prod(plane))))
-    assert found.layers[1].feeds[0].window == expected
+    network = nn.Sequential(
+        nn.Conv2d((8, 6, 1), 2, 3, padding="SAME"),
+        nn.BatchNorm2d((8, 6, 2)),
+        lambda x: x * u.mA,
+        ExpIFRef((8, 6, 2)),
+        nn.AvgPool2d(2, 2, channel_axis=-1),
+        nn.Conv2d((4, 3, 2), 3, 2, padding="VALID"),
+        lambda x: x * u.mA,
+        ExpIFRef((3, 2, 3)),
+        nn.Flatten(1),
+        nn.Linear(18, 2),
+    )
+    first, second, last = (layer.feeds[0] for layer in describe(network, 1 * u.ms, steps=4).layers)
+    assert first.window == Window(8, 6, 1, (3, 3), 2, padding=((1, 1), (1, 1)))
+    assert second.window == Window(8, 6, 2, (4, 4), 3, (2, 2))
+    np.testing.assert_array_equal(second.weight.reshape(4, 4, -1)[::2], second.weight.reshape(4, 4, -1)[1::2])
+    assert last.window is None
