@@ -145,9 +145,10 @@ def calibrated(
     choice: Choice,
 ) -> tuple[LoweringOptions, Program]:
     """Calibrate on `data` and lower; with the options that were chosen in the end."""
-    from quantize.lowering.calibration import PRESETS, calibrate
+    from quantize.lowering.calibration import calibrate
     from quantize.lowering.choice import choose
     from quantize.lowering.lower import check_arithmetic, lower
+    from quantize.lowering.ranges import PRESETS
 
     from .samples import calibration_batches
 

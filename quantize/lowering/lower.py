@@ -22,11 +22,13 @@ from quantize.program.golden import record
 from quantize.program.program import Evidence, Program
 from quantize.tables.functions import TableSpec
 
-from .calibration import PRESETS, Calibration, FeedStatistics, RangeChoices, layer_range
+from .calibration import Calibration
 from .checks import check_lowerable, input_port
 from .layers import Fed, Setting, lower_layer
 from .models import model_of
 from .names import program_names
+from .ranges import PRESETS, RangeChoices, layer_range
+from .statistics import FeedStatistics
 from .weights import Fit
 
 __all__ = ["LoweringOptions", "check_arithmetic", "lower", "table_specs"]
