@@ -90,9 +90,7 @@ def finetune_network(
             f"--finetune, --out and --program must be three files, not {model}, {out} and {target.program}"
         )
     chosen, trained = load_profile(target.profile), read_model(model)
-    skeleton = lower_network(
-        trained.description, chosen, data, seed, target.weight_bits, target.membrane_bits
-    )
+    skeleton = lower_network(trained, chosen, data, seed, target.weight_bits, target.membrane_bits)
     settings = finetune_settings(data)
     settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **stops)
     with ProgressBar(Console(stderr=True)) as bar:

@@ -67,8 +67,13 @@ def train(
     decision: Annotated[
         str | None,
         typer.Option(
-            "--decision", help="By the output over the steps: sum, last or maximum; else what suits the data."
+            "--decision",
+            help="By the output over the steps: sum, last or maximum; per-step for labels of every step, "
+            "none for real targets of every step; else what suits the data.",
         ),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="cross-entropy, or mse, which real targets always take.")
     ] = None,
     seed: Seed = 0,
     target_accuracy: Annotated[
@@ -107,6 +112,7 @@ def train(
         "--encoder": encoder,
         "--tau-synapse": tau_synapse,
         "--decision": decision,
+        "--loss": loss,
     }
     target = {
         "--profile": profile,
@@ -127,14 +133,18 @@ def train(
             read_resume(resume_path(out))  # before the training stack is loaded, which takes seconds
         if finetune is None:
             chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
-            options = stops if decision is None else stops | {"decision": decision}
+            told = {"decision": decision, "loss": loss}
+            options = stops | {key: value for key, value in told.items() if value is not None}
             result = train_network(data, chosen, out, epochs, seed, resume, options)
         else:
             beside = out.with_suffix(".json") if program is None else program
             wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
             tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
             summary["program"] = str(beside)
-            result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
+            result, extra = (
+                tuned,
+                {f"{key}_before": value for key, value in tuned.before.told("test").items()},
+            )
     summary |= {"stopped": result.stopped, **result.metrics, **extra}
     if json:
         print_json(summary)

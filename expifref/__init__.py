@@ -13,6 +13,7 @@ from .exceptions import ExpifrefError
 if TYPE_CHECKING:
     from .adexif import AdExIF, AdExIFRef
     from .checkpoint import load_model, read_description, save_description, save_model
+    from .data import Binning, event_dataset
     from .data import load as load_dataset
     from .description import (
         AdExParameters,
@@ -36,6 +37,7 @@ __all__ = [
     "AdExIF",
     "AdExIFRef",
     "AdExParameters",
+    "Binning",
     "Description",
     "ExpIF",
     "ExpIFRef",
@@ -52,6 +54,7 @@ __all__ = [
     "SpikingDescription",
     "describe",
     "encode",
+    "event_dataset",
     "load_dataset",
     "load_model",
     "read_description",
@@ -64,6 +67,7 @@ _LATE = {
     "AdExIF": ("adexif", "AdExIF"),
     "AdExIFRef": ("adexif", "AdExIFRef"),
     "AdExParameters": ("description", "AdExParameters"),
+    "Binning": ("data", "Binning"),
     "Description": ("description", "Description"),
     "ExpIF": ("neuron", "ExpIF"),
     "ExpIFRef": ("neuron", "ExpIFRef"),
@@ -80,6 +84,7 @@ _LATE = {
     "SpikingDescription": ("description", "SpikingDescription"),
     "describe": ("reading.describe", "describe"),
     "encode": ("encoders", "encode"),
+    "event_dataset": ("data", "event_dataset"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),
     "read_description": ("checkpoint", "read_description"),
