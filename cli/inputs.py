@@ -94,6 +94,12 @@ def dataset_inputs(data: LoadedDataset, inputs: int, feed: Feed, limit: int | No
         encoded = feed.encode(samples[rows])
         return lambda times: encoded[times]
 
+    if samples.per_step != feed.decision(samples).over_time:
+        labels = "every step" if samples.per_step else "every sample"
+        raise DataError(
+            f"the data set `{data.name}` has a label of {labels}, but the program decides by `{feed.rule}`: "
+            "give the one that the network was trained on with --dataset"
+        )
     decision = feed.decision(samples)
     return Inputs(feed.steps, len(samples), frames, samples.labels, decision, encoded=True)
 

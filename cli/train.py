@@ -46,7 +46,7 @@ EncoderName = Annotated[
     str | None,
     typer.Option(
         "--encoder",
-        help="rate, latency or current; over time rate, current, spikes, delta, level or population.",
+        help="rate, latency or current; over time rate, current, signed, spikes, delta, level or population.",
     ),
 ]
 TauSynapse = Annotated[

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from expifref.counts import count_of
 from expifref.encoders import MAX_STEPS
 from expifref.exceptions import DataError, ParameterError
 
@@ -43,8 +44,8 @@ class Binning:
     counts: bool = False  # whether events of a unit in a step are counted, up to 255; else they are one spike
 
     def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MAX_STEPS:
-            raise ParameterError(f"`steps` must be 1 to {MAX_STEPS}, not {self.steps}")
+        if count_of("steps", self.steps) > MAX_STEPS:
+            raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {self.steps}")
         if not 0 < self.step < np.inf:
             raise ParameterError(f"`step` must be a time above 0 and finite, not {self.step:g}")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from operator import index
 from typing import Any, SupportsIndex
 
 import brainstate
 import numpy as np
 
+from expifref.counts import count_of
 from expifref.description import Description
 from expifref.encoders import get_encoder
 from expifref.exceptions import ExpifrefError, ParameterError, UnsupportedError
@@ -73,7 +73,7 @@ def describe(
     get_encoder(encoder)
     step = np.asarray(decimal("dt", dt, TIME), np.float64)
     check_values("dt", step, np.isfinite(step) & (step > 0), "a time above 0 ms", TIME)
-    seconds, count = float(step) / 1e3, _whole_steps(steps)
+    seconds, count = float(step) / 1e3, count_of("steps", steps)
     root = module.module if isinstance(module, brainstate.nn.Vmap) else module
 
     shapes = _given(inputs) or tuple(candidates(root, members_of(root, name)))
@@ -137,11 +137,3 @@ def _given(inputs: int | tuple[int, ...] | None) -> tuple[Shape, ...]:
     if inputs is None:
         return ()
     return ((inputs,) if isinstance(inputs, int) else tuple(inputs),)
-
-
-def _whole_steps(steps: Any) -> int:
-    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
-        raise ParameterError(f"`steps` must be a whole number, not {steps!r}")
-    if index(steps) < 1:
-        raise ParameterError(f"`steps` must be at least 1, not {steps}")
-    return index(steps)

@@ -82,7 +82,10 @@ def test_events_that_cannot_be_taken() -> None:
     with pytest.raises(DataError) as caught:
         event_dataset(Recordings([(SECOND, 0), (np.zeros((2, 4)), 1)]), one, binning)
     assert str(caught.value) == "events of sample 1 must be a structured array with their times in `t`"
-    for steps, step, message in ((0, 1.0, "`steps` must be 1 to"), (1, 0.0, "`step` must be a time above 0")):
+    for steps, step, message in (
+        (0, 1.0, "`steps` must be at least 1, not 0"),
+        (1, 0.0, "`step` must be a time above 0"),
+    ):
         with pytest.raises(ParameterError, match=message):
             Binning(steps, step)
 
