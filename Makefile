@@ -18,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header
 OLDEST := --python-version 3.11 --python-platform linux
 NEWEST := --python-version 3.11 --universal
 
-.PHONY: help demo test check evidence results bench bench-peers cost-model large lock clean
+.PHONY: help demo test check evidence profiles neurons series idioms modules results bench bench-peers cost-model large lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +41,23 @@ check: $(DEV) ## Check style, types and layers
 	$(BIN)/lint-imports
 endif
 
-evidence: $(RUNTIME) ## Train, lower for every profile, verify and compare; writes docs/evidence.md (10 minutes)
+evidence: profiles neurons series idioms modules ## Everything that the documentation claims, anew (2 hours; resumes)
+
+profiles: $(RUNTIME) ## Train, lower for every profile, verify and compare; writes docs/evidence.md (10 minutes)
 	$(BIN)/python benchmarks/evidence.py
+
+neurons: $(RUNTIME) ## Firing patterns, and a task that needs delays; writes docs/{firing_patterns,delays}.json (4 minutes)
+	$(BIN)/python benchmarks/firing_patterns.py
+	$(BIN)/python benchmarks/delays.py --out docs
+
+series: $(VENV)/.series ## Recurrent networks on series; writes docs/series.md (50 minutes; resumes)
+	$(BIN)/python benchmarks/series.py
+
+idioms: $(DEV) ## Networks as people write them, on every executor; writes docs/networks.md (10 minutes)
+	PYTHONPATH=. $(BIN)/python benchmarks/idioms.py
+
+modules: $(DEV) ## Read 1,000 random modules; writes docs/random_modules.json (25 minutes; resumes)
+	PYTHONPATH=. $(BIN)/python benchmarks/random_modules.py
 
 results: $(RUNTIME) ## Train, lower and finetune over word sizes and seeds; writes docs/results.md (an hour; resumes)
 	$(BIN)/python benchmarks/results.py
@@ -64,6 +79,11 @@ lock: $(DEV) ## Resolve the locks anew from pyproject.toml
 	$(COMPILE) $(OLDEST) --group dev --constraint requirements/oldest/runtime.lock --output-file requirements/oldest/dev.lock
 	$(COMPILE) $(NEWEST) --output-file requirements/newest/runtime.lock
 	$(COMPILE) $(NEWEST) --group dev --constraint requirements/newest/runtime.lock --output-file requirements/newest/dev.lock
+
+# Its data is wanted, not its code, so nothing that it needs.
+$(VENV)/.series: requirements/aeon.txt $(RUNTIME)
+	$(PIP) --no-deps --requirement requirements/aeon.txt
+	touch $@
 
 clean: ## Remove the environment and everything that was made
 	rm -rf .venv .venv-* out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

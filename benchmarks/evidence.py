@@ -1,4 +1,4 @@
-"""`make evidence`: train on each data set, lower for every profile, verify and compare.
+"""`make profiles`: train on each data set, lower for every profile, verify and compare.
 
 Everything goes through the command line, as a user would do it. Writes docs/evidence.json and
 docs/evidence.md.
@@ -99,7 +99,7 @@ def page(document: Mapping[str, Any]) -> str:
     lines = [
         "# Evidence",
         "",
-        f"Written by `make evidence` on {document['date']}, Python {document['python']}, "
+        f"Written by `make profiles` on {document['date']}, Python {document['python']}, "
         f"{document['machine']}; {versions}.",
         "All test samples, seed 0, default settings. *Differing bits* is the sum over all executors (slow",
         "ones on a sample, see [evidence.json](evidence.json)), all signals of all steps and all probes.",

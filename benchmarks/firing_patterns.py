@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def run(out: Path) -> dict[str, Any]:
     """Measure every pattern, write firing_patterns.json into `out`, return it."""
     profile = load_profile("generic-16bit")
     document = {
+        "date": datetime.now(UTC).date().isoformat(),
         "dt_ms": DT * 1e3,
         "seconds": SECONDS,
         "profile": profile.name,

@@ -1,4 +1,7 @@
-"""Small networks in the ways that brainstate's and brainpy's documentation, examples and users write them."""
+"""Small networks in the ways that brainstate's and brainpy's documentation, examples and users write them.
+
+Those that the tests of the reader know are taken from there.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from typing import Any
 import brainpy.state as bp
 import brainstate
 import braintools
-import jax
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
 from brainstate.nn import Linear, Module
 
 import expifref
+from tests.expifref.reading.idioms import REFUSED, TAKEN
 
 __all__ = ["IDIOMS", "Idiom"]
 
@@ -115,29 +118,6 @@ def _spiking_output() -> Any:
     return nn.Sequential(Linear(4, 8, w_init=_in_milliamperes(4.0), b_init=None), _neuron())
 
 
-@_idiom("`LeakyRateReadout`", "brainstate example 203, braintrace")
-def _rate_readout() -> Any:
-    with brainstate.environ.context(dt=1.0 * u.ms):
-        return nn.Sequential(
-            Linear(4, 8, w_init=_in_milliamperes(), b_init=None),
-            _neuron(),
-            bp.LeakyRateReadout(8, 3, tau=10 * u.ms),
-        )
-
-
-@_idiom("recurrence by `concatenate([x, r.get_spike()])`", "brainstate example 203, braintrace")
-def _concatenated() -> Any:
-    class Net(Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.l, self.r, self.o = Linear(12, 8), _neuron(), Linear(8, 3)
-
-        def update(self, x: Any) -> Any:
-            return self.o(self.r(self.l(jnp.concatenate([x, self.r.get_spike()], -1)) * u.mA))
-
-    return Net()
-
-
 @_idiom("recurrence by a second Linear", "sparch, snntorch `RLeaky`")
 def _recurrent() -> Any:
     class Net(_Three):
@@ -147,19 +127,6 @@ def _recurrent() -> Any:
 
         def update(self, x: Any) -> Any:
             return self.out(self.lif((self.fc(x) + self.rec(self.lif.get_spike())) * u.mA))
-
-    return Net()
-
-
-@_idiom("recurrence, spikes as the output", "sparch RLIF")
-def _recurrent_output() -> Any:
-    class Net(Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.fc, self.lif, self.rec = Linear(4, 8), _neuron(), Linear(8, 8)
-
-        def update(self, x: Any) -> Any:
-            return self.lif((self.fc(x) + self.rec(self.lif.get_spike())) * u.mA)
 
     return Net()
 
@@ -205,22 +172,6 @@ def _coba() -> Any:
     return _Projected(_upstream, bp.COBA.desc(E=0.0 * u.mV), u.mS)
 
 
-@_idiom("`DeltaProj`", "brainpy.state")
-def _delta() -> Any:
-    class Net(Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.pop, self.out = _neuron(), Linear(8, 3)
-            weight = braintools.init.KaimingNormal(unit=u.mV)
-            self.p = bp.DeltaProj(comm=Linear(4, 8, w_init=weight, b_init=None), post=self.pop)
-
-        def update(self, x: Any) -> Any:
-            self.p(x)
-            return self.out(self.pop(1.0 * u.mA))
-
-    return Net()
-
-
 @_idiom('`prefetch("V").delay.at(...)` of the membrane, as spikes', "brainpy.state, brainstate delays")
 def _prefetched() -> Any:
     class Net(_Three):
@@ -233,23 +184,7 @@ def _prefetched() -> Any:
             late = self.lif.get_spike(self.old())
             return self.out(self.lif((self.fc(x) + self.rec(late)) * u.mA))
 
-    with brainstate.environ.context(dt=1.0 * u.ms):
-        return Net()
-
-
-@_idiom("`nn.Delay` of spikes", "brainstate delays")
-def _delayed() -> Any:
-    class Net(_Three):
-        def __init__(self) -> None:
-            super().__init__()
-            self.line = nn.Delay(jnp.zeros(8), time=4.0 * u.ms)
-
-        def update(self, x: Any) -> Any:
-            self.line.update(self.lif(self.fc(x) * u.mA))
-            return self.out(self.line.retrieve_at_step(2))
-
-    with brainstate.environ.context(dt=1.0 * u.ms):
-        return Net()
+    return Net()
 
 
 def _image(pool: Callable[[Any], Any]) -> Any:
@@ -303,32 +238,6 @@ def _flattened() -> Any:
         _neuron(),
         Linear(8, 3),
     )
-
-
-@_idiom("BatchNorm0d in evaluation", "brainstate tutorials, spikingjelly")
-def _batch_normed() -> Any:
-    class Net(_Three):
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = nn.BatchNorm0d(8)
-
-        def update(self, x: Any) -> Any:
-            return self.out(self.lif(self.norm(self.fc(x)) * u.mA))
-
-    return Net()
-
-
-@_idiom("LayerNorm of live values", "users")
-def _layer_normed() -> Any:
-    class Net(_Three):
-        def __init__(self) -> None:
-            super().__init__()
-            self.norm = nn.LayerNorm(8)
-
-        def update(self, x: Any) -> Any:
-            return self.out(self.lif(self.norm(self.fc(x)) * u.mA))
-
-    return Net()
 
 
 @_idiom("Dropout", "brainstate tutorials")
@@ -407,12 +316,6 @@ def _own_update() -> Any:
     return _with_first(lambda: Louder(4, 8))
 
 
-@_idiom("Expon before the Linear", "users")
-def _filtered_first() -> Any:
-    expon = bp.Expon(4, tau=5.0 * u.ms, g_initializer=braintools.init.Constant(0.0))
-    return nn.Sequential(expon, Linear(4, 8, w_init=_in_milliamperes(), b_init=None), _neuron(), Linear(8, 3))
-
-
 @_idiom("`Alpha` synapse", "brainpy.state docs")
 def _alpha() -> Any:
     synapse = bp.Alpha(8, tau=5.0 * u.ms, g_initializer=_from_zero())
@@ -427,23 +330,6 @@ def _dual() -> Any:
     return nn.Sequential(
         Linear(4, 8, w_init=_in_milliamperes(), b_init=None), synapse, _neuron(), Linear(8, 3)
     )
-
-
-@_idiom("short-term plasticity, `STP`", "brainpy.state docs")
-def _plastic() -> Any:
-    return nn.Sequential(
-        bp.STP(4), Linear(4, 8, w_init=_in_milliamperes(), b_init=None), _neuron(), Linear(8, 3)
-    )
-
-
-@_idiom("a function in a Sequential, `lambda v: 0.2 * v * u.mA`", "users")
-def _function() -> Any:
-    return nn.Sequential(Linear(4, 8), lambda v: 0.2 * v * u.mA, _neuron(), Linear(8, 3))
-
-
-@_idiom("`relu` between", "users")
-def _rectified() -> Any:
-    return nn.Sequential(Linear(4, 8), lambda v: jax.nn.relu(v) * u.mA, _neuron(), Linear(8, 3))
 
 
 @_idiom("a skip over a layer, and a residual of spikes", "spikingjelly SEW-ResNet")
@@ -473,20 +359,6 @@ def _shared() -> Any:
         def update(self, x: Any) -> Any:
             first = self.na(self.a(x) * u.mA)
             return self.out(first) + 0.5 * self.out(self.nb(self.b(first) * u.mA))
-
-    return Net()
-
-
-@_idiom("two heads", "users")
-def _two_heads() -> Any:
-    class Net(_Three):
-        def __init__(self) -> None:
-            super().__init__()
-            self.other = Linear(8, 2)
-
-        def update(self, x: Any) -> Any:
-            spikes = self.lif(self.fc(x) * u.mA)
-            return self.out(spikes), self.other(spikes)
 
     return Net()
 
@@ -546,3 +418,26 @@ def _lifref() -> Any:
 def _trained_tau() -> Any:
     neuron = _neuron(tau=brainstate.ParamState(np.array([10.0] * 8) * u.ms))
     return _called(lambda net, x: net.out(net.lif(net.fc(x) * u.mA)), neuron)
+
+
+IDIOMS += [
+    Idiom(name, source, (TAKEN | REFUSED)[tested].make)
+    for name, source, tested in (
+        ("`LeakyRateReadout`", "brainstate example 203, braintrace", "rate readout"),
+        (
+            "recurrence by `concatenate([x, r.get_spike()])`",
+            "brainstate example 203, braintrace",
+            "recurrence by concatenation",
+        ),
+        ("recurrence, spikes as the output", "sparch RLIF", "recurrent layer"),
+        ("`DeltaProj`", "brainpy.state", "delta projection"),
+        ("`nn.Delay` of spikes", "brainstate delays", "delay line"),
+        ("BatchNorm0d in evaluation", "brainstate tutorials, spikingjelly", "batch norm"),
+        ("LayerNorm of live values", "users", "layer norm"),
+        ("Expon before the Linear", "users", "filter before the weights"),
+        ("short-term plasticity, `STP`", "brainpy.state docs", "plasticity"),
+        ("a function in a Sequential, `lambda v: 0.2 * v * u.mA`", "users", "gain and unit"),
+        ("`relu` between", "users", "maximum"),
+        ("two heads", "users", "two heads"),
+    )
+]

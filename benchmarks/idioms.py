@@ -1,6 +1,6 @@
-"""Networks as people write them: which are read, and that every executor of what was read computes the same.
+"""Networks as people write them: which are read, and that all executors of those agree. From the root:
 
-    python benchmarks/idioms.py [--only TEXT] [--executor NAME ...]
+    PYTHONPATH=. python benchmarks/idioms.py [--only TEXT] [--executor NAME ...]
 
 Each idiom of `idiom_networks` is described, lowered and verified with the executors that are there. Writes
 docs/idioms.json and the table in docs/networks.md. Needs brainpy.state.
@@ -12,9 +12,11 @@ import argparse
 import json
 import warnings
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import brainstate
 import numpy as np
 import saiunit as u
 from idiom_networks import IDIOMS, Idiom
@@ -37,7 +39,10 @@ def outcome(idiom: Idiom, executors: Sequence[str] | None) -> dict[str, Any]:
     try:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", UpstreamStepWarning)
-            network = expifref.describe(idiom.make(), dt=1 * u.ms, steps=STEPS)
+            brainstate.random.seed(0)
+            with brainstate.environ.context(dt=1 * u.ms):
+                module = idiom.make()
+            network = expifref.describe(module, dt=1 * u.ms, steps=STEPS)
     except ExpifrefError as error:
         return {"idiom": idiom.name, "from": idiom.source, "taken": False, "refused": str(error)}
     spikes = (np.random.default_rng(0).random((STEPS, SAMPLES, network.inputs)) < 0.5).astype(np.uint8)
@@ -58,7 +63,7 @@ def outcome(idiom: Idiom, executors: Sequence[str] | None) -> dict[str, Any]:
             f"{layer.name} <- {', '.join(feed.source for feed in layer.feeds)}" for layer in network.layers
         ],
         "warning": warned[0] if warned else None,
-        "executors": len(made),
+        "executors": list(made),
         "values": sum(entry.values for entry in checked.executors.values()),
         "differing_bits": sum(entry.differing_bits for entry in checked.executors.values()),
     }
@@ -76,6 +81,30 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def counted(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The rows and their sums."""
+    taken = [row for row in rows if row["taken"]]
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "taken": len(taken),
+        "refused": len(rows) - len(taken),
+        "executors": list(dict.fromkeys(name for row in taken for name in row["executors"])),
+        "values": sum(row["values"] for row in taken),
+        "differing_bits": sum(row["differing_bits"] for row in taken),
+        "rows": rows,
+    }
+
+
+def sentence(document: dict[str, Any]) -> str:
+    """The sums in Markdown, and an empty line."""
+    executors = ", ".join(document["executors"])
+    return (
+        f"On {document['date']} ([idioms.json](idioms.json)): {document['taken']} taken, "
+        f"{document['refused']} refused;\n{executors}: {document['values']:,} values, "
+        f"{document['differing_bits']} bits differ.\n\n"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """All idioms, or those whose name has a text in it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -90,18 +119,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(json.dumps(rows[-1]))
     if chosen.only:
         return
-    taken = [row for row in rows if row["taken"]]
-    document = {
-        "taken": len(taken),
-        "refused": len(rows) - len(taken),
-        "values": sum(row["values"] for row in taken),
-        "differing_bits": sum(row["differing_bits"] for row in taken),
-        "rows": rows,
-    }
+    document = counted(rows)
     write_text(DOCS / "idioms.json", json.dumps(document, indent=1) + "\n")
     page = DOCS / "networks.md"
     head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    write_text(page, head + BEGIN + table(rows) + END + rest.partition(END)[2])
+    write_text(page, head + BEGIN + sentence(document) + table(rows) + END + rest.partition(END)[2])
 
 
 if __name__ == "__main__":

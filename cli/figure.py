@@ -107,8 +107,8 @@ def _membrane(
     axes.plot(time, volts[:, neuron], color=_FLOAT, linewidth=4, label="float")
     axes.plot(time, codes[:, neuron], color=_INTEGER, linewidth=1.2, label="integer code")
     axes.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    axes.set_title(f"membrane of neuron {neuron}", fontsize=10)
-    axes.legend(loc="best", framealpha=0.9)
+    axes.set_title(f"membrane of neuron {neuron}", fontsize=10, loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, borderaxespad=0.2)
 
 
 def _curves(axes: Axes, time: NDArray[np.float64], curves: NDArray[np.int64], marked: int | None) -> None:

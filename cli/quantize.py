@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +40,17 @@ class Ranges(StrEnum):
     PERCENTILE = "percentile"
     MSE = "mse"
     AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How to lower, and on what to calibrate."""
+
+    options: LoweringOptions
+    ranges: Ranges = Ranges.PERCENTILE
+    bias_correction: bool | None = None  # None for off, unless auto finds it better
+    coverage: float = 0.9999
+    samples: int = CALIBRATION_SAMPLES
 
 
 def quantize(
@@ -104,9 +115,8 @@ def quantize(
         table_error=table_error,
         decision=trained.decision,
     )
-    options, program = calibrated(
-        description, chosen, data, seed, options, calibration, bias_correction, coverage, calibration_samples
-    )
+    choice = Choice(options, calibration, bias_correction, coverage, calibration_samples)
+    options, program = calibrated(description, chosen, data, seed, choice)
     warnings = guard_network(description, program, data, seed, strict, calibration_samples)
     save_program(program, out)
     summary = summarize(program, out) | _chosen(options)
@@ -131,7 +141,7 @@ def lower_network(
     from quantize.lowering.lower import LoweringOptions
 
     options = LoweringOptions(weight_bits, membrane_bits, decision=model.decision)
-    return calibrated(model.description, profile, data, seed, options)[1]
+    return calibrated(model.description, profile, data, seed, Choice(options))[1]
 
 
 def calibrated(
@@ -139,11 +149,7 @@ def calibrated(
     profile: Profile,
     data: LoadedDataset,
     seed: int,
-    options: LoweringOptions,
-    ranges: Ranges = Ranges.PERCENTILE,
-    bias_correction: bool | None = None,
-    coverage: float = 0.9999,
-    samples: int = CALIBRATION_SAMPLES,
+    choice: Choice,
 ) -> tuple[LoweringOptions, Program]:
     """Calibrate on `data` and lower; with the options that were chosen in the end."""
     from quantize.lowering.calibration import PRESETS, calibrate
@@ -152,15 +158,17 @@ def calibrated(
 
     from .samples import calibration_batches
 
+    options = choice.options
     check_arithmetic(profile, options)
-    batches = list(calibration_batches(data, description, seed, samples))
+    batches = list(calibration_batches(data, description, seed, choice.samples))
     steps = sum(batch.shape[0] * batch.shape[1] for batch in batches)
     with progress_bar("calibrate", steps, "steps of samples") as bar:
-        calibration = calibrate(description, batches, coverage, bar)
-    if ranges is Ranges.AUTO:
-        options = choose(description, calibration, batches, profile, options, bias_correction)
+        calibration = calibrate(description, batches, choice.coverage, bar)
+    if choice.ranges is Ranges.AUTO:
+        options = choose(description, calibration, batches, profile, options, choice.bias_correction)
     else:
-        options = replace(options, ranges=PRESETS[ranges], bias_correction=bool(bias_correction))
+        corrected = bool(choice.bias_correction)
+        options = replace(options, ranges=PRESETS[choice.ranges], bias_correction=corrected)
     with progress_bar("lower", description.weights, "weights") as bar:
         return options, lower(description, calibration, profile, options, bar)
 

@@ -29,6 +29,7 @@ from .train import (
     stop_if_interrupted,
     train_network,
 )
+from .training_run import TrainingRun
 from .verification_report import print_result, summarize
 
 _MODEL, _PROGRAM = "model.safetensors", "program.json"
@@ -87,7 +88,7 @@ def run(
         watch = Stopwatch()
         with watch.stage("train"):
             network = architecture(data, layers_of(hidden, layer), None, None, encoder, None)
-            trained = train_network(data, network, out / _MODEL, epochs, seed, False, {})
+            trained = train_network(data, network, TrainingRun(out / _MODEL, seed, epochs))
         stop_if_interrupted(trained)
         model = read_model(out / _MODEL)
         description = model.description

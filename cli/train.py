@@ -18,11 +18,12 @@ from .finetune import (
 )
 from .options import DataDir, Dataset, Json, MembraneBits, Seed, WeightBits
 from .output import INTERRUPTED, print_json, print_table, rounded
+from .training_run import TrainingRun
 
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
     from expifref.data import Dataset as LoadedDataset
-    from expifref.hidden_layers import HiddenLayer
+    from expifref.hidden_layers import AnyLayer
     from expifref.training import TrainingResult
     from quantize.jax.finetune import FinetuneResult
 
@@ -34,7 +35,7 @@ Layers = Annotated[
     list[str] | None,
     typer.Option(
         "--layer",
-        help="A hidden layer, once per layer: dense:128, recurrent:64, recurrent:64,tau=20ms,delay=2.",
+        help="A hidden layer, once per layer: dense:128, recurrent:64,tau=20ms,delay=2, conv:16x5, pool:2.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training samples.")]
@@ -135,11 +136,12 @@ def train(
             chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
             told = {"decision": decision, "loss": loss}
             options = stops | {key: value for key, value in told.items() if value is not None}
-            result = train_network(data, chosen, out, epochs, seed, resume, options)
+            result = train_network(data, chosen, TrainingRun(out, seed, epochs, resume, options))
         else:
             beside = out.with_suffix(".json") if program is None else program
             wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
-            tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
+            asked = TrainingRun(out, seed, epochs, resume, stops)
+            tuned = finetune_network(data, finetune, wanted, asked)
             summary["program"] = str(beside)
             result, extra = (
                 tuned,
@@ -159,7 +161,7 @@ def stop_if_interrupted(result: TrainingResult | FinetuneResult) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | HiddenLayer, ...]:
+def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | AnyLayer, ...]:
     """The hidden layers that were asked for, in either way; raises ParameterError for both at once."""
     from expifref.exceptions import ParameterError
     from expifref.hidden_layers import parse_layer
@@ -173,7 +175,7 @@ def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int |
 
 def architecture(
     data: LoadedDataset,
-    hidden: tuple[int | HiddenLayer, ...],
+    hidden: tuple[int | AnyLayer, ...],
     steps: int | None,
     dt: float | None,
     encoder: str | None,
@@ -189,25 +191,15 @@ def architecture(
     return replace(base, **{key: value for key, value in wanted.items() if value is not None})
 
 
-def train_network(
-    data: LoadedDataset,
-    chosen: Architecture,
-    out: Path,
-    epochs: int | None,
-    seed: int,
-    resume: bool,
-    options: dict[str, Any],
-) -> TrainingResult:
+def train_network(data: LoadedDataset, chosen: Architecture, asked: TrainingRun) -> TrainingResult:
     """Train with a progress bar on stderr."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     from expifref.progress import ProgressBar
+    from expifref.session import Session
     from expifref.training import train as run_training
     from expifref.training_settings import default_settings
 
-    settings = default_settings(data)
-    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **options)
+    settings = asked.settings(default_settings(data))
     with ProgressBar(Console(stderr=True)) as bar:
-        return run_training(data, chosen, settings, reporter=bar, path=out, resume=resume)
+        return run_training(data, chosen, settings, session=Session(asked.out, asked.resume, bar))

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from .gradient import GradientRules
     from .lif import LIF, LIFRef
     from .neuron import ExpIF, ExpIFRef
+    from .reading.reference import reference
+    from .reading.write_back import write_back
+    from .saved_states import load_states
     from .synapse import ExponentialSynapse, LeakyReadout
     from .training import train
 
@@ -57,10 +60,13 @@ __all__ = [
     "event_dataset",
     "load_dataset",
     "load_model",
+    "load_states",
     "read_description",
+    "reference",
     "save_description",
     "save_model",
     "train",
+    "write_back",
 ]
 
 _LATE = {
@@ -87,10 +93,13 @@ _LATE = {
     "event_dataset": ("data", "event_dataset"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),
+    "load_states": ("saved_states", "load_states"),
     "read_description": ("checkpoint", "read_description"),
+    "reference": ("reading.reference", "reference"),
     "save_description": ("checkpoint", "save_description"),
     "save_model": ("checkpoint", "save_model"),
     "train": ("training", "train"),
+    "write_back": ("reading.write_back", "write_back"),
 }
 """Public name -> module and name in it."""
 

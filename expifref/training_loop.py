@@ -23,6 +23,7 @@ from .networks import Parameters
 from .progress import EpochReport, Reporter
 from .resume import Identity, TrainingState, continued, load_state, save_state
 from .resume_file import resume_path
+from .session import Session
 from .training_settings import TrainingSettings
 from .training_step import Batch, BatchResult, Carry, Step
 
@@ -67,31 +68,25 @@ class Outcome:
         }
 
 
-def run_task(
-    task: Task,
-    dataset: Dataset,
-    settings: TrainingSettings,
-    reporter: Reporter,
-    path: Path | None,
-    resume: bool,
-) -> Outcome:
+def run_task(task: Task, dataset: Dataset, settings: TrainingSettings, session: Session) -> Outcome:
     """Train; the same arguments give the same bits in the same environment, also when a run was resumed.
 
-    Going on in another environment or to other epochs than the stored state is told to `reporter`.
+    Going on in another environment or to other epochs than the stored state is told to the reporter.
 
-    Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
+    Ctrl-C ends the run after the last complete epoch, which is also what the path holds then; before the
     first one is complete, KeyboardInterrupt passes through.
 
     Raises:
         ParameterError: a resumed run differs, or the loss diverged.
         FileFormatError: the file to write or resume from cannot be used.
     """
-    if resume and path is None:
+    path, reporter = session.path, session.reporter
+    if session.resume and path is None:
         raise ParameterError("`resume` needs the `path` of the model file to go on with")
     if path is not None:
         require_writable(path)
     run = _Run(task, dataset, settings)
-    state, warnings = run.begin(path if resume else None)
+    state, warnings = run.begin(path if session.resume else None)
     reporter.start(settings.epochs, len(state.history), run.batches)
     for warning in warnings:
         reporter.message(warning)

@@ -75,7 +75,7 @@ _IMAGES = _Defaults()
 _SERIES = _Defaults((HiddenLayer(128, recurrent=True),))
 _DEFAULTS = {
     "fashion-mnist": _Defaults((256,), 10, 256),
-    "fashion-mnist-rows": _Defaults((HiddenLayer(256, recurrent=True),), 10, 256),
+    "fashion-mnist-rows": _Defaults((HiddenLayer(256, recurrent=True),), 10, 128, decision="last"),
     "japanese-vowels": _Defaults((HiddenLayer(128, recurrent=True),), 60, 32, decision="maximum"),
 }
 
@@ -90,7 +90,8 @@ def default_architecture(
     """
     chosen = _defaults(dataset)
     name = encoder or _encoder(dataset)
-    form = Architecture(inputs_of(dataset, name), dataset.classes, hidden=chosen.hidden, encoder=name)
+    inputs = inputs_of(dataset, name)
+    form = Architecture(inputs, dataset.classes, chosen.hidden, encoder=name, image=dataset.image)
     return replace(form, steps=steps_of(dataset, steps) or form.steps)
 
 

@@ -65,8 +65,8 @@ Step = Callable[[Carry, Batch], tuple[Carry, BatchResult]]
 
 
 def to_natural(values: Parameters, scales: Scales) -> Parameters:
-    """Weights in multiples of their scales, so that one learning rate serves all units."""
-    return {name: value / scales[name] for name, value in values.items()}
+    """Those that have a scale in multiples of it, so that one learning rate serves all units."""
+    return {name: values[name] / scale for name, scale in scales.items()}
 
 
 def to_physical(natural: Parameters, scales: Scales) -> Parameters:

@@ -14,11 +14,16 @@ import firing_patterns
 import noisy_drive
 import numpy as np
 import pytest
+import series
+import series_page
 from cost_model import TERMS, Shape, counts, seconds
 from single_neuron import euler_step, float_response, leak_step, neuron
 from speed import cases, child, install, process
 from speed.measure import Prepared
 
+from expifref.data import Dataset, Samples
+from expifref.hidden_layers import parse_layer
+from expifref.training_settings import default_architecture, default_settings
 from hw_profiles import load_profile
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -183,6 +188,43 @@ def test_the_page_is_that_of_the_numbers_and_counts_what_it_misses() -> None:
     for missed, (one, factor) in enumerate(zip(runs, (3, 0.4), strict=False), 1):
         one["measured_s"] *= factor
         assert f"{len(runs) - missed} of {len(runs)} are predicted within 2x" in cost_page.page(document)
+
+
+# Series ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", series.TASKS)
+def test_settings_of_series_are_those_that_did_best_on_what_was_held_out(name: str) -> None:
+    selection = json.loads((DOCS / "series_selection.json").read_text())[name]
+    best = max(selection["candidates"], key=lambda row: row["held_out_accuracy"])
+    chosen = selection["base"] | best["changed"]
+    samples = Samples(np.zeros((1, 2, 3), np.float32), np.zeros(1, np.int64))
+    data = Dataset(name, samples, samples, classes=1)
+    settings = default_settings(data)
+    assert default_architecture(data).layers == (parse_layer(chosen["layer"]),)
+    for key in ("batch_size", "learning_rate", "decision"):
+        assert getattr(settings, key) == chosen[key]
+
+
+def test_the_page_of_series_is_that_of_its_numbers() -> None:
+    results = {name: json.loads(series.result_file(name).read_text()) for name in series.TASKS}
+    for document in results.values():
+        assert series.means(document["seeds"]) == document["mean_accuracy"]
+    selections = json.loads((DOCS / "series_selection.json").read_text())
+    assert series_page.page(results, selections) == (DOCS / "series.md").read_text()
+
+
+def test_series_go_on_where_an_interrupted_run_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[object, ...]] = []
+
+    def command(*arguments: object) -> dict[str, int]:
+        calls.append(arguments)
+        return {"epochs": 3}
+
+    monkeypatch.setattr(series, "WORK", tmp_path)
+    monkeypatch.setattr(series, "expifref", command)
+    assert [series.kept("a", "train", 1) for _ in range(2)] == [{"epochs": 3}] * 2
+    assert calls == [("train", 1)]
 
 
 # The speed benchmarks -------------------------------------------------------------------------------------

@@ -25,7 +25,13 @@ Pair = tuple[Samples, Samples]
 Arrays = list[NDArray[Any]]
 
 
-def dataset_of(name: str, train: Samples, test: Samples, place: Path | str) -> Dataset:
+def dataset_of(
+    name: str,
+    train: Samples,
+    test: Samples,
+    place: Path | str,
+    image: tuple[int, int, int] | None = None,
+) -> Dataset:
     """A data set of samples whose values are as they were saved; both parts together say what they are.
 
     - Integers and bools that never exceed 1 are spikes, and so are series of 0 and 1 of any type.
@@ -34,7 +40,7 @@ def dataset_of(name: str, train: Samples, test: Samples, place: Path | str) -> D
     - Series of other values are scaled: 0 and 1 stand for the smallest and the largest value that a channel
       has in training.
 
-    Series are padded with 0 to the longest of both parts.
+    Series are padded with 0 to the longest of both parts. `image` is what `Dataset` keeps.
 
     Raises:
         DataError: values, labels or lengths have no such meaning; `place` names the file.
@@ -55,7 +61,7 @@ def dataset_of(name: str, train: Samples, test: Samples, place: Path | str) -> D
         train, test = _padded(train, test)
         values, scaling = _series(place, train, test)
     train, test = replace(train, values=values[0]), replace(test, values=values[1])
-    return Dataset(name, train, test, classes, scaling)
+    return Dataset(name, train, test, classes, scaling, image)
 
 
 def check_raw(place: Path | str, samples: Samples) -> None:

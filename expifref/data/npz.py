@@ -36,6 +36,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     `x` is `[samples, inputs]` or, over time, `[samples, steps, channels]`, of which `lengths`
     (`lengths_train`, `lengths_test`) says how many steps of each sample count; with four and more dimensions
     all but the first are inputs. What it may hold says `dataset_of`, and what `y` may hold `read_labels`.
+    With four, and not more channels than rows or columns, it is `[samples, height, width, channels]`.
 
     Raises:
         DataError: the file is missing, damaged, holds Python objects, or its arrays break the rules above.
@@ -45,7 +46,16 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
         train, test = _split(path, arrays, seed)
     else:
         train, test = (_part(path, arrays, f"_{part}") for part in ("train", "test"))
-    return dataset_of(as_line(path.stem), train, test, path)
+    images = [_image(array) for name, array in arrays.items() if name.startswith("x")]
+    return dataset_of(as_line(path.stem), train, test, path, images[0] if len(set(images)) == 1 else None)
+
+
+def _image(values: NDArray[Any]) -> tuple[int, int, int] | None:
+    """Height, width and channels; None where they are not plain, as with the channels first."""
+    if values.ndim != 4:
+        return None
+    height, width, channels = values.shape[1:]
+    return (height, width, channels) if channels <= min(height, width) else None
 
 
 def _part(path: Path, arrays: Arrays, suffix: str) -> Samples:

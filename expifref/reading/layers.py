@@ -31,10 +31,11 @@ _AMPERES = 1e-3  # per mA, in which the glue gives currents
 
 @dataclass(frozen=True)
 class Network:
-    """The layers of a description, and which population each spiking one is."""
+    """The layers of a description, and where in the module each one is; by names of layers."""
 
     layers: tuple[LayerDescription, ...]
-    populations: Mapping[str, NeuronLeaf]  # by names of layers
+    populations: Mapping[str, NeuronLeaf]  # of spiking layers
+    paths: Mapping[str, str]  # of all, with the input and the output
 
 
 def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, Leaf], inputs: int) -> Network:
@@ -57,7 +58,8 @@ def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, Leaf], inputs: i
     names = _names(order, leaves)
     layers = tuple(_layer(names, path, fed[path], leaves.get(path), inputs) for path in order)
     neurons = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, NeuronLeaf)}
-    return Network(layers, {names[path]: neurons[path] for path in order if path in neurons})
+    populations = {names[path]: neurons[path] for path in order if path in neurons}
+    return Network(layers, populations, {name: path for path, name in names.items()})
 
 
 def _spiking_output(output: Affine, leaves: Mapping[str, Leaf]) -> str | None:

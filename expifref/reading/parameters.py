@@ -17,7 +17,16 @@ from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.parameter_rules import PARAMETERS, check_parameters
 from expifref.quantities import CURRENT, POTENTIAL, TIME, Kind, check_shape, check_values, decimal
 
-__all__ = ["adexif", "expif", "lif", "number_unit", "time_constants", "unit_scale"]
+__all__ = [
+    "adexif",
+    "attributes",
+    "expif",
+    "in_unit_of_kind",
+    "lif",
+    "number_unit",
+    "time_constants",
+    "unit_scale",
+]
 
 Floats = NDArray[np.float64]
 
@@ -39,11 +48,24 @@ _MEMBRANE = {
 }
 _EXPONENTIAL = _MEMBRANE | {"V_T": "v_t", "delta_T": "delta_t"}
 _ADAPTIVE = _EXPONENTIAL | {"a": "a", "b": "b", "tau_w": "tau_w"}
+_ATTRIBUTES: Mapping[type, Mapping[str, str]] = MappingProxyType(
+    {NeuronParameters: _EXPONENTIAL, AdExParameters: _ADAPTIVE, LIFParameters: _MEMBRANE}
+)
 
 
 def expif(module: Any, path: str) -> NeuronParameters:
     """The parameters of `ExpIF` and `ExpIFRef`."""
     return NeuronParameters(**_parameters(module, path, _EXPONENTIAL), v_initial=_potential(module, path))
+
+
+def attributes(neuron: AnyNeuron) -> Mapping[str, str]:
+    """Of the parameters of a module that give `neuron`, its fields."""
+    return _ATTRIBUTES[type(neuron)]
+
+
+def in_unit_of_kind(si: Floats, name: str) -> Floats:
+    """Values of the parameter `name` of a module, in the unit of its kind in `PARAMETERS`."""
+    return si * _TO_SI[PARAMETERS[name].symbol]
 
 
 def adexif(module: Any, path: str) -> AdExParameters:

@@ -26,10 +26,18 @@ from .members import Members, class_name
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
 from .stand_ins import Recorder, put_in
 
-__all__ = ["Step", "traced_step"]
+__all__ = ["Step", "TrainedArray", "traced_step"]
 
 _TIME = Forbidden("depends on the time")
 _RANDOM = Forbidden("draws random numbers")
+
+
+@dataclass(frozen=True)
+class TrainedArray:
+    """An array of numbers in a trained state."""
+
+    path: str  # of the state
+    part: int  # among `jax.tree.leaves` of its value
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Step:
     arguments: tuple[Origin | jax.Array, ...]  # where each comes from, or its value where it never changes
     sinks: tuple[str, ...]  # the results: inputs of the leaves by their paths, and the output, flat
     added: tuple[str, ...]  # the further results: what is added to the membranes of these leaves
+    trained: dict[TrainedArray, int]  # which of the arguments they are
     updated: tuple[str, ...]  # paths of leaves, in the order of their updates
 
 
@@ -86,13 +95,17 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         traced = jax.make_jaxpr(step)(list(sources.values()), values, key, shape_of(()))
     recorder: Recorder = record["recorder"]
     origins: list[Origin | jax.Array] = [_origin(source, leaves) for source in sources]
+    trained: dict[TrainedArray, int] = {}
     for one, value in zip(kept, values, strict=True):
         if one.of_leaf and one in record["changed"]:
             raise UnsupportedError(
                 f"`{one.path}` must be changed by `{members.owner(one.path)}` alone, but the network sets it"
             )
         live = one.of_leaf or one in record["changed"]
-        origins.extend(one.origin if live else jnp.asarray(part) for part in jax.tree.leaves(value))
+        for part, array in enumerate(jax.tree.leaves(value)):
+            if isinstance(one.state, brainstate.ParamState):
+                trained[TrainedArray(one.path, part)] = len(origins)
+            origins.append(one.origin if live else jnp.asarray(array))
     origins += [_RANDOM, _TIME]
     return Step(
         jaxpr=traced.jaxpr,
@@ -100,6 +113,7 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         arguments=tuple(origins),
         sinks=tuple(recorder.sinks),
         added=tuple(recorder.added),
+        trained=trained,
         updated=tuple(recorder.updated),
     )
 
