@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any, SupportsIndex
 
 import numpy as np
 
+from expifref.counts import count_of
 from expifref.description import Description
 from expifref.encoders import get_encoder
-from expifref.exceptions import ParameterError
 from expifref.quantities import TIME, check_values, decimal
 
 from .borrowed import borrowed
@@ -64,7 +63,7 @@ def describe(
     get_encoder(encoder)
     step = np.asarray(decimal("dt", dt, TIME), np.float64)
     check_values("dt", step, np.isfinite(step) & (step > 0), "a time above 0 ms", TIME)
-    seconds, count = float(step) / 1e3, _whole_steps(steps)
+    seconds, count = float(step) / 1e3, count_of("steps", steps)
     root = unwrapped(module)
 
     reading = read(root, name, dt, inputs)
@@ -76,11 +75,3 @@ def describe(
             description, Original(root, name, dt, reading.shape, reading.batched, network.populations)
         )
     return description
-
-
-def _whole_steps(steps: Any) -> int:
-    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
-        raise ParameterError(f"`steps` must be a whole number, not {steps!r}")
-    if index(steps) < 1:
-        raise ParameterError(f"`steps` must be at least 1, not {steps}")
-    return index(steps)
