@@ -2,7 +2,7 @@
 
     python benchmarks/series.py [--dataset NAME] [--data-dir DIR] [--page]
 
-Everything goes through the command line, with the settings that suit each data set there; they were chosen on
+Networks are made by the command line, with the settings that suit each data set there; they were chosen on
 training samples that were held out (`series_selection.py`). The test split is the data set's own. An
 interrupted run goes on where it was. Writes docs/<name>.json and docs/series.md; --page only the latter.
 """
@@ -23,7 +23,13 @@ from typing import Any
 from evidence import expifref
 from series_page import page
 
+from cli.samples import Feed, encoded_samples
+from expifref.checkpoint import read_model
+from expifref.data import Samples, load
 from expifref.files import write_text
+from quantize.jax import JaxExecutor
+from quantize.program.file import load_program
+from quantize.program.program import Program
 
 DOCS = Path(__file__).parent.parent / "docs"
 WORK = DOCS.parent / "out" / "series"
@@ -50,10 +56,11 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Trained:
-    """One network: where its files are, and the options that name its data and what is verified."""
+    """One network: its files, its test samples, the options that name its data and what is verified."""
 
     stem: str
     seed: int
+    test: Samples
     data: tuple[str, ...]
     verified: tuple[str, ...]
 
@@ -66,7 +73,9 @@ class Trained:
 def document(dataset: str, data_dir: Path | None) -> dict[str, Any]:
     """Train and lower for every seed."""
     task = TASKS[dataset]
-    networks = [_network(dataset, seed, data_dir) for seed in range(task.seeds)]
+    test = load(dataset, data_dir).test
+    folder = () if data_dir is None else ("--data-dir", str(data_dir))
+    networks = [_network(dataset, seed, test, folder) for seed in range(task.seeds)]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {name: version(name) for name in ("expifref", "numpy", "jax")},
@@ -75,14 +84,13 @@ def document(dataset: str, data_dir: Path | None) -> dict[str, Any]:
     }
 
 
-def _network(dataset: str, seed: int, data_dir: Path | None) -> Trained:
+def _network(dataset: str, seed: int, test: Samples, folder: tuple[str, ...]) -> Trained:
     most = TASKS[dataset].verified_samples
     # All executors that are there for the first seed, the fast ones for the others.
     executors = [part for name in (() if seed == 0 else SEVERAL) for part in ("--executor", name)]
     samples = () if most is None else ("--samples", str(most))
-    folder = () if data_dir is None else ("--data-dir", str(data_dir))
     data = ("--dataset", dataset, "--seed", str(seed), *folder)
-    return Trained(f"{dataset}-s{seed}", seed, data, (*data, *executors, *samples))
+    return Trained(f"{dataset}-s{seed}", seed, test, data, (*data, *executors, *samples))
 
 
 def on_seed(network: Trained, task: Task) -> dict[str, Any]:
@@ -119,16 +127,26 @@ def finetuned(network: Trained, bits: int) -> dict[str, Any]:
 
 def measured(network: Trained, model: Path, program: Path) -> dict[str, Any]:
     """Accuracy on all test samples, and the bits in which executors differ on them."""
-    compared = kept(f"{program.stem}-compared", "compare", model, program, *network.data)
     verified = kept(f"{program.stem}-verified", "verify", program, *network.verified)
     return {
-        "accuracy": compared["program_accuracy"],
+        "accuracy": accuracy(load_program(program), network.test, network.seed, read_model(model).decision),
         "executors": {
             name: {key: entry[key] for key in ("samples", "values", "differing_bits")}
             for name, entry in verified["executors"].items()
         },
         "not_run": {**verified["not_run"], **verified["refused"]},
     }
+
+
+def accuracy(program: Program, samples: Samples, seed: int, rule: str) -> float:
+    """The share of `samples` for which the integers decide rightly."""
+    graph, right = program.graph, 0
+    executor = JaxExecutor(graph)
+    for batch in encoded_samples(samples, Feed(program.encoder, program.steps, seed, rule)):
+        run = executor.run(batch.spikes, signals=[graph.output_signal])
+        classes = batch.decision.classes(run.signals[graph.output_signal])
+        right += int((classes == batch.labels).sum())
+    return right / len(samples)
 
 
 def kept(name: str, *arguments: object) -> dict[str, Any]:

@@ -12,11 +12,12 @@ Document = Mapping[str, Any]
 _HEAD = """# Series
 
 Recurrent `ExpIFRef` networks on values over time, on each data set's own split. `benchmarks/series.py`
-(`make series`) goes through the command line with its defaults: `expifref train --dataset NAME --seed N`,
-then `quantize --weight-bits B` (*lowered*) or `train --finetune --weight-bits B` (*trained*); `compare` on
-all test samples; `verify`. The settings were chosen on training samples that were held out
+(`make series`) makes them by the command line with its defaults: `expifref train --dataset NAME --seed N`,
+then `quantize --weight-bits B` (*lowered*) or `train --finetune --weight-bits B` (*trained*). Accuracies are
+those on all test samples. The settings were chosen on training samples that were held out
 ([below](#settings)); no test sample had a part in it. *Differing bits* are summed over the executors named,
-over all signals of all steps of as many test samples as stand in brackets.
+over all signals of all steps of as many test samples as stand in brackets, and over probes
+(`expifref verify`).
 """
 
 

@@ -86,9 +86,7 @@ def finetune_network(
             f"{target.program}"
         )
     chosen, trained = load_profile(target.profile), read_model(model)
-    skeleton = lower_network(
-        trained.description, chosen, data, asked.seed, target.weight_bits, target.membrane_bits
-    )
+    skeleton = lower_network(trained, chosen, data, asked.seed, target.weight_bits, target.membrane_bits)
     settings = asked.settings(finetune_settings(data))
     with ProgressBar(Console(stderr=True)) as bar:
         session = FinetuneSession(asked.out, asked.resume, bar, target.program)

@@ -25,6 +25,7 @@ from .options import (
 from .output import print_json, print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
+    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset as LoadedDataset
     from expifref.description import Description
     from hw_profiles import Profile
@@ -95,17 +96,24 @@ def quantize(
     The ranges come from the float network on the first training samples of --dataset. On the same samples
     both are compared: warnings name layers that fall silent, spike at another rate or saturate.
     """
-    from expifref.checkpoint import read_description
+    from expifref.checkpoint import read_model
     from expifref.data import load
     from hw_profiles import load_profile
     from quantize.lowering.lower import LoweringOptions
     from quantize.program.file import save_program
 
-    description = read_description(model)
+    trained = read_model(model)
+    description = trained.description
     chosen = load_profile(profile)
     data = load(dataset, data_dir, seed=seed)
     options = LoweringOptions(
-        weight_bits, membrane_bits, drive_bits, table_bits, table_segments, table_error=table_error
+        weight_bits,
+        membrane_bits,
+        drive_bits,
+        table_bits,
+        table_segments,
+        table_error=table_error,
+        decision=trained.decision,
     )
     choice = Choice(options, calibration, bias_correction, coverage, calibration_samples)
     options, program = calibrated(description, chosen, data, seed, choice)
@@ -122,7 +130,7 @@ def quantize(
 
 
 def lower_network(
-    description: Description,
+    model: ModelFile,
     profile: Profile,
     data: LoadedDataset,
     seed: int,
@@ -132,9 +140,8 @@ def lower_network(
     """Calibrate on `data` and lower, with the default ranges."""
     from quantize.lowering.lower import LoweringOptions
 
-    return calibrated(description, profile, data, seed, Choice(LoweringOptions(weight_bits, membrane_bits)))[
-        1
-    ]
+    options = LoweringOptions(weight_bits, membrane_bits, decision=model.decision)
+    return calibrated(model.description, profile, data, seed, Choice(options))[1]
 
 
 def calibrated(
@@ -145,9 +152,10 @@ def calibrated(
     choice: Choice,
 ) -> tuple[LoweringOptions, Program]:
     """Calibrate on `data` and lower; with the options that were chosen in the end."""
-    from quantize.lowering.calibration import PRESETS, calibrate
+    from quantize.lowering.calibration import calibrate
     from quantize.lowering.choice import choose
     from quantize.lowering.lower import check_arithmetic, lower
+    from quantize.lowering.ranges import PRESETS
 
     from .samples import calibration_batches
 

@@ -47,7 +47,7 @@ EncoderName = Annotated[
     str | None,
     typer.Option(
         "--encoder",
-        help="rate, latency or current; over time rate, current, spikes, delta, level or population.",
+        help="rate, latency or current; over time rate, current, signed, spikes, delta, level or population.",
     ),
 ]
 TauSynapse = Annotated[
@@ -68,8 +68,13 @@ def train(
     decision: Annotated[
         str | None,
         typer.Option(
-            "--decision", help="By the output over the steps: sum, last or maximum; else what suits the data."
+            "--decision",
+            help="By the output over the steps: sum, last or maximum; per-step for labels of every step, "
+            "none for real targets of every step; else what suits the data.",
         ),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="cross-entropy, or mse, which real targets always take.")
     ] = None,
     seed: Seed = 0,
     target_accuracy: Annotated[
@@ -108,6 +113,7 @@ def train(
         "--encoder": encoder,
         "--tau-synapse": tau_synapse,
         "--decision": decision,
+        "--loss": loss,
     }
     target = {
         "--profile": profile,
@@ -128,7 +134,8 @@ def train(
             read_resume(resume_path(out))  # before the training stack is loaded, which takes seconds
         if finetune is None:
             chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
-            options = stops if decision is None else stops | {"decision": decision}
+            told = {"decision": decision, "loss": loss}
+            options = stops | {key: value for key, value in told.items() if value is not None}
             result = train_network(data, chosen, TrainingRun(out, seed, epochs, resume, options))
         else:
             beside = out.with_suffix(".json") if program is None else program
@@ -136,7 +143,10 @@ def train(
             asked = TrainingRun(out, seed, epochs, resume, stops)
             tuned = finetune_network(data, finetune, wanted, asked)
             summary["program"] = str(beside)
-            result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
+            result, extra = (
+                tuned,
+                {f"{key}_before": value for key, value in tuned.before.told("test").items()},
+            )
     summary |= {"stopped": result.stopped, **result.metrics, **extra}
     if json:
         print_json(summary)

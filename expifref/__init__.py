@@ -13,6 +13,7 @@ from .exceptions import ExpifrefError
 if TYPE_CHECKING:
     from .adexif import AdExIF, AdExIFRef
     from .checkpoint import load_model, read_description, save_description, save_model
+    from .data import Binning, event_dataset
     from .data import load as load_dataset
     from .description import (
         AdExParameters,
@@ -39,6 +40,7 @@ __all__ = [
     "AdExIF",
     "AdExIFRef",
     "AdExParameters",
+    "Binning",
     "Description",
     "ExpIF",
     "ExpIFRef",
@@ -55,6 +57,7 @@ __all__ = [
     "SpikingDescription",
     "describe",
     "encode",
+    "event_dataset",
     "load_dataset",
     "load_model",
     "load_states",
@@ -70,6 +73,7 @@ _LATE = {
     "AdExIF": ("adexif", "AdExIF"),
     "AdExIFRef": ("adexif", "AdExIFRef"),
     "AdExParameters": ("description", "AdExParameters"),
+    "Binning": ("data", "Binning"),
     "Description": ("description", "Description"),
     "ExpIF": ("neuron", "ExpIF"),
     "ExpIFRef": ("neuron", "ExpIFRef"),
@@ -86,6 +90,7 @@ _LATE = {
     "SpikingDescription": ("description", "SpikingDescription"),
     "describe": ("reading.describe", "describe"),
     "encode": ("encoders", "encode"),
+    "event_dataset": ("data", "event_dataset"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),
     "load_states": ("saved_states", "load_states"),

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .counts import count_of
 from .description import (
     INPUT,
     Description,
@@ -96,9 +97,8 @@ class Architecture:
 
     def __post_init__(self) -> None:
         get_encoder(self.encoder)
-        for name, count in (("inputs", self.inputs), ("classes", self.classes), ("steps", self.steps)):
-            if count < 1:
-                raise ParameterError(f"`{name}` must be at least 1, not {count}")
+        for name in ("inputs", "classes", "steps"):
+            object.__setattr__(self, name, count_of(name, getattr(self, name)))
         if self.steps > MAX_STEPS:
             raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {self.steps}")
         if not self.hidden:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import row_blocks
+from .counts import count_of
 from .description import (
     INPUT,
     MAX_DELAY,
@@ -56,7 +57,7 @@ def check_description(description: Description) -> None:
     get_encoder(description.encoder)
     if not 0 < description.dt < math.inf:
         raise ParameterError(f"`dt` must be finite and above 0 ms, not {description.dt * 1e3:g} ms")
-    if not 1 <= description.steps <= MAX_STEPS:
+    if count_of("steps", description.steps) > MAX_STEPS:
         raise ParameterError(f"`steps` must be 1 to {MAX_STEPS}, not {description.steps}")
     names = [layer.name for layer in description.layers]
     if not names:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .architecture import Architecture, initial_description, initial_scales
 from .checkpoint import ModelFile, save_model
 from .data import Dataset
@@ -22,7 +24,7 @@ from .pooling import folded
 from .progress import EpochReport
 from .session import ALONE, Session
 from .training_loop import Outcome, Step, StopReason, Task, run_task
-from .training_settings import TrainingSettings, default_settings
+from .training_settings import TrainingSettings, check_task, default_settings
 from .training_step import Carry, make_optimizer, make_step, to_natural, to_physical
 
 __all__ = ["StopReason", "TrainingResult", "check_fit", "run_identity", "train"]
@@ -83,8 +85,9 @@ def train(
     """
     settings = default_settings(dataset) if settings is None else settings
     check_fit(dataset, architecture.encoder, architecture.inputs, architecture.classes)
+    check_task(dataset, settings)
     untrained = initial_description(architecture, settings.seed)
-    scales = initial_scales(architecture)
+    scales = _scales(dataset, architecture, untrained.layers[-1].name)
 
     def run(natural: Parameters, frames: Any) -> Run:
         return pure_run(untrained, to_physical(natural, scales), frames, gradient)
@@ -112,6 +115,15 @@ def train(
     task = Task(architecture.encoder, architecture.steps, untrained.dt, identity, begin, evaluator.of, save)
     outcome = run_task(task, dataset, settings, session)
     return TrainingResult(describe(outcome.natural), architecture, outcome)
+
+
+def _scales(dataset: Dataset, architecture: Architecture, last: str) -> dict[str, float]:
+    """Those of `architecture`; where targets are real, of the `last` layer in the size of the targets."""
+    scales = initial_scales(architecture)
+    if not dataset.train.real:
+        return scales
+    size = float(np.sqrt(np.square(dataset.train.labels, dtype=np.float64).mean())) or 1.0
+    return {name: scale * size if name.startswith(f"{last}.") else scale for name, scale in scales.items()}
 
 
 def check_fit(dataset: Dataset, encoder: str, inputs: int, classes: int) -> None:

@@ -62,8 +62,8 @@ class Outcome:
     def metrics(self) -> dict[str, float]:
         """The numbers that go into the model file."""
         return {
-            **_metrics(self.history),
-            "test_accuracy": self.test.accuracy,
+            **_metrics(self.history, self.test.score.errors is not None),
+            **self.test.told("test"),
             "test_firing_rate_hz": self.test.firing_rate,
         }
 
@@ -96,7 +96,8 @@ def run_task(task: Task, dataset: Dataset, settings: TrainingSettings, session: 
             state = run.epoch(state, reporter)
             if path is not None:
                 save_state(resume_path(path), state, task.identity)
-                task.save(path, state.carry.natural, _metrics(state.history), state.environments)
+                metrics = _metrics(state.history, dataset.train.real)
+                task.save(path, state.carry.natural, metrics, state.environments)
             reporter.epoch(state.history[-1])
             stopped = _stop_reason(state.history, settings)
     except KeyboardInterrupt:
@@ -166,14 +167,15 @@ class _Run:
         return EpochReport(number, loss, accuracy, rate / self._task.dt, held_out)
 
 
-def _metrics(history: tuple[EpochReport, ...]) -> dict[str, float]:
+def _metrics(history: tuple[EpochReport, ...], real: bool) -> dict[str, float]:
     last = history[-1]
-    return {"epochs": len(history), "train_loss": last.loss, "train_accuracy": last.accuracy}
+    measure = "train_r2" if real else "train_accuracy"
+    return {"epochs": len(history), "train_loss": last.loss, measure: last.accuracy}
 
 
 def _split(dataset: Dataset, settings: TrainingSettings) -> tuple[Labels, Labels]:
     if settings.may_stop_early:
-        return stratified_split(dataset.train.labels, settings.held_out_share, settings.seed)
+        return stratified_split(dataset.train.strata, settings.held_out_share, settings.seed)
     return np.arange(len(dataset.train)), np.arange(0)
 
 

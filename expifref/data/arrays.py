@@ -47,6 +47,7 @@ def dataset_of(
     """
     for part, samples in (("training", train), ("test", test)):
         check_raw(f"{place}: {part}", samples)
+    train, test = _ended(train), _ended(test)
     classes = check_classes(place, train.labels, test.labels)
     if train.values.ndim != test.values.ndim or train.channels != test.channels:
         raise DataError(
@@ -112,6 +113,14 @@ def _range(arrays: Arrays) -> tuple[Any, Any]:
     return min(array.min() for array in arrays), max(array.max() for array in arrays)
 
 
+def _ended(part: Samples) -> Samples:
+    """With labels of 0 behind the end of each sample, whatever was there."""
+    if not part.per_step:
+        return part
+    inside = part.inside[..., None] if part.real else part.inside
+    return replace(part, labels=np.where(inside, part.labels, np.zeros((), part.labels.dtype)))
+
+
 def _padded(train: Samples, test: Samples) -> Pair:
     """Both with the steps of the longest sample, and 0 behind the end of each."""
     steps = max(part.values.shape[1] for part in (train, test))
@@ -125,4 +134,6 @@ def _extended(part: Samples, steps: int) -> Samples:
     if own == steps:
         return replace(part, values=values)
     lengths = np.full(len(part), own) if part.lengths is None else part.lengths
-    return replace(part, values=np.pad(values, ((0, 0), (0, steps - own), (0, 0))), lengths=lengths)
+    longer = ((0, 0), (0, steps - own), (0, 0))
+    labels = np.pad(part.labels, longer[: part.labels.ndim]) if part.per_step else part.labels
+    return replace(part, values=np.pad(values, longer), labels=labels, lengths=lengths)

@@ -62,7 +62,8 @@ def _part(path: Path, arrays: Arrays, suffix: str) -> Samples:
     values = arrays[f"x{suffix}"]
     if values.ndim > 3 and values.size:
         values = values.reshape(len(values), -1)
-    labels = read_labels(path, f"y{suffix}", arrays[f"y{suffix}"])
+    steps = values.shape[1] if values.ndim == 3 else None
+    labels = read_labels(path, f"y{suffix}", arrays[f"y{suffix}"], steps)
     lengths = arrays.get(f"lengths{suffix}")
     if lengths is None:
         return Samples(values, labels)
@@ -74,11 +75,11 @@ def _part(path: Path, arrays: Arrays, suffix: str) -> Samples:
 def _split(path: Path, arrays: Arrays, seed: int) -> tuple[Samples, Samples]:
     whole = _part(path, arrays, "")
     check_raw(f"{path}:", whole)
-    if np.unique(whole.labels, return_counts=True)[1].max(initial=0) < _FEWEST:
+    if np.unique(whole.strata, return_counts=True)[1].max(initial=0) < _FEWEST:
         raise DataError(
             f"{path}: `x` must hold at least {_FEWEST} samples of a class, so that one in five is kept "
             "for testing; add samples or give x_train, y_train, x_test and y_test"
         )
-    train, test = stratified_split(whole.labels, _TEST_SHARE, seed)
+    train, test = stratified_split(whole.strata, _TEST_SHARE, seed)
     first, second = (replace(whole[rows], numbers=np.arange(len(rows))) for rows in (train, test))
     return first, second

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator import index
 from typing import Any, SupportsIndex
 
 import numpy as np
 
+from expifref.counts import count_of
 from expifref.description import Description
 from expifref.encoders import get_encoder
-from expifref.exceptions import ParameterError
 from expifref.quantities import TIME, check_values, decimal
 
 from .borrowed import borrowed
@@ -34,14 +33,16 @@ def describe(
     """Read a network from what one step of its own `update` does, and run the result beside it.
 
     Understood are modules with a state of their own that is known: `ExpIF`, `AdExIF` and `LIF`, also with
-    `Ref`, of expifref or `brainpy.state`; exponential filters (`ExponentialSynapse`, `LeakyReadout`,
-    `brainpy.state.Expon`), `brainpy.state.LeakyRateReadout`, and `brainstate.nn.Delay`. Whatever lies between
-    them may be anything that is affine in the input, in spikes and in filtered spikes, of this step or
-    earlier ones: linear layers of any class, masks, convolutions, sums, gains, units, concatenations, batch
-    norm in evaluation, recurrence, skips, projections with `CUBA`.
+    `Ref`, of expifref or `brainpy.state`; exponential filters (`ExponentialSynapse`, `LeakyReadout`, `Expon`,
+    `DualExpon`, `Alpha` and `LeakyRateReadout` of `brainpy.state`), and `brainstate.nn.Delay`. Whatever lies
+    between them may be anything that is affine in the input, in spikes and in filtered spikes, of this step
+    or earlier ones: linear layers of any class, masks, convolutions, sums, gains, units, concatenations,
+    batch norm in evaluation, recurrence, skips, projections with `CUBA`. Max pooling of spikes becomes a
+    layer.
 
     A current without a unit counts in mA, and the input of a filter without a unit in the unit of its state.
-    Outputs are taken as the numbers they are in their own unit.
+    Outputs are taken as the numbers they are in their own unit; several in a tuple, list or dict side by
+    side, in that order.
 
     Args:
         module: the trained brainstate module; it is left as it was.
@@ -62,7 +63,7 @@ def describe(
     get_encoder(encoder)
     step = np.asarray(decimal("dt", dt, TIME), np.float64)
     check_values("dt", step, np.isfinite(step) & (step > 0), "a time above 0 ms", TIME)
-    seconds, count = float(step) / 1e3, _whole_steps(steps)
+    seconds, count = float(step) / 1e3, count_of("steps", steps)
     root = unwrapped(module)
 
     reading = read(root, name, dt, inputs)
@@ -74,11 +75,3 @@ def describe(
             description, Original(root, name, dt, reading.shape, reading.batched, network.populations)
         )
     return description
-
-
-def _whole_steps(steps: Any) -> int:
-    if isinstance(steps, bool) or not hasattr(steps, "__index__"):
-        raise ParameterError(f"`steps` must be a whole number, not {steps!r}")
-    if index(steps) < 1:
-        raise ParameterError(f"`steps` must be at least 1, not {steps}")
-    return index(steps)

@@ -104,7 +104,8 @@ def _side(met: Flags) -> _Side | None:
         return None
     first, last = met.argmax(axis=0), size - 1 - met[::-1].argmax(axis=0)
     widest = int((last - first).max()) + 1
-    strides = sorted({1, *np.diff(first).tolist(), *np.diff(last).tolist()} - {0})
+    # Where every place sees both ends, nothing but the sizes tells how far they lie apart.
+    strides = sorted({*np.diff(first).tolist(), *np.diff(last).tolist()} - {0}) or [size // places]
     for kernel in range(widest, 2 * widest):
         for stride in strides:
             before = kernel - 1 - int(last[0])

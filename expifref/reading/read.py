@@ -18,10 +18,14 @@ from .algebra import Affine
 from .borrowed import borrowed, fresh, root_cause
 from .delays import without_delays
 from .glue import Glue, glue_of
+from .heads import check_heads
 from .kernels import Planes, planes_of
+from .layers import AnyLeaf
 from .leaves import DelayLeaf, Leaf, leaves_of
 from .matrices import affine_maps
+from .maxima import with_maxima
 from .members import check_parameters_are_finite, members_of
+from .sources import OUTPUT
 from .trace import Step, traced_step
 from .widths import Shape, candidates
 
@@ -36,7 +40,7 @@ class Reading:
 
     shape: Shape  # of one sample
     batched: bool
-    leaves: dict[str, Leaf]  # in the order of their updates
+    leaves: dict[str, AnyLeaf]  # in the order of their updates
     step: Step
     maps: dict[str, Affine]  # what goes into each of the leaves, and into the output
     planes: Planes
@@ -63,12 +67,13 @@ def read(module: Any, name: str, dt: Any, inputs: Inputs) -> Reading:
     """
     shapes = _given(inputs) or tuple(candidates(module, members_of(module, name)))
     failures: list[str] = []
+    seconds = float(decimal("dt", dt, TIME)) / 1e3
     for batch, shape in product((1, None), shapes):
         with borrowed(module, name, dt):
             try:
                 members = fresh(module, name, batch)
                 check_parameters_are_finite(members)
-                leaves = leaves_of(members, float(decimal("dt", dt, TIME)) / 1e3)
+                leaves = leaves_of(members, seconds)
                 step = traced_step(module, members, leaves, shape if batch is None else (batch, *shape))
             except Exception as error:  # noqa: BLE001  # whatever the user's own code raises
                 cause = root_cause(error)
@@ -77,9 +82,7 @@ def read(module: Any, name: str, dt: Any, inputs: Inputs) -> Reading:
                 failures.append(f"{type(cause).__name__}: {cause}")
                 continue
             updated = {path: leaves[path] for path in step.updated}
-            glue = glue_of(step)
-            maps = maps_of(glue, updated)
-            return Reading(shape, batch is not None, updated, step, maps, planes_of(glue))
+            return _reading(step, updated, (shape, batch is not None), seconds)
     if not failures:
         raise ParameterError(f"`{name}` does not say how wide its input is: give `inputs`")
     raise UnsupportedError(
@@ -88,7 +91,15 @@ def read(module: Any, name: str, dt: Any, inputs: Inputs) -> Reading:
     )
 
 
-def maps_of(glue: Glue, leaves: Mapping[str, Leaf]) -> dict[str, Affine]:
+def _reading(step: Step, leaves: dict[str, Leaf], taken: tuple[Shape, bool], dt: float) -> Reading:
+    """What a step does to `leaves`, of a sample of the shape `taken` and with an axis of samples or none."""
+    glue = glue_of(step)
+    maps = maps_of(glue, leaves)
+    check_heads(maps[OUTPUT], step.heads, leaves)
+    return Reading(*taken, with_maxima(leaves, glue.maxima, maps, dt), step, maps, planes_of(glue))
+
+
+def maps_of(glue: Glue, leaves: Mapping[str, AnyLeaf]) -> dict[str, Affine]:
     """What goes into each neuron and filter and into the output, without delays; with 64 bits."""
     maps = affine_maps(glue)
     return {

@@ -6,7 +6,7 @@ what goes into them, and it holds what lies between and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -21,10 +21,13 @@ from jax.extend.core import Jaxpr
 from expifref.description import INPUT
 from expifref.exceptions import UnsupportedError
 
+from .heads import heads_of, side_by_side
 from .leaves import UNDERSTOOD, DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, followed_by
 from .members import Members, class_name
+from .recorder import Recorder
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
-from .stand_ins import Recorder, put_in
+from .stand_ins import put_in
+from .synapses import check_untouched
 
 __all__ = ["Step", "TrainedArray", "traced_step"]
 
@@ -51,6 +54,8 @@ class Step:
     added: tuple[str, ...]  # the further results: what is added to the membranes of these leaves
     trained: dict[TrainedArray, int]  # which of the arguments they are
     updated: tuple[str, ...]  # paths of leaves, in the order of their updates
+    heads: Mapping[str, int]  # how many values each part of the output has
+    spiking: frozenset[str]  # paths of leaves whose outputs are spikes
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,9 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         _name(members, leaves)
         with brainstate.environ.context(t=u.Quantity(time, unit=u.ms), i=time.astype(int)):
             output = module(recorder.given[Source(INPUT, 0)])
-        recorder.sinks[OUTPUT] = _plain(output).reshape(-1)
+        check_untouched((leaf for leaf in leaves.values() if isinstance(leaf, FilterLeaf)), recorder)
+        recorder.sinks[OUTPUT] = side_by_side(output, 1).reshape(-1)
+        record["heads"] = {place: head.size for place, head in heads_of(output).items()}
         record["changed"] = [
             one for one, state in zip(kept, states, strict=True) if not _same(one.state.value, state)
         ]
@@ -115,6 +122,8 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         added=tuple(recorder.added),
         trained=trained,
         updated=tuple(recorder.updated),
+        heads=record["heads"],
+        spiking=frozenset(path for path, leaf in leaves.items() if isinstance(leaf, NeuronLeaf)),
     )
 
 
@@ -128,6 +137,8 @@ def _kept_states(members: Members, leaves: dict[str, Leaf]) -> list[_Kept]:
         of_leaf = owner in leaves and not isinstance(state, brainstate.ParamState)
         if of_leaf and path == f"{owner}.V":
             origin = _membrane(owner)
+        elif isinstance(state, brainstate.ParamState):
+            origin = Forbidden(f"depends on `{path}`, which a step changes: learning has no integer lowering")
         else:
             kind = class_name(members.nodes[owner])
             origin = Forbidden(f"depends on `{path}`, which a `{kind}` keeps: {UNDERSTOOD}")
@@ -189,15 +200,6 @@ def _named(update: Any, path: str) -> Any:
             return update(*args, **kwargs)
 
     return named
-
-
-def _plain(output: Any) -> jax.Array:
-    if not isinstance(output, jax.Array | u.Quantity):
-        raise UnsupportedError(
-            f"the network must give one array in a step, not a {type(output).__name__}: describe the part "
-            "of it that gives one"
-        )
-    return jnp.asarray(u.get_mantissa(output), float)
 
 
 def _same(one: Any, other: Any) -> bool:

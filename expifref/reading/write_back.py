@@ -76,8 +76,9 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
 
 def _neurons(network: Network, description: Description) -> Iterator[Write]:
     for layer in description.layers:
-        for neuron in layer.neurons:
-            yield from neuron_writes(network.populations[layer.name], neuron)
+        if layer.name in network.populations:  # a maximum has parameters, and no module that holds them
+            for neuron in layer.neurons:
+                yield from neuron_writes(network.populations[layer.name], neuron)
 
 
 def _changes(network: Network, description: Description) -> dict[Place, Change]:

@@ -91,6 +91,9 @@ def check_part(description: Description, program: Program, part: Part) -> None:
         if layer.neurons is not None
         for counts in (layer.neurons.real, layer.neurons.integer, layer.neurons.most)
     )
+    errors = [score.errors for score in (part.sums.float_score, part.sums.integer_score)]
+    shape = (layers[-1][1],)
+    fits = fits and all(one is None or (one.answers > 0 and one.mean.shape == shape) for one in errors)
     if part.first is not None:
         step, layer, sample, neuron = part.first.place
         fits = fits and 0 <= layer < len(layers) and 0 <= neuron < layers[layer][1] and min(step, sample) >= 0

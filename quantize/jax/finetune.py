@@ -17,15 +17,17 @@ from expifref.decision import SUM, Decision
 from expifref.description import Description
 from expifref.environment import Environment
 from expifref.evaluation import Evaluation
-from expifref.feeding import feed
+from expifref.feeding import counted_steps, feed
 from expifref.files import require_writable
 from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Parameters
+from expifref.scores import score_of
 from expifref.session import Session
 from expifref.training import check_fit, run_identity
 from expifref.training_loop import Outcome, Step, StopReason, Task, run_task
-from expifref.training_settings import TrainingSettings, default_settings
+from expifref.training_settings import TrainingSettings, check_task, default_settings
 from expifref.training_step import Batch, Carry, make_optimizer, make_step
+from quantize.graph.bodies import output_format
 from quantize.program.file import digest, save_program
 from quantize.program.program import Program
 from quantize.run.emulator import spiking_outputs
@@ -117,6 +119,7 @@ def finetune(
     """
     settings = finetune_settings(dataset) if settings is None else settings
     settings = replace(settings, decision=model.decision)
+    check_task(dataset, settings)
     graph = skeleton.graph
     check_fit(dataset, skeleton.encoder, graph.input.channels, graph.units(graph.output))
     network = quantized_network(model.description, skeleton, gradient)
@@ -160,18 +163,27 @@ def evaluate_program(program: Program, samples: Samples, decision: str = SUM, se
     """What `program` says about `samples` by the rule `decision` of `expifref.decision.RULES`."""
     executor, rasters = JaxExecutor(program.graph), tuple(spiking_outputs(program.graph).values())
     kept = tuple(dict.fromkeys((program.output_name, *rasters)))
-    predictions: list[NDArray[np.int64]] = []
+    worth, steps = _worth(program), program.steps
+    predictions: list[NDArray[Any]] = []
     fired = 0
     for first in range(0, len(samples), _BATCH):
         frames, lengths = feed(program.encoder, samples[first : first + _BATCH], program.steps, seed)
         frames = np.broadcast_to(frames, (program.steps, *frames.shape[1:]))
         signals = executor.run(frames, signals=kept).signals
-        predictions.append(Decision(decision, lengths).classes(signals[program.output_name]))
+        rule, output = Decision(decision, lengths), signals[program.output_name]
+        predictions.append(rule.values(output * worth) if samples.real else rule.classes(output))
         fired += sum(int(signals[name].sum()) for name in rasters)
     found = np.concatenate(predictions)
     neurons = sum(program.graph.units(name) for name in spiking_outputs(program.graph))
     seconds = len(samples) * program.steps * program.dt_seconds
-    return Evaluation(float((found == samples.labels).mean()), fired / (neurons * seconds), found)
+    score = score_of(Decision(decision, counted_steps(samples, steps)), found, samples.labels, steps)
+    return Evaluation(score, fired / (neurons * seconds), found)
+
+
+def _worth(program: Program) -> float:
+    """What an integer of the output stands for."""
+    told = output_format(program.graph.by_name[program.graph.output])
+    return 1.0 if told is None else 2.0**-told.frac
 
 
 def _beginning(network: QuantizedNetwork, settings: TrainingSettings) -> Callable[[int], tuple[Carry, Step]]:

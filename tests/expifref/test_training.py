@@ -185,9 +185,11 @@ def test_what_adam_is_given_mixes_no_dtypes() -> None:
         return batch_loss(pure_run(description, values, frames), batch, settings, description.dt)[0]
 
     assert all(gradient.dtype == jnp.float32 for gradient in jax.jit(jax.grad(loss))(values).values())
-    classes, rates = make_predict(description, dict.fromkeys(values, 1.0), "sum")(values, frames, lengths)
+    classes, answers, rates = make_predict(description, dict.fromkeys(values, 1.0), "sum")(
+        values, frames, lengths
+    )
     assert classes.dtype == jnp.int32
-    assert rates.dtype == jnp.float32
+    assert answers.dtype == rates.dtype == jnp.float32
 
 
 def test_divergence_is_an_error_and_keeps_the_file(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def test_shift_only_devices_keep_powers_of_two() -> None:
 
 
 def test_refusals() -> None:
-    model, other = trained(), trained("rate")
+    model, other = trained(), trained("rate", 5.0)
     with pytest.raises(ParameterError) as caught:
         quantized_network(other.description, lowered(model))
     assert str(caught.value) == (

@@ -49,7 +49,7 @@ def test_a_module_of_our_neurons_gives_what_its_description_gives() -> None:
     assert found.layers[0].spikes == plain.layers[0].spikes
     assert found.layers[0].rmse == pytest.approx(plain.layers[0].rmse, rel=1e-6)
     assert found.layers[1].rmse == pytest.approx(plain.layers[1].rmse, rel=1e-6)
-    assert (found.float_correct, found.agreeing) == (plain.float_correct, plain.agreeing)
+    assert (found.float_score.right, found.agreeing) == (plain.float_score.right, plain.agreeing)
 
 
 def test_a_module_of_other_neurons_is_compared_as_it_is() -> None:
