@@ -136,6 +136,8 @@ class EmulationJob(Job[Loaded, Emulated, Emulated]):
                 "`--totals` adds up all steps, but the samples of this data set end at different ones: leave "
                 "it out for all signals, or take `expifref compare` for the accuracy"
             )
+        if inputs.labels is not None and inputs.labels.dtype.kind == "f":
+            inputs = replace(inputs, labels=None)  # a sum of integers is no answer in the unit of a target
         signals = () if self.totals else tuple(dict.fromkeys(kept_signals(program.graph, self.signals)))
         return Loaded(program, digest, inputs, signals)
 

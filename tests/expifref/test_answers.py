@@ -109,6 +109,14 @@ def test_labels_of_every_step(tmp_path: Path, labels: Any) -> None:
     assert default_settings(data).decision == PER_STEP
 
 
+@pytest.mark.parametrize("kind", [np.bool_, np.uint8, np.int32])
+def test_two_classes_of_any_type_of_integers(tmp_path: Path, kind: Any) -> None:
+    labels = (np.arange(9) % 2).astype(kind)
+    data = stored(tmp_path, x_train=X, y_train=labels, x_test=X, y_test=labels[:, None])
+    np.testing.assert_array_equal(data.test.labels, np.arange(9) % 2)
+    assert data.test.labels.dtype == np.int64
+
+
 def test_what_lies_behind_the_end_is_no_label(tmp_path: Path) -> None:
     labels = np.where(np.arange(4) < 3, Y, -1)
     targets = np.where(np.arange(4) < 3, Y, np.nan)[..., None]
