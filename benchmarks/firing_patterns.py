@@ -25,8 +25,9 @@ from expifref.description import INPUT, AdExParameters, Description, FeedDescrip
 from expifref.files import write_text
 from expifref.simulate import simulate
 from hw_profiles import Profile, load_profile
-from quantize.lowering.calibration import calibrate, normalized_membrane
+from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import lower
+from quantize.lowering.normalized import normalized_membrane
 from quantize.run.emulator import Emulator
 
 __all__ = ["PATTERNS", "Pattern", "description", "row", "run"]

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from cli.quantize import Ranges, calibrated
+from cli.quantize import Choice, Ranges, calibrated
 from cli.samples import Feed, encoded_samples
 from expifref.checkpoint import read_description
 from expifref.data import Dataset, load
@@ -93,7 +93,7 @@ def _rows(config: dict[str, Any], network: dict[str, Any], seed: int) -> list[Ro
     def lowered_row(weight_bits: int | None, membrane_bits: int | None) -> Row:
         options = LoweringOptions(weight_bits, membrane_bits)
         try:
-            program = calibrated(description, profile, data, seed, options, Ranges.MSE, True, 0.9999)[1]
+            program = calibrated(description, profile, data, seed, Choice(options, Ranges.MSE, True))[1]
         except RangeError as error:
             return {"kind": "refused", "membrane_bits": membrane_bits, "why": str(error)}
         return _program_row("lowered", program, data, seed)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from standard_bodies import neuron_of
 
 from expifref.description import INPUT, Description, FeedDescription, NeuronParameters, SpikingDescription
-from expifref.dynamics import NeuronConstants, StepResult, canonical_step
+from expifref.dynamics import Drive, NeuronConstants, StepResult, canonical_step
 from expifref.files import write_bytes
 from expifref.neuron_steps import constants
 from hw_profiles import Profile
@@ -31,7 +31,7 @@ __all__ = ["CODE_LSB", "Response", "code_current", "euler_step", "float_response
 __all__ += ["lowered", "neuron", "program_response", "table_bits", "write_figure"]
 
 Floats = NDArray[np.float64]
-Step = Callable[[Floats, NDArray[np.int64], Floats, float, NeuronConstants, float], StepResult]
+Step = Callable[[Floats, NDArray[np.int64], Drive, NeuronConstants, float], StepResult]
 
 CODE_LSB = 2.0**-11
 """Drive of one code of the 16-bit input, in units of delta_T: an LSB of a 16-bit drive up to 16 delta_T."""
@@ -72,7 +72,7 @@ def float_response(
     refractory = np.zeros(current.shape[1], np.int64)
     response = Response(np.empty(current.shape), np.empty(current.shape, np.bool_))
     for n, now in enumerate(current):
-        v, refractory, spikes = step(v, refractory, now, 0.0, fixed, dt)
+        v, refractory, spikes = step(v, refractory, Drive(now), fixed, dt)
         response.v[n], response.spikes[n] = v, spikes
     return response
 
@@ -128,17 +128,17 @@ def write_figure(figure: Figure, path: Path) -> None:
 
 
 def leak_step(
-    v: Floats, refractory: NDArray[np.int64], current: Floats, _delta: float, c: NeuronConstants, dt: float
+    v: Floats, refractory: NDArray[np.int64], drive: Drive, c: NeuronConstants, dt: float
 ) -> StepResult:
     """Exponential Euler with the leak's Jacobian alone: the exponential current is held over the step."""
-    return _simple_step(v, refractory, current, c, -np.expm1(-dt / c.tau))
+    return _simple_step(v, refractory, drive.current, c, -np.expm1(-dt / c.tau))
 
 
 def euler_step(
-    v: Floats, refractory: NDArray[np.int64], current: Floats, _delta: float, c: NeuronConstants, dt: float
+    v: Floats, refractory: NDArray[np.int64], drive: Drive, c: NeuronConstants, dt: float
 ) -> StepResult:
     """Forward Euler."""
-    return _simple_step(v, refractory, current, c, dt / c.tau)
+    return _simple_step(v, refractory, drive.current, c, dt / c.tau)
 
 
 def _simple_step(

@@ -69,9 +69,9 @@ class ComparisonJob(Job[Loaded, Part, Comparison]):
                 "quantize this one"
             )
         if self.trace is None:
-            return Loaded(description, program, self.source.inputs(program, rule=rule))
+            return Loaded(description, program, self.source.inputs(program).decided_by(rule))
         recording = read_recording(self.trace, program)
-        inputs = self.source.inputs(program, recording.samples, rule)
+        inputs = self.source.inputs(program, recording.samples).decided_by(rule)
         recording.check_samples(inputs.samples)
         return Loaded(description, program, inputs, recording)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
+from expifref.decision import SUM
 from expifref.exceptions import (
     DataError,
     ExpifrefError,
@@ -125,6 +126,11 @@ class EmulationJob(Job[Loaded, Emulated, Emulated]):
         """
         program, digest = read_runnable(self.program)
         inputs = self.source.inputs(program)
+        if self.totals and program.decision != SUM:
+            raise ParameterError(
+                f"`--totals` adds up all steps, but the program decides by `{program.decision}`: leave it "
+                "out for all signals, or take `expifref compare` for the accuracy"
+            )
         if self.totals and inputs.decision.lengths is not None:
             raise ParameterError(
                 "`--totals` adds up all steps, but the samples of this data set end at different ones: leave "

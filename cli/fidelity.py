@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .output import print_table, print_text, rounded
 
 if TYPE_CHECKING:
+    from expifref.scores import Score
     from quantize.fidelity import Budget, Comparison, SiteError
     from quantize.fidelity.comparison import LayerComparison
     from quantize.fidelity.divergence import Attribution
@@ -45,9 +46,11 @@ def summarize(result: Comparison) -> dict[str, Any]:
     first = result.first
     summary: dict[str, Any] = {
         "samples": result.samples,
-        "float_accuracy": result.float_correct / result.samples if labelled else None,
-        "program_accuracy": result.integer_correct / result.samples if labelled and predicted else None,
-        "prediction_agreement": result.agreement if predicted else None,
+        "float_accuracy": _accuracy(result.float_score, labelled),
+        "program_accuracy": _accuracy(result.integer_score, labelled and predicted),
+        "prediction_agreement": result.agreement if predicted and result.answers else None,
+        **_errors("float", result.float_score),
+        **_errors("program", result.integer_score),
         "spike_difference": result.spike_difference,
         "layers": {layer.name: _layer(layer, result.dt) for layer in result.layers},
         "first_divergence": None if first is None else asdict(first),
@@ -56,6 +59,15 @@ def summarize(result: Comparison) -> dict[str, Any]:
     if result.differing_values is not None:
         summary["values_that_differ_from_the_program"] = result.differing_values
     return summary
+
+
+def _accuracy(score: Score, known: bool) -> float | None:
+    return score.quality if known and score.errors is None else None
+
+
+def _errors(prefix: str, score: Score) -> dict[str, float]:
+    """The errors of real answers in the unit of the target; none of classes."""
+    return {} if score.errors is None else score.errors.told(prefix)
 
 
 def print_result(result: Comparison) -> None:
@@ -67,6 +79,8 @@ def print_result(result: Comparison) -> None:
         "predictions that agree": summary["prediction_agreement"],
     }
     rows: list[list[object]] = [[key, f"{value:.2%}"] for key, value in shares.items() if value is not None]
+    for prefix, score in (("float", result.float_score), ("program", result.integer_score)):
+        rows += [[key.replace("_", " "), rounded(value)] for key, value in _errors(prefix, score).items()]
     for name, layer in summary["layers"].items():
         shown = {key: layer[key] for key in _PRINTED if key in layer}
         rows += [[f"{name}: {key.replace('_', ' ')}", rounded(value)] for key, value in shown.items()]

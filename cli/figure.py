@@ -48,7 +48,6 @@ def draw(model: ModelFile, program: Program, data: Dataset, seed: int, path: Pat
     real, volts = _first_sample(float_hidden)
     integer, codes = _first_sample(integer_hidden)
     outputs = execution.signals[program.output_name]
-    chosen = int(feed.decision(sample).classes(outputs)[0])
     summed = model.decision == SUM
     curves = outputs[:, 0].cumsum(axis=0) if summed else outputs[:, 0]
     time = np.arange(len(real), dtype=np.float64) * (description.dt * 1e3)
@@ -59,7 +58,14 @@ def draw(model: ModelFile, program: Program, data: Dataset, seed: int, path: Pat
     _raster(figure.add_subplot(grid[0, :]), time, real, integer)
     _membrane(figure.add_subplot(grid[1, 0]), time, volts, codes, _typical(real))
     axes = figure.add_subplot(grid[1, 1])
-    _decision(axes, time, curves, (chosen, int(sample.labels[0])))
+    decision = feed.decision(sample)
+    if decision.over_time or sample.real:
+        _curves(axes, time, curves, None)
+        axes.set_title("output", fontsize=10)
+    else:
+        chosen, label = int(decision.classes(outputs)[0]), int(sample.labels[0])
+        _curves(axes, time, curves, label)
+        axes.set_title(f"decision: class {chosen} (label {label}, red)", fontsize=10)
     axes.set_ylabel(f"{'summed ' if summed else ''}output (integer)")
     device = program.evidence.device
     title = f"{data.name}, test sample 0: float network against integer program ({device})"
@@ -101,17 +107,13 @@ def _membrane(
     axes.plot(time, volts[:, neuron], color=_FLOAT, linewidth=4, label="float")
     axes.plot(time, codes[:, neuron], color=_INTEGER, linewidth=1.2, label="integer code")
     axes.set(xlabel="time (ms)", ylabel="membrane (mV)")
-    axes.set_title(f"membrane of neuron {neuron}", fontsize=10)
-    axes.legend(loc="best", framealpha=0.9)
+    axes.set_title(f"membrane of neuron {neuron}", fontsize=10, loc="left")
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, frameon=False, borderaxespad=0.2)
 
 
-def _decision(
-    axes: Axes, time: NDArray[np.float64], curves: NDArray[np.int64], classes: tuple[int, int]
-) -> None:
-    """What is decided by, and the class that was chosen beside the label."""
-    chosen, label = classes
+def _curves(axes: Axes, time: NDArray[np.float64], curves: NDArray[np.int64], marked: int | None) -> None:
+    """The output that is decided by; red is that of the class `marked`."""
     for index in range(curves.shape[1]):
-        color = _INTEGER if index == label else _FLOAT
-        axes.plot(time, curves[:, index], color=color, linewidth=2 if index == label else 1)
+        color = _INTEGER if index == marked else _FLOAT
+        axes.plot(time, curves[:, index], color=color, linewidth=2 if index == marked else 1)
     axes.set(xlabel="time (ms)")
-    axes.set_title(f"decision: class {chosen} (label {label}, red)", fontsize=10)

@@ -12,6 +12,7 @@ import typer
 from expifref.exceptions import ParameterError
 
 from .quantize import lower_network
+from .training_run import TrainingRun
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
@@ -69,40 +70,24 @@ def finetune_network(
     data: LoadedDataset,
     model: Path,
     target: Target,
-    out: Path,
-    epochs: int | None,
-    seed: int,
-    resume: bool,
-    stops: dict[str, Any],
+    asked: TrainingRun,
 ) -> FinetuneResult:
     """Lower, then train with a progress bar on stderr."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     from expifref.checkpoint import read_model
     from expifref.progress import ProgressBar
     from hw_profiles import load_profile
-    from quantize.jax.finetune import finetune, finetune_settings
+    from quantize.jax.finetune import FinetuneSession, finetune, finetune_settings
 
-    if len({path.resolve() for path in (model, out, target.program)}) < 3:
+    if len({path.resolve() for path in (model, asked.out, target.program)}) < 3:
         raise ParameterError(
-            f"--finetune, --out and --program must be three files, not {model}, {out} and {target.program}"
+            f"--finetune, --out and --program must be three files, not {model}, {asked.out} and "
+            f"{target.program}"
         )
     chosen, trained = load_profile(target.profile), read_model(model)
-    skeleton = lower_network(
-        trained.description, chosen, data, seed, target.weight_bits, target.membrane_bits
-    )
-    settings = finetune_settings(data)
-    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **stops)
+    skeleton = lower_network(trained, chosen, data, asked.seed, target.weight_bits, target.membrane_bits)
+    settings = asked.settings(finetune_settings(data))
     with ProgressBar(Console(stderr=True)) as bar:
-        return finetune(
-            data,
-            trained,
-            skeleton,
-            settings,
-            reporter=bar,
-            path=out,
-            program_path=target.program,
-            resume=resume,
-        )
+        session = FinetuneSession(asked.out, asked.resume, bar, target.program)
+        return finetune(data, trained, skeleton, settings, session=session)

@@ -32,6 +32,7 @@ def guard_network(
     """
     from hw_profiles import parse_profile
     from quantize.fidelity import guard
+    from quantize.fidelity.advice import never_spiking, outlying
     from quantize.lowering.calibration import calibrate
     from quantize.lowering.remedies import remedy
 
@@ -42,10 +43,12 @@ def guard_network(
     if strict and findings:
         more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
         raise FidelityError(f"`--strict` refuses the program{more}: {findings[0]}")
+    asleep = list(never_spiking(description, batches))
     if not findings:
-        return []
+        return asleep
     profile = parse_profile(program.evidence.profile, "the profile in the program")
-    return [*findings, str(remedy(description, calibrate(description, batches), batches, profile))]
+    helps = str(remedy(description, calibrate(description, batches), batches, profile))
+    return [*findings, *outlying(description), *asleep, helps]
 
 
 def print_warnings(findings: list[str]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from expifref.array_files import map_npy, read_npz
 from expifref.data import load
-from expifref.decision import SUM, Decision
+from expifref.decision import Decision
 from expifref.exceptions import DataError
 from expifref.limits import RECORDING
 from quantize.graph.layers import Port
@@ -46,8 +46,9 @@ class Source:
     seed: int = 0
     samples: int | None = None  # at most; None: all, or as many random ones as are enough
 
-    def inputs(self, program: Program, limit: int | None = None, rule: str = SUM) -> Inputs:
+    def inputs(self, program: Program, limit: int | None = None) -> Inputs:
         """Inputs for `program`, at most `limit` of them too; errors as of the functions below."""
+        rule = program.decision
         port, feed = program.graph.input, Feed(program.encoder, program.steps, self.seed, rule)
         most = self.samples if limit is None else limit
         if self.file is not None:
@@ -65,9 +66,13 @@ class Inputs:
     steps: int
     samples: int
     frames: Callable[[slice], Frames]  # of the samples of a slice
-    labels: NDArray[np.int64] | None = None  # [samples]
+    labels: NDArray[Any] | None = None  # [samples], or as `expifref.data.Samples` has them
     decision: Decision = field(default_factory=Decision)  # of all samples
     encoded: bool = False  # whether all steps of the samples of a slice are made at once
+
+    def decided_by(self, rule: str) -> Inputs:
+        """The same, whatever rule the program states."""
+        return replace(self, decision=replace(self.decision, rule=rule))
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """Samples `start` to `stop` - 1 with their labels, in whole batches."""
@@ -89,6 +94,12 @@ def dataset_inputs(data: LoadedDataset, inputs: int, feed: Feed, limit: int | No
         encoded = feed.encode(samples[rows])
         return lambda times: encoded[times]
 
+    if samples.per_step != feed.decision(samples).over_time:
+        labels = "every step" if samples.per_step else "every sample"
+        raise DataError(
+            f"the data set `{data.name}` has a label of {labels}, but the program decides by `{feed.rule}`: "
+            "give the one that the network was trained on with --dataset"
+        )
     decision = feed.decision(samples)
     return Inputs(feed.steps, len(samples), frames, samples.labels, decision, encoded=True)
 

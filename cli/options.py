@@ -30,9 +30,9 @@ Dataset = Annotated[
     str,
     typer.Option(
         "--dataset",
-        help="digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, basic-motions, shd, or an .npz: x "
-        "[samples, inputs], or [samples, steps, channels] over time; integers of 0 and 1 are spikes, others "
-        "0..255 stand for 0..1. See docs/data.md.",
+        help="digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, basic-motions, shd, n-mnist, or an "
+        ".npz: x [samples, inputs], or [samples, steps, channels] over time; integers of 0 and 1 are spikes, "
+        "others 0..255 stand for 0..1. See docs/data.md.",
     ),
 ]
 DataDir = Annotated[

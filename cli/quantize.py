@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,6 +25,7 @@ from .options import (
 from .output import print_json, print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
+    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset as LoadedDataset
     from expifref.description import Description
     from hw_profiles import Profile
@@ -39,6 +40,17 @@ class Ranges(StrEnum):
     PERCENTILE = "percentile"
     MSE = "mse"
     AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How to lower, and on what to calibrate."""
+
+    options: LoweringOptions
+    ranges: Ranges = Ranges.PERCENTILE
+    bias_correction: bool | None = None  # None for off, unless auto finds it better
+    coverage: float = 0.9999
+    samples: int = CALIBRATION_SAMPLES
 
 
 def quantize(
@@ -84,21 +96,27 @@ def quantize(
     The ranges come from the float network on the first training samples of --dataset. On the same samples
     both are compared: warnings name layers that fall silent, spike at another rate or saturate.
     """
-    from expifref.checkpoint import read_description
+    from expifref.checkpoint import read_model
     from expifref.data import load
     from hw_profiles import load_profile
     from quantize.lowering.lower import LoweringOptions
     from quantize.program.file import save_program
 
-    description = read_description(model)
+    trained = read_model(model)
+    description = trained.description
     chosen = load_profile(profile)
     data = load(dataset, data_dir, seed=seed)
     options = LoweringOptions(
-        weight_bits, membrane_bits, drive_bits, table_bits, table_segments, table_error=table_error
+        weight_bits,
+        membrane_bits,
+        drive_bits,
+        table_bits,
+        table_segments,
+        table_error=table_error,
+        decision=trained.decision,
     )
-    options, program = calibrated(
-        description, chosen, data, seed, options, calibration, bias_correction, coverage, calibration_samples
-    )
+    choice = Choice(options, calibration, bias_correction, coverage, calibration_samples)
+    options, program = calibrated(description, chosen, data, seed, choice)
     warnings = guard_network(description, program, data, seed, strict, calibration_samples)
     save_program(program, out)
     summary = summarize(program, out) | _chosen(options)
@@ -112,7 +130,7 @@ def quantize(
 
 
 def lower_network(
-    description: Description,
+    model: ModelFile,
     profile: Profile,
     data: LoadedDataset,
     seed: int,
@@ -122,7 +140,8 @@ def lower_network(
     """Calibrate on `data` and lower, with the default ranges."""
     from quantize.lowering.lower import LoweringOptions
 
-    return calibrated(description, profile, data, seed, LoweringOptions(weight_bits, membrane_bits))[1]
+    options = LoweringOptions(weight_bits, membrane_bits, decision=model.decision)
+    return calibrated(model.description, profile, data, seed, Choice(options))[1]
 
 
 def calibrated(
@@ -130,28 +149,27 @@ def calibrated(
     profile: Profile,
     data: LoadedDataset,
     seed: int,
-    options: LoweringOptions,
-    ranges: Ranges = Ranges.PERCENTILE,
-    bias_correction: bool | None = None,
-    coverage: float = 0.9999,
-    samples: int = CALIBRATION_SAMPLES,
+    choice: Choice,
 ) -> tuple[LoweringOptions, Program]:
     """Calibrate on `data` and lower; with the options that were chosen in the end."""
-    from quantize.lowering.calibration import PRESETS, calibrate
+    from quantize.lowering.calibration import calibrate
     from quantize.lowering.choice import choose
     from quantize.lowering.lower import check_arithmetic, lower
+    from quantize.lowering.ranges import PRESETS
 
     from .samples import calibration_batches
 
+    options = choice.options
     check_arithmetic(profile, options)
-    batches = list(calibration_batches(data, description, seed, samples))
+    batches = list(calibration_batches(data, description, seed, choice.samples))
     steps = sum(batch.shape[0] * batch.shape[1] for batch in batches)
     with progress_bar("calibrate", steps, "steps of samples") as bar:
-        calibration = calibrate(description, batches, coverage, bar)
-    if ranges is Ranges.AUTO:
-        options = choose(description, calibration, batches, profile, options, bias_correction)
+        calibration = calibrate(description, batches, choice.coverage, bar)
+    if choice.ranges is Ranges.AUTO:
+        options = choose(description, calibration, batches, profile, options, choice.bias_correction)
     else:
-        options = replace(options, ranges=PRESETS[ranges], bias_correction=bool(bias_correction))
+        corrected = bool(choice.bias_correction)
+        options = replace(options, ranges=PRESETS[choice.ranges], bias_correction=corrected)
     with progress_bar("lower", description.weights, "weights") as bar:
         return options, lower(description, calibration, profile, options, bar)
 

@@ -17,7 +17,7 @@ from .fidelity import describe_first
 from .fidelity import summarize as summarize_comparison
 from .guard import guard_network, print_warnings
 from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
-from .output import print_json, print_line, print_table, print_text
+from .output import print_json, print_line, print_table, print_text, rounded
 from .quantize import lower_network
 from .train import (
     EncoderName,
@@ -29,6 +29,7 @@ from .train import (
     stop_if_interrupted,
     train_network,
 )
+from .training_run import TrainingRun
 from .verification_report import print_result, summarize
 
 _MODEL, _PROGRAM = "model.safetensors", "program.json"
@@ -87,11 +88,12 @@ def run(
         watch = Stopwatch()
         with watch.stage("train"):
             network = architecture(data, layers_of(hidden, layer), None, None, encoder, None)
-            trained = train_network(data, network, out / _MODEL, epochs, seed, False, {})
+            trained = train_network(data, network, TrainingRun(out / _MODEL, seed, epochs))
         stop_if_interrupted(trained)
-        description = trained.description
+        model = read_model(out / _MODEL)
+        description = model.description
         with watch.stage("quantize"):
-            program = lower_network(description, chosen, data, seed, weight_bits, membrane_bits)
+            program = lower_network(model, chosen, data, seed, weight_bits, membrane_bits)
             warnings = guard_network(description, program, data, seed, strict)
             save_program(program, out / _PROGRAM)
         with watch.stage("export"):
@@ -105,7 +107,7 @@ def run(
             not_measured = missing_measurements()
             measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}
         with watch.stage("figure"):
-            draw(read_model(out / _MODEL), program, data, seed, out / "result.png")
+            draw(model, program, data, seed, out / "result.png")
         report: dict[str, Any] = {
             "schema": "expifref/report/1",
             "dataset": data.name,
@@ -146,10 +148,15 @@ class Stopwatch:
 
 
 def _print(report: dict[str, Any], out: Path) -> None:
-    rows: list[list[object]] = [
-        ["accuracy, float network", f"{report['float_accuracy']:.2%}"],
-        ["accuracy, integer program", f"{report['program_accuracy']:.2%}"],
-        ["predictions that agree", f"{report['prediction_agreement']:.2%}"],
+    shares = {
+        "accuracy, float network": report["float_accuracy"],
+        "accuracy, integer program": report["program_accuracy"],
+        "predictions that agree": report["prediction_agreement"],
+    }
+    errors = [key for key in report if key.endswith(("_rmse", "_nrmse", "_r2"))]
+    rows: list[list[object]] = [[key, f"{value:.2%}"] for key, value in shares.items() if value is not None]
+    rows += [[key.replace("_", " "), rounded(report[key])] for key in errors]
+    rows += [
         ["spikes that differ", f"{report['spike_difference']:.2%} of the float network's"],
         ["saturations", sum(report["saturations"].values())],
         ["seconds", ", ".join(f"{key} {value:.1f}" for key, value in report["seconds"].items())],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from expifref.description import Description
     from hw_profiles import Profile
     from quantize.lowering.calibration import Calibration
+    from quantize.lowering.lower import LoweringOptions
     from quantize.program.program import Program
     from quantize.run.trace import Executor
     from quantize.search import Examples, Keep, Outcome, Question, Space
@@ -106,7 +107,7 @@ class Setup:
         """What the point `params` leads to."""
         from quantize.search import evaluate
 
-        options = self.space.options(params)
+        options = self._options(params)
         return evaluate(
             self.description, self.calibration, self.profile, options, self.batches, self.executor
         )
@@ -115,7 +116,10 @@ class Setup:
         """The program of a point that was measured before."""
         from quantize.lowering.lower import lower
 
-        return lower(self.description, self.calibration, self.profile, self.space.options(params))
+        return lower(self.description, self.calibration, self.profile, self._options(params))
+
+    def _options(self, params: Any) -> LoweringOptions:
+        return replace(self.space.options(params), decision=self.model.decision)
 
     def executor(self, program: Program, samples: int | None = None) -> Executor:
         """The quickest way to run `program` on `samples` samples."""

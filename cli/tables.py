@@ -98,9 +98,9 @@ def _of_profile(profile: Profile, dt_ms: float, tau_ms: float) -> TableSpec:
     import numpy as np
 
     from expifref.description import INPUT, FeedDescription, NeuronParameters, SpikingDescription
-    from quantize.lowering.calibration import LayerRange
     from quantize.lowering.lower import LoweringOptions, check_arithmetic
     from quantize.lowering.neuron import membrane_format, table_spec
+    from quantize.lowering.ranges import LayerRange
 
     values = {"resistance": 1.0, "tau": tau_ms * 1e-3, "tau_ref": 1.7e-3, "v_th": -30e-3, "v_reset": -68e-3}
     values |= {"v_rest": -65e-3, "v_t": -59.9e-3, "delta_t": 3.48e-3, "v_initial": -65e-3}

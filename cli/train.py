@@ -18,11 +18,12 @@ from .finetune import (
 )
 from .options import DataDir, Dataset, Json, MembraneBits, Seed, WeightBits
 from .output import INTERRUPTED, print_json, print_table, rounded
+from .training_run import TrainingRun
 
 if TYPE_CHECKING:
     from expifref.architecture import Architecture
     from expifref.data import Dataset as LoadedDataset
-    from expifref.hidden_layers import HiddenLayer
+    from expifref.hidden_layers import AnyLayer
     from expifref.training import TrainingResult
     from quantize.jax.finetune import FinetuneResult
 
@@ -34,7 +35,7 @@ Layers = Annotated[
     list[str] | None,
     typer.Option(
         "--layer",
-        help="A hidden layer, once per layer: dense:128, recurrent:64, recurrent:64,tau=20ms,delay=2.",
+        help="A hidden layer, once per layer: dense:128, recurrent:64,tau=20ms,delay=2, conv:16x5, pool:2.",
     ),
 ]
 Epochs = Annotated[int | None, typer.Option("--epochs", min=1, help="Passes over the training samples.")]
@@ -46,7 +47,7 @@ EncoderName = Annotated[
     str | None,
     typer.Option(
         "--encoder",
-        help="rate, latency or current; over time rate, current, spikes, delta, level or population.",
+        help="rate, latency or current; over time rate, current, signed, spikes, delta, level or population.",
     ),
 ]
 TauSynapse = Annotated[
@@ -67,8 +68,13 @@ def train(
     decision: Annotated[
         str | None,
         typer.Option(
-            "--decision", help="By the output over the steps: sum, last or maximum; else what suits the data."
+            "--decision",
+            help="By the output over the steps: sum, last or maximum; per-step for labels of every step, "
+            "none for real targets of every step; else what suits the data.",
         ),
+    ] = None,
+    loss: Annotated[
+        str | None, typer.Option("--loss", help="cross-entropy, or mse, which real targets always take.")
     ] = None,
     seed: Seed = 0,
     target_accuracy: Annotated[
@@ -107,6 +113,7 @@ def train(
         "--encoder": encoder,
         "--tau-synapse": tau_synapse,
         "--decision": decision,
+        "--loss": loss,
     }
     target = {
         "--profile": profile,
@@ -127,14 +134,19 @@ def train(
             read_resume(resume_path(out))  # before the training stack is loaded, which takes seconds
         if finetune is None:
             chosen = architecture(data, hidden_layers, steps, dt, encoder, tau_synapse)
-            options = stops if decision is None else stops | {"decision": decision}
-            result = train_network(data, chosen, out, epochs, seed, resume, options)
+            told = {"decision": decision, "loss": loss}
+            options = stops | {key: value for key, value in told.items() if value is not None}
+            result = train_network(data, chosen, TrainingRun(out, seed, epochs, resume, options))
         else:
             beside = out.with_suffix(".json") if program is None else program
             wanted = Target(profile or DEFAULT_PROFILE, weight_bits, membrane_bits, beside)
-            tuned = finetune_network(data, finetune, wanted, out, epochs, seed, resume, stops)
+            asked = TrainingRun(out, seed, epochs, resume, stops)
+            tuned = finetune_network(data, finetune, wanted, asked)
             summary["program"] = str(beside)
-            result, extra = tuned, {"test_accuracy_before": tuned.before.accuracy}
+            result, extra = (
+                tuned,
+                {f"{key}_before": value for key, value in tuned.before.told("test").items()},
+            )
     summary |= {"stopped": result.stopped, **result.metrics, **extra}
     if json:
         print_json(summary)
@@ -149,7 +161,7 @@ def stop_if_interrupted(result: TrainingResult | FinetuneResult) -> None:
         raise typer.Exit(INTERRUPTED)
 
 
-def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | HiddenLayer, ...]:
+def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | AnyLayer, ...]:
     """The hidden layers that were asked for, in either way; raises ParameterError for both at once."""
     from expifref.exceptions import ParameterError
     from expifref.hidden_layers import parse_layer
@@ -163,7 +175,7 @@ def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int |
 
 def architecture(
     data: LoadedDataset,
-    hidden: tuple[int | HiddenLayer, ...],
+    hidden: tuple[int | AnyLayer, ...],
     steps: int | None,
     dt: float | None,
     encoder: str | None,
@@ -179,25 +191,15 @@ def architecture(
     return replace(base, **{key: value for key, value in wanted.items() if value is not None})
 
 
-def train_network(
-    data: LoadedDataset,
-    chosen: Architecture,
-    out: Path,
-    epochs: int | None,
-    seed: int,
-    resume: bool,
-    options: dict[str, Any],
-) -> TrainingResult:
+def train_network(data: LoadedDataset, chosen: Architecture, asked: TrainingRun) -> TrainingResult:
     """Train with a progress bar on stderr."""
-    from dataclasses import replace
-
     from rich.console import Console
 
     from expifref.progress import ProgressBar
+    from expifref.session import Session
     from expifref.training import train as run_training
     from expifref.training_settings import default_settings
 
-    settings = default_settings(data)
-    settings = replace(settings, epochs=epochs or settings.epochs, seed=seed, **options)
+    settings = asked.settings(default_settings(data))
     with ProgressBar(Console(stderr=True)) as bar:
-        return run_training(data, chosen, settings, reporter=bar, path=out, resume=resume)
+        return run_training(data, chosen, settings, session=Session(asked.out, asked.resume, bar))

@@ -13,6 +13,7 @@ from .exceptions import ExpifrefError
 if TYPE_CHECKING:
     from .adexif import AdExIF, AdExIFRef
     from .checkpoint import load_model, read_description, save_description, save_model
+    from .data import Binning, event_dataset
     from .data import load as load_dataset
     from .description import (
         AdExParameters,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from .gradient import GradientRules
     from .lif import LIF, LIFRef
     from .neuron import ExpIF, ExpIFRef
+    from .reading.reference import reference
+    from .reading.write_back import write_back
+    from .saved_states import load_states
     from .synapse import ExponentialSynapse, LeakyReadout
     from .training import train
 
@@ -36,6 +40,7 @@ __all__ = [
     "AdExIF",
     "AdExIFRef",
     "AdExParameters",
+    "Binning",
     "Description",
     "ExpIF",
     "ExpIFRef",
@@ -52,18 +57,23 @@ __all__ = [
     "SpikingDescription",
     "describe",
     "encode",
+    "event_dataset",
     "load_dataset",
     "load_model",
+    "load_states",
     "read_description",
+    "reference",
     "save_description",
     "save_model",
     "train",
+    "write_back",
 ]
 
 _LATE = {
     "AdExIF": ("adexif", "AdExIF"),
     "AdExIFRef": ("adexif", "AdExIFRef"),
     "AdExParameters": ("description", "AdExParameters"),
+    "Binning": ("data", "Binning"),
     "Description": ("description", "Description"),
     "ExpIF": ("neuron", "ExpIF"),
     "ExpIFRef": ("neuron", "ExpIFRef"),
@@ -80,12 +90,16 @@ _LATE = {
     "SpikingDescription": ("description", "SpikingDescription"),
     "describe": ("reading.describe", "describe"),
     "encode": ("encoders", "encode"),
+    "event_dataset": ("data", "event_dataset"),
     "load_dataset": ("data", "load"),
     "load_model": ("checkpoint", "load_model"),
+    "load_states": ("saved_states", "load_states"),
     "read_description": ("checkpoint", "read_description"),
+    "reference": ("reading.reference", "reference"),
     "save_description": ("checkpoint", "save_description"),
     "save_model": ("checkpoint", "save_model"),
     "train": ("training", "train"),
+    "write_back": ("reading.write_back", "write_back"),
 }
 """Public name -> module and name in it."""
 

@@ -13,7 +13,7 @@ import saiunit as u
 from jax import Array
 from jaxtyping import Float
 
-from .dynamics import AdaptiveConstants, StepResult, adaptation_after
+from .dynamics import AdaptiveConstants, Drive, StepResult, adaptation_after
 from .gradient import (
     GradientRules,
     ResetMode,
@@ -23,7 +23,7 @@ from .gradient import (
     spike_argument,
 )
 from .neuron import membrane_constants
-from .population import RULES, SURROGATE, Behaviour, Drive, Population, Refractory
+from .population import RULES, SURROGATE, Behaviour, Population, Refractory
 from .quantities import CURRENT, POTENTIAL, decimal, time_step
 
 __all__ = ["AdExIF", "AdExIFRef"]
@@ -116,8 +116,8 @@ class AdExIF(Population):
     ) -> StepResult:
         c, waiting, dt = constants, self._waiting(), time_step()
         raised = decimal("w", self.w.value, CURRENT) + c.b * self._spiked(c)
-        current = drive.current - raised
-        step = differentiable_step(held, waiting, current, drive.delta, c.membrane, dt, self.gradient)
+        lowered = drive._replace(current=drive.current - raised)
+        step = differentiable_step(held, waiting, lowered, c.membrane, dt, self.gradient)
         self.w.value = adaptation_after(raised, step.v, waiting, c, dt, jnp) * u.mA
         return step
 

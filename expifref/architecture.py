@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .counts import count_of
 from .description import (
     INPUT,
     Description,
@@ -21,8 +23,11 @@ from .description import (
 )
 from .encoders import MAX_STEPS, get_encoder
 from .exceptions import ParameterError
-from .hidden_layers import HiddenLayer
+from .hidden_layers import AnyLayer, HiddenLayer, PoolLayer
+from .planes import Over, Shape, planned
+from .pooling import pooling
 from .texts import Name
+from .windows import Window
 
 __all__ = ["Architecture", "NeuronSettings", "initial_description", "initial_scales"]
 
@@ -81,25 +86,28 @@ class Architecture:
 
     inputs: int
     classes: int
-    hidden: tuple[int | HiddenLayer, ...] = (128,)  # a number is a dense layer of so many neurons
+    hidden: tuple[int | AnyLayer, ...] = (128,)  # a number is a dense layer of so many neurons
     dt: float = 1.0  # ms
     steps: int = 25
     encoder: Name = "current"
     tau_synapse: float | None = None  # ms; None: the current is not filtered
     tau_readout: float | None = 10.0  # ms; None: a readout without memory
     neuron: NeuronSettings = field(default_factory=NeuronSettings)
+    image: Shape | None = None  # what the inputs are, where that is known
 
     def __post_init__(self) -> None:
         get_encoder(self.encoder)
-        for name, count in (("inputs", self.inputs), ("classes", self.classes), ("steps", self.steps)):
-            if count < 1:
-                raise ParameterError(f"`{name}` must be at least 1, not {count}")
+        for name in ("inputs", "classes", "steps"):
+            object.__setattr__(self, name, count_of(name, getattr(self, name)))
         if self.steps > MAX_STEPS:
             raise ParameterError(f"`steps` must be at most {MAX_STEPS}, not {self.steps}")
         if not self.hidden:
             raise ParameterError("`hidden` must be one or more layers, and there is none")
-        for layer in self.hidden:
-            _as_layer(layer)
+        if self.image is not None and math.prod(self.image) != self.inputs:
+            raise ParameterError(f"`image` must have {self.inputs} values, not {list(self.image)}")
+        planned(self.image, self.layers)
+        if all(isinstance(layer, PoolLayer) for layer in self.layers):
+            raise ParameterError("`hidden` must have a layer of neurons, and has poolings alone")
         for name, time in (
             ("dt", self.dt),
             ("tau_synapse", self.tau_synapse),
@@ -109,13 +117,9 @@ class Architecture:
                 raise ParameterError(f"`{name}` must be a time above 0 ms, not {time:g} ms")
 
     @property
-    def layers(self) -> tuple[HiddenLayer, ...]:
+    def layers(self) -> tuple[AnyLayer, ...]:
         """The hidden layers."""
-        return tuple(_as_layer(layer) for layer in self.hidden)
-
-
-def _as_layer(layer: int | HiddenLayer) -> HiddenLayer:
-    return layer if isinstance(layer, HiddenLayer) else HiddenLayer(layer)
+        return tuple(HiddenLayer(layer) if isinstance(layer, int) else layer for layer in self.hidden)
 
 
 def initial_scales(architecture: Architecture) -> dict[str, float]:
@@ -127,11 +131,12 @@ def initial_scales(architecture: Architecture) -> dict[str, float]:
     a = architecture
     scales: dict[str, float] = {}
     power = _INPUT_POWER
-    for index, layer in enumerate(a.layers):
+    neurons = [layer for layer in a.layers if not isinstance(layer, PoolLayer)]
+    for index, layer in enumerate(neurons):
         first = _DRIVE_MV * _current_per_drive(a) / math.sqrt(power)
         scales |= {f"hidden{index}.{part}": first for part in ("weight", "bias")}
         power = _SPIKE_POWER
-        if layer.recurrent:
+        if isinstance(layer, HiddenLayer) and layer.recurrent:
             back = _RECURRENT_SHARE * _DRIVE_MV * _current_per_drive(a) / math.sqrt(power)
             scales[f"hidden{index}.{numbered('weight', 1)}"] = back
     return scales | {f"readout.{part}": _READOUT_SCALE for part in ("weight", "bias")}
@@ -145,29 +150,29 @@ def _current_per_drive(architecture: Architecture) -> float:
 
 
 def initial_description(architecture: Architecture, seed: int = 0) -> Description:
-    """The untrained network: normal weights, a constant bias drive; the same for the same seed."""
-    a = architecture
-    random = np.random.default_rng([seed, 0])
-    scales = initial_scales(a)
+    """The untrained network: normal weights, a constant bias drive; the same for the same seed.
 
-    def feed(layer: str, index: int, source: str, shape: tuple[int, int]) -> FeedDescription:
-        scale = scales[f"{layer}.{numbered('weight', index)}"]
-        return FeedDescription(source, random.normal(0, scale / math.sqrt(shape[0]), shape))
-
+    Poolings are layers of their own, which `expifref.pooling.folded` takes out.
+    """
+    a, drawn = architecture, _Drawn(initial_scales(architecture), np.random.default_rng([seed, 0]))
     layers: list[LayerDescription] = []
+    pools = 0
     source, width = INPUT, a.inputs
-    for number, layer in enumerate(a.layers):
-        name = f"hidden{number}"
-        feeds = [feed(name, 0, source, (width, layer.units))]
-        if layer.recurrent:
-            back = feed(name, 1, name, (layer.units, layer.units))
-            feeds.append(replace(back, delay=np.array([layer.delay])))
-        layers.append(_spiking(a, name, layer, feeds))
-        source, width = name, layer.units
+    for stage in planned(a.image, a.layers):
+        name = f"hidden{len(layers) - pools}"
+        if not isinstance(stage, Over):
+            layers.append(_spiking(a, name, stage.tau, drawn.feeds(name, stage, source, width)))
+        elif isinstance(stage.layer, PoolLayer):
+            layers.append(pooling(f"pool{pools}", source, stage.window))
+            pools += 1
+        else:
+            kernel = drawn.kernel(name, source, stage.window)
+            layers.append(_spiking(a, name, stage.layer.tau, (kernel,)))
+        source, width = layers[-1].name, layers[-1].units
     layers.append(
         ReadoutDescription(
             name="readout",
-            feeds=(feed("readout", 0, source, (width, a.classes)),),
+            feeds=(drawn.feed("readout", 0, source, (width, a.classes)),),
             bias=np.zeros(a.classes),
             tau=_repeat(a.tau_readout, a.classes),
         )
@@ -175,18 +180,43 @@ def initial_description(architecture: Architecture, seed: int = 0) -> Descriptio
     return Description(a.dt * _MILLI, a.inputs, tuple(layers), a.encoder, a.steps)
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """Untrained weights."""
+
+    scales: Mapping[str, float]
+    random: np.random.Generator
+
+    def feed(self, layer: str, index: int, source: str, shape: tuple[int, int]) -> FeedDescription:
+        """Feed number `index` of `layer`, a matrix or a kernel of `shape`."""
+        scale = self.scales[f"{layer}.{numbered('weight', index)}"]
+        return FeedDescription(source, self.random.normal(0, scale / math.sqrt(shape[0]), shape))
+
+    def feeds(self, name: str, layer: HiddenLayer, source: str, width: int) -> tuple[FeedDescription, ...]:
+        """What a layer sees of `source`, and of itself."""
+        forward = self.feed(name, 0, source, (width, layer.units))
+        if not layer.recurrent:
+            return (forward,)
+        back = self.feed(name, 1, name, (layer.units, layer.units))
+        return forward, replace(back, delay=np.array([layer.delay]))
+
+    def kernel(self, name: str, source: str, window: Window) -> FeedDescription:
+        """What a convolution sees."""
+        return replace(self.feed(name, 0, source, (window.rows, window.outputs)), window=window)
+
+
 def _spiking(
-    architecture: Architecture, name: str, layer: HiddenLayer, feeds: list[FeedDescription]
+    architecture: Architecture, name: str, tau: float | None, feeds: tuple[FeedDescription, ...]
 ) -> SpikingDescription:
-    """A hidden layer; the weights of `feeds` are in mA."""
-    a = architecture
-    neuron = a.neuron if layer.tau is None else replace(a.neuron, tau=layer.tau)
+    """A hidden layer; `tau` in ms, the weights of `feeds` in mA."""
+    a, units = architecture, feeds[0].units
+    neuron = a.neuron if tau is None else replace(a.neuron, tau=tau)
     return SpikingDescription(
         name=name,
         feeds=tuple(replace(feed, weight=feed.weight * _MILLI) for feed in feeds),
-        bias=np.full(layer.units, _DRIVE_BIAS_MV * _current_per_drive(a) * _MILLI),
-        tau_synapse=_repeat(a.tau_synapse, layer.units),
-        neuron=_neuron_parameters(neuron, layer.units),
+        bias=np.full(units, _DRIVE_BIAS_MV * _current_per_drive(a) * _MILLI),
+        tau_synapse=_repeat(a.tau_synapse, units),
+        neuron=_neuron_parameters(neuron, units),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, get_args
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .blocks import row_blocks
+from .counts import count_of
 from .description import (
     INPUT,
     MAX_DELAY,
@@ -34,6 +36,18 @@ __all__ = ["check_description"]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
+
+@dataclass(frozen=True)
+class _Unit:
+    """In which a message tells SI values."""
+
+    symbol: str
+    scale: float  # of it in the SI unit
+
+
+_MS, _MV, _MA = (_Unit(symbol, 1e3) for symbol in ("ms", "mV", "mA"))
+_OHM, _S = (_Unit(symbol, 1.0) for symbol in ("ohm", "S"))
+
 _LARGEST = 1e60  # products of larger numbers leave float64
 _MOST_STEEP = 700  # exp of it is the largest that float64 holds
 
@@ -43,7 +57,7 @@ def check_description(description: Description) -> None:
     get_encoder(description.encoder)
     if not 0 < description.dt < math.inf:
         raise ParameterError(f"`dt` must be finite and above 0 ms, not {description.dt * 1e3:g} ms")
-    if not 1 <= description.steps <= MAX_STEPS:
+    if count_of("steps", description.steps) > MAX_STEPS:
         raise ParameterError(f"`steps` must be 1 to {MAX_STEPS}, not {description.steps}")
     names = [layer.name for layer in description.layers]
     if not names:
@@ -112,7 +126,7 @@ def _check_layer(layer: LayerDescription) -> None:
     _check_finite(f"{layer.name}.bias", layer.bias)
     tau = layer.filter_tau
     if tau is not None:
-        _require(layer.name, layer.tau_name, "above 0 ms", tau, tau > 0, 1e3, "ms")
+        _require(layer.name, layer.tau_name, "above 0 ms", tau, tau > 0, _MS)
     for neuron in layer.neurons:
         _check_membrane(layer.name, neuron)
         _CHECKS[type(neuron)](layer.name, neuron)
@@ -138,30 +152,30 @@ def _check_finite(name: str, values: Floats) -> None:
 
 
 def _check_membrane(name: str, n: AnyNeuron) -> None:
-    _require(name, "tau", "above 0 ms", n.tau, n.tau > 0, 1e3, "ms")
-    _require(name, "tau_ref", "at least 0 ms", n.tau_ref, n.tau_ref >= 0, 1e3, "ms")
-    _require(name, "R", "above 0 ohm", n.resistance, n.resistance > 0, 1.0, "ohm")
+    _require(name, "tau", "above 0 ms", n.tau, n.tau > 0, _MS)
+    _require(name, "tau_ref", "at least 0 ms", n.tau_ref, n.tau_ref >= 0, _MS)
+    _require(name, "R", "above 0 ohm", n.resistance, n.resistance > 0, _OHM)
     for label, values in (("V_th", n.v_th), ("V_rest", n.v_rest)):
-        _require(name, label, "finite", values, np.isfinite(values), 1e3, "mV")
+        _require(name, label, "finite", values, np.isfinite(values), _MV)
     for label, values in (("V_reset", n.v_reset), ("V_initial", n.v_initial)):
-        _require(name, label, "below V_th", values, values < n.v_th, 1e3, "mV")
+        _require(name, label, "below V_th", values, values < n.v_th, _MV)
 
 
 def _check_expif(name: str, n: NeuronParameters) -> None:
-    _require(name, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, 1e3, "mV")
-    _require(name, "V_T", "below V_th", n.v_t, n.v_t < n.v_th, 1e3, "mV")
+    _require(name, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, _MV)
+    _require(name, "V_T", "below V_th", n.v_t, n.v_t < n.v_th, _MV)
     with np.errstate(over="ignore"):  # a tiny delta_T makes it infinite, which is refused
         steepness = (n.v_th - n.v_t) / n.delta_t
     rule = f"at most {_MOST_STEEP} delta_T above V_T"
-    _require(name, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, 1e3, "mV")
+    _require(name, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, _MV)
 
 
 def _check_adexif(name: str, n: AdExParameters) -> None:
     _check_expif(name, n)
-    _require(name, "tau_w", "above 0 ms", n.tau_w, n.tau_w > 0, 1e3, "ms")
-    _require(name, "a", "finite", n.a, np.isfinite(n.a), 1.0, "S")
+    _require(name, "tau_w", "above 0 ms", n.tau_w, n.tau_w > 0, _MS)
+    _require(name, "a", "finite", n.a, np.isfinite(n.a), _S)
     for label, values in (("b", n.b), ("w_initial", n.w_initial)):
-        _require(name, label, "finite", values, np.isfinite(values), 1e3, "mA")
+        _require(name, label, "finite", values, np.isfinite(values), _MA)
 
 
 def _check_lif(name: str, n: LIFParameters) -> None:
@@ -177,7 +191,7 @@ _CHECKS: Mapping[type, Callable[[str, Any], None]] = MappingProxyType(
 """What must hold of the parameters that only one model has."""
 
 
-def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, scale: float, unit: str) -> None:
+def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, unit: _Unit) -> None:
     good = good & (np.abs(values) <= _LARGEST)
     if good.all():
         return
@@ -185,5 +199,5 @@ def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, scal
     if not math.isfinite(first):
         rule = "finite"
     elif abs(first) > _LARGEST:
-        rule = f"at most {_LARGEST * scale:g} {unit} in magnitude"
-    raise ParameterError(f"`{layer}.{name}` must be {rule}, not {first * scale:g} {unit}")
+        rule = f"at most {_LARGEST * unit.scale:g} {unit.symbol} in magnitude"
+    raise ParameterError(f"`{layer}.{name}` must be {rule}, not {first * unit.scale:g} {unit.symbol}")

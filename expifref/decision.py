@@ -1,4 +1,4 @@
-"""Which class a network decides for: rules over the output of its last layer. For NumPy and for JAX alike."""
+"""What a network answers: rules over the output of its last layer. For NumPy and for JAX alike."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 
 from .exceptions import ParameterError
 
-__all__ = ["RULES", "SUM", "Decision", "check_rule"]
+__all__ = ["NONE", "PER_STEP", "RULES", "SUM", "Decision", "check_rule"]
 
 SUM = "sum"
 """The rule where none is chosen."""
 
+PER_STEP = "per-step"
+"""A class at every step."""
+
+NONE = "none"
+"""No class: the output at every step is itself the answer."""
+
 _Rule = Callable[[Any, Any, Any], Any]
 """Output `[steps, batch, classes]`, the steps of each sample that come after each step `[steps, batch, 1]`, 
-and the namespace of both arrays (NumPy or JAX) -> scores `[batch, classes]`."""
+and the namespace of both arrays (NumPy or JAX) -> scores `[batch, classes]`, or of every step."""
 
 
 def _sum(output: Any, left: Any, xp: Any) -> Any:
@@ -35,7 +41,13 @@ def _maximum(output: Any, left: Any, xp: Any) -> Any:
     return xp.where(left >= 0, output, output.min(axis=0, keepdims=True)).max(axis=0)
 
 
-RULES: Mapping[str, _Rule] = MappingProxyType({SUM: _sum, "last": _last, "maximum": _maximum})
+def _every(output: Any, left: Any, xp: Any) -> Any:
+    return xp.where(left >= 0, output, 0)
+
+
+RULES: Mapping[str, _Rule] = MappingProxyType(
+    {SUM: _sum, "last": _last, "maximum": _maximum, PER_STEP: _every, NONE: _every}
+)
 """All rules by name."""
 
 
@@ -48,13 +60,21 @@ def check_rule(name: str) -> str:
 
 @dataclass(frozen=True)
 class Decision:
-    """How the output of a batch becomes classes; steps after the end of a sample do not count."""
+    """How the output of a batch becomes answers; steps after the end of a sample do not count."""
 
     rule: str = SUM
     lengths: Any = None  # integers [batch], steps of each sample, also traced by JAX; None: all of them
 
+    @property
+    def over_time(self) -> bool:
+        """Whether every step has an answer of its own."""
+        return self.rule in (PER_STEP, NONE)
+
     def scores(self, output: Any) -> Any:
-        """`[batch, classes]` of an output `[steps, batch, classes]`; the largest is that of the decision."""
+        """`[batch, classes]` of an output `[steps, batch, classes]`; the largest is that of the decision.
+
+        Where every step has an answer, `[steps, batch, classes]`.
+        """
         xp = output.__array_namespace__()
         return RULES[check_rule(self.rule)](output, self._left(output, xp), xp)
 
@@ -66,12 +86,31 @@ class Decision:
         return scores / (len(output) if self.lengths is None else self.lengths[:, None].astype(scores.dtype))
 
     def classes(self, output: Any) -> Any:
-        """`[batch]`: the class of each sample, of equal scores the lowest."""
-        return self.scores(output).argmax(axis=-1)
+        """`[batch]`, or of every step `[batch, steps]`: the classes, of equal scores the lowest."""
+        return self._by_sample(self.scores(output).argmax(axis=-1))
+
+    def values(self, output: Any) -> Any:
+        """`[batch, outputs]`, or of every step `[batch, steps, outputs]`: the logits as real numbers."""
+        return self._by_sample(self.logits(output))
+
+    def wanted(self, labels: Any, steps: int) -> Any:
+        """`labels` of samples as answers over `steps` steps: of values that last several steps, repeated."""
+        if not self.over_time:
+            return labels
+        return labels.__array_namespace__().repeat(labels, steps // labels.shape[1], axis=1)
+
+    def counted(self, steps: int) -> Any:
+        """`[batch, steps]`: whether an answer counts; None where all do, or a sample has one only."""
+        if self.lengths is None or not self.over_time:
+            return None
+        return self.lengths.__array_namespace__().arange(steps) < self.lengths[:, None]
 
     def of(self, rows: slice | NDArray[np.int64]) -> Decision:
         """For some samples of the batch."""
         return self if self.lengths is None else replace(self, lengths=self.lengths[rows])
+
+    def _by_sample(self, answers: Any) -> Any:
+        return answers.swapaxes(0, 1) if self.over_time else answers
 
     def _left(self, output: Any, xp: Any) -> Any:
         """Steps of each sample that come after each step: negative after its end."""

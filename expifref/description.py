@@ -112,9 +112,11 @@ class _FedDescription:
 
     @property
     def trained(self) -> dict[str, Floats]:
-        """What training changes, by its name in files."""
+        """What training changes, by its name in files; a bias `[outputs]` where all places share it."""
         weights = {numbered("weight", index): feed.weight for index, feed in enumerate(self.feeds)}
-        return weights | {"bias": self.bias}
+        window = self.feeds[0].window
+        shared = None if window is None else window.by_channel(self.bias)
+        return weights | {"bias": self.bias if shared is None else shared}
 
     @property
     def filter_tau(self) -> Floats | None:

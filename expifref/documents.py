@@ -68,6 +68,10 @@ def parse(cls: type[T], document: object, place: str, context: object = None) ->
 def plain(cls: type[T], value: T, context: object = None) -> dict[str, Any]:
     """The JSON values of `value`, whatever its texts are; the fields' own writers are given `context`."""
     document: dict[str, Any] = _adapter(cls).dump_python(value, mode="json", context=context)
+    # What came to a form later is written only where it says something: older files keep their digests.
+    for name in getattr(cls, "absent_by_default", ()):
+        if document[name] == getattr(cls, name):
+            del document[name]
     return document
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,26 +11,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .data.samples import Samples
-from .decision import SUM
+from .decision import SUM, Decision
 from .description import Description
-from .feeding import feed
+from .feeding import counted_steps, feed
 from .networks import Parameters, parameters
+from .scores import Score, score_of
 from .training_step import make_predict
 
 __all__ = ["Evaluation", "Evaluator", "evaluate"]
 
 _BATCH = 1000
 
-Labels = NDArray[np.int64]
+Labels = NDArray[Any]
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What the float network says about labelled samples."""
 
-    accuracy: float
+    score: Score
     firing_rate: float  # Hz, over all hidden neurons
-    predictions: Labels  # [samples]
+    predictions: Labels  # classes [samples] or [samples, steps], or real values [..., outputs]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right classes; of real targets R2."""
+        return self.score.quality
+
+    def told(self, prefix: str) -> dict[str, float]:
+        """The accuracy, or the errors in the unit of the target, by names that begin with `prefix`."""
+        errors = self.score.errors
+        return {f"{prefix}_accuracy": self.accuracy} if errors is None else errors.told(prefix)
 
 
 def evaluate(description: Description, samples: Samples, seed: int = 0, decision: str = SUM) -> Evaluation:
@@ -53,7 +65,7 @@ class Evaluator:
         self, description: Description, scales: dict[str, float], seed: int, decision: str = SUM
     ) -> None:
         self._predict = make_predict(description, scales, decision)
-        self._description = description
+        self._description, self._rule = description, decision
         self._seed = seed
 
     def of(self, natural: Parameters, samples: Samples) -> Evaluation:
@@ -66,12 +78,14 @@ class Evaluator:
             last = min(first + size, len(samples))
             # A short last batch would be compiled a second time, so it is drawn back to full size.
             fed = feed(plan.encoder, samples[last - size : last], plan.steps, self._seed)
-            classes, rate = self._predict(natural, jnp.asarray(fed.frames), _traced(fed.lengths))
-            predictions.append(np.asarray(classes)[first - last :].astype(np.int64))
+            classes, values, rate = self._predict(natural, jnp.asarray(fed.frames), _traced(fed.lengths))
+            answers = np.asarray(values) if samples.real else np.asarray(classes).astype(np.int64)
+            predictions.append(answers[first - last :])
             rates.append(np.asarray(rate)[first - last :])
         found = np.concatenate(predictions)
         firing_rate = float(np.concatenate(rates).mean(dtype=np.float64)) / plan.dt
-        return Evaluation(float((found == samples.labels).mean()), firing_rate, found)
+        decision = Decision(self._rule, counted_steps(samples, plan.steps))
+        return Evaluation(score_of(decision, found, samples.labels, plan.steps), firing_rate, found)
 
 
 def _traced(lengths: Labels | None) -> jax.Array | None:

@@ -9,6 +9,7 @@ import saiunit as u
 from jax import Array
 from jaxtyping import Float
 
+from .kernels import convolution
 from .products import product
 from .windows import Window
 
@@ -40,8 +41,10 @@ def weighted(module: Any, signal: Float[Array, "*batch inputs"]) -> Float[Any, "
     values = module.weight.value
     weight, bias = values["weight"], values.get("bias", 0.0)
     number, unit = (weight.mantissa, weight.unit) if isinstance(weight, u.Quantity) else (weight, None)
-    matrix = module.window.expand(number) if isinstance(module, Convolution) else number
+    if isinstance(module, Convolution):
+        total = convolution(module.window, signal, number)
+    else:
+        total = product(signal, number)
     if unit is None:
-        return product(signal, matrix) + bias
-    total = product(signal, matrix) * unit
-    return total + bias if "bias" in values else total
+        return total + bias
+    return total * unit + bias if "bias" in values else total * unit

@@ -17,16 +17,17 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Int
 
-from .dynamics import LIFConstants, NeuronConstants, StepResult, canonical_step, leaky_step, phi
+from .dynamics import Drive, LIFConstants, NeuronConstants, StepResult, canonical_step, leaky_step, phi
 from .exceptions import ParameterError
 
 __all__ = [
     "GradientRules",
+    "candidate_path",
     "differentiable_leak",
     "differentiable_step",
-    "gradient_path",
     "graft",
     "reset_membrane",
+    "settled_path",
     "spike_argument",
 ]
 
@@ -96,8 +97,7 @@ def reset_membrane(v: Values, constants: NeuronConstants, spk_fun: Surrogate, sp
 def differentiable_step(
     held: Values,
     refractory: Int[Array, "*shape"],
-    current: Beside,
-    delta: Beside,
+    drive: Drive,
     constants: NeuronConstants,
     dt: float,
     rules: GradientRules,
@@ -108,31 +108,23 @@ def differentiable_step(
     parameters that are trained, is finite wherever `held` and `R * current` are.
     """
     c: NeuronConstants = jax.tree.map(jax.lax.stop_gradient, constants)
-    result = canonical_step(held, refractory, current, delta, c, dt, jnp)
-    path = gradient_path(held, refractory, current, delta, result.v < c.v_th, constants, dt, rules)
-    return result._replace(v=graft(result.v, path))
+    result = canonical_step(held, refractory, drive, c, dt, jnp)
+    path = candidate_path(held, drive, constants, dt, rules)
+    return result._replace(v=graft(result.v, settled_path(path, held, refractory, result.v < c.v_th, rules)))
 
 
-def gradient_path(
-    held: Values,
-    refractory: Int[Array, "*shape"],
-    current: Beside,
-    delta: Beside | float,
-    below: Bool[Array, "*shape"],
-    constants: NeuronConstants,
-    dt: float,
-    rules: GradientRules,
+def candidate_path(
+    held: Values, drive: Drive, constants: NeuronConstants, dt: float, rules: GradientRules
 ) -> Values:
-    """A value without meaning whose derivative is the one that `rules` give to a step.
+    """A value without meaning whose derivative is the one that `rules` give to the candidate of a step.
 
-    `below` says where the step ended below the cutoff; everything else as in `differentiable_step`.
+    Arguments as in `differentiable_step`.
     """
-    fixed = jax.lax.stop_gradient((held, current))
+    fixed = jax.lax.stop_gradient((held, drive.current))
     c: NeuronConstants = jax.tree.map(jax.lax.stop_gradient, constants)
     membrane_factor, current_factor = _factors(*fixed, c, dt, rules)
-    path = membrane_factor * held + current_factor * current + delta
-    path = path + _parameter_path(*fixed, constants, dt, rules)
-    return _settled_path(path, held, refractory, below, rules)
+    path: Values = membrane_factor * held + current_factor * drive.current + drive.delta
+    return path + _parameter_path(*fixed, constants, dt, rules)
 
 
 def differentiable_leak(
@@ -145,17 +137,20 @@ def differentiable_leak(
     """`leaky_step` in JAX, whose derivative is that of the step itself; of `rules` only the clamp counts."""
     result = leaky_step(held, refractory, candidate, constants, jnp)
     below = jnp.logical_or(constants.subtracted, result.v < constants.v_th)
-    return result._replace(v=graft(result.v, _settled_path(candidate, held, refractory, below, rules)))
+    return result._replace(v=graft(result.v, settled_path(candidate, held, refractory, below, rules)))
 
 
-def _settled_path(
+def settled_path(
     candidate: Values,
     held: Values,
     refractory: Int[Array, "*shape"],
     below: Bool[Array, "*shape"],
     rules: GradientRules,
 ) -> Values:
-    """What the clamp and the refractory period leave of the derivative of `candidate`."""
+    """What the clamp and the refractory period leave of the derivative of `candidate`.
+
+    `below` says where the step ended below the cutoff.
+    """
     if rules.clamp == "stop":
         candidate = jnp.where(below, candidate, jax.lax.stop_gradient(candidate))
     return jnp.where(refractory > 0, held, candidate)

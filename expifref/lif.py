@@ -12,9 +12,9 @@ import saiunit as u
 from jax import Array
 from jaxtyping import Float
 
-from .dynamics import LIFConstants, StepResult, leaky_after_spikes, leaky_candidate
+from .dynamics import Drive, LIFConstants, StepResult, leaky_after_spikes, leaky_candidate
 from .gradient import GradientRules, ResetMode, Surrogate, differentiable_leak, spike_argument
-from .population import SURROGATE, Behaviour, Drive, Population, Refractory
+from .population import SURROGATE, Behaviour, Population, Refractory
 from .quantities import time_step
 
 __all__ = ["LIF", "LIFRef"]

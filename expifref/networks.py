@@ -213,14 +213,20 @@ def parameters(description: Description) -> Parameters:
 
 
 def with_parameters(description: Description, values: Parameters) -> Description:
-    """`description` with the weights and biases of `values`, in SI units and float64."""
+    """`description` with the weights and biases that `values` name, in SI units and float64."""
 
     def updated(layer: LayerDescription) -> LayerDescription:
-        found = {part: _float64(values[f"{layer.name}.{part}"]) * _unit(layer) for part in layer.trained}
+        found = {
+            part: _float64(values[name]) * _unit(layer)
+            for part in layer.trained
+            if (name := f"{layer.name}.{part}") in values
+        }
         feeds = (
-            replace(feed, weight=found[numbered("weight", index)]) for index, feed in enumerate(layer.feeds)
+            replace(feed, weight=found.get(numbered("weight", index), feed.weight))
+            for index, feed in enumerate(layer.feeds)
         )
-        return replace(layer, feeds=tuple(feeds), bias=found["bias"])
+        bias = np.resize(found.get("bias", layer.bias), layer.units)  # of each channel at all places
+        return replace(layer, feeds=tuple(feeds), bias=bias)
 
     return replace(description, layers=tuple(updated(layer) for layer in description.layers))
 
@@ -233,16 +239,18 @@ def pure_run(
 ) -> Run:
     """`SpikingNetwork.run(frames)` with trainable `values`, as a function JAX can compile and differentiate.
 
+    What `values` do not name is as it is described.
     The modules live as long as the trace: a module from outside would be left holding tracers.
     """
-    return SpikingNetwork(description, gradient, values).run(frames)
+    return SpikingNetwork(description, gradient, parameters(description) | values).run(frames)
 
 
 def _feed(layer: LayerDescription, index: int, values: Parameters) -> brainstate.nn.Module:
     """Feed number `index`; the first one has the bias."""
     unit = u.mA if isinstance(layer, SpikingDescription) else 1.0
     weight = values[f"{layer.name}.{numbered('weight', index)}"]
-    bias = values[f"{layer.name}.bias"] * unit if index == 0 else None
+    shared = values[f"{layer.name}.bias"]
+    bias = jnp.tile(shared, layer.units // len(shared)) * unit if index == 0 else None
     return feed_module(layer.feeds[index].window, weight * unit, bias)
 
 

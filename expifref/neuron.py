@@ -11,10 +11,10 @@ import saiunit as u
 from jax import Array
 from jaxtyping import Float
 
-from .dynamics import NeuronConstants, StepResult
+from .dynamics import Drive, NeuronConstants, StepResult
 from .gradient import GradientRules, ResetMode, Surrogate, differentiable_step, reset_membrane
 from .parameter_rules import PARAMETERS, check_parameters
-from .population import RULES, SURROGATE, Behaviour, Drive, Population, Refractory
+from .population import RULES, SURROGATE, Behaviour, Population, Refractory
 from .quantities import Kind, time_step
 
 __all__ = ["KINDS", "ExpIF", "ExpIFRef", "check_parameters", "membrane_constants"]
@@ -72,9 +72,7 @@ class ExpIF(Population):
         return reset_membrane(v, constants, self.spk_fun, self.spk_reset)
 
     def _advance(self, held: Float[Array, "*shape"], drive: Drive, constants: NeuronConstants) -> StepResult:
-        return differentiable_step(
-            held, self._waiting(), drive.current, drive.delta, constants, time_step(), self.gradient
-        )
+        return differentiable_step(held, self._waiting(), drive, constants, time_step(), self.gradient)
 
 
 class ExpIFRef(Refractory, ExpIF):

@@ -13,6 +13,7 @@ from .description import AdExParameters, AnyNeuron, LIFParameters, NeuronParamet
 from .dynamics import (
     AdaptiveConstants,
     AdaptiveState,
+    Drive,
     LIFConstants,
     NeuronConstants,
     adaptive_step,
@@ -85,7 +86,7 @@ def _expif(neuron: NeuronParameters, dt: float) -> Advance:
     fixed = constants(neuron, dt)
 
     def advance(state: NeuronState, current: Floats) -> NeuronStep:
-        found = canonical_step(state.v, state.refractory, current, 0.0, fixed, dt)
+        found = canonical_step(state.v, state.refractory, Drive(current), fixed, dt)
         return NeuronStep(NeuronState(found.v, state.w, found.refractory), found.spikes, state.w)
 
     return advance
@@ -96,7 +97,7 @@ def _adexif(neuron: AdExParameters, dt: float) -> Advance:
 
     def advance(state: NeuronState, current: Floats) -> NeuronStep:
         before = AdaptiveState(*state)
-        found, w = adaptive_step(before, current, 0.0, fixed, dt)
+        found, w = adaptive_step(before, Drive(current), fixed, dt)
         after = NeuronState(found.v, w, found.refractory)
         return NeuronStep(after, found.spikes, raised_adaptation(before, fixed))
 

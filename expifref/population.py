@@ -16,7 +16,7 @@ from jax import Array
 from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 
-from .dynamics import StepResult, refractory_steps
+from .dynamics import Drive, StepResult, refractory_steps
 from .exceptions import ParameterError
 from .gradient import GradientRules, ResetMode, Surrogate, spike_argument
 from .inputs import RegisteredInputs
@@ -34,7 +34,7 @@ from .quantities import (
 )
 from .upstream import Neuron
 
-__all__ = ["RULES", "SURROGATE", "Behaviour", "Drive", "Population", "Refractory"]
+__all__ = ["RULES", "SURROGATE", "Behaviour", "Population", "Refractory"]
 
 SURROGATE = braintools.surrogate.ReluGrad()
 RULES = GradientRules()
@@ -50,14 +50,6 @@ class Behaviour:
     spk_fun: Surrogate
     spk_reset: ResetMode
     gradient: GradientRules
-
-
-@dataclass(frozen=True)
-class Drive:
-    """What enters a population in one step; shapes broadcast to the membrane's."""
-
-    current: Float[Array, "*#shape"]  # mA
-    delta: Float[Array, "*#shape"]  # mV, added to the candidate
 
 
 class Population(RegisteredInputs, Neuron):
@@ -200,6 +192,14 @@ class Refractory(Population):
         self.refractory_count.value = self._zero_count(batch_size)
         if self.ref_var:
             self.refractory.value = self._filled(_NOT_REFRACTORY, batch_size)
+
+    def recount(self, t: Any) -> None:
+        """Set `refractory_count` to what `last_spike_time` leaves of it for a next step at the time `t`."""
+        last = np.asarray(decimal("last_spike_time", self.last_spike_time.value, TIME), np.float64)
+        elapsed = np.rint((float(decimal("t", t, TIME)) - last) / time_step())
+        most = self._refractory_steps()
+        left = np.clip(most - (elapsed - 1), 0, most)
+        self.refractory_count.value = jnp.asarray(left, jnp.int32)
 
     def _zero_count(self, batch_size: int | None) -> Int[Array, "*shape"]:
         batch = () if batch_size is None else (batch_size,)

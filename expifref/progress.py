@@ -23,7 +23,7 @@ class EpochReport:
 
     epoch: int  # from 1
     loss: float
-    accuracy: float  # on the training samples, while they were trained on
+    accuracy: float  # on the training samples, while they were trained on; of real targets R2
     firing_rate: float  # Hz, over all hidden neurons
     validation_accuracy: float | None  # on held-out training samples; None when none are held out
 

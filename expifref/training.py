@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .architecture import Architecture, initial_description, initial_scales
 from .checkpoint import ModelFile, save_model
 from .data import Dataset
@@ -18,9 +20,11 @@ from .exceptions import ParameterError
 from .feeding import inputs_of
 from .gradient import GradientRules
 from .networks import DEFAULT_RULES, Parameters, Run, parameters, pure_run, with_parameters
-from .progress import SILENT, EpochReport, Reporter
+from .pooling import folded
+from .progress import EpochReport
+from .session import ALONE, Session
 from .training_loop import Outcome, Step, StopReason, Task, run_task
-from .training_settings import TrainingSettings, default_settings
+from .training_settings import TrainingSettings, check_task, default_settings
 from .training_step import Carry, make_optimizer, make_step, to_natural, to_physical
 
 __all__ = ["StopReason", "TrainingResult", "check_fit", "run_identity", "train"]
@@ -61,9 +65,7 @@ def train(
     settings: TrainingSettings | None = None,
     *,
     gradient: GradientRules = DEFAULT_RULES,
-    reporter: Reporter = SILENT,
-    path: Path | None = None,
-    resume: bool = False,
+    session: Session = ALONE,
 ) -> TrainingResult:
     """Train a network on `dataset`; the same arguments give the same bits in the same environment.
 
@@ -72,12 +74,10 @@ def train(
         architecture: the network; its `inputs` and `classes` must be those of the data set.
         settings: optimizer, epochs, early stop; by default those that suit the data set.
         gradient: how the backward pass treats the neuron.
-        reporter: is told of every minibatch and epoch.
-        path: where the model file is written after every epoch, with the state for `resume` beside it.
-        resume: go on from that state; the result is that of a run that was never cut.
+        session: where it is kept, whether it goes on, and who is told; by default none of it.
 
-    Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
-    first one is complete, KeyboardInterrupt passes through.
+    Ctrl-C ends the run after the last complete epoch, which is also what is kept then; before the first one
+    is complete, KeyboardInterrupt passes through.
 
     Raises:
         ParameterError: data set and architecture do not fit, a resumed run differs, or the loss diverged.
@@ -85,8 +85,9 @@ def train(
     """
     settings = default_settings(dataset) if settings is None else settings
     check_fit(dataset, architecture.encoder, architecture.inputs, architecture.classes)
+    check_task(dataset, settings)
     untrained = initial_description(architecture, settings.seed)
-    scales = initial_scales(architecture)
+    scales = _scales(dataset, architecture, untrained.layers[-1].name)
 
     def run(natural: Parameters, frames: Any) -> Run:
         return pure_run(untrained, to_physical(natural, scales), frames, gradient)
@@ -98,7 +99,7 @@ def train(
         return Carry(natural, optimizer.init(natural)), step
 
     def describe(natural: Parameters) -> Description:
-        return with_parameters(untrained, to_physical(natural, scales))
+        return folded(with_parameters(untrained, to_physical(natural, scales)))
 
     def save(
         target: Path,
@@ -112,8 +113,17 @@ def train(
     evaluator = Evaluator(untrained, scales, 0, settings.decision)
     identity = run_identity(dataset, asdict(architecture), settings, gradient)
     task = Task(architecture.encoder, architecture.steps, untrained.dt, identity, begin, evaluator.of, save)
-    outcome = run_task(task, dataset, settings, reporter, path, resume)
+    outcome = run_task(task, dataset, settings, session)
     return TrainingResult(describe(outcome.natural), architecture, outcome)
+
+
+def _scales(dataset: Dataset, architecture: Architecture, last: str) -> dict[str, float]:
+    """Those of `architecture`; where targets are real, of the `last` layer in the size of the targets."""
+    scales = initial_scales(architecture)
+    if not dataset.train.real:
+        return scales
+    size = float(np.sqrt(np.square(dataset.train.labels, dtype=np.float64).mean())) or 1.0
+    return {name: scale * size if name.startswith(f"{last}.") else scale for name, scale in scales.items()}
 
 
 def check_fit(dataset: Dataset, encoder: str, inputs: int, classes: int) -> None:

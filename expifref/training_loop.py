@@ -23,6 +23,7 @@ from .networks import Parameters
 from .progress import EpochReport, Reporter
 from .resume import Identity, TrainingState, continued, load_state, save_state
 from .resume_file import resume_path
+from .session import Session
 from .training_settings import TrainingSettings
 from .training_step import Batch, BatchResult, Carry, Step
 
@@ -61,37 +62,31 @@ class Outcome:
     def metrics(self) -> dict[str, float]:
         """The numbers that go into the model file."""
         return {
-            **_metrics(self.history),
-            "test_accuracy": self.test.accuracy,
+            **_metrics(self.history, self.test.score.errors is not None),
+            **self.test.told("test"),
             "test_firing_rate_hz": self.test.firing_rate,
         }
 
 
-def run_task(
-    task: Task,
-    dataset: Dataset,
-    settings: TrainingSettings,
-    reporter: Reporter,
-    path: Path | None,
-    resume: bool,
-) -> Outcome:
+def run_task(task: Task, dataset: Dataset, settings: TrainingSettings, session: Session) -> Outcome:
     """Train; the same arguments give the same bits in the same environment, also when a run was resumed.
 
-    Going on in another environment or to other epochs than the stored state is told to `reporter`.
+    Going on in another environment or to other epochs than the stored state is told to the reporter.
 
-    Ctrl-C ends the run after the last complete epoch, which is also what `path` holds then; before the
+    Ctrl-C ends the run after the last complete epoch, which is also what the path holds then; before the
     first one is complete, KeyboardInterrupt passes through.
 
     Raises:
         ParameterError: a resumed run differs, or the loss diverged.
         FileFormatError: the file to write or resume from cannot be used.
     """
-    if resume and path is None:
+    path, reporter = session.path, session.reporter
+    if session.resume and path is None:
         raise ParameterError("`resume` needs the `path` of the model file to go on with")
     if path is not None:
         require_writable(path)
     run = _Run(task, dataset, settings)
-    state, warnings = run.begin(path if resume else None)
+    state, warnings = run.begin(path if session.resume else None)
     reporter.start(settings.epochs, len(state.history), run.batches)
     for warning in warnings:
         reporter.message(warning)
@@ -101,7 +96,8 @@ def run_task(
             state = run.epoch(state, reporter)
             if path is not None:
                 save_state(resume_path(path), state, task.identity)
-                task.save(path, state.carry.natural, _metrics(state.history), state.environments)
+                metrics = _metrics(state.history, dataset.train.real)
+                task.save(path, state.carry.natural, metrics, state.environments)
             reporter.epoch(state.history[-1])
             stopped = _stop_reason(state.history, settings)
     except KeyboardInterrupt:
@@ -171,14 +167,15 @@ class _Run:
         return EpochReport(number, loss, accuracy, rate / self._task.dt, held_out)
 
 
-def _metrics(history: tuple[EpochReport, ...]) -> dict[str, float]:
+def _metrics(history: tuple[EpochReport, ...], real: bool) -> dict[str, float]:
     last = history[-1]
-    return {"epochs": len(history), "train_loss": last.loss, "train_accuracy": last.accuracy}
+    measure = "train_r2" if real else "train_accuracy"
+    return {"epochs": len(history), "train_loss": last.loss, measure: last.accuracy}
 
 
 def _split(dataset: Dataset, settings: TrainingSettings) -> tuple[Labels, Labels]:
     if settings.may_stop_early:
-        return stratified_split(dataset.train.labels, settings.held_out_share, settings.seed)
+        return stratified_split(dataset.train.strata, settings.held_out_share, settings.seed)
     return np.arange(len(dataset.train)), np.arange(0)
 
 

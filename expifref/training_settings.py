@@ -7,17 +7,20 @@ from dataclasses import dataclass, replace
 
 from .architecture import Architecture
 from .data.dataset import Dataset
-from .decision import SUM, check_rule
+from .decision import NONE, PER_STEP, RULES, SUM, check_rule
 from .exceptions import ParameterError
 from .feeding import inputs_of, steps_of
 from .hidden_layers import HiddenLayer
 
-__all__ = ["TrainingSettings", "default_architecture", "default_settings"]
+__all__ = ["LOSSES", "TrainingSettings", "check_task", "default_architecture", "default_settings"]
+
+LOSSES = ("cross-entropy", "mse")
+"""What training may descend on; the mean square error of classes is that of their distance from one-hot."""
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """Adam with a cosine schedule on the cross-entropy of what is decided by."""
+    """Adam with a cosine schedule on the loss of what is decided by."""
 
     epochs: int = 30
     batch_size: int = 64
@@ -31,9 +34,12 @@ class TrainingSettings:
     patience: int | None = None  # stop after so many epochs without a better held-out accuracy
     held_out_share: float = 0.1  # of the training samples; used only with an early stop
     decision: str = SUM  # a rule of `expifref.decision.RULES`
+    loss: str = LOSSES[0]
 
     def __post_init__(self) -> None:
         check_rule(self.decision)
+        if self.loss not in LOSSES:
+            raise ParameterError(f"the loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ParameterError(f"`{name}` must be at least {least}, not {getattr(self, name)}")
@@ -84,7 +90,8 @@ def default_architecture(
     """
     chosen = _defaults(dataset)
     name = encoder or _encoder(dataset)
-    form = Architecture(inputs_of(dataset, name), dataset.classes, hidden=chosen.hidden, encoder=name)
+    inputs = inputs_of(dataset, name)
+    form = Architecture(inputs, dataset.classes, chosen.hidden, encoder=name, image=dataset.image)
     return replace(form, steps=steps_of(dataset, steps) or form.steps)
 
 
@@ -97,7 +104,32 @@ def _encoder(dataset: Dataset) -> str:
 def default_settings(dataset: Dataset) -> TrainingSettings:
     """The settings that suit `dataset`."""
     chosen = _defaults(dataset)
-    return TrainingSettings(chosen.epochs, chosen.batch_size, chosen.learning_rate, decision=chosen.decision)
+    decision, loss = chosen.decision, LOSSES[0]
+    if dataset.train.per_step:
+        decision = NONE if dataset.train.real else PER_STEP
+    if dataset.train.real:
+        loss = "mse"
+    return TrainingSettings(
+        chosen.epochs, chosen.batch_size, chosen.learning_rate, decision=decision, loss=loss
+    )
+
+
+def check_task(dataset: Dataset, settings: TrainingSettings) -> None:
+    """Raise ParameterError where `dataset` has no labels for the answers or the loss of `settings`."""
+    real, per_step = dataset.train.real, dataset.train.per_step
+    fitting = [rule for rule in RULES if rule not in (NONE, PER_STEP)]
+    if per_step:
+        fitting = [NONE if real else PER_STEP]
+    if settings.decision not in fitting:
+        kind = f"{'real targets' if real else 'labels'} of every {'step' if per_step else 'sample'}"
+        raise ParameterError(
+            f"the decision must be {' or '.join(fitting)} for the {kind} in {dataset.name}, not "
+            f"{settings.decision}"
+        )
+    if real and settings.loss != "mse":
+        raise ParameterError(
+            f"the loss must be mse for the real targets in {dataset.name}, not {settings.loss}"
+        )
 
 
 def _defaults(dataset: Dataset) -> _Defaults:

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 from .decision import Decision
 from .description import Description
+from .losses import answer_loss
 from .networks import Frames, Parameters, Run, pure_run
 from .products import compile_options
 from .training_settings import TrainingSettings
@@ -30,7 +31,7 @@ __all__ = [
     "to_physical",
 ]
 
-Labels = Int[Array, " batch"]
+Labels = Num[Array, " *any"]
 Lengths = Int[Array, " batch"]
 Rates = Float[Array, " batch"]
 Scalar = Float[Array, ""]
@@ -48,7 +49,7 @@ class BatchResult(NamedTuple):
     """The means of one minibatch."""
 
     loss: Scalar
-    accuracy: Scalar
+    accuracy: Scalar  # of real targets R2
     rate: Scalar  # spikes per neuron and step
 
 
@@ -56,7 +57,7 @@ class Batch(NamedTuple):
     """What one optimizer step learns from."""
 
     frames: Frames
-    labels: Labels
+    labels: Labels  # [batch] or [batch, values], or real targets [..., outputs]
     lengths: Lengths | None  # None: all steps of every sample count
 
 
@@ -64,8 +65,8 @@ Step = Callable[[Carry, Batch], tuple[Carry, BatchResult]]
 
 
 def to_natural(values: Parameters, scales: Scales) -> Parameters:
-    """Weights in multiples of their scales, so that one learning rate serves all units."""
-    return {name: value / scales[name] for name, value in values.items()}
+    """Those that have a scale in multiples of it, so that one learning rate serves all units."""
+    return {name: values[name] / scale for name, scale in scales.items()}
 
 
 def to_physical(natural: Parameters, scales: Scales) -> Parameters:
@@ -105,9 +106,9 @@ def make_step(
 
 
 def batch_loss(run: Run, batch: Batch, settings: TrainingSettings, dt: float) -> tuple[Scalar, BatchResult]:
-    """Cross-entropy of what is decided by, and the penalties that `settings` ask for; `dt` in seconds."""
-    logits = Decision(settings.decision, batch.lengths).logits(run.output)
-    loss = optax.softmax_cross_entropy_with_integer_labels(logits, batch.labels).mean()
+    """The loss of the answers, and the penalties that `settings` ask for; `dt` in seconds."""
+    decision = Decision(settings.decision, batch.lengths)
+    loss, accuracy = answer_loss(settings.loss, decision, run.output, batch.labels)
     if settings.rate_penalty > 0:
         limit = settings.rate_limit * dt  # spikes per step
         excess = [jax.nn.relu(s.mean(axis=(0, 1)) / limit - 1) for s in run.spikes]
@@ -115,18 +116,21 @@ def batch_loss(run: Run, batch: Batch, settings: TrainingSettings, dt: float) ->
     if settings.drive_penalty > 0:
         excess = [jax.nn.relu(jnp.abs(d) / settings.drive_limit - 1) for d in run.drives]
         loss = loss + settings.drive_penalty * sum((e**2).mean() for e in excess)
-    accuracy = (logits.argmax(axis=-1) == batch.labels).mean()
     return loss, BatchResult(loss, accuracy, _rates(run.spikes).mean())
 
 
 def make_predict(
     description: Description, scales: Scales, decision: str
-) -> Callable[[Parameters, Frames, Lengths | None], tuple[Labels, Rates]]:
-    """A compiled function of (natural weights, frames, lengths): classes, and spikes per neuron and step."""
+) -> Callable[[Parameters, Frames, Lengths | None], tuple[Labels, Labels, Rates]]:
+    """A compiled function of (natural weights, frames, lengths).
 
-    def predict(natural: Parameters, frames: Frames, lengths: Lengths | None) -> tuple[Labels, Rates]:
+    It gives the classes, the values, and spikes per neuron and step.
+    """
+
+    def predict(natural: Parameters, frames: Frames, lengths: Lengths | None) -> tuple[Labels, Labels, Rates]:
         run = pure_run(description, to_physical(natural, scales), frames)
-        return Decision(decision, lengths).classes(run.output), _rates(run.spikes)
+        rule = Decision(decision, lengths)
+        return rule.classes(run.output), rule.values(run.output), _rates(run.spikes)
 
     return jax.jit(predict, compiler_options=compile_options())
 

@@ -1,10 +1,33 @@
-"""What tests of several packages ask for by name."""
+"""What tests of several packages ask for by name, and what is compiled once for all processes of a run."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+_UNREADABLE = "ignore:Error reading persistent compilation cache entry"
+"""What JAX says of an entry that another process is writing, before it compiles itself."""
+
+_KEPT_OBJECTS = Path(__file__).parent / "kept_objects.sh"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the workers, and the commands that they start, read what another has compiled in this run."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # a worker, or somebody's own choice
+        return
+    folder = tempfile.TemporaryDirectory(prefix="expifref-compiled-", ignore_cleanup_errors=True)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("JAX_COMPILATION_CACHE_DIR", folder.name)
+    patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    patch.setenv("PYTHONWARNINGS", _UNREADABLE, prepend=",")
+    patch.setenv("OBJCACHE", shlex.join(["sh", str(_KEPT_OBJECTS), folder.name]))
+    config.add_cleanup(folder.cleanup)
+    config.add_cleanup(patch.undo)
 
 
 @pytest.fixture

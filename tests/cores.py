@@ -27,10 +27,11 @@ def main(folder: Path) -> None:
     from expifref.checkpoint import ModelFile
     from expifref.data import Dataset, Samples
     from expifref.encoders import encode
+    from expifref.session import Session
     from expifref.training import train
     from expifref.training_settings import TrainingSettings
     from hw_profiles import load_profile
-    from quantize.jax.finetune import finetune
+    from quantize.jax.finetune import FinetuneSession, finetune
     from quantize.lowering.calibration import calibrate
     from quantize.lowering.lower import lower
 
@@ -42,13 +43,19 @@ def main(folder: Path) -> None:
     )
     settings = TrainingSettings(epochs=2, batch_size=50)
     current = Architecture(150, 4, hidden=(129,), steps=31, encoder="current", tau_synapse=4.0)
-    trained = train(data, current, settings, path=folder / "current.safetensors")
+    trained = train(data, current, settings, session=Session(path=folder / "current.safetensors"))
     rate = Architecture(150, 4, hidden=(64, 32), steps=12, encoder="rate")
-    train(data, rate, settings, path=folder / "rate.safetensors")
+    train(data, rate, settings, session=Session(path=folder / "rate.safetensors"))
     description = trained.description
     ranges = calibrate(description, [encode("current", data.train.values[:32], description.steps)])
     program = lower(description, ranges, load_profile("generic-16bit"))
-    finetune(data, ModelFile(description, current), program, settings, path=folder / "tuned.safetensors")
+    finetune(
+        data,
+        ModelFile(description, current),
+        program,
+        settings,
+        session=FinetuneSession(path=folder / "tuned.safetensors"),
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Data sets: the embedded digits, known ones by name, and a user's own `.npz`. NumPy only."""
+"""Data sets: the embedded digits, known ones by name, a user's own `.npz` and events. NumPy only."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from expifref.exceptions import DataError
 from .archive import ARCHIVED, load_archived
 from .dataset import Dataset
 from .digits import load_digits
+from .events import Binning, event_dataset
 from .fashion_mnist import load_fashion_mnist, load_fashion_mnist_rows
+from .n_mnist import load_n_mnist
 from .npz import load_npz
 from .samples import Samples
 from .shd import load_shd
 
-__all__ = ["DATASETS", "Dataset", "Samples", "load"]
+__all__ = ["DATASETS", "Binning", "Dataset", "Samples", "event_dataset", "load"]
 
 _Loader = Callable[[Path | None], Dataset]
 
@@ -25,6 +27,7 @@ _FILES: dict[str, _Loader] = {
     "fashion-mnist-rows": load_fashion_mnist_rows,
     **{name: partial(load_archived, name) for name in ARCHIVED},
     "shd": load_shd,
+    "n-mnist": load_n_mnist,
 }
 """Data sets by name that are read from files, which may lie in a folder of the user's."""
 

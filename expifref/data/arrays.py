@@ -25,7 +25,13 @@ Pair = tuple[Samples, Samples]
 Arrays = list[NDArray[Any]]
 
 
-def dataset_of(name: str, train: Samples, test: Samples, place: Path | str) -> Dataset:
+def dataset_of(
+    name: str,
+    train: Samples,
+    test: Samples,
+    place: Path | str,
+    image: tuple[int, int, int] | None = None,
+) -> Dataset:
     """A data set of samples whose values are as they were saved; both parts together say what they are.
 
     - Integers and bools that never exceed 1 are spikes, and so are series of 0 and 1 of any type.
@@ -34,13 +40,14 @@ def dataset_of(name: str, train: Samples, test: Samples, place: Path | str) -> D
     - Series of other values are scaled: 0 and 1 stand for the smallest and the largest value that a channel
       has in training.
 
-    Series are padded with 0 to the longest of both parts.
+    Series are padded with 0 to the longest of both parts. `image` is what `Dataset` keeps.
 
     Raises:
         DataError: values, labels or lengths have no such meaning; `place` names the file.
     """
     for part, samples in (("training", train), ("test", test)):
         check_raw(f"{place}: {part}", samples)
+    train, test = _ended(train), _ended(test)
     classes = check_classes(place, train.labels, test.labels)
     if train.values.ndim != test.values.ndim or train.channels != test.channels:
         raise DataError(
@@ -54,7 +61,7 @@ def dataset_of(name: str, train: Samples, test: Samples, place: Path | str) -> D
         train, test = _padded(train, test)
         values, scaling = _series(place, train, test)
     train, test = replace(train, values=values[0]), replace(test, values=values[1])
-    return Dataset(name, train, test, classes, scaling)
+    return Dataset(name, train, test, classes, scaling, image)
 
 
 def check_raw(place: Path | str, samples: Samples) -> None:
@@ -106,6 +113,14 @@ def _range(arrays: Arrays) -> tuple[Any, Any]:
     return min(array.min() for array in arrays), max(array.max() for array in arrays)
 
 
+def _ended(part: Samples) -> Samples:
+    """With labels of 0 behind the end of each sample, whatever was there."""
+    if not part.per_step:
+        return part
+    inside = part.inside[..., None] if part.real else part.inside
+    return replace(part, labels=np.where(inside, part.labels, np.zeros((), part.labels.dtype)))
+
+
 def _padded(train: Samples, test: Samples) -> Pair:
     """Both with the steps of the longest sample, and 0 behind the end of each."""
     steps = max(part.values.shape[1] for part in (train, test))
@@ -119,4 +134,6 @@ def _extended(part: Samples, steps: int) -> Samples:
     if own == steps:
         return replace(part, values=values)
     lengths = np.full(len(part), own) if part.lengths is None else part.lengths
-    return replace(part, values=np.pad(values, ((0, 0), (0, steps - own), (0, 0))), lengths=lengths)
+    longer = ((0, 0), (0, steps - own), (0, 0))
+    labels = np.pad(part.labels, longer[: part.labels.ndim]) if part.per_step else part.labels
+    return replace(part, values=np.pad(values, longer), labels=labels, lengths=lengths)

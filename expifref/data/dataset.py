@@ -27,8 +27,10 @@ class Dataset:
     name: str
     train: Samples
     test: Samples
-    classes: int
+    classes: int  # or outputs, where targets are real numbers
     scaling: Scaling | None = None  # of real-valued series; None where values were in [0, 1] before
+    image: tuple[int, int, int] | None = None
+    """Height, width and channels of an image, the channels last; None where that is not known."""
 
     def __post_init__(self) -> None:
         try:

@@ -13,6 +13,7 @@ __all__ = ["load_digits"]
 
 _TEST_SHARE = 0.2
 _LARGEST_PIXEL = 16
+_SIDE = 8  # pixels
 
 
 def load_digits(seed: int = 0) -> Dataset:
@@ -26,4 +27,4 @@ def load_digits(seed: int = 0) -> Dataset:
         labels = archive["labels"].astype(np.int64)
     train, test = stratified_split(labels, _TEST_SHARE, seed)
     parts = [Samples(images[rows], labels[rows]) for rows in (train, test)]
-    return Dataset("digits", parts[0], parts[1], classes=10)
+    return Dataset("digits", parts[0], parts[1], classes=10, image=(_SIDE, _SIDE, 1))

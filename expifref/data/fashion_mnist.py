@@ -52,7 +52,7 @@ def load_fashion_mnist(data_dir: Path | None = None) -> Dataset:
         )
         for part in ("train", "t10k")
     )
-    return Dataset("fashion-mnist", train, test, classes=10)
+    return Dataset("fashion-mnist", train, test, classes=10, image=(_SIDE, _SIDE, 1))
 
 
 def load_fashion_mnist_rows(data_dir: Path | None = None) -> Dataset:

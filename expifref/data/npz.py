@@ -36,6 +36,7 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     `x` is `[samples, inputs]` or, over time, `[samples, steps, channels]`, of which `lengths`
     (`lengths_train`, `lengths_test`) says how many steps of each sample count; with four and more dimensions
     all but the first are inputs. What it may hold says `dataset_of`, and what `y` may hold `read_labels`.
+    With four, and not more channels than rows or columns, it is `[samples, height, width, channels]`.
 
     Raises:
         DataError: the file is missing, damaged, holds Python objects, or its arrays break the rules above.
@@ -45,14 +46,24 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
         train, test = _split(path, arrays, seed)
     else:
         train, test = (_part(path, arrays, f"_{part}") for part in ("train", "test"))
-    return dataset_of(as_line(path.stem), train, test, path)
+    images = [_image(array) for name, array in arrays.items() if name.startswith("x")]
+    return dataset_of(as_line(path.stem), train, test, path, images[0] if len(set(images)) == 1 else None)
+
+
+def _image(values: NDArray[Any]) -> tuple[int, int, int] | None:
+    """Height, width and channels; None where they are not plain, as with the channels first."""
+    if values.ndim != 4:
+        return None
+    height, width, channels = values.shape[1:]
+    return (height, width, channels) if channels <= min(height, width) else None
 
 
 def _part(path: Path, arrays: Arrays, suffix: str) -> Samples:
     values = arrays[f"x{suffix}"]
     if values.ndim > 3 and values.size:
         values = values.reshape(len(values), -1)
-    labels = read_labels(path, f"y{suffix}", arrays[f"y{suffix}"])
+    steps = values.shape[1] if values.ndim == 3 else None
+    labels = read_labels(path, f"y{suffix}", arrays[f"y{suffix}"], steps)
     lengths = arrays.get(f"lengths{suffix}")
     if lengths is None:
         return Samples(values, labels)
@@ -64,11 +75,11 @@ def _part(path: Path, arrays: Arrays, suffix: str) -> Samples:
 def _split(path: Path, arrays: Arrays, seed: int) -> tuple[Samples, Samples]:
     whole = _part(path, arrays, "")
     check_raw(f"{path}:", whole)
-    if np.unique(whole.labels, return_counts=True)[1].max(initial=0) < _FEWEST:
+    if np.unique(whole.strata, return_counts=True)[1].max(initial=0) < _FEWEST:
         raise DataError(
             f"{path}: `x` must hold at least {_FEWEST} samples of a class, so that one in five is kept "
             "for testing; add samples or give x_train, y_train, x_test and y_test"
         )
-    train, test = stratified_split(whole.labels, _TEST_SHARE, seed)
+    train, test = stratified_split(whole.strata, _TEST_SHARE, seed)
     first, second = (replace(whole[rows], numbers=np.arange(len(rows))) for rows in (train, test))
     return first, second

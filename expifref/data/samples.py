@@ -22,7 +22,9 @@ class Samples:
     values: NDArray[Any]
     """In [0, 1], float32 `[samples, inputs]`, or over time `[samples, steps, channels]`: float32, or bool
     for spikes."""
-    labels: NDArray[np.int64]  # [samples], from 0
+    labels: NDArray[Any]
+    """Classes from 0, int64 `[samples]` or per step `[samples, steps]`; or real targets in a unit of their
+    own, float32 `[samples, outputs]` or `[samples, steps, outputs]`."""
     lengths: NDArray[np.int64] | None = None
     """`[samples]`: steps of each sample, behind which its values are 0; None where all have the same."""
     numbers: NDArray[np.int64] = field(default_factory=lambda: np.arange(0))
@@ -56,6 +58,21 @@ class Samples:
         return int(self.values.shape[1]) if self.values.ndim == 3 else None
 
     @property
+    def real(self) -> bool:
+        """Whether real numbers are wanted, not classes."""
+        return self.labels.dtype.kind == "f"
+
+    @property
+    def per_step(self) -> bool:
+        """Whether every step has a label or target of its own."""
+        return self.labels.ndim == (3 if self.real else 2)
+
+    @property
+    def strata(self) -> NDArray[np.int64]:
+        """`[samples]`: the class of each where it has one, else 0; what a split keeps the proportions of."""
+        return self.labels if self.labels.ndim == 1 else np.zeros(len(self), np.int64)
+
+    @property
     def digest(self) -> str:
         """SHA-256 (hex) of all values, labels and lengths."""
         state = hashlib.sha256()
@@ -80,10 +97,7 @@ class Samples:
                 "images must have the shape [samples, inputs], or [samples, steps, channels] over time, "
                 f"with at least one of each, not {list(self.values.shape)}"
             )
-        if self.labels.shape != (len(self),):
-            raise DataError(
-                f"labels must have the shape [{len(self)}], one per image, not {list(self.labels.shape)}"
-            )
+        self._check_labels()
         if self.lengths is None:
             return
         if self.steps is None:
@@ -97,6 +111,15 @@ class Samples:
                 f"lengths must be 1 to {self.steps} steps, not {self.lengths.min()}..{self.lengths.max()}"
             )
 
+    def _check_labels(self) -> None:
+        if self.per_step and self.steps is None:
+            raise DataError("labels of every step need values over time, [samples, steps, channels]")
+        wanted = [len(self)] if self.steps is None or not self.per_step else [len(self), self.steps]
+        found = list(self.labels.shape[:-1] if self.real else self.labels.shape)
+        if found != wanted:
+            each = "step" if self.per_step else "image"
+            raise DataError(f"labels must have the shape {wanted}, one per {each}, not {found}")
+
     def check(self, classes: int) -> None:
         """Raise DataError where shapes do not fit together, or a value or label is out of its range."""
         self.check_shapes()
@@ -107,7 +130,10 @@ class Samples:
                 "images must lie in [0, 1] (or be uint8), "
                 f"not {self.values.min():g}..{self.values.max():g}; scale them first"
             )
-        if self.labels.min() < 0 or self.labels.max() >= classes:
+        if self.real:
+            if not np.isfinite(self.labels).all():
+                raise DataError("targets must be finite; they hold NaN or infinity")
+        elif self.labels.min() < 0 or self.labels.max() >= classes:
             raise DataError(
                 f"labels must lie in 0..{classes - 1}, not {self.labels.min()}..{self.labels.max()}"
             )

@@ -5,7 +5,7 @@ in every coherent set, such as mV, ms, ohm, mA and S, which holds -68 mV without
 """
 
 from .adexif import AdaptiveConstants, AdaptiveState, adaptation_after, adaptive_step, raised_adaptation
-from .common import Array, StepResult, decay_rate, phi, refractory_steps
+from .common import Array, Drive, StepResult, decay_rate, phi, refractory_steps
 from .expif import NeuronConstants, canonical_step
 from .lif import LIFConstants, leaky_after_spikes, leaky_candidate, leaky_step
 
@@ -13,6 +13,7 @@ __all__ = [
     "AdaptiveConstants",
     "AdaptiveState",
     "Array",
+    "Drive",
     "LIFConstants",
     "NeuronConstants",
     "StepResult",

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .common import Array, StepResult, decay_rate
+from .common import Array, Drive, StepResult, decay_rate
 from .expif import NeuronConstants, canonical_step
 
 __all__ = ["AdaptiveConstants", "AdaptiveState", "adaptation_after", "adaptive_step", "raised_adaptation"]
@@ -56,13 +56,13 @@ def adaptation_after(
 
 def adaptive_step(
     state: AdaptiveState,
-    current: Array,
-    delta: Array,
+    drive: Drive,
     constants: AdaptiveConstants,
     dt: float,
     xp: ModuleType = np,
 ) -> tuple[StepResult, Array]:
     """Membrane, counter and spikes after a step of `dt` seconds, and `w`; arguments as `canonical_step`."""
     raised = raised_adaptation(state, constants, xp)
-    step = canonical_step(state.v, state.refractory, current - raised, delta, constants.membrane, dt, xp)
+    lowered = drive._replace(current=drive.current - raised)
+    step = canonical_step(state.v, state.refractory, lowered, constants.membrane, dt, xp)
     return step, adaptation_after(raised, step.v, state.refractory, constants, dt, xp)

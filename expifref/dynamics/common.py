@@ -10,13 +10,20 @@ import numpy as np
 
 from expifref.exceptions import ParameterError
 
-__all__ = ["Array", "StepResult", "decay_rate", "phi", "refractory_steps", "settled"]
+__all__ = ["Array", "Drive", "StepResult", "decay_rate", "phi", "refractory_steps", "settled"]
 
 Array = Any  # a NumPy array or a JAX array (or tracer)
 
 _MOST_STEPS = (1 << 31) - 1
 _REFRACTORY_TOLERANCE = 1e-6
 """Relative slack before rounding up, so that 1.7 ms / 0.1 ms = 17.000000000000004 counts as 17 steps."""
+
+
+class Drive(NamedTuple):
+    """What enters a population in one step; both broadcast to its shape."""
+
+    current: Array  # A, held over the step
+    delta: Array | float = 0.0  # V, added to the candidate at once
 
 
 class StepResult(NamedTuple):

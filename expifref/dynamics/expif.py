@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .common import Array, StepResult, phi, settled
+from .common import Array, Drive, StepResult, phi, settled
 
 __all__ = ["NeuronConstants", "canonical_step"]
 
@@ -36,8 +36,7 @@ class NeuronConstants(NamedTuple):
 def canonical_step(
     v: Array,
     refractory: Array,
-    current: Array,
-    delta: Array,
+    drive: Drive,
     constants: NeuronConstants,
     dt: float,
     xp: ModuleType = np,
@@ -47,8 +46,7 @@ def canonical_step(
     Args:
         v: membrane potential in volts, `[..., neurons]`, as left by the previous step.
         refractory: int32 counter of refractory steps still to come, same shape.
-        current: input current in amperes, held over the step.
-        delta: instantaneous membrane increments in volts, added to the candidate.
+        drive: the current, and increments of the membrane.
         constants: the population's parameters.
         dt: step in seconds.
         xp: `numpy` or `jax.numpy`.
@@ -59,9 +57,9 @@ def canonical_step(
     v = xp.where(v >= c.v_th, c.v_reset, v)
     a = dt / c.tau
     growth = xp.exp((v - c.v_t) / c.delta_t)
-    drift = -(v - c.v_rest) + c.delta_t * growth + c.resistance * current
+    drift = -(v - c.v_rest) + c.delta_t * growth + c.resistance * drive.current
     # Near the cutoff phi can exceed the float range at large dt; the clamp below makes inf a plain spike.
     # A growth factor held below overflow keeps inf * negative drift from turning into NaN downstream.
     z = xp.minimum(a * (growth - 1), 60.0)
-    candidate = xp.minimum(v + a * phi(z, xp) * drift + delta, c.v_th)
+    candidate = xp.minimum(v + a * phi(z, xp) * drift + drive.delta, c.v_th)
     return settled(v, candidate, refractory, c, xp)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from expifref.counts import count_of
 from expifref.exceptions import ParameterError
 
 from . import series, static
@@ -35,6 +36,13 @@ ENCODERS: dict[str, Encoder] = {
             "the value at every step, as an integer 0..255",
             static.current,
             series.current,
+        ),
+        Encoder(
+            "signed",
+            static.LEVELS,
+            "how far the value is above and below the middle of its range, as two integers 0..255",
+            series=series.signed,
+            width=2,
         ),
         Encoder("spikes", 1, "the values themselves, 0 or 1", series=series.spikes, between="silent"),
         Encoder(
@@ -89,7 +97,7 @@ def encode(
     Raises:
         ParameterError: unknown encoder, wrong shape, or a value outside its range.
     """
-    encoder = get_encoder(name)
+    encoder, steps = get_encoder(name), count_of("steps", steps)
     frames = compact_frames(encoder, images, steps, seed=seed, samples=samples, lengths=lengths)
     return np.broadcast_to(frames, (steps, *frames.shape[1:]))
 
@@ -110,8 +118,7 @@ def compact_frames(
         raise ParameterError(
             f"`samples` must be {len(values)} integers, one per image, not {indices.dtype} {indices.shape}"
         )
-    if steps < 1:
-        raise ParameterError(f"`steps` must be at least 1, not {steps}")
+    steps = count_of("steps", steps)
     if seed < 0 or (indices.size and indices.min() < 0):
         raise ParameterError("`seed` and `samples` must be at least 0")
     numbers = indices.astype(np.int64)

@@ -10,7 +10,7 @@ from expifref.exceptions import ParameterError
 from .encoder import Frames, Numbers, Values
 from .static import levels, random_spikes
 
-__all__ = ["CURVES", "THRESHOLDS", "current", "delta", "level", "population", "rate", "spikes"]
+__all__ = ["CURVES", "THRESHOLDS", "current", "delta", "level", "population", "rate", "signed", "spikes"]
 
 CURVES = 8
 """Tuning curves per channel of `population`, and the standard deviation of each in distances of two."""
@@ -44,6 +44,16 @@ def current(values: Values, seed: int, samples: Numbers) -> Frames:
     """The value at every step, as an integer."""
     del seed, samples
     return levels(_by_step(values))
+
+
+def signed(values: Values, seed: int, samples: Numbers) -> Frames:
+    """How far a value is above and below the middle of its range: two inputs per channel, one of them 0.
+
+    Weights of opposite signs on the two make of them what a single input with a sign would be.
+    """
+    del seed, samples
+    apart = 2 * _by_step(values)[..., None] - 1
+    return _joined(levels(np.maximum(apart * np.array([1, -1], np.float32), 0)))
 
 
 def delta(values: Values, seed: int, samples: Numbers) -> Frames:

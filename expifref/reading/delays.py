@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from expifref.exceptions import UnsupportedError
 
 from .algebra import Affine, product
-from .leaves import DelayLeaf, Leaf
+from .leaves import DelayLeaf
 from .sources import Source
 
 __all__ = ["without_delays"]
@@ -18,7 +18,7 @@ __all__ = ["without_delays"]
 Floats = NDArray[np.float64]
 
 
-def without_delays(affine: Affine, maps: Mapping[str, Affine], leaves: Mapping[str, Leaf]) -> Affine:
+def without_delays(affine: Affine, maps: Mapping[str, Affine], leaves: Mapping[str, object]) -> Affine:
     """`affine` with the sources of each delay in its place, `maps` says what goes into each.
 
     Raises:
@@ -28,7 +28,7 @@ def without_delays(affine: Affine, maps: Mapping[str, Affine], leaves: Mapping[s
 
 
 def _followed(
-    affine: Affine, maps: Mapping[str, Affine], leaves: Mapping[str, Leaf], through: tuple[str, ...]
+    affine: Affine, maps: Mapping[str, Affine], leaves: Mapping[str, object], through: tuple[str, ...]
 ) -> dict[Source, Floats]:
     found: dict[Source, Floats] = {}
     for source, matrix in affine.matrices.items():

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax.extend.core import Jaxpr, Literal
 
 from expifref.exceptions import UnsupportedError
 
-from .rules import NESTED, is_affine
+from .rules import MAXIMUM, MOVES, NESTED, is_affine
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
 from .trace import Step
 
@@ -30,6 +32,7 @@ class Value:
     number: int
     origins: frozenset[Origin] = frozenset()
     fault: str | None = None
+    spikes: bool = False  # it is known to be made of 0 and 1
 
 
 @dataclass(frozen=True)
@@ -53,11 +56,19 @@ class Glue:
     shapes: list[Any] = field(default_factory=list)  # and types, of all values by their numbers
     sinks: dict[str, Value] = field(default_factory=dict)
     added: dict[str, Value] = field(default_factory=dict)
+    maxima: dict[str, Value] = field(default_factory=dict)
+    """What is counted in the windows of each maximum of spikes, in their order."""
 
     def new(self, like: Any, origins: frozenset[Origin] = frozenset(), fault: str | None = None) -> Value:
         """A further value, which has the shape and type of `like`."""
         self.shapes.append(shape_of(like.shape, like.dtype))
         return Value(len(self.shapes) - 1, origins, fault)
+
+    def source(self, source: Source, like: Any, spikes: bool) -> Value:
+        """A further value, which comes from `source`."""
+        value = replace(self.new(like, frozenset({source})), spikes=spikes)
+        self.sources[source] = value.number
+        return value
 
     def constant(self, array: Any) -> Value:
         """A further value that is known."""
@@ -79,15 +90,17 @@ def glue_of(step: Step) -> Glue:
         if not isinstance(origin, Source | Forbidden):
             arguments.append(glue.constant(origin))
             continue
-        arguments.append(glue.new(variable.aval, frozenset({origin})))
         if isinstance(origin, Source):
-            glue.sources[origin] = arguments[-1].number
+            arguments.append(glue.source(origin, variable.aval, origin.owner in step.spiking))
+        else:
+            arguments.append(glue.new(variable.aval, frozenset({origin})))
     constants = [glue.constant(array) for array in step.constants]
     results = _read(glue, step.jaxpr, constants, arguments)
     glue.sinks = dict(zip(step.sinks, results[: len(step.sinks)], strict=True))
     glue.added = dict(zip(step.added, results[len(step.sinks) :], strict=True))
     for path, value in glue.sinks.items():
         _check(value, "its output" if path == OUTPUT else f"the input of `{path}`")
+    glue.sinks |= glue.maxima
     for path, value in glue.added.items():
         _check(value, f"what is added to the membrane of `{path}`")
     return glue
@@ -118,15 +131,42 @@ def _results(glue: Glue, equation: Any, operands: list[Value], place: str) -> li
         inner = equation.params[NESTED[name]]
         constants = [glue.constant(array) for array in getattr(inner, "consts", ())]
         return _read(glue, getattr(inner, "jaxpr", inner), constants, operands, place)
+    if origins and fault is None and name == MAXIMUM:
+        return [_maximum(glue, equation, operands[0], place)]
     live = tuple(bool(one.origins) for one in operands)
     if origins and fault is None and not is_affine(name, equation.params, live):
         fault = f"`{name}` ({place})"
     results = [glue.new(variable.aval, origins, fault) for variable in equation.outvars]
+    if name in MOVES and all(one.spikes for one in operands):
+        results = [replace(one, spikes=True) for one in results]
     if fault is None:
         numbers = tuple(one.number for one in operands), tuple(one.number for one in results)
         operation = Operation(equation.primitive, equation.params, *numbers)
         (glue.operations if origins else glue.fixed).append(operation)
     return results
+
+
+def _maximum(glue: Glue, equation: Any, operand: Value, place: str) -> Value:
+    """The maxima of windows over spikes: a source of its own, into which goes how many there are in each."""
+    (result,) = equation.outvars
+    if not operand.spikes:
+        what = f"`{MAXIMUM}` ({place}) of other values than spikes (pool behind the neurons, or by means)"
+        return glue.new(result.aval, operand.origins, what)
+    count = partial(
+        jax.lax.reduce_window, init_value=0.0, computation=jax.lax.add, **_window(equation.params)
+    )
+    counted = jax.make_jaxpr(count)(glue.shapes[operand.number])
+    constants = [glue.constant(array) for array in counted.consts]
+    path = _scope(equation.source_info) or place
+    while path in glue.maxima:
+        path += "'"
+    (glue.maxima[path],) = _read(glue, counted.jaxpr, constants, [operand])
+    return glue.source(Source(path, 0), result.aval, True)
+
+
+def _window(params: dict[str, Any]) -> dict[str, Any]:
+    names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
+    return {name: params[name] for name in names}
 
 
 def _check(value: Value, what: str) -> None:
@@ -145,6 +185,11 @@ def _place(source_info: Any) -> str:
     files = [frame.file_name for frame in frames]
     frames = frames[: files.index(_TRACE)] if _TRACE in files else frames
     own = [frame for frame in frames if not frame.file_name.startswith(_LIBRARIES)]
-    scope = str(source_info.name_stack).rsplit("/", 1)[-1]
+    scope = _scope(source_info)
     lines = [f"{Path(frame.file_name).name}:{frame.line_num}" for frame in own[:1]]
     return ", ".join([*lines, *([f"in `{scope}`"] if scope else [])])
+
+
+def _scope(source_info: Any) -> str:
+    """The path of the module in which an operation was made, empty for none."""
+    return str(source_info.name_stack).rsplit("/", 1)[-1]

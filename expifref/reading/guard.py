@@ -18,6 +18,7 @@ from expifref.description import AnyNeuron, Description
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
 from expifref.neuron_steps import advance_of, initial_state
 
+from .leaves import NeuronLeaf
 from .members import class_name
 from .original import Original, Run
 from .wiring import replayed
@@ -83,7 +84,7 @@ def check_against(description: Description, original: Original) -> None:
     _check_attributes(original, frames[:_STEPS_BY_HAND].astype(np.float64), run)
     _check(_wiring(description, frames, original, run), original.name)
     for layer in description.layers:
-        for neuron in layer.neurons:
+        for neuron in layer.neurons if layer.name in original.populations else ():
             _check_steps(layer.name, _Population(neuron, description.dt), original, run)
 
 
@@ -136,9 +137,20 @@ def _check_steps(name: str, described: _Population, original: Original, run: Run
     different = int(np.count_nonzero(found != spikes))
     if different:
         warnings.warn(
-            f"`{leaf.path}` is a `{class_name(leaf.module)}`, whose step is not the one described: in "
-            f"{len(spikes)} steps of the same current it spikes {np.count_nonzero(spikes)} times, and "
+            f"`{leaf.path}` is a `{class_name(leaf.module)}`, whose step is not the one described "
+            f"({_reasons(leaf)}): in {len(spikes)} steps of the same current it spikes "
+            f"{np.count_nonzero(spikes)} times and the described one {np.count_nonzero(found)} times, and "
             f"{different} of {spikes.size} values differ; train with the neuron of expifref",
             UpstreamStepWarning,
             stacklevel=4,
         )
+
+
+def _reasons(leaf: NeuronLeaf) -> str:
+    """Why the step of an upstream population is another one."""
+    found = ["it clamps no membrane at `V_th`"]
+    if leaf.module.spk_reset == "soft":
+        found.append("its soft reset leaves what lies above `V_th`, which may run away")
+    if leaf.parameters.tau_ref.any():
+        found.append("its refractory period compares float times and may end a step early or late")
+    return "; ".join(found)

@@ -20,24 +20,28 @@ from expifref.exceptions import UnsupportedError
 from .algebra import Affine, is_diagonal
 from .filters import Fed, taken_in
 from .leaves import FilterLeaf, Leaf, NeuronLeaf
+from .maxima import MaximumLeaf
 from .sources import OUTPUT, Source
 
-__all__ = ["Network", "network_of"]
+__all__ = ["AnyLeaf", "Network", "network_of"]
 
 Floats = NDArray[np.float64]
+
+AnyLeaf = Leaf | MaximumLeaf
 
 _AMPERES = 1e-3  # per mA, in which the glue gives currents
 
 
 @dataclass(frozen=True)
 class Network:
-    """The layers of a description, and which population each spiking one is."""
+    """The layers of a description, and where in the module each one is; by names of layers."""
 
     layers: tuple[LayerDescription, ...]
-    populations: Mapping[str, NeuronLeaf]  # by names of layers
+    populations: Mapping[str, NeuronLeaf]  # of spiking layers
+    paths: Mapping[str, str]  # of all, with the input and the output
 
 
-def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, Leaf], inputs: int) -> Network:
+def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, AnyLeaf], inputs: int) -> Network:
     """Put the layers together.
 
     Args:
@@ -57,10 +61,11 @@ def network_of(maps: Mapping[str, Affine], leaves: Mapping[str, Leaf], inputs: i
     names = _names(order, leaves)
     layers = tuple(_layer(names, path, fed[path], leaves.get(path), inputs) for path in order)
     neurons = {path: leaf for path, leaf in leaves.items() if isinstance(leaf, NeuronLeaf)}
-    return Network(layers, {names[path]: neurons[path] for path in order if path in neurons})
+    populations = {names[path]: neurons[path] for path in order if path in neurons}
+    return Network(layers, populations, {name: path for path, name in names.items()})
 
 
-def _spiking_output(output: Affine, leaves: Mapping[str, Leaf]) -> str | None:
+def _spiking_output(output: Affine, leaves: Mapping[str, AnyLeaf]) -> str | None:
     """The population whose spikes are the output as they are."""
     if len(output.matrices) != 1 or output.bias.any():
         return None
@@ -70,7 +75,7 @@ def _spiking_output(output: Affine, leaves: Mapping[str, Leaf]) -> str | None:
     return source.owner if plain and spiking and not source.age else None
 
 
-def _order(fed: Mapping[str, Fed], leaves: Mapping[str, Leaf], spiking: str | None) -> list[str]:
+def _order(fed: Mapping[str, Fed], leaves: Mapping[str, AnyLeaf], spiking: str | None) -> list[str]:
     """The layers that matter for the output, in their order; a readout unless the last one spikes."""
     needed = _needed(spiking or OUTPUT, fed)
     order = [path for path in leaves if path in needed]
@@ -90,23 +95,27 @@ def _needed(last: str, fed: Mapping[str, Fed]) -> set[str]:
     return found
 
 
-def _names(order: list[str], leaves: Mapping[str, Leaf]) -> dict[str, str]:
+def _names(order: list[str], leaves: Mapping[str, AnyLeaf]) -> dict[str, str]:
     neurons = [path for path in order if isinstance(leaves.get(path), NeuronLeaf)]
     filters = [path for path in order if isinstance(leaves.get(path), FilterLeaf)]
+    maxima = [path for path in order if isinstance(leaves.get(path), MaximumLeaf)]
     return (
         {INPUT: INPUT, OUTPUT: "readout"}
         | {path: f"layer{index}" for index, path in enumerate(neurons)}
         | {path: f"filter{index}" for index, path in enumerate(filters)}
+        | {path: f"pool{index}" for index, path in enumerate(maxima)}
     )
 
 
-def _layer(names: Mapping[str, str], path: str, fed: Fed, leaf: Leaf | None, inputs: int) -> LayerDescription:
-    scale = _AMPERES if isinstance(leaf, NeuronLeaf) else 1.0
-    bias = fed.affine.bias * scale
+def _layer(
+    names: Mapping[str, str], path: str, fed: Fed, leaf: AnyLeaf | None, inputs: int
+) -> LayerDescription:
+    scale = _AMPERES if isinstance(leaf, NeuronLeaf | MaximumLeaf) else 1.0
+    bias = (fed.affine.bias + (leaf.bias if isinstance(leaf, MaximumLeaf) else 0.0)) * scale
     feeds = _feeds(fed.affine.matrices, names, scale)
     if not feeds:
         feeds = (FeedDescription(INPUT, np.zeros((inputs, len(bias)))),)
-    if isinstance(leaf, NeuronLeaf):
+    if isinstance(leaf, NeuronLeaf | MaximumLeaf):
         return SpikingDescription(names[path], feeds, bias, fed.tau, leaf.parameters)
     return ReadoutDescription(names[path], feeds, bias, fed.tau)
 

@@ -22,13 +22,22 @@ from expifref.exceptions import ParameterError, UnsupportedError
 from .members import Members, class_name, qualified
 from .parameters import Reader, adexif, expif, lif, time_constants
 
-__all__ = ["UNDERSTOOD", "DelayLeaf", "FilterLeaf", "Leaf", "NeuronLeaf", "followed_by", "leaves_of"]
+__all__ = [
+    "UNDERSTOOD",
+    "DelayLeaf",
+    "FilterLeaf",
+    "Leaf",
+    "NeuronLeaf",
+    "filters_of",
+    "followed_by",
+    "leaves_of",
+]
 
 Floats = NDArray[np.float64]
 
 UNDERSTOOD = (
-    "what has a state must be ExpIF, AdExIF or LIF (also with Ref), an exponential filter, a leaky readout "
-    "or a delay"
+    "what has a state must be ExpIF, AdExIF or LIF (also with Ref), an Expon, DualExpon or Alpha synapse, a "
+    "leaky readout or a delay"
 )
 
 _NEURONS: Mapping[str, Reader] = MappingProxyType(
@@ -47,8 +56,18 @@ _NEURONS: Mapping[str, Reader] = MappingProxyType(
         "expifref.lif.LIFRef": lif,
     }
 )
-_FILTERS = {"brainpy.state.Expon", "expifref.synapse.ExponentialSynapse", "expifref.synapse.LeakyReadout"}
 _RATE_READOUT = "brainpy.state.LeakyRateReadout"
+_FILTERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "brainpy.state.Expon": {"g": "tau"},
+        "brainpy.state.DualExpon": {"g_rise": "tau_rise", "g_decay": "tau_decay"},
+        "brainpy.state.Alpha": {"h": "tau", "g": "tau"},
+        "expifref.synapse.ExponentialSynapse": {"g": "tau"},
+        "expifref.synapse.LeakyReadout": {"g": "tau"},
+        _RATE_READOUT: {"r": "tau"},
+    }
+)
+"""The states of a synapse, each a filter, with the names of their time constants."""
 _DELAYS = {"brainstate.nn.Delay", "brainstate.nn.StateWithDelay"}
 
 _METHODS = ("__call__", "update", "get_spike", "sum_current_inputs", "sum_delta_inputs", "retrieve_at_step")
@@ -75,9 +94,12 @@ class NeuronLeaf:
 
 @dataclass(frozen=True)
 class FilterLeaf:
-    """`g' = exp(-dt / tau) g + x` from `g = 0`; its output is `g`, a number in its own unit."""
+    """`g' = exp(-dt / tau) g + x` from `g = 0`; its output is `g`, a number in its own unit.
 
-    path: str
+    A synapse of several states is as many filters.
+    """
+
+    path: str  # of the module, or of the state where it has several
     module: Any
     tau: Floats  # s, [units]
     state: str  # the name of the attribute that is `g`
@@ -118,31 +140,35 @@ def leaves_of(members: Members, dt: float) -> dict[str, Leaf]:
         UnsupportedError: the class of a node is known, and it cannot be a leaf as it is.
         ParameterError: a parameter breaks its rule.
     """
-    found = {path: _leaf(module, path, dt) for path, module in members.nodes.items()}
-    return {path: leaf for path, leaf in found.items() if leaf is not None}
+    found = (_leaves(module, path, dt) for path, module in members.nodes.items())
+    return {leaf.path: leaf for leaves in found for leaf in leaves}
 
 
-def _leaf(module: Any, path: str, dt: float) -> Leaf | None:
+def _leaves(module: Any, path: str, dt: float) -> tuple[Leaf, ...]:
+    """Those that a node is: none where it has no state that is understood."""
     base = next((cls for cls in type(module).__mro__ if _is_known(qualified(cls))), None)
     if base is None:
-        return None
+        return ()
     if any(getattr(type(module), name, None) is not getattr(base, name, None) for name in _METHODS):
         raise UnsupportedError(
             f"`{path}` is a `{class_name(module)}`, whose own `update` is not understood: {UNDERSTOOD}"
         )
     name = qualified(base)
     if name in _NEURONS:
-        return NeuronLeaf(path, module, _NEURONS[name](module, path))
+        return (NeuronLeaf(path, module, _NEURONS[name](module, path)),)
     if name in _DELAYS:
         return _delay(module, path)
-    state = "g" if name in _FILTERS else "r"
-    leaf = FilterLeaf(path, module, time_constants(module, path), state)
-    _check_start(getattr(module, state), path)
-    if name == _RATE_READOUT and not np.allclose(module.decay, np.exp(-dt / leaf.tau), rtol=1e-5):
+    filters = _filters(module, path, _FILTERS[name])
+    if name == _RATE_READOUT and not np.allclose(module.decay, np.exp(-dt / filters[0].tau), rtol=1e-5):
         raise ParameterError(
             f"`{path}` must have been built with the `dt` of {dt * 1e3:g} ms it is described for"
         )
-    return leaf
+    return filters
+
+
+def filters_of(module: Any, leaves: Mapping[str, Leaf]) -> tuple[FilterLeaf, ...]:
+    """The filters that a synapse is made of, in the order of its steps."""
+    return tuple(leaf for leaf in leaves.values() if isinstance(leaf, FilterLeaf) and leaf.module is module)
 
 
 def followed_by(leaf: Leaf, leaves: Mapping[str, Leaf]) -> NeuronLeaf | None:
@@ -154,14 +180,23 @@ def followed_by(leaf: Leaf, leaves: Mapping[str, Leaf]) -> NeuronLeaf | None:
 
 
 def _is_known(name: str) -> bool:
-    return name in _NEURONS or name in _FILTERS or name in _DELAYS or name == _RATE_READOUT
+    return name in _NEURONS or name in _FILTERS or name in _DELAYS
 
 
-def _delay(module: Any, path: str) -> DelayLeaf | None:
+def _filters(module: Any, path: str, states: Mapping[str, str]) -> tuple[FilterLeaf, ...]:
+    found = []
+    for state, tau in states.items():
+        own = path if len(states) == 1 else f"{path}.{state}"
+        _check_start(getattr(module, state), path)
+        found.append(FilterLeaf(own, module, time_constants(module, path, tau), state))
+    return tuple(found)
+
+
+def _delay(module: Any, path: str) -> tuple[DelayLeaf, ...]:
     if module.update_every is not None or module.history is None:
-        return None
+        return ()
     _check_start(module.history, path)
-    return DelayLeaf(path, module, getattr(module, "state", None))
+    return (DelayLeaf(path, module, getattr(module, "state", None)),)
 
 
 def _check_start(state: Any, path: str) -> None:

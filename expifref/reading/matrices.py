@@ -51,7 +51,7 @@ def affine_maps(glue: Glue) -> dict[str, Affine]:
         for path, matrix in _matrices(glue, fixed, source, sinks).items():
             if _finite(matrix, path).any():
                 found[path][source] = matrix
-    return {path: Affine(_finite(np.array(biases[path]), path), found[path]) for path in wanted}
+    return {path: Affine(_finite(np.array(biases[path]).reshape(-1), path), found[path]) for path in wanted}
 
 
 def _biases(glue: Glue, wanted: dict[str, int], added: dict[str, int]) -> Any:
@@ -81,7 +81,10 @@ def _matrices(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int]) 
         _linear(glue, fixed, source, sinks, np.eye(min(rows, width - first), width, first))
         for first in range(0, width, rows)
     ]
-    return {path: np.concatenate([np.asarray(block[path]) for block in blocks]) for path in sinks}
+    return {
+        path: np.concatenate([np.asarray(block[path]) for block in blocks]).reshape(width, -1)
+        for path in sinks
+    }
 
 
 def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], eye: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from expifref.exceptions import UnsupportedError
 from expifref.texts import short
 
 from .borrowed import borrowed, fresh, root_cause
+from .heads import side_by_side
 from .leaves import FilterLeaf, Leaf, NeuronLeaf, leaves_of
 
 __all__ = ["Original", "Run"]
@@ -81,7 +82,7 @@ class Original:
         def step(index: Any, values: Any) -> dict[str, Any]:
             with brainstate.environ.context(i=index, t=index.astype(float) * self.dt):
                 output = self.module(values.reshape(shape))
-            return {"output": _flat(output, batch)} | self._noted(currents, batch)
+            return {"output": side_by_side(output, batch)} | self._noted(currents, batch)
 
         loop = _one_by_one(step)
         if looped:
@@ -130,7 +131,7 @@ def _with_units(leaf: Leaf, currents: dict[str, Any]) -> None:
         vars(leaf.module)["update"] = _neuron_update(leaf, currents)
     elif isinstance(leaf, FilterLeaf):
         state = getattr(leaf.module, leaf.state).value
-        if isinstance(state, u.Quantity) and leaf.state == "g":
+        if isinstance(state, u.Quantity) and leaf.state != "r":
             vars(leaf.module)["update"] = _filter_update(leaf.module.update, u.get_unit(state))
 
 

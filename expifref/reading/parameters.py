@@ -17,7 +17,17 @@ from expifref.exceptions import ParameterError, UnsupportedError
 from expifref.parameter_rules import PARAMETERS, check_parameters
 from expifref.quantities import CURRENT, POTENTIAL, TIME, Kind, check_shape, check_values, decimal
 
-__all__ = ["adexif", "expif", "lif", "number_unit", "time_constants", "unit_scale"]
+__all__ = [
+    "adexif",
+    "attributes",
+    "expif",
+    "held",
+    "in_unit_of_kind",
+    "lif",
+    "number_unit",
+    "time_constants",
+    "unit_scale",
+]
 
 Floats = NDArray[np.float64]
 
@@ -39,11 +49,24 @@ _MEMBRANE = {
 }
 _EXPONENTIAL = _MEMBRANE | {"V_T": "v_t", "delta_T": "delta_t"}
 _ADAPTIVE = _EXPONENTIAL | {"a": "a", "b": "b", "tau_w": "tau_w"}
+_ATTRIBUTES: Mapping[type, Mapping[str, str]] = MappingProxyType(
+    {NeuronParameters: _EXPONENTIAL, AdExParameters: _ADAPTIVE, LIFParameters: _MEMBRANE}
+)
 
 
 def expif(module: Any, path: str) -> NeuronParameters:
     """The parameters of `ExpIF` and `ExpIFRef`."""
     return NeuronParameters(**_parameters(module, path, _EXPONENTIAL), v_initial=_potential(module, path))
+
+
+def attributes(neuron: AnyNeuron) -> Mapping[str, str]:
+    """Of the parameters of a module that give `neuron`, its fields."""
+    return _ATTRIBUTES[type(neuron)]
+
+
+def in_unit_of_kind(si: Floats, name: str) -> Floats:
+    """Values of the parameter `name` of a module, in the unit of its kind in `PARAMETERS`."""
+    return si * _TO_SI[PARAMETERS[name].symbol]
 
 
 def adexif(module: Any, path: str) -> AdExParameters:
@@ -63,13 +86,13 @@ def lif(module: Any, path: str) -> LIFParameters:
 Reader = Callable[[Any, str], AnyNeuron]
 
 
-def time_constants(module: Any, path: str) -> Floats:
-    """`tau` of a filter in s, `[units]`."""
-    shape = tuple(module.out_size)
-    number = decimal(f"{path}.tau", _held(module.tau), TIME)
-    check_shape(f"{path}.tau", number, shape)
+def time_constants(module: Any, path: str, name: str = "tau") -> Floats:
+    """The time constants called `name` of a filter in s, `[units]`."""
+    shape, what = tuple(module.out_size), f"{path}.{name}"
+    number = decimal(what, held(getattr(module, name)), TIME)
+    check_shape(what, number, shape)
     good = np.isfinite(number) & (np.asarray(number) > 0)
-    check_values(f"{path}.tau", number, good, "finite and above 0 ms", TIME)
+    check_values(what, number, good, "finite and above 0 ms", TIME)
     return _flat(number, shape) / _TO_SI[TIME.symbol]
 
 
@@ -85,7 +108,7 @@ def unit_scale(unit: u.Unit, wanted: u.Unit) -> float:
 
 def _parameters(module: Any, path: str, names: Mapping[str, str]) -> dict[str, Floats]:
     shape = tuple(module.in_size)
-    values = {name: _held(getattr(module, name)) for name in names if hasattr(module, name)}
+    values = {name: held(getattr(module, name)) for name in names if hasattr(module, name)}
     numbers = {name: decimal(f"{path}.{name}", value, PARAMETERS[name]) for name, value in values.items()}
     check_parameters(numbers, shape, prefix=f"{path}.")
     numbers.setdefault("tau_ref", 0.0)
@@ -94,7 +117,7 @@ def _parameters(module: Any, path: str, names: Mapping[str, str]) -> dict[str, F
     }
 
 
-def _held(value: Any) -> Any:
+def held(value: Any) -> Any:
     """The value of a parameter that may be trained."""
     if isinstance(value, brainstate.nn.Param):
         return value.value()
@@ -103,7 +126,7 @@ def _held(value: Any) -> Any:
 
 def _potential(module: Any, path: str) -> Floats:
     v = _initial(module, path, "V_initializer", POTENTIAL)
-    v_th = _flat(decimal("V_th", _held(module.V_th), POTENTIAL), tuple(module.in_size)) / _TO_SI["mV"]
+    v_th = _flat(decimal("V_th", held(module.V_th), POTENTIAL), tuple(module.in_size)) / _TO_SI["mV"]
     if not (v < v_th).all():
         unit = int(np.argmin(v < v_th))
         raise ParameterError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-__all__ = ["NESTED", "ONE_BY_ONE", "is_affine", "sums"]
+__all__ = ["MAXIMUM", "MOVES", "NESTED", "ONE_BY_ONE", "is_affine", "sums"]
 
 _SUMS = frozenset(
     {
@@ -58,6 +58,28 @@ ONE_BY_ONE = frozenset({"coo_matmat", "coo_matvec", "csr_matmat", "csr_matvec"})
 
 _PRODUCTS = ONE_BY_ONE | {"mul", "dot_general", "conv_general_dilated"}
 """Linear in either operand, not in both."""
+
+MOVES = frozenset(
+    {
+        "broadcast_in_dim",
+        "concatenate",
+        "convert_element_type",
+        "copy",
+        "copy_p",
+        "expand_dims",
+        "reshape",
+        "rev",
+        "slice",
+        "split",
+        "squeeze",
+        "stop_gradient",
+        "transpose",
+    }
+)
+"""Whose results hold values of their operands and nothing else."""
+
+MAXIMUM = "reduce_window_max"
+"""Of spikes it is no affine function, but a population of its own."""
 
 NESTED: Mapping[str, str] = MappingProxyType(
     {

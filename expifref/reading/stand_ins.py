@@ -10,47 +10,15 @@ import jax.numpy as jnp
 import saiunit as u
 from jax import Array
 
-from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.exceptions import UnsupportedError
 from expifref.quantities import CURRENT
 
-from .leaves import DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, followed_by
+from .leaves import DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, filters_of, followed_by
+from .recorder import Recorder, amount
 from .sources import Source
+from .synapses import synapse_update
 
-__all__ = ["Recorder", "amount", "put_in"]
-
-
-class Recorder:
-    """What has happened in the step so far."""
-
-    def __init__(self, given: Mapping[Source, Array]) -> None:
-        self.given = given
-        self.sinks: dict[str, Array] = {}
-        self.added: dict[str, Array] = {}  # what is added to membranes themselves, in mV
-        self.updated: list[str] = []
-        self.membranes: dict[int, Source] = {}  # the spikes of what stands for a membrane, by its identity
-
-    def take(self, leaf: Leaf, value: Array) -> None:
-        """Note the input of `leaf`, which makes its step now."""
-        if leaf.path in self.updated:
-            raise UnsupportedError(
-                f"`{leaf.path}` must be updated once in a step, but the network updates it twice: use a "
-                "module for each"
-            )
-        self.sinks[leaf.path] = value.reshape(-1)
-        self.updated.append(leaf.path)
-
-    def output(self, path: str, age: int = 0) -> Array:
-        """The output of a leaf `age` of its own steps ago."""
-        return self.given[Source(path, age + (path not in self.updated))]
-
-
-def amount(value: Any, unit: u.Unit | None, path: str, noun: str) -> Array:
-    """`value` as a number in `unit`, in which plain numbers count."""
-    if not isinstance(value, u.Quantity):
-        return jnp.asarray(value, float)
-    if unit is None or value.dim != unit.dim:
-        raise ParameterError(f"`{path}` must be given {noun}, not a quantity in {u.get_unit(value)}")
-    return jnp.asarray(value.to_decimal(unit), float)
+__all__ = ["put_in"]
 
 
 def put_in(leaves: Mapping[str, Leaf], recorder: Recorder) -> None:
@@ -60,7 +28,7 @@ def put_in(leaves: Mapping[str, Leaf], recorder: Recorder) -> None:
         if isinstance(leaf, NeuronLeaf):
             methods = _neuron(leaf, recorder)
         elif isinstance(leaf, FilterLeaf):
-            methods = _filter(leaf, recorder)
+            methods = {"update": synapse_update(filters_of(leaf.module, leaves), recorder)}
         else:
             methods = _delay(leaf, leaves, recorder)
         vars(leaf.module).update(methods)
@@ -87,32 +55,6 @@ def _neuron(leaf: NeuronLeaf, recorder: Recorder) -> dict[str, Callable[..., Any
         return recorder.output(path, seen.age)
 
     return {"update": update, "get_spike": get_spike}
-
-
-def _filter(leaf: FilterLeaf, recorder: Recorder) -> dict[str, Callable[..., Any]]:
-    module, path = leaf.module, leaf.path
-    state = getattr(module, leaf.state)
-    unit = u.get_unit(state.value) if isinstance(state.value, u.Quantity) else None
-    noun = "numbers without a unit" if unit is None else f"a quantity in a unit such as {unit}"
-
-    def update(x: Any = None) -> Any:
-        if getattr(module, "current_inputs", None):
-            raise UnsupportedError(
-                f"`{path}` is a filter with a registered current input: add it to its input"
-            )
-        total = jnp.zeros(u.math.shape(state.value), float)
-        if x is not None:
-            value = x @ module.weight.value if leaf.state == "r" else x
-            total = total + amount(value, unit, path, noun)
-        if getattr(module, "delta_inputs", None):
-            start = 0.0 if unit is None else u.Quantity(0.0, unit=unit)
-            total = total + amount(module.sum_delta_inputs(start), unit, path, noun)
-        recorder.take(leaf, total)
-        output = recorder.output(path)
-        state.value = output if unit is None else u.Quantity(output, unit=unit)
-        return state.value
-
-    return {"update": update}
 
 
 def _delay(leaf: DelayLeaf, leaves: Mapping[str, Leaf], recorder: Recorder) -> dict[str, Callable[..., Any]]:
@@ -146,6 +88,13 @@ def _membrane_delay(leaf: DelayLeaf, neuron: NeuronLeaf, recorder: Recorder) -> 
         recorder.updated.append(leaf.path)
 
     def retrieve(steps: Any, *indices: Any) -> Any:
+        lowest = float(neuron.parameters.v_th.min()) * 1e3
+        if lowest <= 0:
+            raise UnsupportedError(
+                f"`{neuron.path}.V` is delayed, and what is delayed is 0 mV in the first steps, which are "
+                f"spikes where `V_th` is {lowest:g} mV: delay the spikes, as by "
+                f"`{neuron.path}.output_delay(...)`"
+            )
         (age,) = leaf.ages(steps)
         stand_in = recorder.output(leaf.path, age)
         if not indices:

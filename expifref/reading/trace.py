@@ -6,7 +6,7 @@ what goes into them, and it holds what lies between and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -21,15 +21,26 @@ from jax.extend.core import Jaxpr
 from expifref.description import INPUT
 from expifref.exceptions import UnsupportedError
 
+from .heads import heads_of, side_by_side
 from .leaves import UNDERSTOOD, DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, followed_by
 from .members import Members, class_name
+from .recorder import Recorder
 from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
-from .stand_ins import Recorder, put_in
+from .stand_ins import put_in
+from .synapses import check_untouched
 
-__all__ = ["Step", "traced_step"]
+__all__ = ["Step", "TrainedArray", "traced_step"]
 
 _TIME = Forbidden("depends on the time")
 _RANDOM = Forbidden("draws random numbers")
+
+
+@dataclass(frozen=True)
+class TrainedArray:
+    """An array of numbers in a trained state."""
+
+    path: str  # of the state
+    part: int  # among `jax.tree.leaves` of its value
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,10 @@ class Step:
     arguments: tuple[Origin | jax.Array, ...]  # where each comes from, or its value where it never changes
     sinks: tuple[str, ...]  # the results: inputs of the leaves by their paths, and the output, flat
     added: tuple[str, ...]  # the further results: what is added to the membranes of these leaves
+    trained: dict[TrainedArray, int]  # which of the arguments they are
     updated: tuple[str, ...]  # paths of leaves, in the order of their updates
+    heads: Mapping[str, int]  # how many values each part of the output has
+    spiking: frozenset[str]  # paths of leaves whose outputs are spikes
 
 
 @dataclass(frozen=True)
@@ -75,7 +89,9 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         _name(members, leaves)
         with brainstate.environ.context(t=u.Quantity(time, unit=u.ms), i=time.astype(int)):
             output = module(recorder.given[Source(INPUT, 0)])
-        recorder.sinks[OUTPUT] = _plain(output).reshape(-1)
+        check_untouched((leaf for leaf in leaves.values() if isinstance(leaf, FilterLeaf)), recorder)
+        recorder.sinks[OUTPUT] = side_by_side(output, 1).reshape(-1)
+        record["heads"] = {place: head.size for place, head in heads_of(output).items()}
         record["changed"] = [
             one for one, state in zip(kept, states, strict=True) if not _same(one.state.value, state)
         ]
@@ -86,13 +102,17 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         traced = jax.make_jaxpr(step)(list(sources.values()), values, key, shape_of(()))
     recorder: Recorder = record["recorder"]
     origins: list[Origin | jax.Array] = [_origin(source, leaves) for source in sources]
+    trained: dict[TrainedArray, int] = {}
     for one, value in zip(kept, values, strict=True):
         if one.of_leaf and one in record["changed"]:
             raise UnsupportedError(
                 f"`{one.path}` must be changed by `{members.owner(one.path)}` alone, but the network sets it"
             )
         live = one.of_leaf or one in record["changed"]
-        origins.extend(one.origin if live else jnp.asarray(part) for part in jax.tree.leaves(value))
+        for part, array in enumerate(jax.tree.leaves(value)):
+            if isinstance(one.state, brainstate.ParamState):
+                trained[TrainedArray(one.path, part)] = len(origins)
+            origins.append(one.origin if live else jnp.asarray(array))
     origins += [_RANDOM, _TIME]
     return Step(
         jaxpr=traced.jaxpr,
@@ -100,7 +120,10 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         arguments=tuple(origins),
         sinks=tuple(recorder.sinks),
         added=tuple(recorder.added),
+        trained=trained,
         updated=tuple(recorder.updated),
+        heads=record["heads"],
+        spiking=frozenset(path for path, leaf in leaves.items() if isinstance(leaf, NeuronLeaf)),
     )
 
 
@@ -114,6 +137,8 @@ def _kept_states(members: Members, leaves: dict[str, Leaf]) -> list[_Kept]:
         of_leaf = owner in leaves and not isinstance(state, brainstate.ParamState)
         if of_leaf and path == f"{owner}.V":
             origin = _membrane(owner)
+        elif isinstance(state, brainstate.ParamState):
+            origin = Forbidden(f"depends on `{path}`, which a step changes: learning has no integer lowering")
         else:
             kind = class_name(members.nodes[owner])
             origin = Forbidden(f"depends on `{path}`, which a `{kind}` keeps: {UNDERSTOOD}")
@@ -175,15 +200,6 @@ def _named(update: Any, path: str) -> Any:
             return update(*args, **kwargs)
 
     return named
-
-
-def _plain(output: Any) -> jax.Array:
-    if not isinstance(output, jax.Array | u.Quantity):
-        raise UnsupportedError(
-            f"the network must give one array in a step, not a {type(output).__name__}: describe the part "
-            "of it that gives one"
-        )
-    return jnp.asarray(u.get_mantissa(output), float)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.description import INPUT, Description, LayerDescription
+from expifref.neuron_steps import advance_of, initial_state
 from expifref.simulate import weighted_sum
 from expifref.sources import Sources
 
@@ -24,7 +25,8 @@ def replayed(
     Args:
         description: the network.
         frames: its input, `[steps, batch, inputs]`.
-        spikes: what its spiking layers are taken to have done, `[steps, batch, units]` each.
+        spikes: what its populations are taken to have done, `[steps, batch, units]` each; neurons that are
+            not among them keep nothing from step to step.
     """
     batch = frames.shape[1]
     sources = Sources(description.units, description.histories, batch)
@@ -36,9 +38,18 @@ def replayed(
             seen = tuple(sources.seen(feed) for feed in layer.feeds)
             value = kept[layer.name] * values[layer.name][-1] + weighted_sum(layer, seen)
             values[layer.name].append(value)
-            sources.give(layer.name, spikes[layer.name][step] if layer.name in spikes else value)
+            found = _told(layer, value, description.dt)
+            sources.give(layer.name, spikes[layer.name][step] if layer.name in spikes else found)
         sources.next_step()
     return {name: np.stack(steps[1:]) for name, steps in values.items()}
+
+
+def _told(layer: LayerDescription, value: Floats, dt: float) -> Floats:
+    """What others see of a layer with this `value` and nothing from the steps before."""
+    for neuron in layer.neurons:
+        step = advance_of(neuron, dt)(initial_state(neuron, len(value)), value)
+        return step.spikes.astype(np.float64)
+    return value
 
 
 def _kept(layer: LayerDescription, dt: float) -> Floats | float:

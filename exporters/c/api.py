@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from expifref.decision import NONE, PER_STEP, SUM
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph
 from quantize.graph.proof import proof_of
@@ -29,8 +30,17 @@ class Signal:
     is_state: bool
 
 
-def write_header(text: Emitter, graph: Graph, signals: Sequence[Signal]) -> None:
-    """All of `network.h`."""
+_ANSWERS = {
+    SUM: "The class with the largest sum over all steps is the prediction, of equal ones the first.",
+    "last": "The class with the largest output in the last step is the prediction, of equal ones the first.",
+    "maximum": "The class with the largest output in any step is the prediction, of equal ones the first.",
+    PER_STEP: "The class with the largest output is the prediction of each step, of equal ones the first.",
+    NONE: "The output of each step is the answer itself.",
+}
+
+
+def write_header(text: Emitter, graph: Graph, decision: str, signals: Sequence[Signal]) -> None:
+    """All of `network.h`; `decision` is the rule of the program."""
     text("#ifndef EXPIFREF_NETWORK_H")
     text("#define EXPIFREF_NETWORK_H")
     text()
@@ -51,7 +61,7 @@ def write_header(text: Emitter, graph: Graph, signals: Sequence[Signal]) -> None
     text("/*")
     text(" * One time step. Every value of spikes must lie in 0..EXPIFREF_INPUT_MAX. Gives in readout")
     text(f" * {_output(graph)}.")
-    text(" * The class with the largest sum over all steps is the prediction, of equal ones the first.")
+    text(f" * {_ANSWERS[decision]}")
     text(" */")
     text(f"{STEP};")
     if holds(graph):

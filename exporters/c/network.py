@@ -46,7 +46,7 @@ def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
     signals = _signals(layers, sources)
     runtime = resources.files(__package__) / "runtime"
     header, tail = Emitter(), Emitter()
-    write_header(header, graph, signals)
+    write_header(header, graph, label.decision, signals)
     write_step(tail, layers, sources)
     write_reset(tail, layers, sources)
     write_accessors(tail, signals)

@@ -47,6 +47,7 @@ def program_of(deployment: Deployment) -> Program:
         graph=Graph(deployment.input, layers, deployment.output),
         # The program's own evidence stays with the program; its digest says which one that is.
         evidence=Evidence("deployment", deployment.program, {}),
+        decision=deployment.decision,
     )
     check_program(program, "the deployment")
     return program

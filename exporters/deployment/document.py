@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Tag
 
+from expifref.decision import SUM
 from expifref.exceptions import FileFormatError
 from expifref.texts import Digest, HexDigits, Name, shown
 from quantize.graph.layers import Port, SegmentTable
@@ -127,6 +128,7 @@ class Deployment:
     """A program placed on one device."""
 
     __pydantic_config__: ClassVar = CLOSED
+    absent_by_default: ClassVar = ("decision",)
 
     program: Digest  # of the program this was made from
     profile: Name
@@ -139,7 +141,8 @@ class Deployment:
     layers: tuple[DeployedLayer, ...]
     cores: tuple[Core, ...]
     routes: tuple[Route, ...]
-    output: Identifier  # the prediction is the largest sum over steps of this layer's output
+    output: Identifier  # the layer whose output `decision` makes an answer of
+    decision: Name = SUM  # as the program states it
     schema: Literal["expifref/deployment/2"] = "expifref/deployment/2"
 
 

@@ -43,6 +43,7 @@ def deploy(graph: Graph, label: Label, profile: Profile) -> Deployment:
         cores=tuple(_core(graph, core, slices, word) for core in sorted({part.core for part in slices})),
         routes=routes_to([(part.core, part.layer) for part in slices], layers),
         output=graph.output,
+        decision=label.decision,
     )
 
 

@@ -11,13 +11,13 @@ from quantize.graph.proof import proof_of
 from quantize.numbers.intervals import Interval
 
 from .control import Sweep, clearing
-from .dense import dense_module
 from .events import events
 from .memories import Files, Rom
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
 from .states import states
 from .streams import TICKS, Stream, inward, outward, stream_of, wires_between
+from .synapses import synapses_module
 from .units import Units, units_module
 from .values import Value, clog2, declaration
 from .weights import FeedKey, Weights, load_ports, load_wires
@@ -41,7 +41,7 @@ def core(files: Files, graph: Graph, layer: UnitLayer, weights: Mapping[FeedKey,
     chosen = {index: weights.get((layer.name, index), Weights()) for index in feeds}
     sums = {index: units.accumulators.get(index) or _unread(layer, index) for index in feeds}
     modules = [
-        dense_module(
+        synapses_module(
             files,
             f"{layer.name}_feed{index}",
             layer.feeds[index].connection,

@@ -1,58 +1,23 @@
-"""Event-driven synapses: one weight per clock into the accumulators."""
+"""The walk over the weights of an event: of a dense matrix a row, one unit after the other."""
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from exporters.emitter import Emitter
-from quantize.graph.layers import Connection
+from quantize.graph.layers import Dense
 
-from .arithmetic import span
-from .control import clearing
 from .memories import Files
-from .module import RESET, Module, input_port, module, output_port
-from .streams import Stream, inward
-from .values import Value, clog2, cut, declaration, extend, flag
-from .weights import Weights, load_ports, weight_memory
+from .values import clog2
 
-__all__ = ["dense_module"]
+__all__ = ["dense_walk"]
 
 
-def dense_module(
-    files: Files, name: str, part: Connection, stream: Stream, weights: Weights, accumulator: Value
-) -> Module:
-    """Module `name`: events in; `accumulator` of a unit a clock after `sweep_valid` names it.
-
-    After its tick it is `settled` until `step_done`; what is swept is cleared.
-    """
-    one = Module(name)
-    e, units = one.text, part.units
-    ports = [RESET, *inward(stream, "in"), *load_ports(part, weights), input_port(flag("step_done", 0))]
-    ports += [output_port(flag("settled", 0)), input_port(flag("sweep_valid", 0))]
-    accumulator = Value("accumulator", accumulator.interval, accumulator.stage)
-    ports += [f"input  logic [{clog2(units) - 1}:0] sweep_index", output_port(accumulator)]
-    notes = [
-        f"accumulator += weight * input: {stream.units} inputs, {units} units, a weight per clock.",
-        f"weight {part.weight_format}, accumulator {part.accumulator} (proven wide enough)",
-        "A tick ends the step: the accumulators are read in order and cleared.",
-    ]
-    with module(e, name, ports, notes):
-        e(f"localparam int UNITS = {units};")
-        # Clocks from the address of a weight to the weight, and to what it adds.
-        known = 2 if weights.bank_words is None else 4
-        depth = known + 1 if stream.graded else known
-        _control(e, units, part.matrix.size, depth)
-        weight = weight_memory(e, files, name, part, weights)
-        contribution = _contribution(e, weight, stream)
-        _accumulators(e, units, accumulator, contribution, depth)
-    return one
-
-
-def _control(e: Emitter, units: int, size: int, depth: int) -> None:
+def dense_walk(e: Emitter, _files: Files, _name: str, part: Dense) -> str:
+    """Write the walk over a row; returns the signal that says which unit the weight is for."""
     # A sum is written one clock after it is read: a single unit needs an idle clock between its events.
+    units = part.units
     index, last = clog2(units), max(units, 2) - 1
-    address = clog2(size)
-    clearing(e, units)
+    address = clog2(part.weight.size)
+    e(f"localparam int UNITS = {units};")
     e("typedef enum logic [1:0] {IDLE, ACCUMULATE, SETTLE} state_t;")
     e("state_t state;")
     e(f"logic [{index - 1}:0] j;  // the unit whose weight is addressed")
@@ -62,8 +27,6 @@ def _control(e: Emitter, units: int, size: int, depth: int) -> None:
     e("assign in_ready = !clearing && (state == IDLE || (state == ACCUMULATE && last));")
     e("assign accept = in_valid && in_ready;")
     e(f"assign issue = state == ACCUMULATE{'' if units > 1 else ' && !last'};")
-    e(f"logic [{depth}:1] active;  // weights on their way to the accumulators")
-    e("assign settled = state == SETTLE && active == '0;")
     e()
     e("always_ff @(posedge clk)")
     with e.indent():
@@ -82,59 +45,5 @@ def _control(e: Emitter, units: int, size: int, depth: int) -> None:
     e("always_ff @(posedge clk)")
     with e.indent():
         e(f"if (accept) base <= {address}'(in_index) * {address}'(UNITS);")
-    e("always_ff @(posedge clk)")
-    with e.indent():
-        e("if (rst) active <= '0;")
-        e(f"else     active <= {{active[{depth - 1}:1], issue}};")
     e()
-
-
-def _contribution(e: Emitter, weight: Value, stream: Stream) -> Value:
-    """What is added to an accumulator: the weight, or a clock later weight times value."""
-    if not stream.graded:
-        return weight
-    ends = span(0, *(w * value for w in weight.interval for value in stream.interval))
-    known = weight.stage or 0
-    product = Value("product", ends, known + 1)
-    sign = "signed " if stream.interval.lo < 0 else ""
-    delays = [f"value_{n}" for n in range(1, known + 1)]
-    e(f"logic {sign}[{stream.value_bits - 1}:0] value, {', '.join(delays)};")
-    e("always_ff @(posedge clk) begin")
-    with e.indent():
-        e("if (accept) value <= in_value;")
-        for before, after in pairwise(["value", *delays]):
-            e(f"{after} <= {before};")
-    e("end")
-    e(f"{declaration(product)};")
-    width = product.width
-    number = f"{width}'({delays[-1]})" if sign else f"$signed({width}'({{1'b0, {delays[-1]}}}))"
-    e(f"always_ff @(posedge clk) product <= {extend(weight, width)} * {number};")
-    e()
-    return product
-
-
-def _accumulators(e: Emitter, units: int, accumulator: Value, added: Value, depth: int) -> None:
-    index, width = clog2(units), accumulator.width
-    e(f"logic signed [{width - 1}:0] accumulators [0:{max(units, 2) - 1}];")
-    names = [f"j_{n}" for n in range(1, depth + 1)]
-    e(f"logic [{index - 1}:0] {', '.join(names)};")
-    old, new = ", ".join(reversed(names)), ", ".join([*reversed(names[:-1]), "j"])
-    e(f"always_ff @(posedge clk) {{{old}}} <= {{{new}}};")
-    e(f"logic [{index - 1}:0] read_address, write_address;")
-    e("logic write, emptied;")
-    e(f"logic [{index - 1}:0] emptied_index;")
-    e(f"assign read_address = sweep_valid ? sweep_index : {names[-2]};")
-    e("always_ff @(posedge clk) accumulator <= accumulators[read_address];")
-    e()
-    e("// An accumulator is cleared a clock after it left, and each of them after a reset.")
-    e("always_ff @(posedge clk) emptied <= sweep_valid && !rst;")
-    e("always_ff @(posedge clk) emptied_index <= sweep_index;")
-    e(f"assign write = clearing || emptied || active[{depth}];")
-    e(f"assign write_address = clearing ? cleared[{index - 1}:0] : emptied ? emptied_index : {names[-1]};")
-    e(f"logic signed [{width - 1}:0] sum;")
-    wide = max(width, added.width)
-    total = f"{extend(accumulator, wide)} + {extend(added, wide)}"
-    e(f"assign sum = {total if wide == width else cut(total, width)};")
-    e("always_ff @(posedge clk)")
-    with e.indent():
-        e("if (write) accumulators[write_address] <= (clearing || emptied) ? '0 : sum;")
+    return "j"

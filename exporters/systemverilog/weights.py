@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from exporters.emitter import Emitter
-from exporters.expanded import check_expanded
 from quantize.graph.layers import Connection, Graph
 from quantize.numbers.intervals import Interval
 
@@ -68,7 +67,7 @@ def load_ports(part: Connection, weights: Weights) -> list[str]:
     lanes = weights.lanes(part.weight_format.bits)
     return [
         "input  logic load_valid",
-        f"input  logic [{clog2(max(-(-part.matrix.size // lanes), 2)) - 1}:0] load_address",
+        f"input  logic [{clog2(max(-(-part.weight.size // lanes), 2)) - 1}:0] load_address",
         f"input  logic [{lanes * part.weight_format.bits - 1}:0] load_data",
     ]
 
@@ -80,17 +79,8 @@ def load_wires(weights: Weights, prefix: str) -> list[tuple[str, str]]:
 
 
 def connections(graph: Graph) -> Mapping[FeedKey, Connection]:
-    """Every connection, in the order of the layers and their feeds.
-
-    Raises:
-        UnsupportedError: one is a convolution of too many weights.
-    """
-    found = {
-        (layer.name, index): one for layer in graph.layers for index, one in enumerate(layer.connections)
-    }
-    for (layer_name, index), one in found.items():
-        check_expanded(f"{layer_name}.feeds.{index}", one, "SystemVerilog")
-    return found
+    """Every connection, in the order of the layers and their feeds."""
+    return {(layer.name, index): one for layer in graph.layers for index, one in enumerate(layer.connections)}
 
 
 _LOADED_WORD = "word of weights in memory that no bitstream fills"
@@ -102,18 +92,18 @@ _BANK = "words of weights in a block RAM with a register of its own"
 def weights_for(graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
     """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values."""
     facts = {fact["what"]: fact["value"] for fact in profile.get("facts", ())}
-    dense = connections(graph)
+    parts = connections(graph)
     if word_bits := facts.get(_LOADED_WORD):
         most = facts.get(_BLOCK_RAM) or 0
         how = Weights(loaded=True, word_bits=word_bits)
-        return {key: how for key, part in dense.items() if _bits(part) > most}
+        return {key: how for key, part in parts.items() if _bits(part) > most}
     if words := facts.get(_BANK):
-        return {key: Weights(bank_words=words) for key, part in dense.items() if part.matrix.size > words}
+        return {key: Weights(bank_words=words) for key, part in parts.items() if part.weight.size > words}
     return {}
 
 
 def _bits(part: Connection) -> int:
-    return part.matrix.size * part.weight_format.bits
+    return part.weight.size * part.weight_format.bits
 
 
 def weight_memory(e: Emitter, files: Files, name: str, part: Connection, weights: Weights) -> Value:
@@ -125,7 +115,7 @@ def weight_memory(e: Emitter, files: Files, name: str, part: Connection, weights
 
 def _whole(e: Emitter, files: Files, name: str, part: Connection, weights: Weights) -> Value:
     """One memory; the weight is known two clocks after its address."""
-    bits, size = part.weight_format.bits, part.matrix.size
+    bits, size = part.weight_format.bits, part.weight.size
     fmt = part.weight_format
     weight = Value("weight", Interval(fmt.lo, fmt.hi), 2)
     lanes = weights.lanes(bits)
@@ -170,7 +160,7 @@ def _banked(e: Emitter, files: Files, name: str, part: Connection, bank_words: i
     A block RAM is slow to answer, so nothing lies between it and a register; then eight banks are brought to
     one, and in the next clock the groups of eight.
     """
-    fmt, bits, size = part.weight_format, part.weight_format.bits, part.matrix.size
+    fmt, bits, size = part.weight_format, part.weight_format.bits, part.weight.size
     weight = Value("weight", Interval(fmt.lo, fmt.hi), 4)
     inside, banks = clog2(bank_words), -(-size // bank_words)
     address = max(clog2(size), inside + 1)
@@ -238,10 +228,10 @@ endmodule"""
 
 
 def _packed(part: Connection, lanes: int, words: int) -> list[int]:
-    """Weights `[inputs, neurons]` in row-major order, the first in the lowest bits of a word."""
+    """Weights, or those of a kernel, in row-major order, the first in the lowest bits of a word."""
     bits = part.weight_format.bits
     flat = np.zeros(words * lanes, np.int64)
-    flat[: part.matrix.size] = part.matrix.ravel()
+    flat[: part.weight.size] = part.weight.ravel()
     mask = (1 << bits) - 1
     return [
         sum((int(value) & mask) << (bits * lane) for lane, value in enumerate(row))
@@ -252,4 +242,4 @@ def _packed(part: Connection, lanes: int, words: int) -> list[int]:
 def packed_weights(part: Connection, weights: Weights) -> list[int]:
     """The words that are loaded through the port, in the order of their addresses."""
     lanes = weights.lanes(part.weight_format.bits)
-    return _packed(part, lanes, max(-(-part.matrix.size // lanes), 2))
+    return _packed(part, lanes, max(-(-part.weight.size // lanes), 2))

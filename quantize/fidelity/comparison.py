@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from expifref.description import Description
 from expifref.exceptions import DataError
+from expifref.scores import Score, score_of
 from quantize.program.program import Program
 from quantize.run.batches import Batch
 
@@ -148,8 +149,9 @@ class Comparison:
     dt: float
     first_sample: int = 0  # number of the first sample in the data set
     samples: int = 0
-    float_correct: int = 0
-    integer_correct: int = 0
+    answers: int = 0  # that count: one per sample, or per step
+    float_score: Score = field(default_factory=Score)
+    integer_score: Score = field(default_factory=Score)
     agreeing: int = 0
     labelled: bool = False
     predicted: bool = True  # whether the output was recorded
@@ -171,8 +173,8 @@ class Comparison:
 
     @property
     def agreement(self) -> float:
-        """Share of samples with the same prediction."""
-        return self.agreeing / self.samples if self.samples else 0.0
+        """Share of the predictions that are the same class."""
+        return self.agreeing / self.answers if self.answers else 0.0
 
     @property
     def membrane_rmse(self) -> float:
@@ -206,7 +208,7 @@ class Comparison:
         """Add the sums over the samples that come after these; `first` stays."""
         for entry, other in zip(self.layers, later.layers, strict=True):
             entry.join(other)
-        for name in ("samples", "float_correct", "integer_correct", "agreeing", "values_per_neuron"):
+        for name in ("samples", "answers", "float_score", "integer_score", "agreeing", "values_per_neuron"):
             setattr(self, name, getattr(self, name) + getattr(later, name))
         self.labelled |= later.labelled
         self.predicted &= later.predicted
@@ -217,7 +219,10 @@ class Comparison:
     def _add_predictions(
         self, real: NDArray[np.float64], other: NDArray[np.float64] | None, batch: Batch
     ) -> None:
-        labels, decision = batch.labels, batch.decision
+        labels, decision, steps = batch.labels, batch.decision, len(real)
+        if labels is not None and labels.dtype.kind == "f":
+            self._add_errors(real, other, batch, labels)
+            return
         if labels is not None and labels.size and labels.max() >= real.shape[-1]:
             raise DataError(
                 f"labels must be below the {real.shape[-1]} classes of the network, not {labels.max()}: "
@@ -226,14 +231,37 @@ class Comparison:
         ours = decision.classes(real)
         if labels is not None:
             self.labelled = True
-            self.float_correct += int((ours == labels).sum())
+            self.float_score += score_of(decision, ours, labels, steps)
         if other is None:
             self.predicted = False
             return
         theirs = decision.classes(other)
-        self.agreeing += int((ours == theirs).sum())
+        counted = decision.counted(steps)
+        same = ours == theirs if counted is None else (ours == theirs)[counted]
+        self.agreeing += int(same.sum())
+        self.answers += same.size
         if labels is not None:
-            self.integer_correct += int((theirs == labels).sum())
+            self.integer_score += score_of(decision, theirs, labels, steps)
+
+    def _add_errors(
+        self,
+        real: NDArray[np.float64],
+        other: NDArray[np.float64] | None,
+        batch: Batch,
+        targets: NDArray[np.float32],
+    ) -> None:
+        if targets.shape[-1] != real.shape[-1]:
+            raise DataError(
+                f"targets must have the {real.shape[-1]} outputs of the network, not {targets.shape[-1]}: "
+                "give the data set that it was trained on"
+            )
+        decision, steps = batch.decision, len(real)
+        self.labelled = True
+        self.float_score += score_of(decision, decision.values(real), targets, steps)
+        if other is None:
+            self.predicted = False
+            return
+        self.integer_score += score_of(decision, decision.values(other), targets, steps)
 
 
 def empty_comparison(description: Description, program: Program, first_sample: int = 0) -> Comparison:

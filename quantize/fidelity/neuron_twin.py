@@ -15,7 +15,7 @@ from expifref.neuron_steps import refractory_counts
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import RoundShift
 from quantize.lowering.adexif import adaptation_reals
-from quantize.lowering.calibration import normalized_membrane
+from quantize.lowering.normalized import normalized_membrane
 
 from .causes import Cause
 from .codes import Floats, Function, RealCodes

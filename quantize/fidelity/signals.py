@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from expifref.description import Description, FeedDescription, LayerDescription
 from expifref.exceptions import ParameterError
+from expifref.references import FloatReference
 from expifref.simulate import simulate
 from quantize.graph.bodies import output_format
 from quantize.graph.layers import INPUT, LayerFeed, UnitLayer, full_name
@@ -32,6 +33,7 @@ __all__ = [
     "hybrid_traces",
     "integer_traces",
     "layer_pairs",
+    "reference_traces",
 ]
 
 
@@ -119,6 +121,26 @@ def float_traces(description: Description, spikes: Spikes) -> list[LayerTrace]:
         read = reading(layer, description.dt)
         raster = np.stack([step[index].spikes for step in steps]) if read.spikes else None
         traces.append(LayerTrace(raster, np.stack([step[index].state.v for step in steps]) * read.unit))
+    return traces
+
+
+def reference_traces(description: Description, reference: FloatReference, spikes: Spikes) -> list[LayerTrace]:
+    """What `reference` does in place of `description`.
+
+    Raises:
+        ParameterError: it leaves what float64 holds.
+    """
+    records = reference.records(spikes)
+    traces: list[LayerTrace] = []
+    for layer in description.layers:
+        record, read = records[layer.name], reading(layer, description.dt)
+        if record.value is not None and not np.isfinite(record.value).all():
+            raise ParameterError(
+                f"`{layer.name}` of the reference must stay finite on every input, but leaves what float64 "
+                "holds: compare with the description alone"
+            )
+        value = None if record.value is None else record.value * read.unit
+        traces.append(LayerTrace(record.spikes, value))
     return traces
 
 

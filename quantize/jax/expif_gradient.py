@@ -13,8 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.dynamics import NeuronConstants
-from expifref.gradient import GradientRules, gradient_path, graft, reset_membrane, spike_argument
+from expifref.dynamics import Drive, NeuronConstants
+from expifref.gradient import (
+    GradientRules,
+    candidate_path,
+    graft,
+    reset_membrane,
+    settled_path,
+    spike_argument,
+)
 from expifref.networks import SURROGATE
 from quantize.graph.layers import UnitLayer
 
@@ -57,8 +64,8 @@ def _node(neuron: StandardNeuron, given: NeuronGradient) -> Node:
         def path(before: Gradient, current: Gradient) -> tuple[Gradient, Gradient]:
             held = reset_membrane(before, c, SURROGATE, "soft")
             below, waiting = after < c.v_th, now.results[neuron.waiting]
-            moved = gradient_path(held, waiting, current, 0.0, below, c, given.dt, given.rules)
-            reached = graft(after, moved)
+            moved = candidate_path(held, Drive(current), c, given.dt, given.rules)
+            reached = graft(after, settled_path(moved, held, waiting, below, given.rules))
             return reached, SURROGATE(spike_argument(reached, c.v_th, c.v_reset))
 
         _, back = jax.vjp(path, before, current)

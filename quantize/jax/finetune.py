@@ -17,15 +17,17 @@ from expifref.decision import SUM, Decision
 from expifref.description import Description
 from expifref.environment import Environment
 from expifref.evaluation import Evaluation
-from expifref.feeding import feed
+from expifref.feeding import counted_steps, feed
 from expifref.files import require_writable
 from expifref.gradient import GradientRules
 from expifref.networks import DEFAULT_RULES, Parameters
-from expifref.progress import SILENT, Reporter
+from expifref.scores import score_of
+from expifref.session import Session
 from expifref.training import check_fit, run_identity
 from expifref.training_loop import Outcome, Step, StopReason, Task, run_task
-from expifref.training_settings import TrainingSettings, default_settings
+from expifref.training_settings import TrainingSettings, check_task, default_settings
 from expifref.training_step import Batch, Carry, make_optimizer, make_step
+from quantize.graph.bodies import output_format
 from quantize.program.file import digest, save_program
 from quantize.program.program import Program
 from quantize.run.emulator import spiking_outputs
@@ -33,13 +35,32 @@ from quantize.run.emulator import spiking_outputs
 from .executor import JaxExecutor
 from .network import QuantizedNetwork, quantized_network
 
-__all__ = ["FinetuneResult", "finetune", "finetune_settings"]
+__all__ = ["FinetuneResult", "FinetuneSession", "finetune", "finetune_settings"]
 
 _BATCH = 1000
 _EPOCHS = {"digits": 10}
 _OTHER_EPOCHS = 3
 _LEARNING_RATE = 1e-3
 """A tenth of what training from scratch takes; see docs/training.md."""
+
+
+@dataclass(frozen=True)
+class FinetuneSession(Session):
+    """One run of a training that has a program too."""
+
+    program_path: Path | None = (
+        None  # where the program is written; by default `path` with the suffix `.json`
+    )
+
+    @property
+    def program_file(self) -> Path | None:
+        """Where the program is written, if it is."""
+        if self.program_path is not None or self.path is None:
+            return self.program_path
+        return self.path.with_suffix(".json")
+
+
+_ALONE = FinetuneSession()
 
 
 @dataclass(frozen=True)
@@ -75,10 +96,7 @@ def finetune(
     settings: TrainingSettings | None = None,
     *,
     gradient: GradientRules = DEFAULT_RULES,
-    reporter: Reporter = SILENT,
-    path: Path | None = None,
-    program_path: Path | None = None,
-    resume: bool = False,
+    session: FinetuneSession = _ALONE,
 ) -> FinetuneResult:
     """Train `model` so that its program keeps its accuracy; every forward pass is the program itself.
 
@@ -89,11 +107,8 @@ def finetune(
             biases and multipliers are trained.
         settings: optimizer, epochs, early stop; by default those of `finetune_settings`.
         gradient: how the backward pass treats the neuron.
-        reporter: is told of every minibatch and epoch.
-        path: where the float network with the program's weights is written after every epoch, with the state
-            for `resume` beside it.
-        program_path: where the program is written; by default `path` with the suffix `.json`.
-        resume: go on from that state; the result is that of a run that was never cut.
+        session: where it is kept, whether it goes on, and who is told; by default none of it. What is kept at
+            `path` is the float network with the program's weights.
 
     Test accuracy and firing rate are those of the program. Ctrl-C as in `expifref.training.train`.
 
@@ -104,10 +119,11 @@ def finetune(
     """
     settings = finetune_settings(dataset) if settings is None else settings
     settings = replace(settings, decision=model.decision)
+    check_task(dataset, settings)
     graph = skeleton.graph
     check_fit(dataset, skeleton.encoder, graph.input.channels, graph.units(graph.output))
     network = quantized_network(model.description, skeleton, gradient)
-    beside = path.with_suffix(".json") if path is not None and program_path is None else program_path
+    beside = session.program_file
     if beside is not None:
         require_writable(beside)
 
@@ -137,7 +153,7 @@ def finetune(
         ),
         save=save,
     )
-    outcome = run_task(task, dataset, settings, reporter, path, resume)
+    outcome = run_task(task, dataset, settings, session)
     program, description = network.lowered(outcome.natural)
     before = evaluate_program(skeleton, dataset.test, model.decision)
     return FinetuneResult(program, description, outcome, before)
@@ -147,18 +163,27 @@ def evaluate_program(program: Program, samples: Samples, decision: str = SUM, se
     """What `program` says about `samples` by the rule `decision` of `expifref.decision.RULES`."""
     executor, rasters = JaxExecutor(program.graph), tuple(spiking_outputs(program.graph).values())
     kept = tuple(dict.fromkeys((program.output_name, *rasters)))
-    predictions: list[NDArray[np.int64]] = []
+    worth, steps = _worth(program), program.steps
+    predictions: list[NDArray[Any]] = []
     fired = 0
     for first in range(0, len(samples), _BATCH):
         frames, lengths = feed(program.encoder, samples[first : first + _BATCH], program.steps, seed)
         frames = np.broadcast_to(frames, (program.steps, *frames.shape[1:]))
         signals = executor.run(frames, signals=kept).signals
-        predictions.append(Decision(decision, lengths).classes(signals[program.output_name]))
+        rule, output = Decision(decision, lengths), signals[program.output_name]
+        predictions.append(rule.values(output * worth) if samples.real else rule.classes(output))
         fired += sum(int(signals[name].sum()) for name in rasters)
     found = np.concatenate(predictions)
     neurons = sum(program.graph.units(name) for name in spiking_outputs(program.graph))
     seconds = len(samples) * program.steps * program.dt_seconds
-    return Evaluation(float((found == samples.labels).mean()), fired / (neurons * seconds), found)
+    score = score_of(Decision(decision, counted_steps(samples, steps)), found, samples.labels, steps)
+    return Evaluation(score, fired / (neurons * seconds), found)
+
+
+def _worth(program: Program) -> float:
+    """What an integer of the output stands for."""
+    told = output_format(program.graph.by_name[program.graph.output])
+    return 1.0 if told is None else 2.0**-told.frac
 
 
 def _beginning(network: QuantizedNetwork, settings: TrainingSettings) -> Callable[[int], tuple[Carry, Step]]:

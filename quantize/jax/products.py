@@ -122,7 +122,7 @@ def _int8_product(
         return jnp.matmul(inputs.astype(jnp.int8), weight, preferred_element_type=jnp.int32)
     shifted = (inputs.astype(jnp.int32) - offset).astype(jnp.int8)
     product = jnp.matmul(shifted, weight, preferred_element_type=jnp.int32)
-    return product + offset * weight.sum(axis=-2, dtype=jnp.int32, keepdims=weight.ndim > 2)
+    return product + offset * jnp.sum(weight, axis=-2, dtype=jnp.int32, keepdims=weight.ndim > 2)
 
 
 def _magnitude(inputs: Interval) -> int:

@@ -15,9 +15,9 @@ from quantize.graph.bodies import AdExIFConstants
 from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
-from .calibration import LayerRange
 from .membranes import normalized_offset
 from .neuron import lower_neuron
+from .ranges import LayerRange
 
 __all__ = ["adaptation_reals", "lower_adaptive"]
 

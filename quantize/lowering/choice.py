@@ -16,8 +16,9 @@ from quantize.fidelity.comparison import Comparison
 from quantize.fidelity.side_by_side import compare
 from quantize.program.file import digest
 
-from .calibration import PRESETS, Calibration, RangeChoices
+from .calibration import Calibration
 from .lower import LoweringOptions, lower
+from .ranges import PRESETS, RangeChoices
 
 __all__ = ["CANDIDATES", "Trial", "choose", "try_out"]
 

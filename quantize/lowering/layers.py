@@ -25,9 +25,10 @@ from quantize.graph.layers import Connection, LayerFeed, UnitLayer
 from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
-from .calibration import LayerRange, normalized_membrane
 from .membranes import normalized_offset
 from .models import model_of
+from .normalized import normalized_membrane
+from .ranges import LayerRange
 from .real_weights import RealWeights
 from .weights import FeedWeights, Fit, Rescale, Target, lower_weights
 

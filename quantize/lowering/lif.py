@@ -14,8 +14,9 @@ from quantize.graph.bodies import LIFConstants
 from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
-from .calibration import LayerRange, normalized_membrane
 from .membranes import fraction_bits, lowest_membrane, membrane_codes, refractory_codes
+from .normalized import normalized_membrane
+from .ranges import LayerRange
 
 __all__ = ["leaky_format", "lower_leaky"]
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.decision import SUM, check_rule
 from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
 from expifref.exceptions import CapacityError, ParameterError, UnsupportedError
@@ -22,11 +23,13 @@ from quantize.program.golden import record
 from quantize.program.program import Evidence, Program
 from quantize.tables.functions import TableSpec
 
-from .calibration import PRESETS, Calibration, FeedStatistics, RangeChoices, layer_range
+from .calibration import Calibration
 from .checks import check_lowerable, input_port
 from .layers import Fed, Setting, lower_layer
 from .models import model_of
 from .names import program_names
+from .ranges import PRESETS, RangeChoices, layer_range
+from .statistics import FeedStatistics
 from .weights import Fit
 
 __all__ = ["LoweringOptions", "check_arithmetic", "lower", "table_specs"]
@@ -49,6 +52,8 @@ class LoweringOptions:
     bias_correction: bool = False
     table_error: float | None = None
     """Largest error of a table in LSB of an entry; None takes the finest segments that the profile has."""
+    decision: str = SUM
+    """The rule of `expifref.decision` that the program states."""
 
 
 def lower(
@@ -95,7 +100,14 @@ def lower(
             sources[layer.name] = _graded(told)
     evidence = Evidence(version("expifref"), description_digest(description), profile.document, tuple(notes))
     graph = Graph(port, tuple(layers), layers[-1].name)
-    program = Program(description.dt, description.encoder, description.steps, graph, evidence)
+    program = Program(
+        description.dt,
+        description.encoder,
+        description.steps,
+        graph,
+        evidence,
+        decision=check_rule(chosen.decision),
+    )
     prove_graph(graph, arithmetic.product_bits)
     place(graph, profile)
     return replace(program, golden=record(program))

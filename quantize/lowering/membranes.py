@@ -13,7 +13,8 @@ from expifref.neuron_steps import refractory_counts
 from quantize.numbers.arrays import Integers, frozen
 from quantize.numbers.formats import Format
 
-from .calibration import LayerRange, normalized_membrane
+from .normalized import normalized_membrane
+from .ranges import LayerRange
 
 __all__ = ["fraction_bits", "lowest_membrane", "membrane_codes", "normalized_offset", "refractory_codes"]
 

@@ -16,8 +16,9 @@ from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from quantize.tables.design import design, frame_of
 from quantize.tables.functions import TableSpec
 
-from .calibration import LayerRange, normalized_membrane
 from .membranes import fraction_bits, lowest_membrane, membrane_codes, refractory_codes
+from .normalized import normalized_membrane
+from .ranges import LayerRange
 
 __all__ = ["lower_neuron", "membrane_format", "table_spec"]
 

@@ -11,8 +11,9 @@ from hw_profiles import Profile, load_profile, profile_names
 from quantize.fidelity.guard import Limits, findings
 from quantize.run.trace import Spikes
 
-from .calibration import PRESETS, Calibration
+from .calibration import Calibration
 from .lower import LoweringOptions, lower
+from .ranges import PRESETS
 
 __all__ = ["Remedy", "remedy"]
 

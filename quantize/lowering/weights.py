@@ -16,7 +16,7 @@ from quantize.graph.layers import Connection, Convolution, Dense
 from quantize.numbers.arrays import Codes, Integers, codes, frozen, holding
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 
-from .calibration import RangeMethod
+from .ranges import RangeMethod
 from .real_weights import RealWeights
 from .steps import in_steps, largest_code, step_sizes
 

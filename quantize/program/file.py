@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from expifref.decision import check_rule
 from expifref.encoders import MAX_STEPS
 from expifref.exceptions import FileFormatError, ParameterError
 from expifref.texts import listed
@@ -127,6 +128,7 @@ def _check_facts(program: Program) -> None:
         raise ParameterError(f"`dt_seconds` must be above 0 and finite, not {program.dt_seconds:g}")
     if not 1 <= program.steps <= MAX_STEPS:
         raise ParameterError(f"`steps` must lie in 1..{MAX_STEPS}, not be {program.steps}")
+    check_rule(program.decision)
     layer = graph.by_name.get(graph.output)
     if layer is not None and layer.output not in layer.signals.values():
         raise ParameterError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from expifref.decision import SUM
+
 from .file import digest
 from .program import SPEC_VERSION, Program
 
@@ -20,6 +22,7 @@ class Label:
     encoder: str
     dt_seconds: float
     steps: int  # per sample, in training
+    decision: str = SUM  # a rule of `expifref.decision`
     spec: str = SPEC_VERSION
 
 
@@ -32,4 +35,5 @@ def label_of(program: Program) -> Label:
         encoder=program.encoder,
         dt_seconds=program.dt_seconds,
         steps=program.steps,
+        decision=program.decision,
     )

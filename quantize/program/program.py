@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from expifref.decision import SUM
 from expifref.texts import Digest, Line, Name, TextTree
 from quantize.graph.layers import Graph
 from quantize.graph.operations import CLOSED
@@ -44,9 +45,10 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A whole network over integers. The output of `graph.output` decides: largest sum over all steps."""
+    """A whole network over integers. The output of `graph.output` decides, by the rule `decision`."""
 
     __pydantic_config__: ClassVar = CLOSED
+    absent_by_default: ClassVar = ("decision",)
 
     dt_seconds: float  # for people and for encoders; no arithmetic depends on it
     encoder: Name
@@ -54,6 +56,7 @@ class Program:
     graph: Graph
     evidence: Evidence
     golden: Golden | None = None
+    decision: Name = SUM  # a rule of `expifref.decision`; for people, no arithmetic depends on it
     schema: Literal["expifref/program/2"] = "expifref/program/2"
 
     @property
@@ -68,5 +71,5 @@ class Program:
 
     @property
     def output_name(self) -> str:
-        """The signal whose sum over steps is the prediction."""
+        """The signal that `decision` makes an answer of."""
         return self.graph.output_signal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from expifref.decision import Decision
@@ -20,7 +20,7 @@ class Batch:
     """Some samples."""
 
     spikes: Spikes  # [steps, batch, inputs]
-    labels: NDArray[np.int64] | None = None  # [batch]
+    labels: NDArray[Any] | None = None  # [batch], or as `expifref.data.Samples` has them
     decision: Decision = field(default_factory=Decision)
 
     def of(self, rows: slice) -> Batch:
@@ -29,10 +29,10 @@ class Batch:
         return replace(self, spikes=self.spikes[:, rows], labels=labels, decision=self.decision.of(rows))
 
 
-Batches = Iterable[Batch | tuple[Spikes, NDArray[np.int64] | None]]
+Batches = Iterable[Batch | tuple[Spikes, NDArray[Any] | None]]
 """A pair is spikes and labels, of which all steps count and are summed."""
 
 
-def as_batch(batch: Batch | tuple[Spikes, NDArray[np.int64] | None]) -> Batch:
+def as_batch(batch: Batch | tuple[Spikes, NDArray[Any] | None]) -> Batch:
     """`batch`, also where it is a pair."""
     return batch if isinstance(batch, Batch) else Batch(*batch)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from expifref.decision import Decision
 from expifref.description import Description
 from expifref.exceptions import CapacityError, ParameterError, RangeError
+from expifref.scores import Score, score_of
 from expifref.texts import Line, as_line
 from hw_profiles import Profile
 from quantize.device.placement import place
@@ -60,10 +61,10 @@ class Examples:
     """One batch with what the float network did on it."""
 
     inputs: Spikes  # [steps, batch, inputs]
-    labels: NDArray[np.int64]  # [batch]
+    labels: NDArray[np.int64]  # [batch] or [batch, values]
     decision: Decision
     spikes: tuple[NDArray[np.bool_], ...]  # of each spiking layer, [steps, batch, neurons]
-    predictions: NDArray[np.int64]  # [batch]
+    score: Score
 
 
 @dataclass(frozen=True)
@@ -109,17 +110,17 @@ def measure(program: Program, executor: Executor, batches: Sequence[Examples]) -
         raise ParameterError("a search needs at least one sample to measure on, and got none")
     rasters = tuple(spiking_outputs(program.graph).values())
     kept = tuple(dict.fromkeys((*rasters, program.output_name)))
-    differing = spikes = correct = float_correct = samples = 0
+    differing = spikes = 0
+    ours, theirs = Score(), Score()
     for batch in batches:
         signals = executor.run(batch.inputs, signals=kept).signals
         for name, real in zip(rasters, batch.spikes, strict=True):
             differing += int(((signals[name] > 0) != real).sum())
             spikes += int(real.sum())
         predictions = batch.decision.classes(signals[program.output_name])
-        correct += int((predictions == batch.labels).sum())
-        float_correct += int((batch.predictions == batch.labels).sum())
-        samples += len(batch.labels)
-    return Losses(correct / samples, float_correct / samples, differing / max(spikes, 1))
+        theirs += score_of(batch.decision, predictions, batch.labels, len(batch.inputs))
+        ours += batch.score
+    return Losses(theirs.quality, ours.quality, differing / max(spikes, 1))
 
 
 def evaluate(
@@ -145,4 +146,9 @@ def _example(description: Description, batch: Batch) -> Examples:
     if output is None or batch.labels is None:
         raise ParameterError("a network must have an output, and samples labels, for programs to be compared")
     rasters = tuple(trace.spikes for trace in traces if trace.spikes is not None)
-    return Examples(batch.spikes, batch.labels, batch.decision, rasters, batch.decision.classes(output))
+    if batch.labels.dtype.kind == "f":
+        raise ParameterError(
+            "a search compares classes, and these samples have real targets: quantize instead"
+        )
+    score = score_of(batch.decision, batch.decision.classes(output), batch.labels, len(output))
+    return Examples(batch.spikes, batch.labels, batch.decision, rasters, score)

@@ -9,8 +9,8 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from hw_profiles import Profile
-from quantize.lowering.calibration import PRESETS
 from quantize.lowering.lower import LoweringOptions, check_arithmetic
+from quantize.lowering.ranges import PRESETS
 
 __all__ = ["Parameters", "Space"]
 

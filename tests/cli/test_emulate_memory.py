@@ -15,7 +15,7 @@ from tests.tools import need
 
 INPUTS, NEURONS = 100, 64
 MOST_MORE = 12 << 20
-"""Bytes that 20 times the input may take more; the input has 40 MB, the signals kept have 77 MB."""
+"""Bytes that 10 times the input may take more; the input has 20 MB, the signals kept have 38 MB."""
 
 TOTALS = ("--totals",)
 SIGNALS = ("--signal", "layer0.spikes", "--signal", "layer0.membrane")
@@ -38,11 +38,11 @@ def peak(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A program and the same input at three lengths: 100 steps of 200 samples, and 20 times either."""
+    """A program and the same input at three lengths: 100 steps of 200 samples, and 10 times either."""
     made = tmp_path_factory.mktemp("memory")
     save_program(lowered(network((INPUTS, NEURONS, 10), tau_synapse=None)), made / "p.json")
     rng = np.random.default_rng(0)
-    for name, steps, samples in (("short", 100, 200), ("steps", 2000, 200), ("samples", 100, 4000)):
+    for name, steps, samples in (("short", 100, 200), ("steps", 1000, 200), ("samples", 100, 2000)):
         spikes = np.lib.format.open_memmap(made / f"{name}.npy", "w+", np.uint8, (steps, samples, INPUTS))
         spikes[:] = rng.random((steps, 1, INPUTS)) < 0.1
     return made
@@ -57,9 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("samples", (*SIGNALS, *SHARED)),
     ],
 )
-def test_twenty_times_the_input(
-    folder: Path, tmp_path: Path, longer: str, options: tuple[object, ...]
-) -> None:
+def test_ten_times_the_input(folder: Path, tmp_path: Path, longer: str, options: tuple[object, ...]) -> None:
     need("gcc")
 
     def run(name: str) -> int:

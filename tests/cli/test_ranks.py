@@ -23,6 +23,7 @@ from cli.agreement import about_inputs
 from cli.inputs import recorded_inputs
 from exporters.tools import override_name
 from quantize.program.file import digest, load_program
+from tests.amount import some
 from tests.tools import need
 
 from .conftest import Workspace
@@ -84,22 +85,32 @@ class Verification:
     wanted: Outcome
 
 
-@pytest.fixture(scope="module")
-def verification(work: Workspace) -> Verification:
-    command = ("verify", work.program, "--executor", "jax", "--samples", 2100, "--json")
+def verification_by(executor: str, work: Workspace) -> Verification:
+    command = ("verify", work.program, "--executor", executor, "--samples", 2100, "--json")
     wanted = expifref(*command)
     assert wanted.code == 0
-    assert wanted.json["executors"]["jax"]["samples"] == 2100
+    assert wanted.json["executors"][executor]["samples"] == 2100
     return Verification(command, wanted)
 
 
-@pytest.mark.parametrize("devices", [1, 2, 4])
-def test_devices_and_ranks_change_no_byte(verification: Verification, devices: int) -> None:
-    command = verification.command
+@pytest.fixture(scope="module")
+def verification(work: Workspace) -> Verification:
+    """By an executor that starts at once."""
+    return verification_by("deployment", work)
+
+
+@pytest.fixture(scope="module")
+def by_jax(work: Workspace) -> Verification:
+    return verification_by("jax", work)
+
+
+@pytest.mark.parametrize("devices", some([1, 2, 4], 2))
+def test_devices_and_ranks_change_no_byte(by_jax: Verification, devices: int) -> None:
+    command = by_jax.command
     if devices > 1:
-        assert ended([start(*command, devices=devices)]) == [verification.wanted]
+        assert ended([start(*command, devices=devices)]) == [by_jax.wanted]
     first, second = run_ranks(command, command, devices=devices)
-    assert first == verification.wanted
+    assert first == by_jax.wanted
     assert second == Outcome(0, "", "")
 
 
@@ -159,7 +170,7 @@ def test_ranks_keep_totals_only(work: Workspace) -> None:
 
 
 def test_a_rank_more_than_there_are_samples_for(work: Workspace) -> None:
-    command = ("verify", work.program, "--executor", "jax", "--samples", 3, "--json")
+    command = ("verify", work.program, "--executor", "deployment", "--samples", 3, "--json")
     first, second = run_ranks(command, command)
     assert first == expifref(*command)
     assert second == Outcome(0, "", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -53,16 +54,39 @@ def test_compare_decides_by_the_last_step_of_each_sample(folder: Path) -> None:
 def test_refusals(folder: Path) -> None:
     data, out = folder / "d.npz", folder / "new"
     assert refused(folder, "emulate", folder / "p.json", "--dataset", data, "--totals", "--out", out) == (
-        "`--totals` adds up all steps, but the samples of this data set end at different ones: leave it out "
-        "for all signals, or take `expifref compare` for the accuracy"
+        "`--totals` adds up all steps, but the program decides by `last`: leave it out for all signals, or "
+        "take `expifref compare` for the accuracy"
     )
     train = ("train", "--dataset", data, "--out", out)
     assert refused(folder, *train, "--decision", "first") == (
-        "the decision must be one of sum, last, maximum, not 'first'"
+        "the decision must be one of sum, last, maximum, per-step, none, not 'first'"
     )
     assert refused(folder, *train, "--layer", "dense:4", "--hidden", 4) == (
         "`--hidden` must be left out where `--layer` is given: --layer dense:N is the same"
     )
     assert refused(folder, *train, "--finetune", folder / "m.safetensors", "--layer", "dense:4") == (
         "`--layer` must not be given with --finetune, which keeps the model's form"
+    )
+
+
+def test_real_targets_of_every_step(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    spikes = random.random((30, 6, 2)) < 0.4
+    data, model, program = tmp_path / "d.npz", tmp_path / "m.safetensors", tmp_path / "p.json"
+    targets = 3 + spikes[..., :1].cumsum(axis=1, dtype=np.float32)
+    np.savez(data, x=spikes, y=targets, lengths=random.integers(3, 7, 30))
+    trained = succeeds(
+        "train", "--dataset", data, "--out", model, "--layer", "dense:6", "--epochs", 2, "--json"
+    ).json
+    assert trained.keys() >= {"test_rmse", "test_nrmse", "test_r2"}
+    succeeds("quantize", model, "--dataset", data, "--out", program)
+    assert json.loads(program.read_text())["decision"] == "none"
+    told = succeeds("compare", model, program, "--dataset", data, "--json").json
+    assert told["float_accuracy"] is None
+    assert told["prediction_agreement"] is None
+    assert told["float_rmse"] == pytest.approx(trained["test_rmse"], rel=1e-3)
+    assert told["program_rmse"] == pytest.approx(told["float_rmse"], rel=0.1)
+    assert refused(tmp_path, "emulate", program, "--dataset", data, "--totals", "--out", "o") == (
+        "`--totals` adds up all steps, but the program decides by `none`: leave it out for all signals, or "
+        "take `expifref compare` for the accuracy"
     )

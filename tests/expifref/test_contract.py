@@ -11,7 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from expifref.dynamics import NeuronConstants, canonical_step, refractory_steps
+from expifref.dynamics import Drive, NeuronConstants, canonical_step, refractory_steps
 from expifref.gradient import ResetMode
 from expifref.neuron import ExpIFRef
 
@@ -73,7 +73,7 @@ def test_the_canonical_step_keeps_the_contract(p: dict[str, Any]) -> None:
     v, count = np.full(NEURONS, v_reset), np.zeros(NEURONS, np.int32)
     all_v, all_spikes = np.empty((steps, NEURONS)), np.empty((steps, NEURONS), bool)
     for step, current in enumerate(currents(p, steps)):
-        v, count, spikes = canonical_step(v, count, current, 0.0, constants, p["dt"])
+        v, count, spikes = canonical_step(v, count, Drive(current), constants, p["dt"])
         all_v[step], all_spikes[step] = v, spikes
     check(all_v, all_spikes, p["V_th"], v_reset, p["dt"], p["tau_ref"])
 

@@ -42,7 +42,7 @@ def test_unknown_name(name: str) -> None:
         load(name)
     assert str(caught.value) == (
         "the data set must be one of digits, fashion-mnist, fashion-mnist-rows, japanese-vowels, "
-        f"basic-motions, shd or the path of an .npz file, not '{name}'"
+        f"basic-motions, shd, n-mnist or the path of an .npz file, not '{name}'"
     )
 
 
@@ -158,7 +158,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "float labels": (
         {**GOOD, "y_test": LABELS / 2},
-        "{path}: `y_test` must hold integer labels, not float64",
+        "{path}: `y_test` must hold integer labels, not float64: save labels as integers, and real targets "
+        "as floats [samples, outputs]",
     ),
     "negative": ({**GOOD, "y_test": LABELS - 1}, "mine: test labels must lie in 0..1, not -1..0"),
     "width": (
@@ -183,7 +184,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "two ones in a row": (
         {**GOOD, "y_test": np.ones((10, 2), int)},
         "{path}: `y_test` of the shape [10, 2] must hold a single 1 in each row and 0 elsewhere, or be one "
-        "integer label per sample",
+        "integer label per sample, or per step",
     ),
     "lengths of images": (
         {**GOOD, "lengths_test": np.ones(10, int)},

@@ -15,10 +15,11 @@ from expifref.exceptions import ParameterError
 
 OUTPUT = np.array([[[1, -2], [-9, -5]], [[4, 0], [-8, -7]], [[-9, 8], [50, 60]]])  # [steps, batch, classes]
 LENGTHS = np.array([3, 2])
-BY_HAND = {
+BY_HAND: dict[str, Any] = {
     "sum": ([[-4, 6], [-17, -12]], [[-4, 6], [33, 48]]),
     "last": ([[-9, 8], [-8, -7]], [[-9, 8], [50, 60]]),
     "maximum": ([[4, 8], [-8, -5]], [[4, 8], [50, 60]]),
+    **dict.fromkeys(("per-step", "none"), (OUTPUT * [[[1], [1]], [[1], [1]], [[1], [0]]], OUTPUT)),
 }
 """Scores where samples end, and where all steps count."""
 
@@ -31,7 +32,10 @@ def test_every_rule(rule: str, kind: type) -> None:
         found = Decision(rule, lengths).scores(output)
         assert found.dtype == kind
         np.testing.assert_array_equal(found, wanted)
-    assert Decision(rule, LENGTHS).classes(output).tolist() == np.argmax(BY_HAND[rule][0], axis=1).tolist()
+    by_hand = np.argmax(BY_HAND[rule][0], axis=-1)
+    # of every step by sample, as labels are
+    by_hand = by_hand.T if Decision(rule).over_time else by_hand
+    np.testing.assert_array_equal(Decision(rule, LENGTHS).classes(output), by_hand)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -72,4 +76,4 @@ def test_parts_of_a_batch() -> None:
 def test_unknown_rule() -> None:
     with pytest.raises(ParameterError) as caught:
         check_rule("first")
-    assert str(caught.value) == "the decision must be one of sum, last, maximum, not 'first'"
+    assert str(caught.value) == "the decision must be one of sum, last, maximum, per-step, none, not 'first'"

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from expifref.dynamics import NeuronConstants, canonical_step, phi, refractory_steps
+from expifref.dynamics import Drive, NeuronConstants, canonical_step, phi, refractory_steps
 
 pytestmark = pytest.mark.usefixtures("strict_promotion")
 
@@ -55,7 +55,7 @@ def test_the_period_between_forced_spikes_is_tau_ref() -> None:
     v, count = np.array([-65e-3]), np.zeros(1, np.int32)
     spikes = []
     for _ in range(100):
-        v, count, spiked = canonical_step(v, count, np.array([10.0]), 0.0, DEFAULTS, 0.1e-3)
+        v, count, spiked = canonical_step(v, count, Drive(np.array([10.0])), DEFAULTS, 0.1e-3)
         spikes.append(bool(spiked[0]))
     assert np.diff(np.flatnonzero(spikes)).tolist() == [17] * 5
 
@@ -66,21 +66,21 @@ def test_one_step_is_exponential_euler() -> None:
     drift = (-(v + 65e-3) + 3.48e-3 * exponential + current) / 10e-3
     jacobian = (-1 + exponential) / 10e-3
     expected = v + drift * np.expm1(dt * jacobian) / jacobian
-    result = canonical_step(np.array([v]), np.zeros(1, np.int32), current, 0.0, DEFAULTS, dt)
+    result = canonical_step(np.array([v]), np.zeros(1, np.int32), Drive(current), DEFAULTS, dt)
     np.testing.assert_allclose(result.v, expected, rtol=1e-13)
 
 
 def test_a_delta_input_is_added_before_the_clamp() -> None:
-    quiet = canonical_step(np.array([-65e-3]), np.zeros(1, np.int32), 0.0, 0.0, DEFAULTS, 1e-4)
-    moved = canonical_step(np.array([-65e-3]), np.zeros(1, np.int32), 0.0, 2e-3, DEFAULTS, 1e-4)
-    fired = canonical_step(np.array([-65e-3]), np.zeros(1, np.int32), 0.0, 1.0, DEFAULTS, 1e-4)
+    quiet = canonical_step(np.array([-65e-3]), np.zeros(1, np.int32), Drive(0.0), DEFAULTS, 1e-4)
+    moved = canonical_step(np.array([-65e-3]), np.zeros(1, np.int32), Drive(0.0, 2e-3), DEFAULTS, 1e-4)
+    fired = canonical_step(np.array([-65e-3]), np.zeros(1, np.int32), Drive(0.0, 1.0), DEFAULTS, 1e-4)
     np.testing.assert_allclose(moved.v - quiet.v, 2e-3, rtol=1e-12)
     assert fired.v == -30e-3
     assert fired.spikes.all()
 
 
 def test_a_refractory_neuron_ignores_current_and_delta() -> None:
-    result = canonical_step(np.array([-30e-3]), np.array([2], np.int32), 1.0, 1.0, DEFAULTS, 1e-4)
+    result = canonical_step(np.array([-30e-3]), np.array([2], np.int32), Drive(1.0, 1.0), DEFAULTS, 1e-4)
     assert result.v == -68e-3
     assert result.refractory == 1
     assert not result.spikes
@@ -90,8 +90,8 @@ def test_si_and_millivolts_are_the_same_step() -> None:
     in_mv = NeuronConstants(1.0, 10.0, -30.0, -68.0, -65.0, -59.9, 3.48, np.int32(16))
     v = np.linspace(-90e-3, -30e-3, 61)
     count = np.zeros(61, np.int32)
-    si = canonical_step(v, count, 20e-3, 0.0, DEFAULTS, 1e-3)
-    mv = canonical_step(v * 1e3, count, 20.0, 0.0, in_mv, 1.0)
+    si = canonical_step(v, count, Drive(20e-3), DEFAULTS, 1e-3)
+    mv = canonical_step(v * 1e3, count, Drive(20.0), in_mv, 1.0)
     np.testing.assert_allclose(si.v * 1e3, mv.v, rtol=1e-12)
 
 
@@ -102,8 +102,8 @@ def test_numpy_and_jax_agree_to_float_precision(dt: float) -> None:
     v[:10] = -30e-3
     count = rng.integers(0, 3, 1000, dtype=np.int32)
     current = rng.normal(10e-3, 30e-3, 1000).astype(np.float32)
-    exact = canonical_step(v.astype(np.float64), count, current.astype(np.float64), 0.0, DEFAULTS, dt)
-    found = canonical_step(jnp.asarray(v), jnp.asarray(count), jnp.asarray(current), 0.0, DEFAULTS, dt, jnp)
+    exact = canonical_step(v.astype(np.float64), count, Drive(current.astype(np.float64)), DEFAULTS, dt)
+    found = canonical_step(jnp.asarray(v), jnp.asarray(count), Drive(jnp.asarray(current)), DEFAULTS, dt, jnp)
     # one float32 rounding of the exponent moves a fast membrane by more than one of V itself
     near = np.abs(exact.v) < 0.2
     np.testing.assert_allclose(np.asarray(found.v)[near], exact.v[near], rtol=1e-4)
@@ -117,6 +117,6 @@ def test_no_nan_from_extreme_states() -> None:
     v = jnp.repeat(jnp.asarray(extreme), 3)
     current = jnp.tile(jnp.array([-1e6, 0.0, 1e6]), 6)
     for dt in (1e-5, 1e-3, 2e-3):
-        result = canonical_step(v, jnp.zeros(18, jnp.int32), current, 0.0, DEFAULTS, dt, jnp)
+        result = canonical_step(v, jnp.zeros(18, jnp.int32), Drive(current), DEFAULTS, dt, jnp)
         assert not jnp.isnan(result.v).any()
         assert (result.v <= np.float32(-30e-3)).all()

@@ -81,7 +81,7 @@ def test_current_is_the_value_at_every_step_in_one_frame() -> None:
             RAMP[..., None],
             11,
             "the encoder latency needs values that do not change over time, [batch, inputs], not (1, 11, 1): "
-            "choose rate, current, spikes, delta, level, population",
+            "choose rate, current, signed, spikes, delta, level, population",
         ),
         (
             "spikes",
@@ -157,6 +157,14 @@ def test_held_values_stay_and_events_come_once() -> None:
     assert not spikes[1::2].any()
     drawn = encode("rate", np.full((1, 2, 40), 0.5), 4)
     assert (drawn[0] != drawn[1]).any()
+
+
+def test_the_sign_is_told_by_which_of_two_inputs_is_active() -> None:
+    values = np.array([0.0, 0.25, 0.5, 0.75, 1.0], np.float32)
+    found = encode("signed", values[None, :, None], 5)[:, 0]
+    assert found.tolist() == [[0, 255], [0, 128], [0, 0], [128, 0], [255, 0]]
+    both = encode("signed", MOVING, 4).reshape(4, 6, 3, 2)
+    assert not both.min(axis=-1).any()
 
 
 def test_delta_events_add_up_to_the_values() -> None:

@@ -20,6 +20,7 @@ from expifref.environment import change, current_environment
 from expifref.exceptions import FileFormatError
 from expifref.limits import MODEL
 from expifref.resume_file import resume_path
+from expifref.session import Session
 from expifref.tensor_files import read_tensors, write_tensors
 from expifref.training import train
 from tests.expifref.same import assert_same
@@ -33,7 +34,7 @@ SHORT = replace(QUICK, epochs=1)
 def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model after one epoch with its state beside it; tests copy it."""
     path = tmp_path_factory.mktemp("once") / "m.safetensors"
-    train(blobs(), NET, SHORT, path=path)
+    train(blobs(), NET, SHORT, session=Session(path=path))
     return path
 
 
@@ -119,7 +120,7 @@ def test_resume_elsewhere_goes_on_with_a_warning(path: Path) -> None:
     there = {**here, "jaxlib": "0.0.1", "instruction_set": "X"}
     edit_both(path, lambda document: document.update(environments=[there]))
     told = Recorder()
-    resumed = train(data, NET, QUICK, path=path, resume=True, reporter=told)
+    resumed = train(data, NET, QUICK, session=Session(path=path, resume=True, reporter=told))
     assert told.messages[:1] == [
         f"Warning: the run goes on in another environment (`jaxlib` was 0.0.1, is {here['jaxlib']}; "
         f"`instruction_set` was X, is {here['instruction_set']}){END}"
@@ -127,7 +128,9 @@ def test_resume_elsewhere_goes_on_with_a_warning(path: Path) -> None:
     assert len(resumed.history) == 2
     assert read_model(path).environments == (there, here)
     silent = Recorder()
-    again = train(data, NET, replace(QUICK, epochs=3), path=path, resume=True, reporter=silent)
+    again = train(
+        data, NET, replace(QUICK, epochs=3), session=Session(path=path, resume=True, reporter=silent)
+    )
     assert [message for message in silent.messages if "environment" in message] == []
     assert (len(again.history), read_model(path).environments) == (3, (there, here))
 
@@ -138,7 +141,7 @@ def test_files_from_before_are_read(path: Path) -> None:
     assert read_model(path).environments == ()
     assert_same(read_model(path).description, description)
     told = Recorder()
-    resumed = train(blobs(), NET, QUICK, path=path, resume=True, reporter=told)
+    resumed = train(blobs(), NET, QUICK, session=Session(path=path, resume=True, reporter=told))
     assert told.messages[:1] == [f"Warning: the state does not say in which environment it was stored{END}"]
     assert len(resumed.history) == 2
     assert read_model(path).environments == ({}, current_environment())
@@ -154,7 +157,7 @@ def test_damaged_records_are_refused(path: Path, environments: object) -> None:
         read_model(path)
     assert str(caught.value).startswith(f"`{path}` breaks its schema at `environments")
     with pytest.raises(FileFormatError) as caught:
-        train(blobs(), NET, QUICK, path=path, resume=True)
+        train(blobs(), NET, QUICK, session=Session(path=path, resume=True))
     assert str(caught.value).startswith(f"`{resume_path(path)}` breaks its schema at `environments")
 
 

@@ -96,6 +96,7 @@ def test_pure_run_has_a_gradient_in_every_parameter() -> None:
     description = initial_description(FILTERED, seed=3)
     frames = jnp.asarray(frames_for(FILTERED))
 
+    @jax.jit
     @jax.grad
     def gradient(values: dict[str, jax.Array]) -> jax.Array:
         output: jax.Array = pure_run(description, values, frames)[0]

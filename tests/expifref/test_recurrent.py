@@ -15,6 +15,7 @@ from expifref.decision import Decision
 from expifref.exceptions import ParameterError
 from expifref.feeding import feed
 from expifref.hidden_layers import HiddenLayer, parse_layer
+from expifref.session import Session
 from expifref.simulate import simulate
 from expifref.training import train
 from expifref.training_settings import TrainingSettings, default_architecture
@@ -41,7 +42,7 @@ def orders() -> Dataset:
 def test_an_order_is_learned(tmp_path: Path) -> None:
     data, path = orders(), tmp_path / "m.safetensors"
     settings = TrainingSettings(epochs=12, batch_size=20, learning_rate=0.03, decision="last")
-    result = train(data, NET, settings, path=path)
+    result = train(data, NET, settings, session=Session(path=path))
     assert result.test.accuracy > 0.9
     stored = read_model(path)
     assert stored.decision == "last"
@@ -77,10 +78,14 @@ def test_layers_as_people_type_them() -> None:
         (
             "conv:16",
             "a layer must be dense or recurrent with its number of neurons, such as dense:128 or "
-            'recurrent:64,tau=20ms, not "conv:16"',
+            "recurrent:64,tau=20ms, conv with its channels and the side of its kernel, such as conv:16x5, or "
+            'pool with the side of its squares, such as pool:2, not "conv:16"',
         ),
         ("dense:0", "a hidden layer must have at least 1 neuron, not 0"),
-        ("dense:4,size=3", 'a layer takes the options tau, delay, not "size"'),
+        ("dense:4,size=3", 'a layer dense takes the options tau, delay, not "size"'),
+        ("pool:2,tau=3ms", 'a layer pool takes no options, not "tau"'),
+        ("pool:1", "a pooling must be over squares of at least 2 x 2, not of 1"),
+        ("conv:0x3", "a convolution must have at least 1 channel, not 0"),
         ("dense:4,tau=3", '`tau` of a layer must be a time in ms, such as tau=20ms, not "3"'),
         ("dense:4,tau=0ms", "`tau` of a layer must be a time above 0 ms, not 0 ms"),
         ("dense:4,delay=2", "`delay` must be left out of a dense layer, whose spikes do not come back"),
@@ -98,7 +103,7 @@ def test_series_get_an_architecture_of_their_own() -> None:
     data = orders()
     chosen = default_architecture(data)
     assert (chosen.encoder, chosen.inputs, chosen.steps) == ("spikes", 2, 12)
-    assert chosen.layers[0].recurrent
+    assert chosen.layers == (HiddenLayer(128, recurrent=True),)
     wide = default_architecture(data, "level", 24)
     assert (wide.inputs, wide.steps) == (32, 24)
     with pytest.raises(ParameterError, match="`steps` must be a multiple of the 12 values that a sample has"):

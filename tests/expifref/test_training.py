@@ -21,6 +21,7 @@ from expifref.exceptions import FileFormatError, ParameterError
 from expifref.networks import Parameters, parameters, pure_run
 from expifref.progress import EpochReport, ProgressBar, SilentReporter
 from expifref.resume_file import resume_path
+from expifref.session import Session
 from expifref.training import TrainingResult, train
 from expifref.training_settings import TrainingSettings, default_architecture, default_settings
 from expifref.training_step import Batch, batch_loss, make_predict
@@ -79,7 +80,7 @@ def test_learns_and_repeats_bit_for_bit(encoder: str) -> None:
     data, net = blobs(), replace(NET, encoder=encoder)
     settings = replace(QUICK, epochs=12)
     reporter = Recorder()
-    first = train(data, net, settings, reporter=reporter)
+    first = train(data, net, settings, session=Session(reporter=reporter))
     assert first.test.accuracy > 0.9
     assert first.history[-1].loss < first.history[0].loss
     assert tuple(reporter.epochs) == first.history
@@ -94,28 +95,28 @@ def test_learns_and_repeats_bit_for_bit(encoder: str) -> None:
 def test_resume_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     data, settings = blobs(), replace(QUICK, epochs=4)
     net = replace(NET, encoder="rate")
-    whole = train(data, net, settings, path=tmp_path / "whole.safetensors")
+    whole = train(data, net, settings, session=Session(path=tmp_path / "whole.safetensors"))
     path = tmp_path / "cut.safetensors"
     reporter = interrupt_at(3 * 2 + 1)
-    cut = train(data, net, settings, path=path, reporter=reporter)
+    cut = train(data, net, settings, session=Session(path=path, reporter=reporter))
     assert (cut.stopped, len(cut.history)) == ("interrupted", 2)
     assert reporter.messages == [
         f"interrupted: the network after epoch 2 is kept; {path} holds it, and resuming goes on from there"
     ]
     assert_same(read_model(path).description, cut.description)
 
-    resumed = train(data, net, settings, path=path, resume=True)
+    resumed = train(data, net, settings, session=Session(path=path, resume=True))
     assert_same_run(resumed, whole)
     assert resumed.stopped == "finished"
     assert path.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert read_model(path).metrics == resumed.metrics
-    again = train(data, net, settings, path=path, resume=True)
+    again = train(data, net, settings, session=Session(path=path, resume=True))
     assert_same_run(again, whole)
 
 
 def test_interrupt_before_the_first_epoch_passes_through(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(blobs(), NET, QUICK, path=tmp_path / "m.safetensors", reporter=interrupt_at(1))
+        train(blobs(), NET, QUICK, session=Session(path=tmp_path / "m.safetensors", reporter=interrupt_at(1)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -125,18 +126,20 @@ def test_resume_goes_by_content_and_refuses_another_run(tmp_path: Path) -> None:
     with pytest.raises(
         FileFormatError, match=r"m.safetensors.resume` must be an expifref-resume file, but does not"
     ):
-        train(data, NET, QUICK, path=path, resume=True)
-    train(data, NET, replace(QUICK, epochs=1), path=path)
+        train(data, NET, QUICK, session=Session(path=path, resume=True))
+    train(data, NET, replace(QUICK, epochs=1), session=Session(path=path))
     with pytest.raises(ParameterError) as caught:
-        train(data, NET, replace(QUICK, learning_rate=0.5), path=path, resume=True)
+        train(data, NET, replace(QUICK, learning_rate=0.5), session=Session(path=path, resume=True))
     assert str(caught.value) == ("a run can only be resumed as it began: `learning_rate` was 0.02, not 0.5")
     with pytest.raises(ParameterError, match=r"`hidden` was \[8\], not \[9\]"):
-        train(data, replace(NET, hidden=(9,)), QUICK, path=path, resume=True)
+        train(data, replace(NET, hidden=(9,)), QUICK, session=Session(path=path, resume=True))
     other = replace(data, train=replace(data.train, labels=data.train.labels[::-1].copy()))
     with pytest.raises(ParameterError, match=r"`digest of the data` was \"[0-9a-f]{8}"):
-        train(other, NET, QUICK, path=path, resume=True)
+        train(other, NET, QUICK, session=Session(path=path, resume=True))
     reporter = Recorder()
-    longer = train(replace(data, name="b"), NET, QUICK, path=path, resume=True, reporter=reporter)
+    longer = train(
+        replace(data, name="b"), NET, QUICK, session=Session(path=path, resume=True, reporter=reporter)
+    )
     assert len(longer.history) == 2
     assert reporter.messages == [
         "Warning: the run began for 1 epochs and goes on to 2: from here on the learning rate follows the "
@@ -145,9 +148,9 @@ def test_resume_goes_by_content_and_refuses_another_run(tmp_path: Path) -> None:
     content = resume_path(path).read_bytes()
     resume_path(path).write_bytes(content[:-50])
     with pytest.raises(FileFormatError, match="is truncated or of another kind"):
-        train(data, NET, QUICK, path=path, resume=True)
+        train(data, NET, QUICK, session=Session(path=path, resume=True))
     with pytest.raises(ParameterError, match="`resume` needs the `path`"):
-        train(data, NET, QUICK, resume=True)
+        train(data, NET, QUICK, session=Session(resume=True))
 
 
 def test_early_stop() -> None:
@@ -181,10 +184,12 @@ def test_what_adam_is_given_mixes_no_dtypes() -> None:
     def loss(values: Parameters) -> jax.Array:
         return batch_loss(pure_run(description, values, frames), batch, settings, description.dt)[0]
 
-    assert all(gradient.dtype == jnp.float32 for gradient in jax.grad(loss)(values).values())
-    classes, rates = make_predict(description, dict.fromkeys(values, 1.0), "sum")(values, frames, lengths)
+    assert all(gradient.dtype == jnp.float32 for gradient in jax.jit(jax.grad(loss))(values).values())
+    classes, answers, rates = make_predict(description, dict.fromkeys(values, 1.0), "sum")(
+        values, frames, lengths
+    )
     assert classes.dtype == jnp.int32
-    assert rates.dtype == jnp.float32
+    assert answers.dtype == rates.dtype == jnp.float32
 
 
 def test_divergence_is_an_error_and_keeps_the_file(tmp_path: Path) -> None:
@@ -192,7 +197,7 @@ def test_divergence_is_an_error_and_keeps_the_file(tmp_path: Path) -> None:
     with pytest.raises(
         ParameterError, match=r"the loss must stay finite, but was (nan|inf) in epoch 1; lower"
     ):
-        train(blobs(), NET, replace(QUICK, learning_rate=1e38), path=path)
+        train(blobs(), NET, replace(QUICK, learning_rate=1e38), session=Session(path=path))
     assert not path.exists()
 
 

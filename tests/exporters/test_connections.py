@@ -109,6 +109,11 @@ WINDOWS: dict[str, tuple[int, tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
         ),
         (convolved("layer0", np.arange(48) % 4, Window(4, 3, 4, (4, 3), 5), 17),),
     ),
+    "places that no position sees, then a single unit": (
+        8,
+        (convolved(INPUT, [0], Window(5, 4, 2, (2, 1), 3, (3, 2))),),
+        (convolved("layer0", [0], Window(2, 2, 3, (2, 2), 1)),),
+    ),
 }
 """Bits of the input, and what feeds the two layers."""
 

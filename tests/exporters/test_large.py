@@ -26,8 +26,9 @@ from exporters.onnx.executor import OnnxExecutor, load_model
 from exporters.registry import export_program
 from exporters.verification import Terms, verify
 from hw_profiles import load_profile
-from quantize.lowering.calibration import PRESETS, calibrate
+from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import LoweringOptions, lower
+from quantize.lowering.ranges import PRESETS
 from quantize.numbers.arrays import LARGE, Codes
 from quantize.program.file import digest, load_program, save_program
 from quantize.program.program import Program

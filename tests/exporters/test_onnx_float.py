@@ -20,7 +20,7 @@ from expifref.description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.dynamics import NeuronConstants, canonical_step, phi
+from expifref.dynamics import Drive, NeuronConstants, canonical_step, phi
 from expifref.encoders import get_encoder
 from expifref.neuron_steps import constants
 from expifref.simulate import simulate
@@ -136,7 +136,7 @@ def _first_layer_in_jax(
         v, refractory, current = state
         increment = inputs * get_encoder(network.encoder).scale @ layer.feeds[0].weight + layer.bias
         current = decay * current + increment
-        result = canonical_step(v, refractory, current, 0.0, fixed, network.dt, jnp)
+        result = canonical_step(v, refractory, Drive(current), fixed, network.dt, jnp)
         return (result.v, result.refractory, current), (result.v, result.spikes)
 
     shape = (spikes.shape[1], layer.units)

@@ -25,14 +25,14 @@ REFUSING = ("loihi1", "speck2e", "xylo-audio3")
 CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified", "chosen"}
 
 DIGESTS = {
-    "artix7-35t": "aca2712df032196ba2b668df811d3acae6651550eb3df4f48afad51b99639074",
+    "artix7-35t": "cd0eaa4709f22e75c9092fb52de4dd9309aa185445b09330e0f6d019b02ffb55",
     "cortex-m0plus": "aaab2c3637ad3cc9f4d7032fdf19b3792a337a01eff9296e38204b0abfd3ef80",
     "cortex-m4": "ed057dbdd9673f55eb332ec71e8bd71dfcb56c5428daa535bb5872cd8a9efa78",
-    "ecp5-25f": "c493d8f2e5e338174022cd0c60c35fd3306bbea686da0f29a94a906eaa73fb96",
-    "ecp5-85f": "9cf4cf6159ca339197ee154ea4b62f092c3da5f21d6d39625d9cbe40dd464744",
+    "ecp5-25f": "5cbbfd3a816f7b5a9edf870d21c8a3cccb54b51708490333abe8a65e55e321e4",
+    "ecp5-85f": "81da1405e1c4ca314683344a81095f98940f3afa928a38ef2d8cdf2e78b5d97d",
     "generic-16bit": "fd5a91523d208dbc5443291e1ea5f093b1cebcecaea7314ff8a0134dd08d22f7",
     "generic-8bit": "a7c6127fd89cf5b2b84a5e0eef8359d2732e21d3e40b3ba7a180ca5fc56cb061",
-    "ice40-up5k": "145857d9095680d38d651c8d94eada26e00481108df1eac671fb910e2211f321",
+    "ice40-up5k": "378191e15c144509c08d032e31172e2e6011e67b7802789d1665ca156b9e1d7b",
     "loihi1": "9899ac095e459e688b4ed7c5b8483be873b89332653b2a4a8c59fcb86c152a65",
     "speck2e": "11cd61ab9d9240fd2e96d46bc0289ccd4f470f73f9fbf917dd1343fb1ed62bee",
     "spinnaker1": "8683798bc4b2daf44ad34ca71c9d9f48bb174d6ceeb1771d9bd25d226e87522c",

@@ -12,17 +12,11 @@ from expifref.exceptions import DataError, ParameterError
 from expifref.simulate import simulate
 from hw_profiles import load_profile, with_arithmetic
 from quantize.graph.layers import Connection
-from quantize.lowering.calibration import (
-    PRESETS,
-    Calibration,
-    RangeChoices,
-    RangeMethod,
-    calibrate,
-    layer_range,
-)
+from quantize.lowering.calibration import Calibration, calibrate
 from quantize.lowering.choice import CANDIDATES, choose, try_out
 from quantize.lowering.histograms import Histogram, Magnitudes
 from quantize.lowering.lower import LoweringOptions, lower
+from quantize.lowering.ranges import PRESETS, RangeChoices, RangeMethod, layer_range
 from quantize.lowering.real_weights import RealWeights
 from quantize.lowering.weights import FeedWeights, Fit, Target, lower_weights
 from quantize.numbers.formats import Format

@@ -30,8 +30,8 @@ from quantize.fidelity.twin import channel_scale
 from quantize.graph.layers import Convolution, Dense
 from quantize.graph.proof import prove_graph
 from quantize.jax.network import quantized_network
-from quantize.lowering.calibration import PRESETS
 from quantize.lowering.lower import LoweringOptions
+from quantize.lowering.ranges import PRESETS
 from quantize.numbers.arrays import codes, column_sums
 from quantize.numbers.formats import Format
 from quantize.program.file import program_from_json, program_to_json

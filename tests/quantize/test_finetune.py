@@ -36,7 +36,7 @@ from hw_profiles import load_profile
 from quantize.graph.layers import Dense, LayerFeed, UnitLayer
 from quantize.graph.operations import Overflowed, RoundShift
 from quantize.jax.described import Seen
-from quantize.jax.finetune import evaluate_program, finetune, finetune_settings
+from quantize.jax.finetune import FinetuneSession, evaluate_program, finetune, finetune_settings
 from quantize.jax.masters import LayerMasters, layer_masters
 from quantize.jax.network import QuantizedNetwork, quantized_network
 from quantize.lowering.calibration import calibrate
@@ -146,7 +146,7 @@ def test_the_gradient_is_that_of_the_float_network(encoder: str, tau_synapse: fl
     def integers(natural: Parameters) -> Any:
         return batch_loss(network.run(natural, frames), batch, settings, description.dt)[0]
 
-    wanted = jax.grad(floats)(parameters(description))
+    wanted = jax.jit(jax.grad(floats))(parameters(description))
     with jax.enable_x64(True):
         found = jax.jit(jax.grad(integers))(network.start)
     for name, gradient in wanted.items():
@@ -207,7 +207,7 @@ def test_two_bits_are_bought_back(tmp_path: Path) -> None:
     model, data = trained(), digits()
     skeleton = lowered(model, options=LoweringOptions(weight_bits=2))
     path = tmp_path / "new.safetensors"
-    result = finetune(data, model, skeleton, replace(QUICK, epochs=4), path=path)
+    result = finetune(data, model, skeleton, replace(QUICK, epochs=4), session=FinetuneSession(path=path))
     before = evaluate_program(skeleton, data.test)
     whole = evaluate_program(lowered(model), data.test)
     assert before.accuracy < whole.accuracy - 0.1
@@ -261,18 +261,28 @@ class Interrupt(SilentReporter):
 def test_resume_equals_an_uninterrupted_run(tmp_path: Path) -> None:
     model = trained()
     skeleton = lowered(model, options=LoweringOptions(weight_bits=3))
-    whole = finetune(digits(), model, skeleton, QUICK, path=tmp_path / "whole.safetensors")
+    whole = finetune(
+        digits(), model, skeleton, QUICK, session=FinetuneSession(path=tmp_path / "whole.safetensors")
+    )
     path, beside = tmp_path / "cut.safetensors", tmp_path / "own.json"
-    cut = finetune(digits(), model, skeleton, QUICK, path=path, program_path=beside, reporter=Interrupt())
+    cut = finetune(
+        digits(),
+        model,
+        skeleton,
+        QUICK,
+        session=FinetuneSession(path=path, program_path=beside, reporter=Interrupt()),
+    )
     assert (cut.stopped, len(cut.outcome.history)) == ("interrupted", 1)
     assert load_program(beside).evidence.model_sha256 == description_digest(read_model(path).description)
-    resumed = finetune(digits(), model, skeleton, QUICK, path=path, program_path=beside, resume=True)
+    resumed = finetune(
+        digits(), model, skeleton, QUICK, session=FinetuneSession(path=path, program_path=beside, resume=True)
+    )
     assert resumed.outcome.history == whole.outcome.history
     assert path.read_bytes() == (tmp_path / "whole.safetensors").read_bytes()
     assert beside.read_bytes() == (tmp_path / "whole.json").read_bytes()
     other = lowered(model, options=LoweringOptions(weight_bits=4))
     with pytest.raises(ParameterError, match=r"can only be resumed as it began: `program` was \"sha256:"):
-        finetune(digits(), model, other, QUICK, path=path, resume=True)
+        finetune(digits(), model, other, QUICK, session=FinetuneSession(path=path, resume=True))
 
 
 def test_shift_only_devices_keep_powers_of_two() -> None:
@@ -287,7 +297,7 @@ def test_shift_only_devices_keep_powers_of_two() -> None:
 
 
 def test_refusals() -> None:
-    model, other = trained(), trained("rate")
+    model, other = trained(), trained("rate", 5.0)
     with pytest.raises(ParameterError) as caught:
         quantized_network(other.description, lowered(model))
     assert str(caught.value) == (

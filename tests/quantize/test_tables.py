@@ -16,6 +16,7 @@ from quantize.graph.layers import SegmentGrid, SegmentTable
 from quantize.graph.segments import table_at
 from quantize.numbers.formats import Format, Rounding
 from quantize.tables.design import TableSet, TableSpec, design, firing_point, frame_of, gain, table_sha256
+from tests.amount import some
 from tests.oracle import divide
 
 MEMBRANES = (Format(True, 8, 3), Format(True, 14, 9), Format(True, 16, 11), Format(True, 20, 15))
@@ -40,12 +41,12 @@ def spec(
 
 @cache
 def designs(lowest_drive: float = -2.0, highest_sum: float = 256.0) -> tuple[tuple[TableSpec, TableSet], ...]:
-    """One table set for every membrane, width and rate that has one."""
+    """One table set for every membrane, width and rate that has one, or some of these."""
     return tuple(_designs(lowest_drive, highest_sum))
 
 
 def _designs(lowest_drive: float, highest_sum: float) -> Iterator[tuple[TableSpec, TableSet]]:
-    for membrane, bits, rate in product(MEMBRANES, BITS, RATES):
+    for membrane, bits, rate in some(list(product(MEMBRANES, BITS, RATES)), 3):
         wanted = spec(membrane, bits, (rate,), lowest_drive, highest_sum=highest_sum)
         with suppress(RangeError):
             yield wanted, design(wanted)
@@ -138,7 +139,7 @@ def test_from_the_firing_point_on_every_neuron_fires(lowest_drive: float, highes
             )
             assert (codes + ((factor * total) >> tables.gain[0].format.frac) >= wanted.threshold).all()
         checked += codes.size
-    assert checked > 100_000
+    assert checked > 30_000
 
 
 @pytest.mark.parametrize("lowest_drive", DRIVES)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import saiunit as u
 
 from expifref.checkpoint import ModelFile
 from expifref.data import Dataset, Samples
@@ -169,3 +170,7 @@ def test_the_example_of_the_documentation_runs() -> None:
     output = names["network"].run(names["values"], names["frames"]).output
     np.testing.assert_array_equal(output, (names["output"] * lsb).astype(np.float32))
     assert_is_the_emulator(names["network"], names["values"], names["program"], names["frames"])
+    written = names["describe"](names["net"], 1.0 * u.ms, steps=30)
+    for layer, other in zip(written.layers, names["description"].layers, strict=True):
+        for name, values in other.trained.items():
+            np.testing.assert_allclose(layer.trained[name], values, rtol=1e-6, atol=1e-12)

@@ -9,7 +9,7 @@ import pytest
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.description import Description, SpikingDescription
+from expifref.description import Description
 from expifref.reading import describe as reader
 from expifref.reading.original import Original
 from expifref.simulate import simulate
@@ -31,7 +31,7 @@ def largest_difference(description: Description, original: Original, frames: NDA
     run, steps = original.run(frames.astype(np.float64)), list(simulate(description, frames))
     pairs = [(run.output, np.stack([step[-1].output for step in steps]))]
     for index, layer in enumerate(description.layers):
-        if isinstance(layer, SpikingDescription):
+        if layer.name in run.v:
             pairs.append((run.v[layer.name], np.stack([step[index].state.v for step in steps])))
             pairs.append((run.spikes[layer.name], np.stack([step[index].output for step in steps])))
     return max(float(np.abs(a - b).max() / max(np.abs(a).max(), 1e-12)) for a, b in pairs)

@@ -22,6 +22,7 @@ __all__ = ["REFUSED", "TAKEN", "Idiom"]
 
 Module = Any
 _MA = braintools.init.KaimingNormal(unit=u.mA)
+_STRONG = braintools.init.KaimingNormal(scale=20.0)
 _MS = braintools.init.KaimingNormal(unit=u.mS)
 _NO_CURRENT = braintools.init.Constant(0.0 * u.mA)
 
@@ -57,21 +58,22 @@ def module(update: Callable[[Any, Any], Any], **parts: Any) -> Module:
     return Net()
 
 
-def projected(out: Any, post: Any, unit: Any = _MS, **options: Any) -> Any:
+def projected(out: Any, post: Any, synapse: Any, unit: Any = _MS, **options: Any) -> Any:
     """A projection from the input to `post`."""
-    synapse = bp.Expon.desc(8, tau=5.0 * u.ms)
     return bp.AlignPostProj(
         comm=Linear(4, 8, w_init=unit, b_init=None), syn=synapse, out=out, post=post, **options
     )
 
 
-def align_post(out: Any, **options: Any) -> Module:
+def align_post(out: Any, synapse: Any = None, **options: Any) -> Module:
+    synapse = bp.Expon.desc(8, tau=5.0 * u.ms) if synapse is None else synapse
+
     def update(net: Any, x: Any) -> Any:
         net.projection(x)
         return net.out(net.post(0.0 * u.mA))
 
     post = neuron()
-    return module(update, post=post, projection=projected(out, post, **options), out=Linear(8, 3))
+    return module(update, post=post, projection=projected(out, post, synapse, **options), out=Linear(8, 3))
 
 
 def two_populations() -> Module:
@@ -159,7 +161,40 @@ def two_filters(net: Any, x: Any) -> Any:
 
 def two_heads(net: Any, x: Any) -> Any:
     spikes = net.n(net.fc(x) * u.mA)
-    return net.out(spikes), net.rec(spikes)
+    return {"right": net.out(spikes), "left": [net.rec(spikes)]}
+
+
+def filtered_heads(net: Any, x: Any) -> Any:
+    spikes = net.n(net.fc(x) * u.mA)
+    return net.f(net.out(spikes)), net.g(net.rec(spikes))
+
+
+def spikes_beside(net: Any, x: Any) -> Any:
+    spikes = net.n(net.fc(x) * u.mA)
+    return net.out(spikes), spikes
+
+
+def learning(net: Any, x: Any) -> Any:
+    spikes, values = net.n(net.fc(x) * u.mA), net.fc.weight.value
+    net.fc.weight.value = values | {"weight": values["weight"] + x.T @ spikes}
+    return spikes
+
+
+def filter_set(net: Any, x: Any) -> Any:
+    net.f.g.value = 0.5 * net.f.g.value
+    return net.f(net.fc(x))
+
+
+def membrane_delayed() -> Module:
+    n = neuron()
+    old = n.prefetch("V").delay.at(3.0 * u.ms)
+    return module(lambda net, x: net.n((net.fc(x) + net.n.get_spike(old())) * u.mA), **parts(n=n, old=old))
+
+
+def image(*layers: Any) -> Module:
+    """Two channels of 4 x 4 neurons, and what is behind them."""
+    first = (nn.Conv2d((4, 4, 1), 2, 3, w_init=_STRONG), milliamperes, neuron((4, 4, 2)))
+    return Sequential(*first, *layers, nn.Flatten(1), Linear(8, 3))
 
 
 def parts(**more: Any) -> dict[str, Any]:
@@ -198,6 +233,40 @@ TAKEN: dict[str, Idiom] = {
             **parts(f=ExponentialSynapse(8, 5.0 * u.ms), g=ExponentialSynapse(8, 9.0 * u.ms)),
         ),
         "filter0~: input; filter1~: input; layer0: filter0, filter1; readout: layer0",
+    ),
+    "alpha synapse": Idiom(
+        lambda: Sequential(
+            Linear(4, 8, w_init=_MA, b_init=None),
+            bp.Alpha(8, tau=5.0 * u.ms, g_initializer=_NO_CURRENT),
+            neuron(),
+            Linear(8, 3),
+        ),
+        "filter0~: input; layer0~: filter0@1; readout: layer0",
+    ),
+    "alpha synapse before the weights": Idiom(
+        lambda: chain(bp.Alpha(4, g_initializer=braintools.init.Constant(0.0)), Linear(4, 8)),
+        "filter0~: input; layer0~: filter0@1; readout: layer0",
+    ),
+    "dual exponential synapse": Idiom(
+        lambda: Sequential(
+            Linear(4, 8, w_init=_MA, b_init=None),
+            bp.DualExpon(8, tau_rise=np.linspace(1, 3, 8) * u.ms, g_initializer=_NO_CURRENT),
+            neuron(),
+            Linear(8, 3),
+        ),
+        "filter0~: input; filter1~: input; layer0: filter0, filter1; readout: layer0",
+    ),
+    "dual exponential synapse of a projection": Idiom(
+        lambda: align_post(bp.CUBA.desc(), bp.DualExpon.desc(8, amplitude=0.5, normalize=False)),
+        "filter0~: input; filter1~: input; layer0: filter0, filter1; readout: layer0",
+    ),
+    "two heads": Idiom(lambda: module(two_heads, **parts()), CHAIN),
+    "heads with time constants of their own": Idiom(
+        lambda: module(filtered_heads, **parts(f=LeakyReadout(3, 5.0 * u.ms), g=LeakyReadout(8, 9.0 * u.ms))),
+        "layer0: input; readout~: layer0",
+    ),
+    "maximum of spikes": Idiom(
+        lambda: image(nn.MaxPool2d(3, 2, padding=1)), "layer0: input; pool0: layer0; readout: pool0"
     ),
     "recurrent layer": Idiom(lambda: module(recurrent, **parts()), "layer0: input, layer0@1"),
     "recurrence by concatenation": Idiom(
@@ -248,6 +317,17 @@ TAKEN: dict[str, Idiom] = {
 _NOT_AFFINE = "must be an affine function of spikes, filtered spikes and the input, but"
 
 REFUSED: dict[str, Idiom] = {
+    "weights that learn": Idiom(
+        lambda: module(learning, **parts()),
+        "the input of `net.n` depends on `net.fc.weight`, which a step changes",
+    ),
+    "a membrane delayed": Idiom(
+        membrane_delayed, "`net.n.V` is delayed, and what is delayed is 0 mV in the first steps"
+    ),
+    "a filter that is set": Idiom(
+        lambda: module(filter_set, **parts(f=LeakyReadout(8))),
+        "the state `g` of the filter `net.f` must be changed by its own `update` alone",
+    ),
     "conductances": Idiom(
         lambda: align_post(bp.COBA.desc(E=0.0 * u.mV)),
         "the input of `net.post` depends on the membrane potential of `net.post`, which has no",
@@ -266,7 +346,19 @@ REFUSED: dict[str, Idiom] = {
     "plasticity": Idiom(
         lambda: chain(Linear(4, 8), bp.STP(8)), "the input of `net.layers[3]` depends on `net.layers[1].u`"
     ),
-    "two heads": Idiom(lambda: module(two_heads, **parts()), "the network must give one array in a step"),
+    "spikes beside a readout": Idiom(
+        lambda: module(spikes_beside, **parts()),
+        "the heads of a network must all be readouts or all be spikes, but of its output `[1]` are spikes",
+    ),
+    "a head that is no array": Idiom(
+        lambda: module(lambda net, x: (two_heads(net, x), None), **parts()),
+        "the network must give arrays in a step, one or several in a tuple, list or dict, but at `[1]` of",
+    ),
+    "maximum of currents": Idiom(
+        lambda: chain(Linear(4, 16), nn.MaxPool1d(2, channel_axis=None), nn.Flatten(1)),
+        f"the input of `net.layers[4]` {_NOT_AFFINE} `reduce_window_max` (in `net.layers[1]`) of other "
+        "values than spikes (pool behind the neurons, or by means) is none",
+    ),
     "mean over the samples": Idiom(
         lambda: chain(Linear(4, 8), lambda x: x - x.mean(0)),
         "`net` does something that is not understood: at step 0, the current of `net.layers[3]` is",

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import brainstate
+import braintools
 import jax
 import jax.numpy as jnp
 import numpy as np
 import saiunit as u
-from brainstate.nn import Linear, Module
+from brainpy.state import Alpha, DualExpon
+from brainstate.nn import Linear, MaxPool1d, Module
 
 from expifref.adexif import AdExIFRef
 from expifref.lif import LIF, LIFRef
@@ -22,6 +24,7 @@ __all__ = ["INPUTS", "RandomModule", "random_module"]
 INPUTS = 4
 _WIDTH = 6
 _CLASSES = 3
+_POOLED = 2  # windows of 3 neurons, every 2
 
 Value = Callable[["RandomModule", dict[str, Any]], Any]
 """A part of a step, from what the step has made so far."""
@@ -69,13 +72,22 @@ class RandomModule(Module):
         if odd < 0.06:
             return lambda net, made: weighted(net, made) * unit + net.neurons[0].V.value / (9.0 * u.kohm)
         if odd < 0.45:
-            filtered = self._kept(ExponentialSynapse(_WIDTH, tau=self._tau()))
+            filtered = self._kept(self._synapse())
             gain = self._gain()
             if odd < 0.15:  # beside it a current that is not filtered
                 beside = self._weighted(index, _WIDTH)
                 return lambda net, made: filtered(weighted(net, made) * unit) + beside(net, made) * unit
             return lambda net, made: gain * filtered(weighted(net, made) * unit)
         return lambda net, made: weighted(net, made) * unit
+
+    def _synapse(self) -> Any:
+        start = braintools.init.Constant(0.0 * u.mA)
+        kinds = (
+            lambda: ExponentialSynapse(_WIDTH, tau=self._tau()),
+            lambda: Alpha(_WIDTH, tau=self._tau(), g_initializer=start),
+            lambda: DualExpon(_WIDTH, tau_rise=2.0 * u.ms, g_initializer=start),
+        )
+        return kinds[self.random.choice(len(kinds), p=[0.6, 0.2, 0.2])]()
 
     def _weighted(self, index: int, width: int) -> Value:
         """A sum of some sources times weights; of population `index` and later ones the spikes before."""
@@ -112,6 +124,9 @@ class RandomModule(Module):
         if index < len(self.neurons) and self.random.random() < 0.3:
             later = int(self.random.integers(index, len(self.neurons)))
             return lambda net, _: net.neurons[later].get_spike(), _WIDTH
+        if name != "input" and self.random.random() < 0.2:
+            pool = self._kept(MaxPool1d(3, 2, channel_axis=None))
+            return lambda _, made: pool(made[name]), _POOLED
         return lambda _, made: made[name], INPUTS if name == "input" else _WIDTH
 
     def _output(self) -> Value:
@@ -122,6 +137,10 @@ class RandomModule(Module):
         if kind < 0.4:
             return weighted
         filtered = self._kept(LeakyReadout(_CLASSES, tau=self._tau()))
+        if kind < 0.5:
+            head = self._weighted(last + 1, 2)
+            beside = self._kept(LeakyReadout(2, tau=9.0 * u.ms)) if kind < 0.45 else lambda values: values
+            return lambda net, made: [filtered(weighted(net, made)), beside(head(net, made))]
         if kind < 0.8:
             return lambda net, made: filtered(weighted(net, made))
         behind = self._kept(Linear(_CLASSES, _CLASSES))

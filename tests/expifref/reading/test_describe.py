@@ -116,7 +116,8 @@ def test_the_weight_mask_is_applied() -> None:
         (
             lambda: [Linear(4, 4, w_init=MA, b_init=None), brainpy.state.ALIF(4), Linear(4, 2)],
             "its output depends on `net.layers[1].V`, which a `brainpy.state.ALIF` keeps: what has a state "
-            "must be ExpIF, AdExIF or LIF (also with Ref), an exponential filter, a leaky readout or a delay",
+            "must be ExpIF, AdExIF or LIF (also with Ref), an Expon, DualExpon or Alpha synapse, a leaky "
+            "readout or a delay",
         ),
         (
             lambda: [Linear(4, 4, w_init=braintools.init.Constant(1.0 * u.mS), b_init=None), ExpIFRef(4)],

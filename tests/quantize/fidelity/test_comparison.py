@@ -102,8 +102,8 @@ def test_predictions_are_the_largest_sums() -> None:
     real = np.sum([step[-1].state.v for step in simulate(NETWORK, SPIKES)], axis=0).argmax(axis=-1)
     found = compare(NETWORK, program, [(SPIKES, integer)])
     assert found.labelled
-    assert found.integer_correct == 12
-    assert found.agreeing == found.float_correct == int((real == integer).sum())
+    assert found.integer_score.right == 12
+    assert found.agreeing == found.float_score.right == int((real == integer).sum())
 
 
 def test_the_first_divergence_is_where_spikes_first_differ() -> None:

@@ -48,7 +48,7 @@ def test_the_programs_own_signals_compare_like_the_program(name: str, tmp_path: 
     wanted = compare(NETWORK, PROGRAM, batches)
     assert found.differing_values == 0
     assert found.first == wanted.first
-    assert found.integer_correct == wanted.integer_correct
+    assert found.integer_score.right == wanted.integer_score.right
     assert [layer.spikes for layer in found.layers] == [layer.spikes for layer in wanted.layers]
     assert [layer.rmse for layer in found.layers] == [layer.rmse for layer in wanted.layers]
 
@@ -63,7 +63,7 @@ def test_spikes_alone_are_enough(tmp_path: Path) -> None:
     assert found.membrane_rmse == 0
     assert found.first is not None
     assert found.first.integer_membrane is None
-    assert found.float_correct == wanted.float_correct
+    assert found.float_score.right == wanted.float_score.right
 
 
 def test_a_record_that_is_not_the_programs_has_no_cause(tmp_path: Path) -> None:

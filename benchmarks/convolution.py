@@ -1,0 +1,145 @@
+"""Fashion-MNIST by a network of two convolutions, two poolings and a hidden layer, trained and in integers.
+
+    python benchmarks/convolution.py --model MODEL [--data-dir DIR] [--out DIR]
+
+Trains the network into MODEL, or goes on with a training that was cut, or takes the finished one; lowers it
+with 8-bit weights, and measures both on all test images. The program's signals on all of them are compared
+between the executors, those of the slow ones on a sample; an executor that refuses the program says why.
+Prints one JSON object, and writes it to DIR.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from expifref.architecture import Architecture
+from expifref.checkpoint import ModelFile, read_model
+from expifref.data import Dataset, Samples, load
+from expifref.description import Description
+from expifref.evaluation import evaluate
+from expifref.exceptions import MissingToolError, UnsupportedError
+from expifref.feeding import feed
+from expifref.files import write_text
+from expifref.hidden_layers import parse_layer
+from expifref.progress import ProgressBar
+from expifref.resume_file import resume_path
+from expifref.session import Session
+from expifref.training import train
+from expifref.training_settings import TrainingSettings
+from exporters.executors import make_executors
+from exporters.verification import Terms, verify
+from hw_profiles import load_profile
+from quantize.device.placement import place
+from quantize.lowering.calibration import calibrate
+from quantize.lowering.choice import choose
+from quantize.lowering.lower import LoweringOptions, lower
+from quantize.program.program import Program
+from quantize.run.emulator import Emulator
+from quantize.run.trace import Executor
+
+LAYERS = ("conv:8x5", "pool:2", "conv:24x5", "pool:2", "dense:96")
+STEPS, DT = 8, 2.0
+SETTINGS = TrainingSettings(epochs=8, batch_size=64)
+
+DEVICE, WEIGHT_BITS = "ecp5-85f", 8
+IMAGES = {"jax": None, "native": None, "onnxruntime": None, "c-host": 200, "verilator": 4}
+"""By executor the images that it is given; None: all."""
+
+CALIBRATION, BATCH = 512, 500
+
+
+def network(dataset: Dataset) -> Architecture:
+    """What is trained on `dataset`."""
+    hidden = tuple(parse_layer(layer) for layer in LAYERS)
+    return Architecture(dataset.channels, dataset.classes, hidden, dt=DT, steps=STEPS, image=dataset.image)
+
+
+def trained(dataset: Dataset, path: Path, settings: TrainingSettings) -> ModelFile:
+    """The model at `path`, trained as far as `settings` say."""
+    if not path.exists() or read_model(path).metrics["epochs"] < settings.epochs:
+        resume = resume_path(path).exists()
+        with ProgressBar(Console(stderr=True)) as bar:
+            train(dataset, network(dataset), settings, session=Session(path, resume, bar))
+    return read_model(path)
+
+
+def batches(description: Description, samples: Samples) -> Iterator[NDArray[np.uint8]]:
+    """`samples` as the network is fed with them, uint8 `[steps, batch, inputs]`."""
+    for first in range(0, len(samples), BATCH):
+        frames = feed(description.encoder, samples[first : first + BATCH], description.steps, 0).frames
+        yield np.broadcast_to(frames, (description.steps, *frames.shape[1:]))
+
+
+def lowered(description: Description, samples: Samples) -> Program:
+    """With the ranges that suit `samples` best."""
+    profile, seen = load_profile(DEVICE), list(batches(description, samples))
+    ranges = calibrate(description, seen)
+    options = LoweringOptions(weight_bits=WEIGHT_BITS)
+    return lower(description, ranges, profile, choose(description, ranges, seen, profile, options))
+
+
+def compared(program: Program, description: Description, samples: Samples) -> dict[str, Any]:
+    """By executor the images and what differs in them, or why it does not run the program."""
+    made, rows = dict[str, Executor](), dict[str, Any]()
+    for name in IMAGES:
+        try:
+            made |= make_executors([name], program, load_profile(DEVICE))
+        except (UnsupportedError, MissingToolError) as refusal:
+            rows[name] = {"not_run": str(refusal)}
+    limits = {name: most for name, most in IMAGES.items() if most is not None}
+    found = verify(program, made, batches(description, samples), Terms(limits, probe=False))
+    return rows | {
+        name: {"images": one.samples, "values": one.values, "differing_bits": one.differing_bits}
+        for name, one in found.executors.items()
+    }
+
+
+def measured(model: ModelFile, dataset: Dataset) -> dict[str, Any]:
+    """All numbers of a trained network."""
+    description = model.description
+    real = evaluate(description, dataset.test)
+    program = lowered(description, dataset.train[:CALIBRATION])
+    emulator = Emulator(program)
+    found = np.concatenate([emulator.totals(one).predictions for one in batches(description, dataset.test)])
+    placement = place(program.graph, load_profile(DEVICE))
+    return {
+        "float": real.accuracy,
+        "firing_rate_hz": real.firing_rate,
+        "integer": float((found == dataset.test.labels).mean()),
+        "same_prediction": float((found == real.predictions).mean()),
+        "neurons": {layer.name: layer.units for layer in description.layers},
+        "weights": sum(feed.weight.size for layer in description.layers for feed in layer.feeds),
+        "weights_of_the_matrices": description.weights,
+        "device": {"name": DEVICE, "cores": placement.cores, "bytes": placement.bytes},
+        "executors": compared(program, description, dataset.test),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train and measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args(arguments)
+    dataset = load("fashion-mnist", chosen.data_dir)
+    model = trained(dataset, chosen.model, SETTINGS)
+    network = {"layers": LAYERS, "steps": STEPS, "dt_ms": DT, "epochs": SETTINGS.epochs}
+    text = json.dumps(network | measured(model, dataset), indent=1)
+    print(text)
+    if chosen.out is not None:
+        write_text(chosen.out / "convolution.json", text + "\n")
+
+
+if __name__ == "__main__":
+    main()

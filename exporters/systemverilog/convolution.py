@@ -1,0 +1,228 @@
+"""The walk over the weights of an event: of a kernel, at each position that sees the value.
+
+Memory holds the kernel alone. An event is first split into channel and place; small memories say of each
+place, along y and along x, how many positions see it, which is the first, and what of the kernel it has
+there. From then on every clock has a weight: channel by channel, then position by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+
+from expifref.windows import Window
+from exporters.emitter import Emitter
+from quantize.graph.layers import Convolution
+
+from .memories import Field, Files, Rom
+from .values import Value, clog2, without_sign
+
+__all__ = ["convolution_walk"]
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """One of the two directions of a window, and how far a place and a position lie apart in memory."""
+
+    name: str  # of the place in the source
+    size: int
+    kernel: int
+    step: int
+    before: int  # padding
+    positions: int
+    weights: int  # from one place of the kernel to the next
+    units: int  # from one position to the next
+
+    @property
+    def weights_back(self) -> int:
+        """From the weights of a position to those of the next, which has the value further at its front."""
+        return self.step * self.weights
+
+    def fields(self) -> tuple[Field, ...]:
+        """Of every place: how many positions see it, and where weights and units of the first one begin."""
+        seen = [self._seen(place) for place in range(self.size)]
+        first = [positions[0] if positions else 0 for positions in seen]
+        inside = [place + self.before - one * self.step for place, one in enumerate(first)]
+        weights = [at * self.weights if positions else 0 for at, positions in zip(inside, seen, strict=True)]
+        numbers = {
+            "count": [len(positions) for positions in seen],
+            "weights": weights,
+            "units": [one * self.units for one in first],
+        }
+        return tuple(Field(f"{self.name}_{what}", np.array(values)) for what, values in numbers.items())
+
+    def _seen(self, place: int) -> list[int]:
+        reach = place + self.before
+        return [one for one in range(self.positions) if 0 <= reach - one * self.step < self.kernel]
+
+
+def _axes(window: Window) -> tuple[_Axis, _Axis]:
+    w, row = window, window.channels // window.groups * window.outputs
+    (high, wide), ((top, _), (left, _)) = w.plane, w.padding
+    return (
+        _Axis("y", w.height, w.kernel[0], w.stride[0], top, high, w.kernel[1] * row, wide * w.outputs),
+        _Axis("x", w.width, w.kernel[1], w.stride[1], left, wide, row, w.outputs),
+    )
+
+
+def _channel_fields(window: Window) -> tuple[Field, ...]:
+    """Of every channel: where its weights and units begin among those of a place."""
+    channel = np.arange(window.channels)
+    group, inside = np.divmod(channel, window.channels // window.groups)
+    first = group * (window.outputs // window.groups)
+    return Field("c_weights", inside * window.outputs + first), Field("c_units", first)
+
+
+def convolution_walk(e: Emitter, files: Files, name: str, part: Convolution) -> str:
+    """Write the walk over the kernel; returns the signal that says which unit the weight is for."""
+    window, (y, x) = part.window, _axes(part.window)
+    e("typedef enum logic [2:0] {IDLE, CHANNEL, ROW, COLUMN, FETCH, BEGIN, ACCUMULATE, SETTLE} state_t;")
+    e("state_t state;")
+    e("logic accept, issue;")
+    e("assign in_ready = !clearing && state == IDLE;")
+    e("assign accept = in_valid && in_ready;")
+    e("assign issue = state == ACCUMULATE;")
+    _split(e, window)
+    for axis, fields in (("y", y.fields()), ("x", x.fields()), ("c", _channel_fields(window))):
+        _memory(e, files, name, axis, fields)
+    _counters(e, window, y, x)
+    _addresses(e, part, y, x)
+    _states(e)
+    return "unit"
+
+
+def _split(e: Emitter, window: Window) -> None:
+    """`y`, `x` and `c` of an event, one after the other."""
+    places = window.height * window.width
+    index, place = clog2(window.sources), clog2(places)
+    c, y, x = clog2(window.channels), clog2(window.height), clog2(window.width)
+    e("// Which place and channel the value is of.")
+    e(f"logic [{index - 1}:0] index;")
+    e(f"logic [{place - 1}:0] place;")
+    e(f"logic [{c - 1}:0] c;")
+    e(f"logic [{y - 1}:0] y;")
+    e(f"logic [{x - 1}:0] x;")
+    e("always_ff @(posedge clk) begin")
+    with e.indent():
+        e("if (accept) index <= in_index;")
+        e(f"place <= {_quotient('index', index, window.channels, window.sources - 1, place)};")
+        e(f"c <= {_rest('index', 'place', index, window.channels, c)};")
+        e(f"y <= {_quotient('place', place, window.width, places - 1, y)};")
+        e(f"x <= {_rest('place', 'y', place, window.width, x)};")
+    e("end")
+    e()
+
+
+def _quotient(value: str, width: int, by: int, most: int, into: int) -> str:
+    """`value / by` in `into` bits, for values of `width` bits up to `most`."""
+    if by > most:
+        return f"{into}'d0"
+    if by & (by - 1) == 0:
+        return f"{into}'({value} >> {by.bit_length() - 1})"
+    # With m * by = 2**s + r the error of m / 2**s stays below one part of `by` as long as r * most < 2**s.
+    shift = next(s for s in count(by.bit_length()) if -(1 << s) % by * most < 1 << s)
+    factor = -(-(1 << shift) // by)
+    wide = width + factor.bit_length()
+    return f"{into}'(({wide}'({value}) * {wide}'d{factor}) >> {shift})"
+
+
+def _rest(value: str, quotient: str, width: int, by: int, into: int) -> str:
+    """`value - quotient * by` in `into` bits."""
+    return (
+        f"{into}'({value} - {width}'({quotient}) * {width}'d{by})" if by < 1 << width else f"{into}'({value})"
+    )
+
+
+def _memory(e: Emitter, files: Files, owner: str, axis: str, fields: Sequence[Field]) -> None:
+    rom = Rom(f"{axis}_places", f"{owner}_{axis}.hex", tuple(fields), max(len(fields[0].values), 2))
+    files[rom.file] = rom.text()
+    rom.write(e, axis)
+
+
+def _counters(e: Emitter, window: Window, y: _Axis, x: _Axis) -> None:
+    """`j` goes over the channels of a position, `wide` and `high` over the positions that are left."""
+    channels = window.outputs // window.groups
+    j = clog2(channels)
+    e(f"logic [{j - 1}:0] j;  // the channel whose weight is addressed")
+    bits = {"high": clog2(y.positions + 1), "wide": clog2(x.positions + 1)}
+    for name, width in bits.items():
+        e(f"logic [{width - 1}:0] {name};")
+    e("logic next, turn, last;  // of the last channel; and the last in its row; and the last of all")
+    e(f"assign next = j == {j}'d{channels - 1};")
+    e(f"assign turn = next && wide == {bits['wide']}'d1;")
+    e(f"assign last = turn && high == {bits['high']}'d1;")
+    high, wide = (_read(axis, "count", bits[name]) for axis, name in ((y, "high"), (x, "wide")))
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (state == BEGIN || next) j <= '0;")
+        e("else if (issue) j <= j + 1'b1;")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e(f"if (state == BEGIN || turn) wide <= {wide};")
+        e("else if (next) wide <= wide - 1'b1;")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e(f"if (state == BEGIN) high <= {high};")
+        e("else if (turn) high <= high - 1'b1;")
+    e()
+
+
+def _addresses(e: Emitter, part: Convolution, y: _Axis, x: _Axis) -> None:
+    """`base` and `to`: where the weights and units of a position begin."""
+    parts = {"base": ("weights", clog2(part.weight.size)), "to": ("units", clog2(part.units))}
+    steps = {"base": (-x.weights_back, -y.weights_back), "to": (x.units, y.units)}
+    fields = {field.name: field for field in (*y.fields(), *x.fields(), *_channel_fields(part.window))}
+    for name, (what, width) in parts.items():
+        across, down = (_moved(step, width) for step in steps[name])
+        row = f"{name}_row"
+        begins = " + ".join(_stored(fields[f"{axis}_{what}"], width) for axis in "yxc")
+        e(f"logic [{width - 1}:0] {name}, {row};")
+        e("always_ff @(posedge clk)")
+        with e.indent():
+            e(f"if (state == BEGIN) {row} <= {begins};")
+            e(f"else if (turn) {row} <= {row}{down};")
+        e("always_ff @(posedge clk)")
+        with e.indent():
+            e(f"if (state == BEGIN) {name} <= {begins};")
+            e(f"else if (turn) {name} <= {row}{down};")
+            e(f"else if (next) {name} <= {name}{across};")
+    unit = clog2(part.units)
+    e(f"logic [{unit - 1}:0] unit;")
+    e(f"assign unit = to + {unit}'(j);")
+    e()
+
+
+def _moved(step: int, width: int) -> str:
+    """A sum with `step`; where it is wider than the address there is no position to move to."""
+    return f" {'+' if step >= 0 else '-'} {width}'d{abs(step) % (1 << width)}"
+
+
+def _read(axis: _Axis, what: str, width: int) -> str:
+    (field,) = (one for one in axis.fields() if one.name == f"{axis.name}_{what}")
+    return _stored(field, width)
+
+
+def _stored(field: Field, width: int) -> str:
+    return without_sign(Value(field.name, field.stored, 0), width)
+
+
+def _states(e: Emitter) -> None:
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (rst) state <= IDLE;")
+        e("else if (accept) state <= in_tick ? SETTLE : CHANNEL;")
+        e("else case (state)")
+        with e.indent():
+            e("CHANNEL:    state <= ROW;")
+            e("ROW:        state <= COLUMN;")
+            e("COLUMN:     state <= FETCH;")
+            e("FETCH:      state <= BEGIN;")
+            e("BEGIN:      state <= (y_count == '0 || x_count == '0) ? IDLE : ACCUMULATE;")
+            e("ACCUMULATE: if (last) state <= IDLE;")
+            e("SETTLE:     if (step_done) state <= IDLE;")
+            e("default: ;")
+        e("endcase")
+    e()
