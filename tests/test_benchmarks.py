@@ -202,7 +202,7 @@ def test_settings_of_series_are_those_that_did_best_on_what_was_held_out(name: s
     data = Dataset(name, samples, samples, classes=1)
     settings = default_settings(data)
     assert default_architecture(data).layers == (parse_layer(chosen["layer"]),)
-    for key in ("learning_rate", "decision"):
+    for key in ("batch_size", "learning_rate", "decision"):
         assert getattr(settings, key) == chosen[key]
 
 
