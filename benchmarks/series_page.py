@@ -58,7 +58,7 @@ def _verified(rows: list[Document]) -> Iterator[str]:
         row["seed"]: tuple((name, one["samples"]) for name, one in row["forms"][0]["executors"].items())
         for row in rows
     }
-    for names in dict.fromkeys(sizes.values()):
+    for names in filter(None, dict.fromkeys(sizes.values())):
         seeds = [seed for seed, own in sizes.items() if own == names]
         runs = [
             entry

@@ -83,7 +83,6 @@ SELECTIONS = {
         changes=(
             {"decision": "last"},
             {"decision": "last", "batch_size": 128},
-            {"decision": "last", "layer": "recurrent:256,tau=20ms"},
         ),
     ),
 }
