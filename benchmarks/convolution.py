@@ -20,20 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from expifref.architecture import Architecture
-from expifref.checkpoint import ModelFile, read_model
 from expifref.data import Dataset, Samples, load
-from expifref.description import Description
-from expifref.evaluation import evaluate
 from expifref.exceptions import MissingToolError, UnsupportedError
-from expifref.feeding import feed
-from expifref.files import write_text
-from expifref.hidden_layers import parse_layer
-from expifref.progress import ProgressBar
-from expifref.resume_file import resume_path
-from expifref.session import Session
-from expifref.training import train
-from expifref.training_settings import TrainingSettings
+from expifref.files.writing import write_text
+from expifref.network.architecture import Architecture
+from expifref.network.description import Description
+from expifref.network.hidden_layers import parse_layer
+from expifref.network.model_files import ModelFile, read_model
+from expifref.training.evaluation import evaluate
+from expifref.training.feeding import feed
+from expifref.training.progress import ProgressBar
+from expifref.training.resume_file import resume_path
+from expifref.training.session import Session
+from expifref.training.settings import TrainingSettings
+from expifref.training.train import train
 from exporters.executors import make_executors
 from exporters.verification import Terms, verify
 from hw_profiles import load_profile

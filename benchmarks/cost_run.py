@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from speed.run import cpu_model
 from speed.workloads import DT, PROFILE, bernoulli, neurons
 
-from expifref.description import INPUT, Description, FeedDescription, SpikingDescription
-from expifref.files import write_text
+from expifref.files.writing import write_text
+from expifref.network.description import INPUT, Description, FeedDescription, SpikingDescription
 from hw_profiles import load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import lower

@@ -24,7 +24,8 @@ import numpy as np
 import optax
 from numpy.typing import NDArray
 
-from expifref.description import (
+from expifref.files.writing import write_text
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
@@ -32,8 +33,7 @@ from expifref.description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.files import write_text
-from expifref.networks import Parameters, parameters, pure_run, with_parameters
+from expifref.network.modules import Parameters, parameters, pure_run, with_parameters
 from exporters.executors import all_executors, sample_limits
 from exporters.verification import Terms, verify
 from hw_profiles import load_profile
@@ -84,7 +84,7 @@ def _neurons(count: int) -> NeuronParameters:
 
 
 def trained(description: Description, updates: int, seed: int) -> Description:
-    """With the weights behind the relays trained: an own loop around `expifref.networks.pure_run`."""
+    """With the weights behind the relays trained: an own loop around `expifref.network.modules.pure_run`."""
     values = parameters(description)
     sizes = {name: float(jnp.abs(value).mean()) or 1.0 for name, value in values.items()}
     sizes["hidden.bias"], sizes["readout.bias"] = 1.0, 0.1

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from expifref.files import write_text
+from expifref.files.writing import write_text
 from hw_profiles import load_profile, profile_names, refusal
 
 DOCS = Path(__file__).parent.parent / "docs"

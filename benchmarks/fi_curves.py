@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from single_neuron import code_current, float_response, lowered, neuron, program_response, write_figure
 
-from expifref.description import NeuronParameters
-from expifref.files import write_text
+from expifref.files.writing import write_text
+from expifref.network.description import NeuronParameters
 from hw_profiles import Profile, load_profile, with_arithmetic
 
 __all__ = ["NEURONS", "curve", "run"]

@@ -21,9 +21,15 @@ import noisy_drive
 import numpy as np
 from single_neuron import Response
 
-from expifref.description import INPUT, AdExParameters, Description, FeedDescription, SpikingDescription
-from expifref.files import write_text
-from expifref.simulate import simulate
+from expifref.files.writing import write_text
+from expifref.network.description import (
+    INPUT,
+    AdExParameters,
+    Description,
+    FeedDescription,
+    SpikingDescription,
+)
+from expifref.network.simulate import simulate
 from hw_profiles import Profile, load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import lower

@@ -23,7 +23,7 @@ from idiom_networks import IDIOMS, Idiom
 
 import expifref
 from expifref.exceptions import ExpifrefError, UpstreamStepWarning
-from expifref.files import write_text
+from expifref.files.writing import write_text
 from exporters import Terms, all_executors, make_executors, verify
 from hw_profiles import load_profile
 from quantize import calibrate, lower

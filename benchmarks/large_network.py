@@ -23,15 +23,15 @@ from large_page import page
 from speed.run import cpu_model
 from speed.workloads import neurons
 
-from expifref.checkpoint import save_description
-from expifref.description import (
+from expifref.files.writing import write_text
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.files import write_text
+from expifref.network.model_files import save_description
 
 __all__ = ["Measured", "bound_mb", "commands", "measure"]
 

@@ -26,7 +26,7 @@ from single_neuron import (
     write_figure,
 )
 
-from expifref.files import write_text
+from expifref.files.writing import write_text
 from hw_profiles import Profile, load_profile, parse_profile
 from quantize.fidelity.spike_trains import compare_rasters
 

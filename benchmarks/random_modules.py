@@ -19,7 +19,7 @@ import numpy as np
 
 from cli.output import progress_bar
 from expifref.exceptions import ExpifrefError
-from expifref.files import write_text
+from expifref.files.writing import write_text
 from tests.expifref.reading.closed_loop import largest_difference, read_unguarded
 from tests.expifref.reading.random_modules import INPUTS, random_module
 

@@ -24,10 +24,10 @@ import numpy as np
 
 from cli.quantize import Choice, Ranges, calibrated
 from cli.samples import Feed, encoded_samples
-from expifref.checkpoint import read_description
 from expifref.data import Dataset, load
-from expifref.description import Description
 from expifref.exceptions import RangeError
+from expifref.network.description import Description
+from expifref.network.model_files import read_description
 from hw_profiles import load_profile, parse_profile
 from quantize.device.placement import place
 from quantize.jax import JaxExecutor
@@ -129,7 +129,7 @@ def _kept(name: str, work: Callable[[], Row]) -> Row:
 
 
 def _float_row(description: Description, data: Dataset, seed: int) -> Row:
-    from expifref.simulate import simulate
+    from expifref.network.simulate import simulate
 
     right = total = 0
     feed = Feed(description.encoder, description.steps, seed)

@@ -24,9 +24,9 @@ from evidence import expifref
 from series_page import page
 
 from cli.samples import Feed, encoded_samples
-from expifref.checkpoint import read_model
 from expifref.data import Samples, load
-from expifref.files import write_text
+from expifref.files.writing import write_text
+from expifref.network.model_files import read_model
 from quantize.jax import JaxExecutor
 from quantize.program.file import load_program
 from quantize.program.program import Program

@@ -20,10 +20,10 @@ import numpy as np
 
 from expifref.data import Dataset, load
 from expifref.data.dataset import stratified_split
-from expifref.files import write_text
-from expifref.hidden_layers import parse_layer
-from expifref.training import train
-from expifref.training_settings import TrainingSettings, default_architecture
+from expifref.files.writing import write_text
+from expifref.network.hidden_layers import parse_layer
+from expifref.training.settings import TrainingSettings, default_architecture
+from expifref.training.train import train
 
 RESULT = Path(__file__).parent.parent / "docs" / "series_selection.json"
 

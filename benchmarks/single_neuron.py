@@ -16,10 +16,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from standard_bodies import neuron_of
 
-from expifref.description import INPUT, Description, FeedDescription, NeuronParameters, SpikingDescription
 from expifref.dynamics import Drive, NeuronConstants, StepResult, canonical_step
-from expifref.files import write_bytes
-from expifref.neuron_steps import constants
+from expifref.files.writing import write_bytes
+from expifref.network.description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    NeuronParameters,
+    SpikingDescription,
+)
+from expifref.network.neuron_steps import constants
 from hw_profiles import Profile
 from quantize.graph.bodies import ExpIFConstants
 from quantize.lowering.calibration import calibrate

@@ -24,7 +24,7 @@ def draw_budget(budget: Budget, profile: str, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from expifref.files import write_bytes
+    from expifref.files.writing import write_bytes
 
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     FigureCanvasAgg(figure)

@@ -56,7 +56,7 @@ def compare(
 ) -> None:
     """Run the float network and its program side by side and say how far apart they are, and why."""
     from expifref.exceptions import ParameterError
-    from expifref.files import require_writable
+    from expifref.files.writing import require_writable
 
     from .comparison import ComparisonJob
     from .inputs import Source

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from expifref.checkpoint import read_model
-from expifref.description import Description, description_digest
 from expifref.exceptions import ParameterError
+from expifref.network.description import Description, description_digest
+from expifref.network.model_files import read_model
 from quantize.fidelity import (
     Comparison,
     Part,

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from expifref.decision import SUM
 from expifref.exceptions import (
     DataError,
     ExpifrefError,
@@ -19,6 +18,7 @@ from expifref.exceptions import (
     ToolError,
     UnsupportedError,
 )
+from expifref.network.decision import SUM
 from exporters.choice import AUTO, Choice, Workload, active_share, available, choose, make
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator

@@ -28,7 +28,7 @@ def export(
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
     if to in MODEL_TARGETS:
-        from expifref.checkpoint import read_description
+        from expifref.network.model_files import read_description
 
         export_model(read_description(source), to, out)
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .output import print_table, print_text, rounded
 
 if TYPE_CHECKING:
-    from expifref.scores import Score
+    from expifref.network.scores import Score
     from quantize.fidelity import Budget, Comparison, SiteError
     from quantize.fidelity.comparison import LayerComparison
     from quantize.fidelity.divergence import Attribution

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.decision import SUM
 from expifref.exceptions import UnsupportedError
+from expifref.network.decision import SUM
 
 from .figure_text import caption
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset
+    from expifref.network.model_files import ModelFile
     from quantize.fidelity.signals import LayerTrace
     from quantize.program.program import Program
 
@@ -33,7 +33,7 @@ def draw(model: ModelFile, program: Program, data: Dataset, seed: int, path: Pat
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from expifref.files import write_bytes
+    from expifref.files.writing import write_bytes
     from quantize.fidelity.signals import float_traces, integer_traces
     from quantize.run.emulator import Emulator
 

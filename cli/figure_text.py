@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expifref.texts import as_line
+from expifref.files.texts import as_line
 
 __all__ = ["caption"]
 

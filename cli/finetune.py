@@ -75,8 +75,8 @@ def finetune_network(
     """Lower, then train with a progress bar on stderr."""
     from rich.console import Console
 
-    from expifref.checkpoint import read_model
-    from expifref.progress import ProgressBar
+    from expifref.network.model_files import read_model
+    from expifref.training.progress import ProgressBar
     from hw_profiles import load_profile
     from quantize.jax.finetune import FinetuneSession, finetune, finetune_settings
 

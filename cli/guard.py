@@ -11,7 +11,7 @@ from .output import print_text
 
 if TYPE_CHECKING:
     from expifref.data import Dataset
-    from expifref.description import Description
+    from expifref.network.description import Description
     from quantize.program.program import Program
 
 __all__ = ["guard_network", "print_warnings"]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.array_files import map_npy, read_npz
 from expifref.data import load
-from expifref.decision import Decision
 from expifref.exceptions import DataError
-from expifref.limits import RECORDING
+from expifref.files.arrays import map_npy, read_npz
+from expifref.files.limits import RECORDING
+from expifref.network.decision import Decision
 from quantize.graph.layers import Port
 from quantize.run.batches import Batch
 from quantize.run.states import check_spikes

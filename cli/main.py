@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import typer
 
-from expifref.limits import KINDS, raise_limits
+from expifref.files.limits import KINDS, raise_limits
 
 from . import (
     compare,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from expifref.texts import as_line
+from expifref.files.texts import as_line
 
 __all__ = ["code", "prose"]
 

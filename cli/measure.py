@@ -26,7 +26,7 @@ def measure(
 
     Names for --on: cortex-m4, cortex-m0, arm968, rv32imac (in QEMU), frama-c.
     """
-    from expifref.files import require_writable, write_text
+    from expifref.files.writing import require_writable, write_text
     from exporters.measurements import MEASUREMENTS, missing_measurements
     from exporters.measurements import measure as run
     from quantize.program.file import digest, load_program

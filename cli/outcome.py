@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from expifref.exceptions import ExpifrefError
-from expifref.texts import visible
+from expifref.files.texts import visible
 
 from .output import INTERRUPTED, print_line
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
-from expifref.texts import visible
+from expifref.files.texts import visible
 
 if TYPE_CHECKING:
     from rich.text import Text

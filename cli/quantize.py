@@ -25,9 +25,9 @@ from .options import (
 from .output import print_json, print_line, print_table, progress_bar
 
 if TYPE_CHECKING:
-    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset as LoadedDataset
-    from expifref.description import Description
+    from expifref.network.description import Description
+    from expifref.network.model_files import ModelFile
     from hw_profiles import Profile
     from quantize.lowering.lower import LoweringOptions
     from quantize.program.program import Program
@@ -96,8 +96,8 @@ def quantize(
     The ranges come from the float network on the first training samples of --dataset. On the same samples
     both are compared: warnings name layers that fall silent, spike at another rate or saturate.
     """
-    from expifref.checkpoint import read_model
     from expifref.data import load
+    from expifref.network.model_files import read_model
     from hw_profiles import load_profile
     from quantize.lowering.lower import LoweringOptions
     from quantize.program.file import save_program

@@ -63,10 +63,10 @@ def run(
 
     Exit 1 when any executor differs from the emulator in any bit.
     """
-    from expifref.checkpoint import read_model
-    from expifref.claims import claim
     from expifref.data import load
-    from expifref.files import make_folder, write_text
+    from expifref.files.claims import claim
+    from expifref.files.writing import make_folder, write_text
+    from expifref.network.model_files import read_model
     from exporters.measurements import measure, missing_measurements
     from exporters.registry import export_program
     from hw_profiles import load_profile

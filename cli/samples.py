@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.data.samples import Samples
-from expifref.decision import SUM, Decision
 from expifref.exceptions import DataError
-from expifref.feeding import counted_steps, feed, inputs_of
+from expifref.network.decision import SUM, Decision
+from expifref.training.feeding import counted_steps, feed, inputs_of
 from quantize.run.batches import Batch
 
 from .options import CALIBRATION_SAMPLES
 
 if TYPE_CHECKING:
     from expifref.data import Dataset as LoadedDataset
-    from expifref.description import Description
+    from expifref.network.description import Description
 
 __all__ = [
     "BATCH",

@@ -49,8 +49,8 @@ def search(
     The same command joins a study that runs, here or on another machine, and resumes one that was stopped.
     Exit 1 when a program of the front is not bit-exact on every fast executor, or when no point keeps enough.
     """
-    from expifref.claims import claim
-    from expifref.files import make_folder
+    from expifref.files.claims import claim
+    from expifref.files.writing import make_folder
     from quantize.search import finished_points, front
 
     from .jobs import Team, run_job

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from .samples import Feed, calibration_batches, encoded_samples
 
 if TYPE_CHECKING:
-    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset
-    from expifref.description import Description
+    from expifref.network.description import Description
+    from expifref.network.model_files import ModelFile
     from hw_profiles import Profile
     from quantize.lowering.calibration import Calibration
     from quantize.lowering.lower import LoweringOptions
@@ -75,7 +75,7 @@ class Setup:
     @property
     def question(self) -> Question:
         """What the study asks."""
-        from expifref.description import description_digest
+        from expifref.network.description import description_digest
         from quantize.program.sealed import canonical_digest
         from quantize.search import Question
 
@@ -145,8 +145,8 @@ class Setup:
 @cache
 def set_up(job: SearchJob) -> Setup:
     """Load and calibrate, as `expifref quantize` does, and run the float network; errors as there."""
-    from expifref.checkpoint import read_model
     from expifref.data import load
+    from expifref.network.model_files import read_model
     from hw_profiles import load_profile
     from quantize.lowering.calibration import calibrate
     from quantize.search import Keep, Space, examples

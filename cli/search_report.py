@@ -70,7 +70,7 @@ def write_report(setup: Setup, folder: Path, points: list[Point], front: list[Fr
     Each is written whole or not at all, and `front.json` last: what it names is there. Programs of a front
     before that are no longer in it are removed after that.
     """
-    from expifref.files import write_bytes, write_text
+    from expifref.files.writing import write_bytes, write_text
 
     from .search_figure import draw_front
 

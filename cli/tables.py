@@ -97,7 +97,7 @@ def _of_profile(profile: Profile, dt_ms: float, tau_ms: float) -> TableSpec:
     """For one default neuron, driven as far as a network in training usually drives it."""
     import numpy as np
 
-    from expifref.description import INPUT, FeedDescription, NeuronParameters, SpikingDescription
+    from expifref.network.description import INPUT, FeedDescription, NeuronParameters, SpikingDescription
     from quantize.lowering.lower import LoweringOptions, check_arithmetic
     from quantize.lowering.neuron import membrane_format, table_spec
     from quantize.lowering.ranges import LayerRange
@@ -115,8 +115,8 @@ def _of_profile(profile: Profile, dt_ms: float, tau_ms: float) -> TableSpec:
 def _of_model(
     path: Path, profile: Profile, dataset: str, data_dir: Path | None, seed: int
 ) -> dict[str, TableSpec]:
-    from expifref.checkpoint import read_description
     from expifref.data import load
+    from expifref.network.model_files import read_description
     from quantize.lowering.calibration import calibrate
     from quantize.lowering.lower import table_specs
 

@@ -21,10 +21,10 @@ from .output import INTERRUPTED, print_json, print_table, rounded
 from .training_run import TrainingRun
 
 if TYPE_CHECKING:
-    from expifref.architecture import Architecture
     from expifref.data import Dataset as LoadedDataset
-    from expifref.hidden_layers import AnyLayer
-    from expifref.training import TrainingResult
+    from expifref.network.architecture import Architecture
+    from expifref.network.hidden_layers import AnyLayer
+    from expifref.training.train import TrainingResult
     from quantize.jax.finetune import FinetuneResult
 
 Hidden = Annotated[
@@ -100,10 +100,10 @@ def train(
     Ctrl-C keeps the last complete epoch; --resume goes on from there, with a warning where versions or the
     instruction set are others. In the same environment the same seed gives the same bytes (docs/training.md).
     """
-    from expifref.claims import claim
     from expifref.data import load
-    from expifref.files import require_writable
-    from expifref.resume_file import read_resume, resume_path
+    from expifref.files.claims import claim
+    from expifref.files.writing import require_writable
+    from expifref.training.resume_file import read_resume, resume_path
 
     form = {
         "--hidden": hidden,
@@ -164,7 +164,7 @@ def stop_if_interrupted(result: TrainingResult | FinetuneResult) -> None:
 def layers_of(hidden: list[int] | None, layers: list[str] | None) -> tuple[int | AnyLayer, ...]:
     """The hidden layers that were asked for, in either way; raises ParameterError for both at once."""
     from expifref.exceptions import ParameterError
-    from expifref.hidden_layers import parse_layer
+    from expifref.network.hidden_layers import parse_layer
 
     if hidden and layers:
         raise ParameterError(
@@ -184,7 +184,7 @@ def architecture(
     """The data set's own architecture with what the user chose otherwise."""
     from dataclasses import replace
 
-    from expifref.training_settings import default_architecture
+    from expifref.training.settings import default_architecture
 
     base = default_architecture(data, encoder, steps)
     wanted: dict[str, Any] = {"hidden": hidden or None, "dt": dt, "tau_synapse": tau_synapse}
@@ -195,10 +195,10 @@ def train_network(data: LoadedDataset, chosen: Architecture, asked: TrainingRun)
     """Train with a progress bar on stderr."""
     from rich.console import Console
 
-    from expifref.progress import ProgressBar
-    from expifref.session import Session
-    from expifref.training import train as run_training
-    from expifref.training_settings import default_settings
+    from expifref.training.progress import ProgressBar
+    from expifref.training.session import Session
+    from expifref.training.settings import default_settings
+    from expifref.training.train import train as run_training
 
     settings = asked.settings(default_settings(data))
     with ProgressBar(Console(stderr=True)) as bar:

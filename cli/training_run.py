@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from expifref.training_settings import TrainingSettings
+    from expifref.training.settings import TrainingSettings
 
 __all__ = ["TrainingRun"]
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from .exceptions import ExpifrefError
 
 if TYPE_CHECKING:
-    from .adexif import AdExIF, AdExIFRef
-    from .checkpoint import load_model, read_description, save_description, save_model
     from .data import Binning, event_dataset
     from .data import load as load_dataset
-    from .description import (
+    from .encoders import encode
+    from .network.description import (
         AdExParameters,
         Description,
         FeedDescription,
@@ -25,15 +24,16 @@ if TYPE_CHECKING:
         ReadoutDescription,
         SpikingDescription,
     )
-    from .encoders import encode
-    from .gradient import GradientRules
-    from .lif import LIF, LIFRef
-    from .neuron import ExpIF, ExpIFRef
+    from .network.model_files import load_model, read_description, save_description, save_model
+    from .neurons.adexif import AdExIF, AdExIFRef
+    from .neurons.expif import ExpIF, ExpIFRef
+    from .neurons.gradient import GradientRules
+    from .neurons.lif import LIF, LIFRef
+    from .neurons.saved_states import load_states
+    from .neurons.synapse import ExponentialSynapse, LeakyReadout
     from .reading.reference import reference
     from .reading.write_back import write_back
-    from .saved_states import load_states
-    from .synapse import ExponentialSynapse, LeakyReadout
-    from .training import train
+    from .training.train import train
 
 __all__ = [
     "LIF",
@@ -70,35 +70,35 @@ __all__ = [
 ]
 
 _LATE = {
-    "AdExIF": ("adexif", "AdExIF"),
-    "AdExIFRef": ("adexif", "AdExIFRef"),
-    "AdExParameters": ("description", "AdExParameters"),
+    "AdExIF": ("neurons.adexif", "AdExIF"),
+    "AdExIFRef": ("neurons.adexif", "AdExIFRef"),
+    "AdExParameters": ("network.description", "AdExParameters"),
     "Binning": ("data", "Binning"),
-    "Description": ("description", "Description"),
-    "ExpIF": ("neuron", "ExpIF"),
-    "ExpIFRef": ("neuron", "ExpIFRef"),
-    "ExponentialSynapse": ("synapse", "ExponentialSynapse"),
-    "FeedDescription": ("description", "FeedDescription"),
-    "GradientRules": ("gradient", "GradientRules"),
-    "LIF": ("lif", "LIF"),
-    "LIFParameters": ("description", "LIFParameters"),
-    "LIFRef": ("lif", "LIFRef"),
-    "LayerDescription": ("description", "LayerDescription"),
-    "LeakyReadout": ("synapse", "LeakyReadout"),
-    "NeuronParameters": ("description", "NeuronParameters"),
-    "ReadoutDescription": ("description", "ReadoutDescription"),
-    "SpikingDescription": ("description", "SpikingDescription"),
+    "Description": ("network.description", "Description"),
+    "ExpIF": ("neurons.expif", "ExpIF"),
+    "ExpIFRef": ("neurons.expif", "ExpIFRef"),
+    "ExponentialSynapse": ("neurons.synapse", "ExponentialSynapse"),
+    "FeedDescription": ("network.description", "FeedDescription"),
+    "GradientRules": ("neurons.gradient", "GradientRules"),
+    "LIF": ("neurons.lif", "LIF"),
+    "LIFParameters": ("network.description", "LIFParameters"),
+    "LIFRef": ("neurons.lif", "LIFRef"),
+    "LayerDescription": ("network.description", "LayerDescription"),
+    "LeakyReadout": ("neurons.synapse", "LeakyReadout"),
+    "NeuronParameters": ("network.description", "NeuronParameters"),
+    "ReadoutDescription": ("network.description", "ReadoutDescription"),
+    "SpikingDescription": ("network.description", "SpikingDescription"),
     "describe": ("reading.describe", "describe"),
     "encode": ("encoders", "encode"),
     "event_dataset": ("data", "event_dataset"),
     "load_dataset": ("data", "load"),
-    "load_model": ("checkpoint", "load_model"),
-    "load_states": ("saved_states", "load_states"),
-    "read_description": ("checkpoint", "read_description"),
+    "load_model": ("network.model_files", "load_model"),
+    "load_states": ("neurons.saved_states", "load_states"),
+    "read_description": ("network.model_files", "read_description"),
     "reference": ("reading.reference", "reference"),
-    "save_description": ("checkpoint", "save_description"),
-    "save_model": ("checkpoint", "save_model"),
-    "train": ("training", "train"),
+    "save_description": ("network.model_files", "save_description"),
+    "save_model": ("network.model_files", "save_model"),
+    "train": ("training.train", "train"),
     "write_back": ("reading.write_back", "write_back"),
 }
 """Public name -> module and name in it."""

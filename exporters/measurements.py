@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from expifref.exceptions import ParameterError, ToolError
-from expifref.scratch import scratch_folder
+from expifref.files.scratch import scratch_folder
 from quantize.program.label import label_of
 from quantize.program.program import Program
 

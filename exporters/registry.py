@@ -8,9 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from expifref.description import Description
 from expifref.exceptions import ParameterError
-from expifref.files import write_folder
+from expifref.files.writing import write_folder
+from expifref.network.description import Description
 from hw_profiles import parse_profile
 from quantize.program.label import label_of
 from quantize.program.program import Program

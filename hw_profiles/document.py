@@ -8,9 +8,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from expifref.limits import PROFILE
-from expifref.opening import read_file
-from expifref.strict_json import parse_document
+from expifref.files.limits import PROFILE
+from expifref.files.opening import read_file
+from expifref.files.strict_json import parse_document
 
 __all__ = ["canonical", "digest_of", "parse", "plain", "read"]
 

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, NamedTuple
 
 from expifref.exceptions import ProfileError
-from expifref.texts import listed
+from expifref.files.texts import listed
 
 if TYPE_CHECKING:
     from .profile import Arithmetic, Capabilities, Capacity, Profile, Source

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from expifref.exceptions import FileFormatError, ProfileError
-from expifref.texts import KEY, LINE, short, shown
+from expifref.files.texts import KEY, LINE, short, shown
 
 from .document import read
 

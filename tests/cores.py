@@ -1,7 +1,7 @@
 """Trains small networks with as many cores as the command line says: `python -m tests.cores FOLDER CORES`.
 
 In a process of its own, because XLA counts the cores once. The sizes are such that XLA's own choices, without
-those of `expifref.products`, give other bytes with one core than with two.
+those of `expifref.connections.products`, give other bytes with one core than with two.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ def limit(cores: int) -> None:
 
 def main(folder: Path) -> None:
     """Train for a direct current through synapses, for spikes, and for integers."""
-    from expifref.architecture import Architecture
-    from expifref.checkpoint import ModelFile
     from expifref.data import Dataset, Samples
     from expifref.encoders import encode
-    from expifref.session import Session
-    from expifref.training import train
-    from expifref.training_settings import TrainingSettings
+    from expifref.network.architecture import Architecture
+    from expifref.network.model_files import ModelFile
+    from expifref.training.session import Session
+    from expifref.training.settings import TrainingSettings
+    from expifref.training.train import train
     from hw_profiles import load_profile
     from quantize.jax.finetune import FinetuneSession, finetune
     from quantize.lowering.calibration import calibrate

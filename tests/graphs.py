@@ -16,8 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.connections.windows import Pair, Window
 from expifref.exceptions import RangeError
-from expifref.windows import Pair, Window
 from quantize.graph.body import Body
 from quantize.graph.layers import (
     INPUT,

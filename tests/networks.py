@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import (
+from expifref.network.description import (
     INPUT,
     AdExParameters,
     AnyNeuron,
@@ -23,7 +23,7 @@ from expifref.description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.neuron_parameters import Reset
+from expifref.neurons.parameters import Reset
 from hw_profiles import Profile, load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import LoweringOptions, lower

@@ -22,8 +22,8 @@ from speed import cases, child, install, process
 from speed.measure import Prepared
 
 from expifref.data import Dataset, Samples
-from expifref.hidden_layers import parse_layer
-from expifref.training_settings import default_architecture, default_settings
+from expifref.network.hidden_layers import parse_layer
+from expifref.training.settings import default_architecture, default_settings
 from hw_profiles import load_profile
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from expifref.checkpoint import read_model
-from expifref.products import cores_matter
+from expifref.connections.products import cores_matter
+from expifref.network.model_files import read_model
 
 ROOT = Path(__file__).parent.parent
 

@@ -43,11 +43,11 @@ def loaded_by(code: str, *arguments: object) -> list[str]:
     [
         "cli.main",
         "expifref",
-        "expifref.checkpoint",
+        "expifref.network.model_files",
         "expifref.data",
-        "expifref.description",
+        "expifref.network.description",
         "expifref.encoders",
-        "expifref.simulate",
+        "expifref.network.simulate",
         "exporters",
         "hw_profiles",
         "quantize",
@@ -82,7 +82,7 @@ except SystemExit as end:
 def test_commands_without_jax(tmp_path: Path) -> None:
     import numpy as np
 
-    from expifref.checkpoint import save_description
+    from expifref.network.model_files import save_description
     from quantize.program.file import save_program
 
     small = network()

@@ -11,15 +11,15 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CHECKED = (
     "quantize.jax",
-    "expifref.adexif",
-    "expifref.gradient",
-    "expifref.lif",
-    "expifref.networks",
-    "expifref.neuron",
-    "expifref.population",
-    "expifref.products",
-    "expifref.synapse",
-    "expifref.training_step",
+    "expifref.neurons.adexif",
+    "expifref.neurons.gradient",
+    "expifref.neurons.lif",
+    "expifref.network.modules",
+    "expifref.neurons.expif",
+    "expifref.neurons.population",
+    "expifref.connections.products",
+    "expifref.neurons.synapse",
+    "expifref.training.step",
 )
 # brainstate writes some types in an old way.
 OLD = "ignore::beartype.roar.BeartypeDecorHintPep585DeprecationWarning"
@@ -30,7 +30,10 @@ OLD = "ignore::beartype.roar.BeartypeDecorHintPep585DeprecationWarning"
     [
         (["quantize/graph/test_jax.py"], "circles"),
         (["quantize/graph/test_training.py"], "(difference and 1) or overflow or phi or known_by"),
-        (["expifref/test_networks.py", "expifref/test_training.py"], "gradient or before_the_first"),
+        (
+            ["expifref/network/test_modules.py", "expifref/training/test_train.py"],
+            "gradient or before_the_first",
+        ),
     ],
 )
 def test_signatures_hold(tests: list[str], chosen: str) -> None:
@@ -43,7 +46,7 @@ def test_signatures_hold(tests: list[str], chosen: str) -> None:
 
 _WRONG = """
 from jaxtyping import TypeCheckError, install_import_hook
-install_import_hook("expifref.products", "beartype.beartype")
+install_import_hook("expifref.connections.products", "beartype.beartype")
 import jax, jax.numpy as jnp
 from expifref.products import transposed
 assert transposed(jnp.zeros((2, 3))).shape == (3, 2)

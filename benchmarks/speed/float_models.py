@@ -18,11 +18,11 @@ import numpy as np
 import optax
 import saiunit as u
 
-from expifref.architecture import initial_description, initial_scales
-from expifref.checkpoint import read_description
-from expifref.networks import parameters, pure_run
-from expifref.training_settings import TrainingSettings
-from expifref.training_step import Carry, make_step, to_natural, to_physical
+from expifref.network.architecture import initial_description, initial_scales
+from expifref.network.model_files import read_description
+from expifref.network.modules import parameters, pure_run
+from expifref.training.settings import TrainingSettings
+from expifref.training.step import Carry, make_step, to_natural, to_physical
 
 from .measure import NotRunError, Prepared, required_version
 from .workloads import DT, TRAINING
@@ -101,7 +101,7 @@ def w2_gpu(folder: Path) -> Prepared:
 
 
 def training_ours(folder: Path) -> Prepared:
-    """`expifref.training_step.make_step` with its default gradient."""
+    """`expifref.training.step.make_step` with its default gradient."""
     description = initial_description(TRAINING)
     settings = TrainingSettings(drive_penalty=0.0)
     scales = initial_scales(TRAINING)

@@ -255,8 +255,8 @@ def start_export(folder: Path) -> Prepared:
 
 
 def _small_model(folder: Path) -> Path:
-    from expifref.architecture import Architecture, initial_description
-    from expifref.checkpoint import save_description
+    from expifref.network.architecture import Architecture, initial_description
+    from expifref.network.model_files import save_description
 
     # Its own folder: the cases of a group live side by side.
     model = Path(mkdtemp(dir=folder)) / "model.safetensors"

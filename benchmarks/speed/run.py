@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from expifref.exceptions import DataError
-from expifref.files import write_text
+from expifref.files.writing import write_text
 
 from .cases import CASES, GROUPS, Case
 from .page import page

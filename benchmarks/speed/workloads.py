@@ -20,10 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 from standard_bodies import drive_format
 
-from expifref.architecture import Architecture, NeuronSettings
-from expifref.checkpoint import read_description, save_description
-from expifref.description import INPUT, Description, FeedDescription, NeuronParameters, SpikingDescription
 from expifref.exceptions import ToolError
+from expifref.network.architecture import Architecture, NeuronSettings
+from expifref.network.description import (
+    INPUT,
+    Description,
+    FeedDescription,
+    NeuronParameters,
+    SpikingDescription,
+)
+from expifref.network.model_files import read_description, save_description
 from hw_profiles import load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import lower

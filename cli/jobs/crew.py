@@ -16,7 +16,7 @@ from cli.children import obey_the_parent
 from cli.ranks import ALONE, Group, form_of, list_of
 from cli.samples import BATCH
 from expifref.exceptions import DataError
-from expifref.scratch import scratch_folder
+from expifref.files.scratch import scratch_folder
 
 __all__ = ["Crew", "sample_ranges"]
 

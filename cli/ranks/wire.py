@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from expifref.strict_json import loads
+from expifref.files.strict_json import loads
 
 __all__ = ["MOST_BYTES", "Array", "Envelope", "decode", "encode", "read_json"]
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from expifref.exceptions import DataError
-from expifref.limits import DATASET, limit_of
-from expifref.opening import open_file
+from expifref.files.limits import DATASET, limit_of
+from expifref.files.opening import open_file
 
 __all__ = ["member", "opened_archive"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from expifref.texts import LINE
+from expifref.files.texts import LINE
 
 from .samples import Samples
 from .scaling import Scaling

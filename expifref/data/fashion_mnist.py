@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from expifref.limits import DATASET
-from expifref.opening import read_file
+from expifref.files.limits import DATASET
+from expifref.files.opening import read_file
 
 from .dataset import Dataset
 from .samples import Samples

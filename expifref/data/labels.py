@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from expifref.texts import listed
+from expifref.files.texts import listed
 
 __all__ = ["check_classes", "read_labels"]
 

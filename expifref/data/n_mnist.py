@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from expifref.limits import DATASET
-from expifref.opening import read_file
-from expifref.texts import shown
+from expifref.files.limits import DATASET
+from expifref.files.opening import read_file
+from expifref.files.texts import shown
 
 from .archives import member, opened_archive
 from .dataset import Dataset

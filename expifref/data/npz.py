@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.array_files import read_npz
 from expifref.exceptions import DataError
-from expifref.limits import DATASET
-from expifref.texts import as_line
+from expifref.files.arrays import read_npz
+from expifref.files.limits import DATASET
+from expifref.files.texts import as_line
 
 from .arrays import check_raw, dataset_of
 from .dataset import Dataset, stratified_split

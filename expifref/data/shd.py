@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import DataError
-from expifref.limits import DATASET
-from expifref.opening import open_file
+from expifref.files.limits import DATASET
+from expifref.files.opening import open_file
 
 from .archives import member, opened_archive
 from .dataset import Dataset

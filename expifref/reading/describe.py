@@ -7,9 +7,9 @@ from typing import Any, SupportsIndex
 import numpy as np
 
 from expifref.counts import count_of
-from expifref.description import Description
 from expifref.encoders import get_encoder
-from expifref.quantities import TIME, check_values, decimal
+from expifref.network.description import Description
+from expifref.neurons.quantities import TIME, check_values, decimal
 
 from .borrowed import borrowed
 from .guard import check_against

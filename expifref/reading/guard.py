@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import AnyNeuron, Description
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
-from expifref.neuron_steps import advance_of, initial_state
+from expifref.network.description import AnyNeuron, Description
+from expifref.network.neuron_steps import advance_of, initial_state
 
 from .leaves import NeuronLeaf
 from .members import class_name

@@ -14,8 +14,8 @@ import numpy as np
 from jax.extend.core import Literal
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription
 from expifref.exceptions import ExpifrefError
+from expifref.network.description import LayerDescription
 
 from .glue import glue_of
 from .layers import network_of

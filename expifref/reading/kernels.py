@@ -13,8 +13,8 @@ from math import gcd, prod
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import FeedDescription, LayerDescription
-from expifref.windows import Pair, Window, as_convolution
+from expifref.connections.windows import Pair, Window, as_convolution
+from expifref.network.description import FeedDescription, LayerDescription
 
 from .glue import Glue
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import (
+from expifref.exceptions import UnsupportedError
+from expifref.network.description import (
     INPUT,
     FeedDescription,
     LayerDescription,
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.exceptions import UnsupportedError
 
 from .algebra import Affine, is_diagonal
 from .filters import Fed, taken_in

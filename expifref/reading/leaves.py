@@ -16,8 +16,8 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import AnyNeuron
 from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.network.description import AnyNeuron
 
 from .members import Members, class_name, qualified
 from .parameters import Reader, adexif, expif, lif, time_constants
@@ -48,12 +48,12 @@ _NEURONS: Mapping[str, Reader] = MappingProxyType(
         "brainpy.state.AdExIFRef": adexif,
         "brainpy.state.LIF": lif,
         "brainpy.state.LIFRef": lif,
-        "expifref.neuron.ExpIF": expif,
-        "expifref.neuron.ExpIFRef": expif,
-        "expifref.adexif.AdExIF": adexif,
-        "expifref.adexif.AdExIFRef": adexif,
-        "expifref.lif.LIF": lif,
-        "expifref.lif.LIFRef": lif,
+        "expifref.neurons.expif.ExpIF": expif,
+        "expifref.neurons.expif.ExpIFRef": expif,
+        "expifref.neurons.adexif.AdExIF": adexif,
+        "expifref.neurons.adexif.AdExIFRef": adexif,
+        "expifref.neurons.lif.LIF": lif,
+        "expifref.neurons.lif.LIFRef": lif,
     }
 )
 _RATE_READOUT = "brainpy.state.LeakyRateReadout"
@@ -62,8 +62,8 @@ _FILTERS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "brainpy.state.Expon": {"g": "tau"},
         "brainpy.state.DualExpon": {"g_rise": "tau_rise", "g_decay": "tau_decay"},
         "brainpy.state.Alpha": {"h": "tau", "g": "tau"},
-        "expifref.synapse.ExponentialSynapse": {"g": "tau"},
-        "expifref.synapse.LeakyReadout": {"g": "tau"},
+        "expifref.neurons.synapse.ExponentialSynapse": {"g": "tau"},
+        "expifref.neurons.synapse.LeakyReadout": {"g": "tau"},
         _RATE_READOUT: {"r": "tau"},
     }
 )

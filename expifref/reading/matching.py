@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from expifref.checks import check_description
-from expifref.description import INPUT, Description, LayerDescription
 from expifref.exceptions import ParameterError
+from expifref.network.checks import check_description
+from expifref.network.description import INPUT, Description, LayerDescription
 
 from .layers import Network
 from .sources import OUTPUT

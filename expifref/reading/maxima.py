@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from expifref.description import LIFParameters
+from expifref.network.description import LIFParameters
 
 from .algebra import Affine
 from .leaves import Leaf

@@ -10,9 +10,9 @@ import numpy as np
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.description import AnyNeuron
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.parameter_rules import PARAMETERS
+from expifref.network.description import AnyNeuron
+from expifref.neurons.parameter_rules import PARAMETERS
 
 from .leaves import NeuronLeaf
 from .parameters import attributes, in_unit_of_kind

@@ -14,7 +14,7 @@ import saiunit as u
 from numpy.typing import NDArray
 
 from expifref.exceptions import UnsupportedError
-from expifref.texts import short
+from expifref.files.texts import short
 
 from .borrowed import borrowed, fresh, root_cause
 from .heads import side_by_side

@@ -12,10 +12,10 @@ import numpy as np
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.parameter_rules import PARAMETERS, check_parameters
-from expifref.quantities import CURRENT, POTENTIAL, TIME, Kind, check_shape, check_values, decimal
+from expifref.network.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
+from expifref.neurons.parameter_rules import PARAMETERS, check_parameters
+from expifref.neurons.quantities import CURRENT, POTENTIAL, TIME, Kind, check_shape, check_values, decimal
 
 __all__ = [
     "adexif",

@@ -11,8 +11,8 @@ from typing import Any
 import brainstate
 
 from expifref.exceptions import ExpifrefError, ParameterError, UnsupportedError
-from expifref.quantities import TIME, decimal
-from expifref.texts import short
+from expifref.files.texts import short
+from expifref.neurons.quantities import TIME, decimal
 
 from .algebra import Affine
 from .borrowed import borrowed, fresh, root_cause

@@ -10,9 +10,9 @@ import numpy as np
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.description import Description
 from expifref.encoders import get_encoder
-from expifref.references import FloatRecord, FloatReference
+from expifref.network.description import Description
+from expifref.network.references import FloatRecord, FloatReference
 
 from .layers import network_of
 from .matching import check_given, check_wiring, with_matrices

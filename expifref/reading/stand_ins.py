@@ -11,7 +11,7 @@ import saiunit as u
 from jax import Array
 
 from expifref.exceptions import UnsupportedError
-from expifref.quantities import CURRENT
+from expifref.neurons.quantities import CURRENT
 
 from .leaves import DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, filters_of, followed_by
 from .recorder import Recorder, amount

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from expifref.dynamics import decay_rate
 from expifref.exceptions import UnsupportedError
-from expifref.quantities import time_step
+from expifref.neurons.quantities import time_step
 
 from .leaves import FilterLeaf
 from .parameters import held

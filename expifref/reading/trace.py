@@ -18,8 +18,8 @@ import jax.numpy as jnp
 import saiunit as u
 from jax.extend.core import Jaxpr
 
-from expifref.description import INPUT
 from expifref.exceptions import UnsupportedError
+from expifref.network.description import INPUT
 
 from .heads import heads_of, side_by_side
 from .leaves import UNDERSTOOD, DelayLeaf, FilterLeaf, Leaf, NeuronLeaf, followed_by

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import INPUT, Description, LayerDescription
-from expifref.neuron_steps import advance_of, initial_state
-from expifref.simulate import weighted_sum
-from expifref.sources import Sources
+from expifref.network.description import INPUT, Description, LayerDescription
+from expifref.network.neuron_steps import advance_of, initial_state
+from expifref.network.simulate import weighted_sum
+from expifref.network.sources import Sources
 
 __all__ = ["replayed"]
 

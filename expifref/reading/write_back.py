@@ -12,8 +12,8 @@ import numpy as np
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.description import Description, numbered
 from expifref.exceptions import UnsupportedError
+from expifref.network.description import Description, numbered
 
 from .influence import Place, influences, places
 from .layers import Network, network_of

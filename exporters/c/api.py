@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from expifref.decision import NONE, PER_STEP, SUM
+from expifref.network.decision import NONE, PER_STEP, SUM
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph
 from quantize.graph.proof import proof_of

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from expifref.windows import Window
+from expifref.connections.windows import Window
 from quantize.graph.layers import Convolution, LayerFeed
 from quantize.numbers.intervals import Interval
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from expifref.scratch import scratch_folder
+from expifref.files.scratch import scratch_folder
 from exporters.tools import lay_out, require_tool, run_tool, tool_version
 from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from expifref.exceptions import ToolError
-from expifref.scratch import scratch_folder_of
+from expifref.files.scratch import scratch_folder_of
 from exporters.tools import lay_out
 from quantize.graph.layers import Graph
 from quantize.numbers.arrays import Integers

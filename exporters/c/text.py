@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from expifref.texts import plain_ascii
+from expifref.files.texts import plain_ascii
 from exporters.emitter import Emitter
 
 __all__ = ["block", "comment", "string"]

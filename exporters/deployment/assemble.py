@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError
-from expifref.texts import listed, short
+from expifref.files.texts import listed, short
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, LayerState, UnitLayer
 from quantize.numbers.arrays import Codes, Integers, codes, frozen
 from quantize.numbers.packing import Packing

@@ -13,9 +13,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Tag
 
-from expifref.decision import SUM
 from expifref.exceptions import FileFormatError
-from expifref.texts import Digest, HexDigits, Name, shown
+from expifref.files.texts import Digest, HexDigits, Name, shown
+from expifref.network.decision import SUM
 from quantize.graph.layers import Port, SegmentTable
 from quantize.graph.operations import CLOSED, Identifier, WrittenOperation
 from quantize.graph.vectors import Vector

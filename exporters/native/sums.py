@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.blocks import row_blocks
-from expifref.windows import Window
+from expifref.connections.blocks import row_blocks
+from expifref.connections.windows import Window
 from quantize.graph.layers import Connection, Convolution, Dense, Graph, LayerFeed
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Codes, narrowest

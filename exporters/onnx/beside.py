@@ -17,11 +17,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from expifref.blocks import row_blocks
+from expifref.connections.blocks import row_blocks
 from expifref.exceptions import FileFormatError
-from expifref.files import write_bytes, write_with
-from expifref.opening import file_beside
-from expifref.texts import short
+from expifref.files.opening import file_beside
+from expifref.files.texts import short
+from expifref.files.writing import write_bytes, write_with
 
 __all__ = ["Beside", "check_beside", "save_model", "tensors_of"]
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from expifref.exceptions import DataError, FileFormatError
-from expifref.limits import ONNX
-from expifref.opening import read_file
-from expifref.scratch import scratch_folder
-from expifref.texts import short, shown
+from expifref.files.limits import ONNX
+from expifref.files.opening import read_file
+from expifref.files.scratch import scratch_folder
+from expifref.files.texts import short, shown
 from quantize.graph.layers import Port
 from quantize.numbers.arrays import Integers
 from quantize.numbers.formats import Format

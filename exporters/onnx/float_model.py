@@ -1,6 +1,6 @@
 """The float network as ONNX, in float64 (docs/onnx.md, "The float model").
 
-The steps of neurons are those of `expifref.dynamics`, the network is that of `expifref.simulate`.
+The steps of neurons are those of `expifref.dynamics`, the network is that of `expifref.network.simulate`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, parser
 
-from expifref.description import (
+from expifref.encoders import get_encoder
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
@@ -21,7 +22,6 @@ from expifref.description import (
     SpikingDescription,
     numbered,
 )
-from expifref.encoders import get_encoder
 from quantize.lowering.names import program_names
 
 from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
 from expifref.dynamics import decay_rate
-from expifref.neuron_steps import refractory_counts
+from expifref.network.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
+from expifref.network.neuron_steps import refractory_counts
 
 from .primitives import DOMAIN, OPSET
 

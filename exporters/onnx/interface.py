@@ -9,8 +9,8 @@ from typing import ClassVar
 import onnx
 from onnx import helper
 
-from expifref.documents import parse, written
-from expifref.texts import Line, Name
+from expifref.files.documents import parse, written
+from expifref.files.texts import Line, Name
 
 __all__ = ["Interface", "describe", "interface_of"]
 

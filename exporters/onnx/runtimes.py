@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError, ParameterError
-from expifref.texts import short
+from expifref.files.texts import short
 
 __all__ = ["Backend", "Call", "reason", "session_of"]
 

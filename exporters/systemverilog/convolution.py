@@ -13,7 +13,7 @@ from itertools import count
 
 import numpy as np
 
-from expifref.windows import Window
+from expifref.connections.windows import Window
 from exporters.emitter import Emitter
 from quantize.graph.layers import Convolution
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from expifref.exceptions import ToolError
-from expifref.scratch import scratch_folder
+from expifref.files.scratch import scratch_folder
 from exporters.emitter import Emitter
 from exporters.tools import lay_out, require_tool, run_tool
 from quantize.graph.layers import Graph, UnitLayer

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import ToolError
-from expifref.scratch import scratch_folder_of
+from expifref.files.scratch import scratch_folder_of
 from exporters.tools import lay_out, require_tool, run_tool
 from quantize.graph.layers import Graph, full_name, history_name
 from quantize.numbers.arrays import Integers

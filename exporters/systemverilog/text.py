@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expifref.texts import plain_ascii
+from expifref.files.texts import plain_ascii
 
 __all__ = ["comment"]
 

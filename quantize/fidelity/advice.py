@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from expifref.description import Description, FeedDescription, numbered
-from expifref.simulate import simulate
+from expifref.network.description import Description, FeedDescription, numbered
+from expifref.network.simulate import simulate
 from quantize.run.trace import Spikes
 
 __all__ = ["never_spiking", "outlying"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from expifref.description import Description
+from expifref.network.description import Description
 from quantize.program.program import Program
 from quantize.run.batches import Batches, as_batch
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description
 from expifref.exceptions import DataError
-from expifref.scores import Score, score_of
+from expifref.network.description import Description
+from expifref.network.scores import Score, score_of
 from quantize.program.program import Program
 from quantize.run.batches import Batch
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description
+from expifref.network.description import Description
 from quantize.program.program import Program
 from quantize.run.trace import Spikes
 

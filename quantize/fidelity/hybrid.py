@@ -1,7 +1,7 @@
 """A network between float and integers: the graph of a program in float64 with any set of causes on.
 
-With no cause on it is the float network of `expifref.simulate`; with all of them it is the emulator, bit for
-bit. In between it says what one cause costs, or what is left without it.
+With no cause on it is the float network of `expifref.network.simulate`; with all of them it is the emulator,
+bit for bit. In between it says what one cause costs, or what is left without it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from expifref.description import Description
 from expifref.encoders import get_encoder
 from expifref.exceptions import UnsupportedError
-from expifref.sources import Sources
+from expifref.network.description import Description
+from expifref.network.sources import Sources
 from quantize.graph.layers import INPUT, full_name
 from quantize.graph.proof import proof_of
 from quantize.program.program import Program

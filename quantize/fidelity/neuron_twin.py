@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from expifref.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
 from expifref.dynamics import decay_rate, phi
-from expifref.neuron_steps import refractory_counts
+from expifref.network.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
+from expifref.network.neuron_steps import refractory_counts
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import RoundShift
 from quantize.lowering.adexif import adaptation_reals

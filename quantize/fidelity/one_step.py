@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from expifref.description import Description
+from expifref.network.description import Description
 from quantize.graph.layers import full_name
 from quantize.program.program import Program
 from quantize.run.trace import Spikes

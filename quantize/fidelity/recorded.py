@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.array_files import map_npy, read_npz
-from expifref.description import Description
 from expifref.exceptions import DataError
-from expifref.limits import RECORDING
-from expifref.tensor_files import load_tensors
-from expifref.texts import listed
+from expifref.files.arrays import map_npy, read_npz
+from expifref.files.limits import RECORDING
+from expifref.files.tensors import load_tensors
+from expifref.files.texts import listed
+from expifref.network.description import Description
 from quantize.graph.layers import full_name
 from quantize.program.program import Program
 from quantize.run.batches import Batches, as_batch

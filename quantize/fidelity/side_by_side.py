@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from expifref.description import Description
 from expifref.exceptions import DataError, ParameterError
-from expifref.references import FloatReference
+from expifref.network.description import Description
+from expifref.network.references import FloatReference
 from quantize.program.program import Program
 from quantize.run.batches import Batch, Batches, as_batch
 from quantize.run.emulator import Emulator

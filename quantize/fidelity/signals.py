@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description, FeedDescription, LayerDescription
 from expifref.exceptions import ParameterError
-from expifref.references import FloatReference
-from expifref.simulate import simulate
+from expifref.network.description import Description, FeedDescription, LayerDescription
+from expifref.network.references import FloatReference
+from expifref.network.simulate import simulate
 from quantize.graph.bodies import output_format
 from quantize.graph.layers import INPUT, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers

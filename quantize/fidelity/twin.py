@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription, SpikingDescription, numbered
-from expifref.neuron_steps import refractory_counts
+from expifref.network.description import LayerDescription, SpikingDescription, numbered
+from expifref.network.neuron_steps import refractory_counts
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Constant, Lookup, Overflowed, RoundShift, ShiftLeft, StateBefore
 from quantize.lowering.membranes import normalized_offset

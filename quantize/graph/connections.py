@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 
-from expifref.windows import Window
+from expifref.connections.windows import Window
 from quantize.numbers.arrays import CodeArray, Codes, Integers, codes, column_sums, extremes
 from quantize.numbers.formats import Format
 
@@ -90,7 +90,7 @@ class Convolution(_Sums):
 
     __pydantic_config__: ClassVar = CLOSED
 
-    weight: CodeArray  # [rows, channels out], see `expifref.windows`
+    weight: CodeArray  # [rows, channels out], see `expifref.connections.windows`
     weight_format: Format
     accumulator: Format  # proven wide enough
     window: Window

@@ -14,7 +14,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from expifref.texts import Digest, Line
+from expifref.files.texts import Digest, Line
 from quantize.numbers.arrays import IntArray, Integers
 from quantize.numbers.formats import Format, Rounding
 

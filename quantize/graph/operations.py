@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from expifref.texts import Kind
+from expifref.files.texts import Kind
 from quantize.numbers.formats import Format, Overflow, Rounding
 
 if TYPE_CHECKING:

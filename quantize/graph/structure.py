@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from expifref.description import MAX_DELAY
+from expifref.connections.windows import check_window
 from expifref.exceptions import ParameterError
-from expifref.windows import check_window
+from expifref.network.description import MAX_DELAY
 from quantize.numbers.arrays import Integers, extremes
 from quantize.numbers.formats import MAX_BITS
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.texts import Kind
+from expifref.files.texts import Kind
 from quantize.numbers.arrays import ArrayCodec, Matrices, frozen
 
 if TYPE_CHECKING:

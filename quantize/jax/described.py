@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription, SpikingDescription
+from expifref.network.description import LayerDescription, SpikingDescription
 from quantize.graph.bodies import output_format
 from quantize.graph.layers import INPUT, Graph
 from quantize.lowering.membranes import normalized_offset

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.dynamics import Drive, NeuronConstants
-from expifref.gradient import (
+from expifref.network.modules import SURROGATE
+from expifref.neurons.gradient import (
     GradientRules,
     candidate_path,
     graft,
@@ -22,7 +23,6 @@ from expifref.gradient import (
     settled_path,
     spike_argument,
 )
-from expifref.networks import SURROGATE
 from quantize.graph.layers import UnitLayer
 
 from .backward import Node

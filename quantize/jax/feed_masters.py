@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import numbered
-from expifref.gradient import graft
-from expifref.networks import Parameters
+from expifref.network.description import numbered
+from expifref.network.modules import Parameters
+from expifref.neurons.gradient import graft
 from quantize.numbers.formats import Format
 
 from .shapes import CodeVector, CodeWeights

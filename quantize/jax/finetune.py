@@ -11,22 +11,22 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.checkpoint import ModelFile, save_model
 from expifref.data import Dataset, Samples
-from expifref.decision import SUM, Decision
-from expifref.description import Description
-from expifref.environment import Environment
-from expifref.evaluation import Evaluation
-from expifref.feeding import counted_steps, feed
-from expifref.files import require_writable
-from expifref.gradient import GradientRules
-from expifref.networks import DEFAULT_RULES, Parameters
-from expifref.scores import score_of
-from expifref.session import Session
-from expifref.training import check_fit, run_identity
-from expifref.training_loop import Outcome, Step, StopReason, Task, run_task
-from expifref.training_settings import TrainingSettings, check_task, default_settings
-from expifref.training_step import Batch, Carry, make_optimizer, make_step
+from expifref.files.writing import require_writable
+from expifref.network.decision import SUM, Decision
+from expifref.network.description import Description
+from expifref.network.environment import Environment
+from expifref.network.model_files import ModelFile, save_model
+from expifref.network.modules import DEFAULT_RULES, Parameters
+from expifref.network.scores import score_of
+from expifref.neurons.gradient import GradientRules
+from expifref.training.evaluation import Evaluation
+from expifref.training.feeding import counted_steps, feed
+from expifref.training.loop import Outcome, Step, StopReason, Task, run_task
+from expifref.training.session import Session
+from expifref.training.settings import TrainingSettings, check_task, default_settings
+from expifref.training.step import Batch, Carry, make_optimizer, make_step
+from expifref.training.train import check_fit, run_identity
 from quantize.graph.bodies import output_format
 from quantize.program.file import digest, save_program
 from quantize.program.program import Program
@@ -160,7 +160,7 @@ def finetune(
 
 
 def evaluate_program(program: Program, samples: Samples, decision: str = SUM, seed: int = 0) -> Evaluation:
-    """What `program` says about `samples` by the rule `decision` of `expifref.decision.RULES`."""
+    """What `program` says about `samples` by the rule `decision` of `expifref.network.decision.RULES`."""
     executor, rasters = JaxExecutor(program.graph), tuple(spiking_outputs(program.graph).values())
     kept = tuple(dict.fromkeys((program.output_name, *rasters)))
     worth, steps = _worth(program), program.steps

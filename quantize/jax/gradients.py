@@ -17,7 +17,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool
 
-from expifref.networks import SURROGATE
+from expifref.network.modules import SURROGATE
 from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import (
     Add,

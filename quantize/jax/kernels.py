@@ -7,7 +7,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int, Real
 
-from expifref.windows import Window
+from expifref.connections.windows import Window
 
 from .shapes import Held
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import LayerDescription
 from expifref.exceptions import RangeError
-from expifref.gradient import graft
-from expifref.networks import Parameters
+from expifref.network.description import LayerDescription
+from expifref.network.modules import Parameters
+from expifref.neurons.gradient import graft
 from hw_profiles import Arithmetic
 from quantize.graph.body import uniform
 from quantize.graph.layers import LayerFeed, UnitLayer

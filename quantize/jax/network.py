@@ -9,11 +9,11 @@ from importlib.metadata import version
 
 import jax
 
-from expifref.description import Description, description_digest, numbered
 from expifref.encoders import get_encoder
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.gradient import GradientRules
-from expifref.networks import DEFAULT_RULES, Frames, Parameters, Run
+from expifref.network.description import Description, description_digest, numbered
+from expifref.network.modules import DEFAULT_RULES, Frames, Parameters, Run
+from expifref.neurons.gradient import GradientRules
 from hw_profiles import Arithmetic, Profile, parse_profile
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int, Integer, Real
 
-from expifref.windows import Window
+from expifref.connections.windows import Window
 from quantize.graph.layers import Convolution, Graph, LayerFeed, UnitLayer, full_name
 from quantize.graph.operations import Feed
 from quantize.graph.proof import Proven, proof_of

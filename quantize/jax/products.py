@@ -17,7 +17,7 @@ from jax import Array
 from jaxtyping import Int, Int8, Int32, Real
 from numpy.typing import NDArray
 
-from expifref.blocks import row_blocks
+from expifref.connections.blocks import row_blocks
 from quantize.numbers.arrays import column_sums, extremes
 from quantize.numbers.intervals import Interval
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from expifref.products import transposed
+from expifref.connections.products import transposed
 from quantize.graph.operations import Constant, Feed, Operation, StateBefore
 from quantize.graph.passes import held_results, needed
 

@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from expifref.products import transposed
+from expifref.connections.products import transposed
 from quantize.graph.layers import LayerFeed
 
 from .backward import Found

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from expifref.description import numbered
+from expifref.network.description import numbered
 from quantize.graph.bodies import expif, expif_of
 from quantize.graph.body import Body
 from quantize.graph.layers import UnitLayer

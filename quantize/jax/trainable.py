@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from expifref.description import Description
-from expifref.gradient import GradientRules
-from expifref.networks import DEFAULT_RULES
+from expifref.network.description import Description
+from expifref.network.modules import DEFAULT_RULES
+from expifref.neurons.gradient import GradientRules
 from quantize.program.program import Program
 
 from .network import QuantizedNetwork, quantized_network

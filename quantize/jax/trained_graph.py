@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import jax.numpy as jnp
 
-from expifref.networks import Frames
+from expifref.network.modules import Frames
 from quantize.graph.layers import INPUT, Graph
 
 from .delays import Line, make_line, seen

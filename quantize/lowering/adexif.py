@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import AdExParameters, SpikingDescription
 from expifref.dynamics import decay_rate
 from expifref.exceptions import RangeError
+from expifref.network.description import AdExParameters, SpikingDescription
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import AdExIFConstants
 from quantize.numbers.arrays import frozen

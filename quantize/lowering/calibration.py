@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description
 from expifref.encoders import get_encoder
 from expifref.exceptions import ParameterError
-from expifref.simulate import simulate
+from expifref.network.description import Description
+from expifref.network.simulate import simulate
 from quantize.run.pieces import cut, samples_within
 
 from .checks import check_calibration_input, check_lowerable

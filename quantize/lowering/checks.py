@@ -6,10 +6,10 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from expifref.checks import check_description
-from expifref.description import INPUT, Description
 from expifref.encoders import get_encoder
 from expifref.exceptions import DataError, ParameterError, UnsupportedError
+from expifref.network.checks import check_description
+from expifref.network.description import INPUT, Description
 from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
 from quantize.run.states import check_input

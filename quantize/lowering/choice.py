@@ -9,8 +9,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import Description
 from expifref.exceptions import CapacityError, RangeError
+from expifref.network.description import Description
 from hw_profiles import Profile
 from quantize.fidelity.comparison import Comparison
 from quantize.fidelity.side_by_side import compare

@@ -10,14 +10,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import (
+from expifref.exceptions import RangeError
+from expifref.network.description import (
     FeedDescription,
     LayerDescription,
     ReadoutDescription,
     SpikingDescription,
     numbered,
 )
-from expifref.exceptions import RangeError
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import Weighted, leaky, narrowed, offset, scale
 from quantize.graph.body import Body, uniform

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from expifref.description import LIFParameters, SpikingDescription
 from expifref.dynamics import decay_rate
 from expifref.exceptions import RangeError
+from expifref.network.description import LIFParameters, SpikingDescription
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import LIFConstants
 from quantize.numbers.arrays import frozen

@@ -9,10 +9,10 @@ from importlib.metadata import version
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.decision import SUM, check_rule
-from expifref.description import Description, description_digest
 from expifref.encoders import get_encoder
 from expifref.exceptions import CapacityError, ParameterError, UnsupportedError
+from expifref.network.decision import SUM, check_rule
+from expifref.network.description import Description, description_digest
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format
@@ -53,7 +53,7 @@ class LoweringOptions:
     table_error: float | None = None
     """Largest error of a table in LSB of an entry; None takes the finest segments that the profile has."""
     decision: str = SUM
-    """The rule of `expifref.decision` that the program states."""
+    """The rule of `expifref.network.decision` that the program states."""
 
 
 def lower(

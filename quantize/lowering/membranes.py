@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import AnyNeuron, SpikingDescription
 from expifref.exceptions import CapacityError
-from expifref.neuron_steps import refractory_counts
+from expifref.network.description import AnyNeuron, SpikingDescription
+from expifref.network.neuron_steps import refractory_counts
 from quantize.numbers.arrays import Integers, frozen
 from quantize.numbers.formats import Format
 

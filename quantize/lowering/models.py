@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from expifref.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
+from expifref.network.description import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
 from quantize.graph.bodies import adexif, expif, lif
 from quantize.graph.body import Body
 from quantize.numbers.formats import Format

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from expifref.description import INPUT, Description
+from expifref.network.description import INPUT, Description
 
 __all__ = ["program_names"]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from expifref.description import SpikingDescription
 from expifref.exceptions import CapacityError, RangeError
+from expifref.network.description import SpikingDescription
 from hw_profiles import Arithmetic
 from quantize.graph.bodies import ExpIFConstants
 from quantize.numbers.arrays import frozen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import AnyNeuron
+from expifref.network.description import AnyNeuron
 
 __all__ = ["normalized_drive", "normalized_membrane"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.blocks import column_blocks, row_blocks
+from expifref.connections.blocks import column_blocks, row_blocks
 
 __all__ = ["RealWeights"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from expifref.description import Description
 from expifref.exceptions import CapacityError, ParameterError, RangeError
+from expifref.network.description import Description
 from hw_profiles import Profile, load_profile, profile_names
 from quantize.fidelity.guard import Limits, findings
 from quantize.run.trace import Spikes

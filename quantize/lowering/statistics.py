@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.description import INPUT, LayerDescription, SpikingDescription
-from expifref.simulate import LayerStep
+from expifref.network.description import INPUT, LayerDescription, SpikingDescription
+from expifref.network.simulate import LayerStep
 
 from .histograms import Histogram, Magnitudes
 from .normalized import normalized_drive, normalized_membrane

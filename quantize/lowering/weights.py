@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.connections.windows import Window
 from expifref.exceptions import RangeError
-from expifref.windows import Window
 from hw_profiles import Arithmetic
 from quantize.graph.layers import Connection, Convolution, Dense
 from quantize.numbers.arrays import Codes, Integers, codes, frozen, holding

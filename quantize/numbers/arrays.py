@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from expifref.blocks import row_blocks
+from expifref.connections.blocks import row_blocks
 from expifref.exceptions import RangeError
-from expifref.texts import BASE64, DIGEST, shown
+from expifref.files.texts import BASE64, DIGEST, shown
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.blocks import row_blocks
+from expifref.connections.blocks import row_blocks
 from expifref.exceptions import FileFormatError, ParameterError
 
 from .arrays import UNSIGNED, Codes, Integers, holding

@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 from typing import Any
 
-from expifref.decision import check_rule
 from expifref.encoders import MAX_STEPS
 from expifref.exceptions import FileFormatError, ParameterError
-from expifref.texts import listed
+from expifref.files.texts import listed
+from expifref.network.decision import check_rule
 from hw_profiles import Arithmetic, parse_profile
 from quantize.graph.layers import Convolution, Graph
 from quantize.graph.operations import OPERATIONS, Lookup

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from expifref.decision import SUM
+from expifref.network.decision import SUM
 
 from .file import digest
 from .program import SPEC_VERSION, Program
@@ -22,7 +22,7 @@ class Label:
     encoder: str
     dt_seconds: float
     steps: int  # per sample, in training
-    decision: str = SUM  # a rule of `expifref.decision`
+    decision: str = SUM  # a rule of `expifref.network.decision`
     spec: str = SPEC_VERSION
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from expifref.decision import SUM
-from expifref.texts import Digest, Line, Name, TextTree
+from expifref.files.texts import Digest, Line, Name, TextTree
+from expifref.network.decision import SUM
 from quantize.graph.layers import Graph
 from quantize.graph.operations import CLOSED
 from quantize.numbers.arrays import IntCube
@@ -56,7 +56,7 @@ class Program:
     graph: Graph
     evidence: Evidence
     golden: Golden | None = None
-    decision: Name = SUM  # a rule of `expifref.decision`; for people, no arithmetic depends on it
+    decision: Name = SUM  # a rule of `expifref.network.decision`; for people, no arithmetic depends on it
     schema: Literal["expifref/program/2"] = "expifref/program/2"
 
     @property

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from expifref.documents import json_schema, parse, plain, written
 from expifref.exceptions import FileFormatError
-from expifref.files import write_text
-from expifref.limits import PROGRAM, WEIGHTS
-from expifref.opening import file_beside
-from expifref.strict_json import read_document as read_object
-from expifref.tensor_files import load_tensors, save_tensors
-from expifref.texts import DIGEST, FILE, listed, short, shown
+from expifref.files.documents import json_schema, parse, plain, written
+from expifref.files.limits import PROGRAM, WEIGHTS
+from expifref.files.opening import file_beside
+from expifref.files.strict_json import read_document as read_object
+from expifref.files.tensors import load_tensors, save_tensors
+from expifref.files.texts import DIGEST, FILE, listed, short, shown
+from expifref.files.writing import write_text
 from quantize.numbers.arrays import Matrices
 
 __all__ = [

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from expifref.decision import Decision
+from expifref.network.decision import Decision
 
 from .trace import Spikes
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.blocks import product
-from expifref.convolve import convolved
+from expifref.connections.blocks import product
+from expifref.connections.convolve import convolved
 from quantize.graph.layers import Connection, Convolution, SegmentGrid, UnitLayer, full_name
 from quantize.graph.operations import (
     Add,

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from expifref.files import partial_folder, write_folder_with, write_with
-from expifref.scratch import scratch_folder
+from expifref.files.scratch import scratch_folder
+from expifref.files.writing import partial_folder, write_folder_with, write_with
 from quantize.graph.declared import output_range, signal_ranges, state_ranges
 from quantize.numbers.arrays import Integers, narrowest
 from quantize.numbers.intervals import Interval

@@ -10,11 +10,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.decision import Decision
-from expifref.description import Description
 from expifref.exceptions import CapacityError, ParameterError, RangeError
-from expifref.scores import Score, score_of
-from expifref.texts import Line, as_line
+from expifref.files.texts import Line, as_line
+from expifref.network.decision import Decision
+from expifref.network.description import Description
+from expifref.network.scores import Score, score_of
 from hw_profiles import Profile
 from quantize.device.placement import place
 from quantize.fidelity.signals import float_traces

@@ -8,8 +8,8 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from expifref.documents import parse
-from expifref.texts import Name
+from expifref.files.documents import parse
+from expifref.files.texts import Name
 
 from .evaluation import Keep, Outcome
 from .space import Parameters

@@ -9,8 +9,8 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from expifref.exceptions import FileFormatError
-from expifref.limits import JOURNAL
-from expifref.opening import open_file
+from expifref.files.limits import JOURNAL
+from expifref.files.opening import open_file
 
 from .front import read_finished
 from .space import Space

@@ -19,10 +19,10 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from expifref.documents import parse, written
 from expifref.exceptions import FileFormatError, MissingToolError, ParameterError
-from expifref.files import require_writable
-from expifref.texts import Digest, Line, Name, short
+from expifref.files.documents import parse, written
+from expifref.files.texts import Digest, Line, Name, short
+from expifref.files.writing import require_writable
 
 from .journal import NO_STUDY, OBJECTIVES, check_journal, check_study
 from .sampler import PointSampler

@@ -11,8 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from expifref.limits import MODEL
-from expifref.tensor_files import read_tensors, write_tensors
+from expifref.files.limits import MODEL
+from expifref.files.tensors import read_tensors, write_tensors
 from quantize.program.sealed import canonical_digest, rfc8785_form, sorted_ascii
 
 __all__ = ["edit_json", "edit_model", "flip_onnx"]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expifref.tensor_files import write_tensors
+from expifref.files.tensors import write_tensors
 from hw_profiles import profile_path
 
 from .conftest import Workspace

@@ -7,10 +7,10 @@ from pathlib import Path
 import onnx
 import pytest
 
-from expifref.checkpoint import read_model
-from expifref.limits import RESUME
-from expifref.resume_file import resume_path
-from expifref.tensor_files import read_tensors, write_tensors
+from expifref.files.limits import RESUME
+from expifref.files.tensors import read_tensors, write_tensors
+from expifref.network.model_files import read_model
+from expifref.training.resume_file import resume_path
 from exporters.deployment.document import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.measurements import missing_measurements

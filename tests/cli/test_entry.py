@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from expifref.checkpoint import read_model
+from expifref.network.model_files import read_model
 
 from .conftest import Workspace
 from .shell import expifref, refused, succeeds
@@ -191,7 +191,7 @@ def test_interrupted(work: Workspace, tmp_path: Path) -> None:
 def test_interrupted_training_keeps_the_last_epoch(work: Workspace, tmp_path: Path, command: str) -> None:
     out = tmp_path / "m.safetensors" if command == "train" else tmp_path
     options = ("--dataset", work.data, "--hidden", 3, "--epochs", 5, "--out", out)
-    with mock.patch("expifref.progress.ProgressBar.epoch", side_effect=KeyboardInterrupt):
+    with mock.patch("expifref.training.progress.ProgressBar.epoch", side_effect=KeyboardInterrupt):
         outcome = expifref(command, *options)
     assert outcome.code == 130
     assert outcome.err.startswith("interrupted: the network after epoch 1 is kept; ")

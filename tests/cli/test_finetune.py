@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from expifref.checkpoint import read_model
-from expifref.description import description_digest
-from expifref.environment import current_environment
+from expifref.network.description import description_digest
+from expifref.network.environment import current_environment
+from expifref.network.model_files import read_model
 from quantize.program.file import load_program
 
 from .conftest import CLASSES, HIDDEN, INPUTS, Workspace

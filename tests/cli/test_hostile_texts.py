@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from expifref.data import load
-from expifref.limits import RESUME
-from expifref.tensor_files import read_tensors, write_tensors
+from expifref.files.limits import RESUME
+from expifref.files.tensors import read_tensors, write_tensors
 from exporters.registry import PROGRAM_TARGETS
 from hw_profiles import load_profile
 from tests.texts.payloads import EXECUTED_C, EXECUTED_SV, PAYLOADS

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expifref.checkpoint import read_model
 from expifref.data import load
+from expifref.network.model_files import read_model
 
 from .shell import refused, succeeds
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expifref.architecture import Architecture
 from expifref.data import Binning
 from expifref.encoders import encode
 from expifref.exceptions import ParameterError
+from expifref.network.architecture import Architecture
 
 GIVEN: dict[str, Callable[[Any], object]] = {
     "architecture": lambda steps: Architecture(4, 2, steps=steps),

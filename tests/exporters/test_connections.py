@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from expifref.windows import Window
+from expifref.connections.windows import Window
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Convolution, Dense, Graph, LayerFeed, Port, UnitLayer
 from quantize.numbers.arrays import Codes, Integers, codes, frozen

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import hw_profiles
-from expifref.decision import RULES
 from expifref.exceptions import ParameterError
+from expifref.network.decision import RULES
 from exporters.c.network import c_files
 from exporters.deployment.assemble import program_of
 from exporters.deployment.document import load_deployment, save_deployment

@@ -13,11 +13,11 @@ import numpy as np
 import onnx
 import pytest
 
-from expifref import blocks
-from expifref.checkpoint import save_description
+from expifref.connections import blocks
 from expifref.exceptions import FileFormatError
-from expifref.opening import file_beside
-from expifref.texts import shown
+from expifref.files.opening import file_beside
+from expifref.files.texts import shown
+from expifref.network.model_files import save_description
 from exporters.deployment.assemble import program_of
 from exporters.deployment.document import load_deployment
 from exporters.executors import make_executors, missing_executors

@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, parser
 
 from expifref.exceptions import DataError, FileFormatError, ParameterError
-from expifref.texts import shown
+from expifref.files.texts import shown
 from exporters.onnx.executor import OnnxExecutor, load_model
 from quantize.program.program import Program
 from tests.programs import random_input, random_program, random_state

@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, parser
 
-from expifref.description import (
+from expifref.dynamics import Drive, NeuronConstants, canonical_step, phi
+from expifref.encoders import get_encoder
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
@@ -20,10 +22,8 @@ from expifref.description import (
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.dynamics import Drive, NeuronConstants, canonical_step, phi
-from expifref.encoders import get_encoder
-from expifref.neuron_steps import constants
-from expifref.simulate import simulate
+from expifref.network.neuron_steps import constants
+from expifref.network.simulate import simulate
 from exporters.onnx.float_model import float_model
 from exporters.onnx.float_neurons import PHI
 from tests.networks import network as small_network

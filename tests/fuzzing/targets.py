@@ -23,8 +23,8 @@ from google.protobuf.message import DecodeError
 
 from cli.inputs import recorded_inputs
 from cli.runnable import read_runnable
-from expifref.checkpoint import ModelFile, read_model, save_model
 from expifref.data import load
+from expifref.network.model_files import ModelFile, read_model, save_model
 from exporters.deployment.document import save_deployment
 from exporters.deployment.make import deploy
 from exporters.onnx.executor import OnnxExecutor

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from expifref.description import Description, SpikingDescription
 from expifref.exceptions import DataError, ParameterError
-from expifref.simulate import simulate
+from expifref.network.description import Description, SpikingDescription
+from expifref.network.simulate import simulate
 from hw_profiles import load_profile, with_arithmetic
 from quantize.graph.layers import Connection
 from quantize.lowering.calibration import Calibration, calibrate

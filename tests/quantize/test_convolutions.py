@@ -11,18 +11,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from expifref.checkpoint import read_description, save_description
-from expifref.description import (
+from expifref.connections.windows import Window
+from expifref.exceptions import FileFormatError, ParameterError, UnsupportedError
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.exceptions import FileFormatError, ParameterError, UnsupportedError
-from expifref.networks import SpikingNetwork, parameters, with_parameters
-from expifref.simulate import simulate
-from expifref.windows import Window
+from expifref.network.model_files import read_description, save_description
+from expifref.network.modules import SpikingNetwork, parameters, with_parameters
+from expifref.network.simulate import simulate
 from exporters.c.network import c_files
 from exporters.expanded import MOST_EXPANDED, check_expanded
 from quantize.fidelity import compare

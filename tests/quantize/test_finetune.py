@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from expifref.architecture import Architecture
-from expifref.checkpoint import ModelFile, read_model
 from expifref.data import Dataset, load
-from expifref.description import (
+from expifref.encoders import compact_frames, encode, get_encoder
+from expifref.exceptions import ParameterError, RangeError
+from expifref.network.architecture import Architecture
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
@@ -24,14 +25,13 @@ from expifref.description import (
     SpikingDescription,
     description_digest,
 )
-from expifref.encoders import compact_frames, encode, get_encoder
-from expifref.exceptions import ParameterError, RangeError
-from expifref.gradient import GradientRules
-from expifref.networks import Parameters, parameters, pure_run
-from expifref.progress import SilentReporter
-from expifref.training import train
-from expifref.training_settings import TrainingSettings
-from expifref.training_step import Batch, Carry, batch_loss, make_optimizer, make_step
+from expifref.network.model_files import ModelFile, read_model
+from expifref.network.modules import Parameters, parameters, pure_run
+from expifref.neurons.gradient import GradientRules
+from expifref.training.progress import SilentReporter
+from expifref.training.settings import TrainingSettings
+from expifref.training.step import Batch, Carry, batch_loss, make_optimizer, make_step
+from expifref.training.train import train
 from hw_profiles import load_profile
 from quantize.graph.layers import Dense, LayerFeed, UnitLayer
 from quantize.graph.operations import Overflowed, RoundShift

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import quantize.jax.pieces
-from expifref import blocks
+from expifref.connections import blocks
 from expifref.exceptions import DataError, RangeError
 from quantize.jax import JaxExecutor
 from quantize.jax.plan import plan_graph

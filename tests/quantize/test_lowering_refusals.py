@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expifref.description import Description
 from expifref.exceptions import CapacityError, ExpifrefError, ParameterError, RangeError
+from expifref.network.description import Description
 from hw_profiles import Profile, load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import LoweringOptions, lower

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from expifref.connections.windows import Window
 from expifref.exceptions import CapacityError
-from expifref.windows import Window
 from hw_profiles import Profile, load_profile
 from quantize.device.memory import Store, layer_memory, store_of
 from quantize.device.placement import place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from expifref.description import Description
+from expifref.network.description import Description
 from hw_profiles import load_profile
 from quantize.fidelity.guard import Limits, findings
 from quantize.lowering import remedies

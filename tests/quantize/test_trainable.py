@@ -12,9 +12,9 @@ import numpy as np
 import optax
 import saiunit as u
 
-from expifref.checkpoint import ModelFile
 from expifref.data import Dataset, Samples
-from expifref.training_settings import TrainingSettings
+from expifref.network.model_files import ModelFile
+from expifref.training.settings import TrainingSettings
 from hw_profiles import load_profile
 from quantize import LoweringOptions, trainable
 from quantize.graph.layers import UnitLayer

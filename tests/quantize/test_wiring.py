@@ -12,17 +12,17 @@ import pytest
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.checkpoint import read_description, save_description
-from expifref.description import (
+from expifref.exceptions import ParameterError, UnsupportedError
+from expifref.network.description import (
     INPUT,
     Description,
     FeedDescription,
     ReadoutDescription,
     SpikingDescription,
 )
-from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.networks import SpikingNetwork
-from expifref.simulate import simulate
+from expifref.network.model_files import read_description, save_description
+from expifref.network.modules import SpikingNetwork
+from expifref.network.simulate import simulate
 from quantize.fidelity import compare
 from quantize.fidelity.causes import Cause
 from quantize.fidelity.hybrid import Hybrid

@@ -15,16 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 import onnx
 
-from expifref.architecture import Architecture, initial_description
-from expifref.checkpoint import ModelDocument, ModelFile, read_model, save_model
-from expifref.description import FeedDescription
-from expifref.documents import json_schema, parse, plain
-from expifref.limits import MODEL, RESUME
-from expifref.progress import EpochReport
-from expifref.resume import TrainingState, load_state, save_state
-from expifref.resume_file import ResumeDocument
-from expifref.tensor_files import read_tensors, write_tensors
-from expifref.training_step import Carry
+from expifref.files.documents import json_schema, parse, plain
+from expifref.files.limits import MODEL, RESUME
+from expifref.files.tensors import read_tensors, write_tensors
+from expifref.network.architecture import Architecture, initial_description
+from expifref.network.description import FeedDescription
+from expifref.network.model_files import ModelDocument, ModelFile, read_model, save_model
+from expifref.training.progress import EpochReport
+from expifref.training.resume import TrainingState, load_state, save_state
+from expifref.training.resume_file import ResumeDocument
+from expifref.training.step import Carry
 from exporters.deployment.assemble import program_of
 from exporters.deployment.document import Deployment, deployment_from_json
 from exporters.deployment.make import deploy

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from expifref.documents import json_schema
 from expifref.exceptions import FileFormatError, ParameterError
+from expifref.files.documents import json_schema
 from exporters.c import unit
 from exporters.c.executor import CExecutor
 from exporters.c.network import c_files

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from expifref.exceptions import ExpifrefError
-from expifref.texts import BASE64, DIGEST, FILE, HEX, KEY, LINE, NAME
+from expifref.files.texts import BASE64, DIGEST, FILE, HEX, KEY, LINE, NAME
 from hw_profiles import load_profile, profile_names
 from quantize.graph.operations import IDENTIFIER
 from quantize.graph.vectors import DIGITS
@@ -82,7 +82,7 @@ def test_the_documents_are_good_and_hold_every_text_of_the_schema(known: Known, 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_text_of_the_schema_has_a_rule(known: Known, name: str) -> None:
-    """A field that is a plain `str` fails here: `expifref.texts` has the types to choose from."""
+    """A field that is a plain `str` fails here: `expifref.files.texts` has the types to choose from."""
     schema = known[name].schema
     for pointer in text_nodes(schema):
         text = at(schema, pointer)

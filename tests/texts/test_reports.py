@@ -20,10 +20,10 @@ from cli.figure_text import caption
 from cli.markdown import code, prose
 from cli.output import print_json, print_line, print_table, print_text
 from cli.search_figure import draw_front
-from expifref.checkpoint import ModelFile
 from expifref.data import Dataset, Samples
-from expifref.progress import ProgressBar
-from expifref.texts import visible
+from expifref.files.texts import visible
+from expifref.network.model_files import ModelFile
+from expifref.training.progress import ProgressBar
 from quantize.search import Keep
 from tests.networks import network
 
@@ -126,9 +126,9 @@ def test_only_one_module_prints() -> None:
     """So that nothing can be printed past it."""
     allowed = {
         "cli/output.py": {"typer.echo", "Console", "Console().print"},
-        "expifref/progress.py": {"Console"},
+        "expifref/training/progress.py": {"Console"},
     }
-    allowed["expifref/progress.py"].add("self._progress.console.print")
+    allowed["expifref/training/progress.py"].add("self._progress.console.print")
     allowed["cli/ranks/entry.py"] = {"sys.stderr.write"}  # what a rank has said by these
     allowed |= {"cli/finetune.py": {"Console"}, "cli/train.py": {"Console"}, "cli/main.py": {"typer.echo"}}
     printing = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from expifref.description import numbered
+from expifref.network.description import numbered
 from quantize.graph.body import Body
 from quantize.graph.layers import UnitLayer
 from quantize.graph.operations import Overflowed

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from expifref.texts import Digest, Line, Name
+from expifref.files.texts import Digest, Line, Name
 from quantize.numbers.arrays import CodeArray, IntArray
 from quantize.numbers.formats import Format, Quantizer, Rounding
 from quantize.program.program import Evidence, Golden

@@ -9,10 +9,10 @@ import pytest
 import saiunit as u
 from numpy.typing import NDArray
 
-from expifref.description import Description
+from expifref.network.description import Description
+from expifref.network.simulate import simulate
 from expifref.reading import describe as reader
 from expifref.reading.original import Original
-from expifref.simulate import simulate
 
 __all__ = ["largest_difference", "read_unguarded"]
 

@@ -15,8 +15,8 @@ import numpy as np
 import saiunit as u
 from brainstate.nn import Linear, Sequential
 
-from expifref.neuron import ExpIFRef
-from expifref.synapse import ExponentialSynapse, LeakyReadout
+from expifref.neurons.expif import ExpIFRef
+from expifref.neurons.synapse import ExponentialSynapse, LeakyReadout
 
 __all__ = ["REFUSED", "TAKEN", "Idiom"]
 

@@ -14,10 +14,10 @@ import saiunit as u
 from brainpy.state import Alpha, DualExpon
 from brainstate.nn import Linear, MaxPool1d, Module
 
-from expifref.adexif import AdExIFRef
-from expifref.lif import LIF, LIFRef
-from expifref.neuron import ExpIF, ExpIFRef
-from expifref.synapse import ExponentialSynapse, LeakyReadout
+from expifref.neurons.adexif import AdExIFRef
+from expifref.neurons.expif import ExpIF, ExpIFRef
+from expifref.neurons.lif import LIF, LIFRef
+from expifref.neurons.synapse import ExponentialSynapse, LeakyReadout
 
 __all__ = ["INPUTS", "RandomModule", "random_module"]
 

@@ -11,11 +11,11 @@ import pytest
 import saiunit as u
 from brainstate.nn import Linear, Module, Sequential
 
-from expifref.description import Description, ReadoutDescription, SpikingDescription
 from expifref.exceptions import ExpifrefError, ParameterError, UnsupportedError
-from expifref.neuron import ExpIFRef
+from expifref.network.description import Description, ReadoutDescription, SpikingDescription
+from expifref.neurons.expif import ExpIFRef
+from expifref.neurons.synapse import ExponentialSynapse, LeakyReadout
 from expifref.reading.describe import describe
-from expifref.synapse import ExponentialSynapse, LeakyReadout
 
 MA = braintools.init.KaimingNormal(unit=u.mA)
 

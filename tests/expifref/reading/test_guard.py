@@ -13,9 +13,9 @@ import pytest
 import saiunit as u
 from brainstate.nn import Linear, Module, Sequential
 
-from expifref.description import Description, SpikingDescription
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
-from expifref.neuron import ExpIFRef
+from expifref.network.description import Description, SpikingDescription
+from expifref.neurons.expif import ExpIFRef
 from expifref.reading.describe import describe
 from expifref.reading.guard import check_against
 from expifref.reading.original import Original

@@ -4,8 +4,8 @@ import brainstate
 import pytest
 import saiunit as u
 
-from expifref.description import Description, FeedDescription
 from expifref.exceptions import ExpifrefError
+from expifref.network.description import Description, FeedDescription
 from expifref.reading.guard import check_against
 from expifref.reading.original import Original
 from tests.amount import some

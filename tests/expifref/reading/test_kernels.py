@@ -12,10 +12,10 @@ from brainstate import nn
 from numpy.typing import NDArray
 
 from expifref import ExpIFRef, describe
-from expifref.description import FeedDescription, ReadoutDescription
+from expifref.connections.windows import Window
+from expifref.network.description import FeedDescription, ReadoutDescription
 from expifref.reading.kernels import with_kernels
-from expifref.windows import Window
-from tests.expifref.test_windows import WINDOWS, drawn
+from tests.expifref.connections.test_windows import WINDOWS, drawn
 
 _PLACES_WITHOUT_VALUES = "strides, padding of one side, groups"
 FOUND = {name: window for name, window in WINDOWS.items() if name != _PLACES_WITHOUT_VALUES}

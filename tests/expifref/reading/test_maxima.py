@@ -13,12 +13,12 @@ import pytest
 import saiunit as u
 from brainstate.nn import Linear, Sequential
 
-from expifref.checkpoint import read_description, save_description
-from expifref.description import Description
-from expifref.neuron import ExpIFRef
+from expifref.connections.windows import Window
+from expifref.network.description import Description
+from expifref.network.model_files import read_description, save_description
+from expifref.network.simulate import simulate
+from expifref.neurons.expif import ExpIFRef
 from expifref.reading.describe import describe
-from expifref.simulate import simulate
-from expifref.windows import Window
 from hw_profiles import load_profile
 from quantize.lowering.calibration import calibrate
 from quantize.lowering.lower import lower

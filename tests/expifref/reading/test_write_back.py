@@ -16,8 +16,8 @@ import saiunit as u
 from brainstate.nn import AvgPool2d, BatchNorm0d, Conv2d, Flatten, Linear, Sequential, SignedWLinear
 
 from expifref import ExpIFRef, LIFRef, write_back
-from expifref.description import Description, LayerDescription, SpikingDescription
 from expifref.exceptions import ExpifrefError, ParameterError
+from expifref.network.description import Description, LayerDescription, SpikingDescription
 from expifref.reading.layers import network_of
 from expifref.reading.read import read
 

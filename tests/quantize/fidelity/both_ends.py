@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from expifref.description import Description
-from expifref.simulate import simulate
+from expifref.network.description import Description
+from expifref.network.simulate import simulate
 from quantize.fidelity.causes import ALL_CAUSES
 from quantize.fidelity.hybrid import Hybrid
 from quantize.graph.layers import full_name

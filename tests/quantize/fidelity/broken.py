@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from expifref.description import Description
+from expifref.network.description import Description
 from quantize.fidelity.causes import Cause
 from quantize.graph.layers import UnitLayer
 from quantize.numbers.arrays import Integers

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 import hw_profiles
 import quantize
-from expifref.architecture import Architecture, initial_description
-from expifref.description import Description, SpikingDescription
+from expifref.network.architecture import Architecture, initial_description
+from expifref.network.description import Description, SpikingDescription
 from quantize.fidelity import guard
 from quantize.fidelity.advice import never_spiking, outlying
 

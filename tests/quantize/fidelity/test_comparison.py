@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import ParameterError
-from expifref.simulate import simulate
+from expifref.network.simulate import simulate
 from quantize.fidelity import compare, compare_part, merge
 from quantize.fidelity.signals import layer_pairs
 from quantize.lowering.lower import LoweringOptions

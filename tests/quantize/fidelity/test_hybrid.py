@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from expifref.description import INPUT, Description, FeedDescription, ReadoutDescription
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.simulate import simulate
+from expifref.network.description import INPUT, Description, FeedDescription, ReadoutDescription
+from expifref.network.simulate import simulate
 from quantize.fidelity import compare
 from quantize.fidelity.causes import ALL_CAUSES, Cause
 from quantize.fidelity.codes import overflowed, rounded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from expifref.simulate import simulate
+from expifref.network.simulate import simulate
 from quantize.fidelity.causes import ALL_CAUSES, Cause
 from quantize.fidelity.hybrid import Hybrid
 from quantize.fidelity.one_step import one_step_errors

@@ -14,8 +14,8 @@ from brainstate.nn import Linear, Sequential
 
 import expifref
 import quantize
-from expifref.description import Description
 from expifref.exceptions import ParameterError
+from expifref.network.description import Description
 from hw_profiles import load_profile
 from quantize.program.program import Program
 

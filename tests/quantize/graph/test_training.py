@@ -12,8 +12,8 @@ import numpy as np
 import optax
 import pytest
 
-from expifref.gradient import GradientRules, graft
-from expifref.networks import SURROGATE
+from expifref.network.modules import SURROGATE
+from expifref.neurons.gradient import GradientRules, graft
 from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, SegmentTable, UnitLayer
 from quantize.graph.operations import OPERATIONS, Sub

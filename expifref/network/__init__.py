@@ -1,0 +1,1 @@
+"""Networks: as data, as brainstate modules, as NumPy runs and as files."""

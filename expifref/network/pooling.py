@@ -1,0 +1,76 @@
+"""Poolings by means: as layers of their own while a network is trained, and folded into the feeds behind.
+
+A kernel over a plane of means is a larger kernel over the plane itself, whose values repeat. So no means have
+to be held or rounded in integers, and what a feed sees are spikes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+
+import numpy as np
+
+from expifref.connections.windows import Window
+
+from .description import Description, FeedDescription, LayerDescription, ReadoutDescription
+
+__all__ = ["folded", "is_pooling", "pooling"]
+
+
+def pooling(name: str, source: str, window: Window) -> ReadoutDescription:
+    """The means of `source` under `window`, which has a group for each channel and meets each value once."""
+    feed = FeedDescription(source, np.full((window.rows, window.outputs), 1 / window.rows), window=window)
+    return ReadoutDescription(name, (feed,), np.zeros(window.units), None)
+
+
+def is_pooling(layer: LayerDescription) -> bool:
+    """Whether a layer is one that `pooling` makes."""
+    if len(layer.feeds) != 1 or layer.neurons or layer.filter_tau is not None or layer.bias.any():
+        return False
+    feed = layer.feeds[0]
+    window = feed.window
+    return (
+        window is not None
+        and window.kernel == window.stride
+        and window.groups == window.channels == window.outputs
+        and not any(pad for pair in window.padding for pad in pair)
+        and not feed.longest
+        and bool((feed.weight == 1 / window.rows).all())
+    )
+
+
+def folded(description: Description) -> Description:
+    """The same network, its poolings a part of the feeds behind them."""
+    poolings: dict[str, FeedDescription] = {}
+    layers: list[LayerDescription] = []
+    for layer in description.layers:
+        feeds = tuple(
+            _behind(poolings[feed.source], feed) if feed.source in poolings else feed for feed in layer.feeds
+        )
+        if is_pooling(layer) and layer is not description.layers[-1]:
+            poolings[layer.name] = feeds[0]
+        else:
+            layers.append(replace(layer, feeds=feeds))
+    return replace(description, layers=tuple(layers))
+
+
+def _behind(means: FeedDescription, feed: FeedDescription) -> FeedDescription:
+    """`feed` of the source of `means`."""
+    pool = means.window
+    if pool is None:
+        raise TypeError
+    high, wide = pool.kernel
+    inner = feed.window or Window(*pool.plane, pool.outputs, pool.plane, feed.units)
+    kernel = feed.weight.reshape(*inner.kernel, -1) / prod(pool.kernel)
+    spread = kernel.repeat(high, axis=0).repeat(wide, axis=1).reshape(-1, inner.outputs)
+    if feed.window is None:
+        return replace(feed, source=means.source, weight=spread)
+    window = replace(
+        inner,
+        height=pool.height,
+        width=pool.width,
+        kernel=(inner.kernel[0] * high, inner.kernel[1] * wide),
+        stride=(inner.stride[0] * high, inner.stride[1] * wide),
+    )
+    return replace(feed, source=means.source, weight=spread, window=window)

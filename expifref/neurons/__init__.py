@@ -1,0 +1,1 @@
+"""Neurons and filters as brainstate modules, and their steps."""

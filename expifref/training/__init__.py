@@ -1,0 +1,1 @@
+"""Surrogate-gradient training of the float network."""
