@@ -48,7 +48,7 @@ _WRONG = """
 from jaxtyping import TypeCheckError, install_import_hook
 install_import_hook("expifref.connections.products", "beartype.beartype")
 import jax, jax.numpy as jnp
-from expifref.products import transposed
+from expifref.connections.products import transposed
 assert transposed(jnp.zeros((2, 3))).shape == (3, 2)
 for wrong in (jnp.zeros(3), jnp.zeros((2, 3), jnp.int32)):
     try:

@@ -68,7 +68,7 @@ def test_who_waits_is_let_in(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "from pathlib import Path\nfrom expifref.claims import claim\n"
+            "from pathlib import Path\nfrom expifref.files.claims import claim\n"
             f"print('asks', flush=True)\nwith claim({text}, wait_seconds=120): print('in')",
         ],
         stdout=subprocess.PIPE,

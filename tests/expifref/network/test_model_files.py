@@ -81,7 +81,7 @@ def test_load_model_runs(model_path: Path) -> None:
 
 def test_reading_imports_no_jax(model_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from expifref.checkpoint import read_description\n"
+        "import sys; from pathlib import Path; from expifref.network.model_files import read_description\n"
         "from expifref.data import load; from expifref.encoders import encode\n"
         "import expifref.training_settings, expifref.progress\n"
         f"read_description(Path({str(model_path)!r}))\n"
