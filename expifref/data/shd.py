@@ -65,6 +65,8 @@ def _part(path: Path) -> Samples:
             times, units = file["spikes"]["times"], file["spikes"]["units"]
             labels = np.asarray(file["labels"]).astype(np.int64)
             return Samples(_frames(times, units), labels)
+    except DataError:
+        raise
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} must be a file of SHD with spikes/times, spikes/units and labels") from error
 
