@@ -31,9 +31,9 @@ def compile_options() -> dict[str, Any] | None:
     return dict(_PRODUCTS_ALONE) if _has_choice() else None
 
 
-def cores_matter() -> bool:
-    """Whether the bits of products and sums depend on the number of cores all the same."""
-    return jax.default_backend() == "cpu" and not _has_choice()
+def cores_matter(kernels: bool = False) -> bool:
+    """Whether the bits of products and sums, or of convolutions, depend on the number of cores all the same."""
+    return jax.default_backend() == "cpu" and (kernels or not _has_choice())
 
 
 @cache

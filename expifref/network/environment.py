@@ -27,8 +27,8 @@ _NAMED = 3  # differences that a sentence names
 _SHOWN = 24  # characters of a name or value in a sentence
 
 
-def current_environment() -> dict[str, str]:
-    """The environment of this process. Imports JAX."""
+def current_environment(kernels: bool = False) -> dict[str, str]:
+    """The environment of this process, for a network with convolutions or without. Imports JAX."""
     import jax
 
     from expifref.connections.products import cores_matter
@@ -42,7 +42,7 @@ def current_environment() -> dict[str, str]:
         found["xla_cpu_max_isa"] = limit[1]
     if found["platform"] != "cpu":
         found["device"] = jax.devices()[0].device_kind
-    if cores_matter():
+    if cores_matter(kernels):
         found["cores"] = str(_cores())
     return {name: _cleaned(text) for name, text in found.items()}
 

@@ -48,6 +48,7 @@ class Task:
     evaluate: Callable[[Parameters, Samples], Evaluation]
     save: Callable[[Path, Parameters, Mapping[str, float], tuple[Environment, ...]], None]
     """Writes what was trained, with its metrics and the environments it was trained in."""
+    kernels: bool = False  # whether there are convolutions, whose last bits depend on the number of cores
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class _Run:
 
     def begin(self, stored: Path | None) -> tuple[TrainingState, tuple[str, ...]]:
         """The state of a fresh run, or that of the run that wrote the model `stored`, and warnings."""
-        environment = current_environment()
+        environment = current_environment(self._task.kernels)
         if stored is None:
             return TrainingState(self._start, environments=(environment,)), ()
         state = load_state(resume_path(stored), self._start, self._task.identity)

@@ -113,7 +113,16 @@ def train(
 
     evaluator = Evaluator(untrained, scales, 0, settings.decision)
     identity = run_identity(dataset, asdict(architecture), settings, gradient)
-    task = Task(architecture.encoder, architecture.steps, untrained.dt, identity, begin, evaluator.of, save)
+    task = Task(
+        encoder=architecture.encoder,
+        steps=architecture.steps,
+        dt=untrained.dt,
+        identity=identity,
+        begin=begin,
+        evaluate=evaluator.of,
+        save=save,
+        kernels=any(feed.window is not None for layer in untrained.layers for feed in layer.feeds),
+    )
     outcome = run_task(task, dataset, settings, session)
     return TrainingResult(describe(outcome.natural), architecture, outcome)
 

@@ -96,6 +96,7 @@ def test_what_is_written_is_the_network_that_was_trained(tmp_path: Path) -> None
     result = train(data, chosen, TrainingSettings(4, 32, 3e-2), session=Session(path))
     assert result.history[-1].accuracy > 0.5 > result.history[0].accuracy
     model = read_model(path)
+    assert "cores" in model.environments[0]
     assert model.architecture == chosen
     assert_same(model.description, result.description)
     assert [layer.feeds[0].weight.shape for layer in model.description.layers] == [

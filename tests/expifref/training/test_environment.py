@@ -77,9 +77,10 @@ def test_a_narrower_instruction_set_is_recorded(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_cores_are_recorded_where_they_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("expifref.connections.products.cores_matter", lambda: True)
+    monkeypatch.setattr("expifref.connections.products.cores_matter", lambda kernels: kernels)
     monkeypatch.setattr(environment, "_cores", lambda: 7)
-    assert current_environment()["cores"] == "7"
+    assert current_environment(kernels=True)["cores"] == "7"
+    assert "cores" not in current_environment()
 
 
 def test_odd_names_of_machines_are_cleaned(monkeypatch: pytest.MonkeyPatch) -> None:
