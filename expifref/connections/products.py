@@ -32,7 +32,7 @@ def compile_options() -> dict[str, Any] | None:
 
 
 def cores_matter(kernels: bool = False) -> bool:
-    """Whether the bits of products and sums, or of convolutions, depend on the number of cores all the same."""
+    """Whether the bits of products and sums, or those of convolutions, depend on the number of cores."""
     return jax.default_backend() == "cpu" and (kernels or not _has_choice())
 
 
