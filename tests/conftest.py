@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-_UNREADABLE = "ignore:Error reading persistent compilation cache entry"
-"""What JAX says of an entry that another process is writing, before it compiles itself."""
+_NOT_KEPT = tuple(
+    f"ignore:Error {doing} persistent compilation cache entry" for doing in ("reading", "writing")
+)
+"""What JAX says of an entry that another process is writing, or on a full disk, and goes on without."""
 
 _KEPT_OBJECTS = Path(__file__).parent / "kept_objects.sh"
 
@@ -24,7 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     patch = pytest.MonkeyPatch()
     patch.setenv("JAX_COMPILATION_CACHE_DIR", folder.name)
     patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    patch.setenv("PYTHONWARNINGS", _UNREADABLE, prepend=",")
+    for warning in _NOT_KEPT:
+        patch.setenv("PYTHONWARNINGS", warning, prepend=",")
     patch.setenv("OBJCACHE", shlex.join(["sh", str(_KEPT_OBJECTS), folder.name]))
     config.add_cleanup(folder.cleanup)
     config.add_cleanup(patch.undo)

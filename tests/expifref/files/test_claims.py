@@ -50,7 +50,7 @@ def names(folder: Path) -> list[str]:
 
 def test_the_second_of_two_runs_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     place = tmp_path / "out"
-    first = holding("claims", "claim", f"Path({str(place)!r})")
+    first = holding("files.claims", "claim", f"Path({str(place)!r})")
     with pytest.raises(FileFormatError) as caught, claim(place):
         pass
     assert str(caught.value) == BUSY.format(place=place)
@@ -63,7 +63,7 @@ def test_the_second_of_two_runs_is_refused_until_the_first_ends(tmp_path: Path) 
 def test_who_waits_is_let_in(tmp_path: Path) -> None:
     place = tmp_path / "out"
     text = f"Path({str(place)!r})"
-    first = holding("claims", "claim", text)
+    first = holding("files.claims", "claim", text)
     second = subprocess.Popen(
         [
             sys.executable,
@@ -103,7 +103,7 @@ def test_a_long_name_has_a_hidden_one_too(tmp_path: Path) -> None:
 
 def test_two_runs_into_one_file(tmp_path: Path) -> None:
     place = tmp_path / "p.json"
-    first = holding("claims", "claim", f"Path({str(place)!r}), 'writing'")
+    first = holding("files.claims", "claim", f"Path({str(place)!r}), 'writing'")
     with pytest.raises(FileFormatError) as caught:
         write_bytes(place, b"abc")
     assert str(caught.value) == BUSY.format(place=place)
@@ -123,7 +123,7 @@ def test_what_a_killed_run_left_of_a_file_is_used_again(tmp_path: Path) -> None:
 def test_what_a_killed_run_left_of_a_folder_is_used_again(tmp_path: Path) -> None:
     place = tmp_path / "c"
     body = "(found / 'new').mkdir(); (found / 'new' / 'a.c').write_text('half')"
-    first = holding("files", "partial_folder", f"Path({str(place)!r})", body)
+    first = holding("files.writing", "partial_folder", f"Path({str(place)!r})", body)
     with pytest.raises(FileFormatError) as caught:
         write_folder(place, {"a.c": "whole"})
     assert str(caught.value) == BUSY.format(place=place)
@@ -199,7 +199,7 @@ def test_scratch_of_a_killed_process_is_removed_by_the_next(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "expifref-scratch-not-a-folder").write_text("")
-    other = holding("scratch", "scratch_folder", "", "(found / 'x').write_text('x')")
+    other = holding("files.scratch", "scratch_folder", "", "(found / 'x').write_text('x')")
     (held,) = [path for path in tmp_path.iterdir() if path.is_dir()]
     with scratch_folder() as own:
         assert (held / "files" / "x").exists()
