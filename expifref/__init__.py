@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .exceptions import ExpifrefError
 
 if TYPE_CHECKING:
-    from .data import Binning, event_dataset
+    from .data import event_dataset
     from .data import load as load_dataset
     from .encoders import encode
     from .network.description import (
@@ -40,7 +40,6 @@ __all__ = [
     "AdExIF",
     "AdExIFRef",
     "AdExParameters",
-    "Binning",
     "Description",
     "ExpIF",
     "ExpIFRef",
@@ -73,7 +72,6 @@ _LATE = {
     "AdExIF": ("neurons.adexif", "AdExIF"),
     "AdExIFRef": ("neurons.adexif", "AdExIFRef"),
     "AdExParameters": ("network.description", "AdExParameters"),
-    "Binning": ("data", "Binning"),
     "Description": ("network.description", "Description"),
     "ExpIF": ("neurons.expif", "ExpIF"),
     "ExpIFRef": ("neurons.expif", "ExpIFRef"),
