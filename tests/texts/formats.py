@@ -76,10 +76,11 @@ class Format:
 
 
 def small_program() -> Program:
-    """A program with all that one can have: several tables and layers, synapses, a trace, notes."""
+    """A program with all that one can have: several tables and layers, synapses, a trace, notes, a rule."""
     description = network((1, 2, 1), tau=np.array([10e-3, 20e-3]))
     program = lowered(description, "generic-8bit")
-    return replace(program, evidence=replace(program.evidence, notes=("a note", "another one")))
+    evidence = replace(program.evidence, notes=("a note", "another one"))
+    return replace(program, evidence=evidence, decision="last")
 
 
 def formats(folder: Path) -> tuple[Format, ...]:
