@@ -4,7 +4,8 @@
 
 Trains the network into MODEL, or goes on with a training that was cut, or takes the finished one; lowers it
 with 8-bit weights, and measures both on all test images. The program's signals on all of them are compared
-between the executors, those of the slow ones on a sample; an executor that refuses the program says why.
+with those of native code, which is the fastest, in the slow executors on a sample, among them the emulator;
+an executor that refuses the program says why.
 Prints one JSON object, and writes it to DIR.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +37,11 @@ from expifref.training.session import Session
 from expifref.training.settings import TrainingSettings
 from expifref.training.train import train
 from exporters.executors import make_executors
+from exporters.native.executor import NativeExecutor
 from exporters.verification import Terms, verify
 from hw_profiles import load_profile
 from quantize.device.placement import place
 from quantize.lowering.calibration import calibrate
-from quantize.lowering.choice import choose
 from quantize.lowering.lower import LoweringOptions, lower
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
@@ -50,10 +52,10 @@ STEPS, DT = 8, 2.0
 SETTINGS = TrainingSettings(epochs=8, batch_size=64)
 
 DEVICE, WEIGHT_BITS = "ecp5-85f", 8
-IMAGES = {"jax": None, "native": None, "onnxruntime": None, "c-host": 200, "verilator": 4}
+IMAGES = {"jax": None, "onnxruntime": None, "c-host": 200, "verilator": 2}
 """By executor the images that it is given; None: all."""
 
-CALIBRATION, BATCH = 512, 500
+EMULATED, CALIBRATION, BATCH = 100, 128, 500
 
 
 def network(dataset: Dataset) -> Architecture:
@@ -79,23 +81,24 @@ def batches(description: Description, samples: Samples) -> Iterator[NDArray[np.u
 
 
 def lowered(description: Description, samples: Samples) -> Program:
-    """With the ranges that suit `samples` best."""
-    profile, seen = load_profile(DEVICE), list(batches(description, samples))
-    ranges = calibrate(description, seen)
-    options = LoweringOptions(weight_bits=WEIGHT_BITS)
-    return lower(description, ranges, profile, choose(description, ranges, seen, profile, options))
+    """With the ranges of `samples`."""
+    ranges = calibrate(description, batches(description, samples))
+    return lower(description, ranges, load_profile(DEVICE), LoweringOptions(weight_bits=WEIGHT_BITS))
 
 
-def compared(program: Program, description: Description, samples: Samples) -> dict[str, Any]:
+def compared(
+    program: Program, description: Description, samples: Samples, native: Executor
+) -> dict[str, Any]:
     """By executor the images and what differs in them, or why it does not run the program."""
-    made, rows = dict[str, Executor](), dict[str, Any]()
+    made, rows = dict[str, Executor]({"emulator": Emulator(program)}), dict[str, Any]()
     for name in IMAGES:
         try:
             made |= make_executors([name], program, load_profile(DEVICE))
         except (UnsupportedError, MissingToolError) as refusal:
             rows[name] = {"not_run": str(refusal)}
-    limits = {name: most for name, most in IMAGES.items() if most is not None}
-    found = verify(program, made, batches(description, samples), Terms(limits, probe=False))
+    limits = {name: most for name, most in IMAGES.items() if most is not None} | {"emulator": EMULATED}
+    terms = Terms(limits, probe=False, reference=native)
+    found = verify(program, made, batches(description, samples), terms)
     return rows | {
         name: {"images": one.samples, "values": one.values, "differing_bits": one.differing_bits}
         for name, one in found.executors.items()
@@ -107,8 +110,8 @@ def measured(model: ModelFile, dataset: Dataset) -> dict[str, Any]:
     description = model.description
     real = evaluate(description, dataset.test)
     program = lowered(description, dataset.train[:CALIBRATION])
-    emulator = Emulator(program)
-    found = np.concatenate([emulator.totals(one).predictions for one in batches(description, dataset.test)])
+    native = NativeExecutor(program.graph)
+    found = np.concatenate([native.totals(one).predictions for one in batches(description, dataset.test)])
     placement = place(program.graph, load_profile(DEVICE))
     return {
         "float": real.accuracy,
@@ -119,7 +122,7 @@ def measured(model: ModelFile, dataset: Dataset) -> dict[str, Any]:
         "weights": sum(feed.weight.size for layer in description.layers for feed in layer.feeds),
         "weights_of_the_matrices": description.weights,
         "device": {"name": DEVICE, "cores": placement.cores, "bytes": placement.bytes},
-        "executors": compared(program, description, dataset.test),
+        "executors": compared(program, description, dataset.test, native),
     }
 
 
@@ -134,7 +137,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     dataset = load("fashion-mnist", chosen.data_dir)
     model = trained(dataset, chosen.model, SETTINGS)
-    network = {"layers": LAYERS, "steps": STEPS, "dt_ms": DT, "epochs": SETTINGS.epochs}
+    today = datetime.now(UTC).date().isoformat()
+    network = {"date": today, "layers": LAYERS, "steps": STEPS, "dt_ms": DT, "epochs": SETTINGS.epochs}
     text = json.dumps(network | measured(model, dataset), indent=1)
     print(text)
     if chosen.out is not None:

@@ -48,9 +48,12 @@ SCHEMA = json_schema(Program)
 TEXTS = [
     place
     for place in places_in(SCHEMA, program_to_json(PROGRAM))
-    if not place.is_choice and has(PROGRAM, place.path)
+    if not place.is_choice and has(PROGRAM, place.path) and place.path != ("decision",)
 ]
-"""Every text of a program in memory, by the schema of its file; keys last, so that paths to values hold."""
+"""Every text of a program in memory, by the schema of its file; keys last, so that paths to values hold.
+
+The decision is one of five rules, and executors write what stands in a table for it.
+"""
 
 NAMES = [place for place in TEXTS if json.dumps(IDENTIFIER.pattern) in json.dumps(at(SCHEMA, place.node))]
 """Those that executors make names of their own of."""
