@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import ParameterError
 
-__all__ = ["MOST_WEIGHTS", "Pair", "Window", "as_convolution", "check_window", "window_flaw"]
+__all__ = ["MOST_WEIGHTS", "Axis", "Pair", "Window", "as_convolution", "check_window", "window_flaw"]
 
 MOST_WEIGHTS = 1 << 28
 """Of the dense matrix that a convolution stands for, which several executors multiply with."""
@@ -30,6 +30,16 @@ Pair = tuple[int, int]
 """Along y and along x."""
 
 Places = NDArray[np.intp]
+
+
+class Axis(NamedTuple):
+    """A window in one of its two directions."""
+
+    size: int  # of the source
+    kernel: int
+    step: int
+    before: int  # padding
+    positions: int
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,14 @@ class Window:
         sizes = zip((self.height, self.width), self.padding, self.kernel, self.stride, strict=True)
         high, wide = ((size + sum(pad) - kernel) // step + 1 for size, pad, kernel, step in sizes)
         return high, wide
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """Along y and along x."""
+        before = (pad for pad, _ in self.padding)
+        numbers = zip((self.height, self.width), self.kernel, self.stride, before, self.plane, strict=True)
+        y, x = (Axis(*each) for each in numbers)
+        return y, x
 
     @property
     def positions(self) -> int:
@@ -118,10 +136,7 @@ class Window:
     @property
     def _places(self) -> tuple[Places, Places]:
         """Along y and x, what each position has under each place of the kernel: -1 in the padding."""
-        sizes = zip(
-            (self.height, self.width), self.padding, self.kernel, self.stride, self.plane, strict=True
-        )
-        y, x = (_along(size, pad[0], kernel, step, count) for size, pad, kernel, step, count in sizes)
+        y, x = (_along(axis) for axis in self.axes)
         return y, x
 
     @property
@@ -193,10 +208,10 @@ def _first_met(matrix: NDArray[Any], window: Window) -> NDArray[Any]:
     return kernel.reshape(window.rows, window.outputs)
 
 
-def _along(size: int, before: int, kernel: int, step: int, count: int) -> Places:
-    """What each of `count` positions has under each place of the kernel, `[positions, kernel]`."""
-    inside = np.arange(count)[:, None] * step + np.arange(kernel) - before
-    return np.where((inside >= 0) & (inside < size), inside, -1)
+def _along(axis: Axis) -> Places:
+    """What each position has under each place of the kernel, `[positions, kernel]`; -1 in the padding."""
+    inside = np.arange(axis.positions)[:, None] * axis.step + np.arange(axis.kernel) - axis.before
+    return np.where((inside >= 0) & (inside < axis.size), inside, -1)
 
 
 def _inverse(inside: Places, size: int) -> Places:

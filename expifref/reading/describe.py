@@ -14,7 +14,6 @@ from expifref.neurons.quantities import TIME, check_values, decimal
 from .borrowed import borrowed
 from .guard import check_against
 from .kernels import with_kernels
-from .layers import network_of
 from .original import Original
 from .read import read, unwrapped
 
@@ -67,11 +66,10 @@ def describe(
     root = unwrapped(module)
 
     reading = read(root, name, dt, inputs)
-    network = network_of(reading.maps, reading.leaves, reading.width)
-    layers = with_kernels(network.layers, reading.planes)
+    layers = with_kernels(reading.network.layers, reading.planes)
     description = Description(seconds, reading.width, layers, encoder, count)
     with borrowed(root, name, dt):
         check_against(
-            description, Original(root, name, dt, reading.shape, reading.batched, network.populations)
+            description, Original(root, name, dt, reading.shape, reading.batched, reading.network.populations)
         )
     return description

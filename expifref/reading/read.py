@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import prod
 from typing import Any
@@ -20,7 +21,7 @@ from .delays import without_delays
 from .glue import Glue, glue_of
 from .heads import check_heads
 from .kernels import Planes, planes_of
-from .layers import AnyLeaf
+from .layers import AnyLeaf, Network, network_of
 from .leaves import DelayLeaf, Leaf, leaves_of
 from .matrices import affine_maps
 from .maxima import with_maxima
@@ -49,6 +50,11 @@ class Reading:
     def width(self) -> int:
         """Of one sample, flat."""
         return prod(self.shape)
+
+    @cached_property
+    def network(self) -> Network:
+        """Its layers."""
+        return network_of(self.maps, self.leaves, self.width)
 
 
 def unwrapped(module: Any) -> Any:

@@ -14,7 +14,6 @@ from expifref.encoders import get_encoder
 from expifref.network.description import Description
 from expifref.network.references import FloatRecord, FloatReference
 
-from .layers import network_of
 from .matching import check_given, check_wiring, with_matrices
 from .original import Original
 from .read import Inputs, read, unwrapped
@@ -43,7 +42,7 @@ def reference(
     check_given(description)
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
-    network = network_of(reading.maps, reading.leaves, reading.width)
+    network = reading.network
     check_wiring(network, with_matrices(description), name)
     return _Module(description, Original(root, name, dt, reading.shape, reading.batched, network.populations))
 

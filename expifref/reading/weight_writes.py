@@ -14,13 +14,11 @@ from expifref.exceptions import UnsupportedError
 
 from .influence import Influence, Place
 from .trace import TrainedArray
-from .writes import Write, like, rounding
+from .writes import ROUNDINGS, Write, like, rounding
 
 __all__ = ["Change", "weight_writes"]
 
 Floats = NDArray[np.float64]
-
-_ROUNDINGS = 8  # as many as there may be on the way of a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +113,7 @@ def _filled(path: str, old: Floats, numbers: list[_Numbers], error: float) -> Fl
     known = low <= high
     apart = np.subtract(high, low, where=known, out=np.zeros_like(old))
     worst = int(apart.argmax())
-    if apart[worst] > _ROUNDINGS * error * np.abs(value).max():
+    if apart[worst] > ROUNDINGS * error * np.abs(value).max():
         raise UnsupportedError(
             f"`{path}` holds one number for several weights or biases, which were trained apart: its "
             f"number {worst} would have to be {low[worst]:.6g} and {high[worst]:.6g}; train them as one, or "

@@ -16,19 +16,18 @@ from expifref.exceptions import UnsupportedError
 from expifref.network.description import Description, numbered
 
 from .influence import Place, influences, places
-from .layers import Network, network_of
+from .layers import Network
 from .matching import check_given, check_wiring, owner, with_matrices
 from .members import members_of
 from .neuron_writes import neuron_writes
 from .read import Inputs, Reading, read, unwrapped
 from .weight_writes import Change, weight_writes
-from .writes import Write, rounding, written
+from .writes import ROUNDINGS, Write, rounding, written
 
 __all__ = ["write_back"]
 
 Floats = NDArray[np.float64]
 
-_ROUNDINGS = 8  # as many as there may be on the way of a number
 _EXACT = 1e-15
 
 
@@ -56,15 +55,14 @@ def write_back(module: Any, description: Description, *, name: str = "net", inpu
     description = with_matrices(description)
     root, dt = unwrapped(module), u.Quantity(description.dt * 1e3, unit=u.ms)
     reading = read(root, name, dt, inputs)
-    network = network_of(reading.maps, reading.leaves, reading.width)
+    network = reading.network
     check_wiring(network, description, name)
     writes = [
         *_neurons(network, description),
         *_weights(reading, _changes(network, description), members_of(root, name).states),
     ]
     with written(writes):
-        again = read(root, name, dt, inputs)
-        now = network_of(again.maps, again.leaves, again.width)
+        now = read(root, name, dt, inputs).network
         check_wiring(now, description, name)
         _check_numbers(_differences(network, now, description), writes, name)
 
@@ -121,7 +119,7 @@ def _differences(before: Network, now: Network, description: Description) -> Ite
 
 
 def _check_numbers(differences: Iterable[_Difference], writes: Sequence[Write], name: str) -> None:
-    allowed = _ROUNDINGS * max((rounding(write.value) for write in writes), default=_EXACT)
+    allowed = ROUNDINGS * max((rounding(write.value) for write in writes), default=_EXACT)
     for one in differences:
         if not one.error <= allowed * one.size:
             into = " and ".join(f"`{write.path}`" for write in writes) or "nothing"

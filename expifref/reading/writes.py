@@ -12,7 +12,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-__all__ = ["Write", "like", "rounding", "written"]
+__all__ = ["ROUNDINGS", "Write", "like", "rounding", "written"]
+
+ROUNDINGS = 8
+"""As many as there may be on the way of a number."""
 
 
 @dataclass(frozen=True, eq=False)

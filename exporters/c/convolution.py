@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from expifref.connections.windows import Window
+from expifref.connections.windows import Axis, Window
 from quantize.graph.layers import Convolution, LayerFeed
 from quantize.numbers.intervals import Interval
 
@@ -19,38 +19,34 @@ __all__ = ["write_convolution"]
 
 
 @dataclass(frozen=True)
-class _Axis:
-    """One of the two directions of a window."""
+class _Places:
+    """One of the two directions of a window, over the places of its source."""
 
-    name: str  # of the place in the source
-    size: int
-    kernel: int
-    step: int
-    before: int  # padding
-    count: int  # of positions
+    name: str  # of a place
+    axis: Axis
 
     @property
     def reaches(self) -> range:
         """Places of the source, counted from the start of the padding."""
-        return range(self.before, self.before + self.size)
+        return range(self.axis.before, self.axis.before + self.axis.size)
 
     @property
     def first(self) -> str:
         """The first position that sees the place."""
-        if self.reaches[-1] < self.kernel:
+        if self.reaches[-1] < self.axis.kernel:
             return "0U"
-        after = f"({_quotient(f'({self.name}reach - {self.kernel}U)', self.step)} + 1U)"
-        if self.reaches[0] >= self.kernel:
+        after = f"({_quotient(f'({self.name}reach - {self.axis.kernel}U)', self.axis.step)} + 1U)"
+        if self.reaches[0] >= self.axis.kernel:
             return after
-        return f"({self.name}reach < {self.kernel}U) ? 0U : {after}"
+        return f"({self.name}reach < {self.axis.kernel}U) ? 0U : {after}"
 
     @property
     def end(self) -> str:
         """The position after the last one that sees it."""
-        after = f"({_quotient(f'{self.name}reach', self.step)} + 1U)"
-        if self.reaches[-1] // self.step < self.count:
+        after = f"({_quotient(f'{self.name}reach', self.axis.step)} + 1U)"
+        if self.reaches[-1] // self.axis.step < self.axis.positions:
             return after
-        return f"({after} < {self.count}U) ? {after} : {self.count}U"
+        return f"({after} < {self.axis.positions}U) ? {after} : {self.axis.positions}U"
 
 
 def write_convolution(
@@ -74,8 +70,8 @@ def write_convolution(
     ) as text:
         with block(text, each(sums.array.count)):
             text(f"{sums.array.name}[j] = 0;")
-        y, x = _axes(window)
-        with _places(unit, y), _places(unit, x), block(text, each(window.channels, "c")):
+        y, x = (_Places(name, axis) for name, axis in zip("yx", window.axes, strict=True))
+        with _each_place(unit, y), _each_place(unit, x), block(text, each(window.channels, "c")):
             text(f"const uint32_t i = (((y * {window.width}U) + x) * {window.channels}U) + c;")
             with block(text, "if (source[i] != 0)"):
                 value = sums.array.word
@@ -85,28 +81,14 @@ def write_convolution(
     return sums
 
 
-def _axes(window: Window) -> tuple[_Axis, _Axis]:
-    sizes = zip(
-        ("y", "x"),
-        (window.height, window.width),
-        window.kernel,
-        window.stride,
-        (pad[0] for pad in window.padding),
-        window.plane,
-        strict=True,
-    )
-    y, x = (_Axis(*row) for row in sizes)
-    return y, x
-
-
 @contextmanager
-def _places(unit: Unit, axis: _Axis) -> Iterator[None]:
+def _each_place(unit: Unit, places: _Places) -> Iterator[None]:
     """A loop over the places of the source, and which positions see each."""
-    text, name = unit.text, axis.name
-    with block(text, each(axis.size, name)):
-        text(f"const uint32_t {name}reach = {name} + {axis.before}U;")
-        text(f"const uint32_t {name}first = {axis.first};")
-        text(f"const uint32_t {name}end = {axis.end};")
+    text, name = unit.text, places.name
+    with block(text, each(places.axis.size, name)):
+        text(f"const uint32_t {name}reach = {name} + {places.axis.before}U;")
+        text(f"const uint32_t {name}first = {places.first};")
+        text(f"const uint32_t {name}end = {places.end};")
         yield
 
 

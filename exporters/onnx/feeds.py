@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.expanded import check_expanded
 from quantize.graph.layers import Connection, Graph, LayerFeed, history_name
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Codes
 from quantize.numbers.intervals import Interval
 
 from .builder import INT32, UINT8, GraphBuilder
+from .expanded import check_expanded
 from .values import BOOL, Value, as_kind, constant, stored, word
 
 __all__ = ["accumulator", "seen"]
@@ -74,7 +74,7 @@ def accumulator(
     Raises:
         UnsupportedError: it is a convolution of too many weights.
     """
-    check_expanded(place, part, "ONNX")
+    check_expanded(place, part)
     lo, hi = part.extremes
     zero = max(-interval.lo, 0)
     span = interval.hi + zero

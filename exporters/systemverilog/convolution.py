@@ -7,13 +7,13 @@ there. From then on every clock has a weight: channel by channel, then position 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
 
-from expifref.connections.windows import Window
+from expifref.connections.windows import Axis, Window
 from exporters.emitter import Emitter
 from quantize.graph.layers import Convolution
 
@@ -28,24 +28,20 @@ class _Axis:
     """One of the two directions of a window, and how far a place and a position lie apart in memory."""
 
     name: str  # of the place in the source
-    size: int
-    kernel: int
-    step: int
-    before: int  # padding
-    positions: int
+    along: Axis
     weights: int  # from one place of the kernel to the next
     units: int  # from one position to the next
 
     @property
     def weights_back(self) -> int:
         """From the weights of a position to those of the next, which has the value further at its front."""
-        return self.step * self.weights
+        return self.along.step * self.weights
 
     def fields(self) -> tuple[Field, ...]:
         """Of every place: how many positions see it, and where weights and units of the first one begin."""
-        seen = [self._seen(place) for place in range(self.size)]
+        seen = [self._seen(place) for place in range(self.along.size)]
         first = [positions[0] if positions else 0 for positions in seen]
-        inside = [place + self.before - one * self.step for place, one in enumerate(first)]
+        inside = [place + self.along.before - one * self.along.step for place, one in enumerate(first)]
         weights = [at * self.weights if positions else 0 for at, positions in zip(inside, seen, strict=True)]
         numbers = {
             "count": [len(positions) for positions in seen],
@@ -55,16 +51,20 @@ class _Axis:
         return tuple(Field(f"{self.name}_{what}", np.array(values)) for what, values in numbers.items())
 
     def _seen(self, place: int) -> list[int]:
-        reach = place + self.before
-        return [one for one in range(self.positions) if 0 <= reach - one * self.step < self.kernel]
+        reach = place + self.along.before
+        return [
+            one
+            for one in range(self.along.positions)
+            if 0 <= reach - one * self.along.step < self.along.kernel
+        ]
 
 
 def _axes(window: Window) -> tuple[_Axis, _Axis]:
-    w, row = window, window.channels // window.groups * window.outputs
-    (high, wide), ((top, _), (left, _)) = w.plane, w.padding
+    row = window.channels // window.groups * window.outputs
+    y, x = window.axes
     return (
-        _Axis("y", w.height, w.kernel[0], w.stride[0], top, high, w.kernel[1] * row, wide * w.outputs),
-        _Axis("x", w.width, w.kernel[1], w.stride[1], left, wide, row, w.outputs),
+        _Axis("y", y, x.kernel * row, x.positions * window.outputs),
+        _Axis("x", x, row, window.outputs),
     )
 
 
@@ -86,10 +86,12 @@ def convolution_walk(e: Emitter, files: Files, name: str, part: Convolution) -> 
     e("assign accept = in_valid && in_ready;")
     e("assign issue = state == ACCUMULATE;")
     _split(e, window)
-    for axis, fields in (("y", y.fields()), ("x", x.fields()), ("c", _channel_fields(window))):
-        _memory(e, files, name, axis, fields)
-    _counters(e, window, y, x)
-    _addresses(e, part, y, x)
+    fields: dict[str, Field] = {}
+    for axis, known in (("y", y.fields()), ("x", x.fields()), ("c", _channel_fields(window))):
+        _memory(e, files, name, axis, known)
+        fields |= {field.name: field for field in known}
+    _counters(e, window, y, x, fields)
+    _addresses(e, part, y, x, fields)
     _states(e)
     return "unit"
 
@@ -142,19 +144,19 @@ def _memory(e: Emitter, files: Files, owner: str, axis: str, fields: Sequence[Fi
     rom.write(e, axis)
 
 
-def _counters(e: Emitter, window: Window, y: _Axis, x: _Axis) -> None:
+def _counters(e: Emitter, window: Window, y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
     """`j` goes over the channels of a position, `wide` and `high` over the positions that are left."""
     channels = window.outputs // window.groups
     j = clog2(channels)
     e(f"logic [{j - 1}:0] j;  // the channel whose weight is addressed")
-    bits = {"high": clog2(y.positions + 1), "wide": clog2(x.positions + 1)}
+    bits = {"high": clog2(y.along.positions + 1), "wide": clog2(x.along.positions + 1)}
     for name, width in bits.items():
         e(f"logic [{width - 1}:0] {name};")
     e("logic next, turn, last;  // of the last channel; and the last in its row; and the last of all")
     e(f"assign next = j == {j}'d{channels - 1};")
     e(f"assign turn = next && wide == {bits['wide']}'d1;")
     e(f"assign last = turn && high == {bits['high']}'d1;")
-    high, wide = (_read(axis, "count", bits[name]) for axis, name in ((y, "high"), (x, "wide")))
+    high, wide = _stored(fields["y_count"], bits["high"]), _stored(fields["x_count"], bits["wide"])
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (state == BEGIN || next) j <= '0;")
@@ -170,11 +172,10 @@ def _counters(e: Emitter, window: Window, y: _Axis, x: _Axis) -> None:
     e()
 
 
-def _addresses(e: Emitter, part: Convolution, y: _Axis, x: _Axis) -> None:
+def _addresses(e: Emitter, part: Convolution, y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
     """`base` and `to`: where the weights and units of a position begin."""
     parts = {"base": ("weights", clog2(part.weight.size)), "to": ("units", clog2(part.units))}
     steps = {"base": (-x.weights_back, -y.weights_back), "to": (x.units, y.units)}
-    fields = {field.name: field for field in (*y.fields(), *x.fields(), *_channel_fields(part.window))}
     for name, (what, width) in parts.items():
         across, down = (_moved(step, width) for step in steps[name])
         row = f"{name}_row"
@@ -198,11 +199,6 @@ def _addresses(e: Emitter, part: Convolution, y: _Axis, x: _Axis) -> None:
 def _moved(step: int, width: int) -> str:
     """A sum with `step`; where it is wider than the address there is no position to move to."""
     return f" {'+' if step >= 0 else '-'} {width}'d{abs(step) % (1 << width)}"
-
-
-def _read(axis: _Axis, what: str, width: int) -> str:
-    (field,) = (one for one in axis.fields() if one.name == f"{axis.name}_{what}")
-    return _stored(field, width)
 
 
 def _stored(field: Field, width: int) -> str:

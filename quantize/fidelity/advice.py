@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from expifref.connections.blocks import row_blocks
 from expifref.network.description import Description, FeedDescription, numbered
 from expifref.network.simulate import simulate
 from quantize.run.trace import Spikes
@@ -44,7 +45,7 @@ def outlying(description: Description) -> tuple[str, ...]:
 def _outlying(name: str, feed: FeedDescription) -> str | None:
     if feed.window is not None:
         return None
-    sizes = np.abs(feed.matrix).max(axis=1)
+    sizes = np.concatenate([np.abs(rows).max(axis=1) for _, rows in row_blocks(feed.weight)])
     usual = float(np.median(sizes[sizes > 0])) if sizes.any() else 0.0
     largest = int(sizes.argmax())
     if not sizes[largest] > _APART * usual:

@@ -24,7 +24,7 @@ from expifref.network.model_files import read_description, save_description
 from expifref.network.modules import SpikingNetwork, parameters, with_parameters
 from expifref.network.simulate import simulate
 from exporters.c.network import c_files
-from exporters.expanded import MOST_EXPANDED, check_expanded
+from exporters.onnx.expanded import MOST_EXPANDED, check_expanded
 from quantize.fidelity import compare
 from quantize.fidelity.twin import channel_scale
 from quantize.graph.layers import Convolution, Dense
@@ -252,7 +252,7 @@ def test_what_has_no_form_for_a_convolution_says_so() -> None:
     kernel = codes(np.zeros((large.rows, 16), np.int64))
     part = Convolution(kernel, Format(True, 8, 0), Format(True, 32, 0), large)
     with pytest.raises(UnsupportedError) as caught:
-        check_expanded("layer0.feeds.0", part, "ONNX")
+        check_expanded("layer0.feeds.0", part)
     assert str(caught.value) == (
         f"the convolution `layer0.feeds.0` must stand for at most {MOST_EXPANDED} weights in ONNX, which "
         "holds them all, not for 3072 x 16384: use native code, JAX or C"
