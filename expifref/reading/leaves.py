@@ -14,10 +14,12 @@ from typing import Any
 import brainstate
 import jax
 import numpy as np
+from jax import Array
 from numpy.typing import NDArray
 
+from expifref.dynamics import decay_rate
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.network.description import AnyNeuron
+from expifref.network.description import AnyNeuron, LIFParameters
 
 from .members import Members, class_name, qualified
 from .parameters import Reader, adexif, expif, lif, time_constants
@@ -80,11 +82,18 @@ class NeuronLeaf:
     path: str
     module: Any
     parameters: AnyNeuron
+    per_volt: Floats | None
+    """The current (A) that moves a membrane by 1 V in a step, `[neurons]`; None where that depends on where
+    the membrane is."""
 
     @property
     def units(self) -> int:
         """Number of neurons."""
         return len(self.parameters.tau)
+
+    def current_of(self, kick: Array) -> Array:
+        """The current (mA) that does what `kick` (mV), added to the membranes, does; `[..., neurons]`."""
+        return (kick.reshape(-1, self.units) * self.per_volt).reshape(kick.shape)
 
     @property
     def upstream(self) -> bool:
@@ -155,7 +164,8 @@ def _leaves(module: Any, path: str, dt: float) -> tuple[Leaf, ...]:
         )
     name = qualified(base)
     if name in _NEURONS:
-        return (NeuronLeaf(path, module, _NEURONS[name](module, path)),)
+        parameters = _NEURONS[name](module, path)
+        return (NeuronLeaf(path, module, parameters, _per_volt(parameters, dt)),)
     if name in _DELAYS:
         return _delay(module, path)
     filters = _filters(module, path, _FILTERS[name])
@@ -164,6 +174,12 @@ def _leaves(module: Any, path: str, dt: float) -> tuple[Leaf, ...]:
             f"`{path}` must have been built with the `dt` of {dt * 1e3:g} ms it is described for"
         )
     return filters
+
+
+def _per_volt(neuron: AnyNeuron, dt: float) -> Floats | None:
+    if not isinstance(neuron, LIFParameters):
+        return None
+    return 1 / np.asarray(decay_rate(neuron.tau, dt) * neuron.resistance, np.float64)
 
 
 def filters_of(module: Any, leaves: Mapping[str, Leaf]) -> tuple[FilterLeaf, ...]:

@@ -157,7 +157,7 @@ def _check_added(glue: Glue, kicks: Mapping[str, Any]) -> None:
         if glue.added[path].origins or bool((kick != 0).any()):
             raise UnsupportedError(
                 f"`{path}` is given a delta input, which moves its membrane at once and has no integer "
-                "lowering: feed it a current"
+                "lowering: feed it a current, or use LIF, where a current does the same"
             )
 
 

@@ -178,6 +178,9 @@ def _neuron_update(leaf: NeuronLeaf, currents: dict[str, Any]) -> Callable[..., 
         total = module.sum_current_inputs(current, v, pop=False)
         # in float64 before it is scaled: the module may have rounded it to another type
         milliamperes = jnp.asarray(total.to_decimal(u.mA), float)
+        if leaf.per_volt is not None:
+            kick = module.sum_delta_inputs(0.0 * u.mV, pop=False).to_decimal(u.mV)
+            milliamperes = milliamperes + leaf.current_of(jnp.broadcast_to(jnp.asarray(kick, float), v.shape))
         currents[leaf.path] = jnp.broadcast_to(milliamperes, v.shape) * 1e-3
         return original(current)
 

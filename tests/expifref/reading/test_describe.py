@@ -185,7 +185,7 @@ def test_a_registered_delta_input_is_refused() -> None:
     neuron.add_delta_input("kick", 1.0 * u.mV)
     assert message(Linear(4, 4), neuron) == (
         "`net.layers[1]` is given a delta input, which moves its membrane at once and has no integer "
-        "lowering: feed it a current"
+        "lowering: feed it a current, or use LIF, where a current does the same"
     )
 
 
