@@ -30,6 +30,7 @@ __all__ = [
     "FilterLeaf",
     "Leaf",
     "NeuronLeaf",
+    "check_states_apart",
     "filters_of",
     "followed_by",
     "leaves_of",
@@ -180,6 +181,26 @@ def _per_volt(neuron: AnyNeuron, dt: float) -> Floats | None:
     if not isinstance(neuron, LIFParameters):
         return None
     return 1 / np.asarray(decay_rate(neuron.tau, dt) * neuron.resistance, np.float64)
+
+
+def check_states_apart(members: Members) -> None:
+    """Raise UnsupportedError where two neurons or filters have a state in common."""
+    for first, second in members.shared:
+        owners = [members.owner(path) for path in (first, second)]
+        state = members.states[first]
+        if not isinstance(state, brainstate.ParamState) and all(
+            _steps(members.nodes[owner]) for owner in owners
+        ):
+            raise UnsupportedError(
+                f"`{first}` and `{second}` must be two states, but they are one, which both `{owners[0]}` and "
+                f"`{owners[1]}` change in a step: give each its own, or share one module"
+            )
+
+
+def _steps(module: Any) -> bool:
+    """Whether it is a neuron or a filter."""
+    names = {qualified(cls) for cls in type(module).__mro__}
+    return not names.isdisjoint((*_NEURONS, *_FILTERS))
 
 
 def filters_of(module: Any, leaves: Mapping[str, Leaf]) -> tuple[FilterLeaf, ...]:

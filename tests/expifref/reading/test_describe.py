@@ -189,6 +189,16 @@ def test_a_registered_delta_input_is_refused() -> None:
     )
 
 
+def test_two_neurons_with_one_state_are_refused() -> None:
+    first, second = ExpIFRef(4), ExpIFRef(4)
+    first.init_state()
+    second.V = first.V
+    assert message(Linear(4, 4), first, Linear(4, 4), second) == (
+        "`net.layers[1].V` and `net.layers[3].V` must be two states, but they are one, which both "
+        "`net.layers[1]` and `net.layers[3]` change in a step: give each its own, or share one module"
+    )
+
+
 def test_a_changed_update_is_refused() -> None:
     class Louder(ExpIFRef):
         def update(self, x: Any = 0.0 * u.mA) -> Any:
