@@ -354,10 +354,10 @@ def test_a_table_that_is_not_what_its_hash_says_is_refused(deployment: Deploymen
 
 
 def test_an_input_that_no_program_has_is_refused(deployment: Deployment) -> None:
-    port = replace(deployment.input, format=Format(True, 2, 0))
+    port = replace(deployment.input, format=Format(True, 1, 0))
     with pytest.raises(ParameterError) as caught:
         program_of(replace(deployment, input=port))
-    assert str(caught.value) == "`input.format` must be unsigned with 1 to 8 bits, not s2.0"
+    assert str(caught.value) == "`input.format` must have 1 to 8 bits, or 2 to 8 with a sign, not s1.0"
 
 
 @pytest.mark.parametrize(
