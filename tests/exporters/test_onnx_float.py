@@ -26,6 +26,8 @@ from expifref.network.neuron_steps import constants
 from expifref.network.simulate import simulate
 from exporters.onnx.float_model import float_model
 from exporters.onnx.float_neurons import PHI
+from quantize.lowering.checks import input_port
+from quantize.run.trace import Spikes
 from tests.networks import network as small_network
 
 VOLTS = 1e-12
@@ -75,13 +77,14 @@ def run(model: Any, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return dict(zip(names, session.run(names, feeds), strict=True))
 
 
-def spikes_for(network: Description, seed: int) -> NDArray[np.uint8]:
-    hi = 255 if network.encoder == "current" else 1
-    return np.random.default_rng(seed).integers(0, hi + 1, (100, 4, network.inputs)).astype(np.uint8)
+def spikes_for(network: Description, seed: int) -> Spikes:
+    port = input_port(network)
+    shape = (100, 4, network.inputs)
+    return np.random.default_rng(seed).integers(port.format.lo, port.format.hi + 1, shape).astype(port.dtype)
 
 
 @pytest.mark.parametrize("tau_readout", [True, False])
-@pytest.mark.parametrize("encoder", ["rate", "current"])
+@pytest.mark.parametrize("encoder", ["rate", "current", "signed-current"])
 @pytest.mark.parametrize("seed", range(3))
 def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_readout: bool) -> None:
     network = description(seed, encoder, tau_readout)
@@ -124,7 +127,7 @@ def test_first_layer_follows_jax(seed: int) -> None:
 
 
 def _first_layer_in_jax(
-    network: Description, spikes: NDArray[np.uint8]
+    network: Description, spikes: Spikes
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     layer = network.layers[0]
     assert isinstance(layer, SpikingDescription)
