@@ -28,7 +28,7 @@ __all__ = ["load_shd"]
 
 _UNITS, _CLASSES = 700, 20
 _MOST = 1 << 16
-"""Recordings in a file; SHD has 8,156 to train on. Beyond, its size would fill the memory before it is read."""
+"""Recordings in a file; SHD has 8,156 to train on. A size alone could fill the memory before it is read."""
 
 # Of the archives, as the library tonic states them in tonic/datasets/hsd.py.
 _MD5 = {
@@ -69,8 +69,8 @@ def _part(path: Path) -> Samples:
             sizes = {len(times), len(units), len(labelled)}
             if len(sizes) != 1 or max(sizes) > _MOST:
                 raise DataError(
-                    f"{path} must have times, units and a label of each of at most {_MOST} recordings, not of "
-                    f"{len(times)}, {len(units)} and {len(labelled)}"
+                    f"{path} must have times, units and a label for each of at most {_MOST} recordings, not "
+                    f"of {len(times)}, {len(units)} and {len(labelled)}"
                 )
             labels = np.asarray(labelled).astype(np.int64)
             return Samples(_frames(times, units), labels)

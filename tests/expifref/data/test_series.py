@@ -278,8 +278,8 @@ def test_shd_takes_no_size_for_true(tmp_path: Path, recordings: int, labels: int
     with pytest.raises(DataError) as caught:
         load("shd", tmp_path)
     assert str(caught.value) == (
-        f"{tmp_path / 'shd_train.h5'} must have times, units and a label of each of at most 65536 recordings, "
-        f"not of {recordings}, {recordings} and {labels}"
+        f"{tmp_path / 'shd_train.h5'} must have times, units and a label for each of at most 65536 "
+        f"recordings, not of {recordings}, {recordings} and {labels}"
     )
 
 
