@@ -22,7 +22,7 @@ __all__ = ["Factor"]
 
 @dataclass(frozen=True, eq=False)
 class Factor:
-    """The weights of a connection, `[source units, units]`, or a kernel, `[rows, outputs]`, with its window."""
+    """The weights of a connection, `[source units, units]`, or a kernel `[rows, outputs]` with its window."""
 
     weight: NDArray[Any]
     window: Window | None = None
