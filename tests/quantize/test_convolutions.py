@@ -244,5 +244,7 @@ def test_a_description_whose_kernel_does_not_fit_is_refused() -> None:
 
 
 def test_what_has_no_form_for_a_convolution_says_so() -> None:
-    with pytest.raises(UnsupportedError, match=r"^`conv.weight` must be a dense matrix to be trained"):
-        quantized_network(NETWORK, PROGRAM)
+    uneven = neurons(CONV.units, resistance=np.linspace(1.0, 1.1, CONV.units))
+    network = replace_layer(NETWORK, 0, neuron=uneven)
+    with pytest.raises(UnsupportedError, match=r"^`conv.weight` must be a kernel in the program too to be"):
+        quantized_network(network, lowered(network))
