@@ -21,7 +21,7 @@ from quantize.numbers.intervals import Interval
 from .fusions import CodeTable, fused_lookups
 from .groups import layer_groups
 from .kernels import by_group, side_by_side, under_kernel
-from .products import Form, Product, limbs, matmul, plan_product
+from .products import Form, Matrix, Product, limbs, matmul, plan_product
 from .shapes import Held, Weights
 from .words import Word, result_words, word_of
 
@@ -47,7 +47,7 @@ class FeedPlan:
             return matmul(values, weights, self.product, self.word)
         return side_by_side(matmul(under_kernel(self.window, values), weights, self.product, self.word))
 
-    def held(self, weight: Int[Held, "rows columns"]) -> Weights:
+    def held(self, weight: Int[Matrix, "rows columns"]) -> Weights:
         """`weight`, or the kernel, in the form that `sums` takes."""
         parts = limbs(weight, self.product, self.word)
         return parts if self.window is None else by_group(parts, self.window)
