@@ -25,6 +25,7 @@ from expifref.network.description import (
 from quantize.lowering.names import program_names
 
 from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
+from .factors import Factor
 from .float_neurons import float_neurons
 from .interface import describe
 from .ports import input_kind
@@ -142,10 +143,13 @@ class _Network:
         """The weighted sum of what all feeds see, and the bias."""
         body, total = self._body, ""
         for index, feed in enumerate(layer.feeds):
-            weight = body.constant(f"{prefix}.{numbered('weight', index)}", feed.matrix)
+            name, factor = f"{prefix}.{numbered('feed', index)}", Factor(feed.weight, feed.window)
+            weight = body.constant(f"{prefix}.{numbered('weight', index)}", factor.matrix)
             seen = self._seen(f"{prefix}.{numbered('seen', index)}", feed)
+            seen = factor.seen(body, name, seen, np.array(0.0))
             product = body.node("MatMul", [seen, weight], f"{prefix}.{numbered('product', index)}")
-            total = body.node("Add", [total, product], f"{prefix}.sum{index}") if index else product
+            added = factor.sums(body, name, product)
+            total = body.node("Add", [total, added], f"{prefix}.sum{index}") if index else added
         bias = body.constant(f"{prefix}.bias", layer.bias)
         return body.node("Add", [total, bias], f"{prefix}.current")
 

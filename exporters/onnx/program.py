@@ -46,8 +46,7 @@ def sequence_model(graph: Graph, label: Label, beside: Beside | None = None) -> 
 
     Raises:
         ParameterError, RangeError: see `quantize.graph.proof.prove_graph`.
-        UnsupportedError: the input is wider than a byte, two inputs or outputs would have one name, or a
-            convolution stands for too many weights.
+        UnsupportedError: the input is wider than a byte, or two inputs or outputs would have one name.
     """
     ports = ports_of(graph)
     body = GraphBuilder(beside=beside)

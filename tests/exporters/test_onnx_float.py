@@ -29,6 +29,7 @@ from exporters.onnx.float_neurons import PHI
 from quantize.lowering.checks import input_port
 from quantize.run.trace import Spikes
 from tests.networks import network as small_network
+from tests.quantize.test_convolutions import convolutional
 
 VOLTS = 1e-12
 """Largest difference seen is 2e-14 V; 1 mV is the scale of a membrane."""
@@ -99,6 +100,23 @@ def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_r
         np.testing.assert_allclose(actual[f"layer{layer}.V"], membrane, rtol=0, atol=VOLTS)
     readout = np.stack([step[2].state.v for step in steps])
     np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+
+
+def test_a_convolution_is_written_as_its_kernel() -> None:
+    network = convolutional()
+    spikes = np.random.default_rng(1).integers(0, 2, (20, 2, network.inputs)).astype(np.uint8)
+    model = float_model(network)
+    actual = run(model, {"spikes": spikes})
+    steps = list(simulate(network, spikes))
+    expected = np.stack([step[0].spikes for step in steps])
+    assert expected.mean() > 0.02
+    np.testing.assert_array_equal(actual["layer0.spikes"], expected)
+    readout = np.stack([step[-1].state.v for step in steps])
+    np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+    loop = next(node.attribute[0].g for node in model.graph.node if node.op_type == "Scan")
+    held = {tensor.name: list(tensor.dims) for tensor in loop.initializer}
+    kernel = network.layers[0].feeds[0].weight
+    assert held["layer0.weight"] == list(kernel.shape)
 
 
 @pytest.mark.parametrize("model", ["adexif", "lif", "lif_subtracted"])
