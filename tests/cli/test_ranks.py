@@ -46,7 +46,7 @@ def start(
     *arguments: object, devices: int = 1, new_session: bool = False, **environment: str
 ) -> subprocess.Popen[str]:
     settings = {
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count={devices}",
         "JAX_PLATFORMS": "cpu",
         "EXPIFREF_JOIN_SECONDS": "60",
         "EXPIFREF_TOKEN": TOKEN,
