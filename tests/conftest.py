@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let the workers, and the commands that they start, read what another has compiled in this run."""
     if not ALL:
         os.environ.setdefault("XLA_FLAGS", _SOON_COMPILED)
+        os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # a worker, or somebody's own choice
         return
     folder = tempfile.TemporaryDirectory(prefix="expifref-compiled-", ignore_cleanup_errors=True)
