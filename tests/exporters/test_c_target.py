@@ -326,13 +326,15 @@ int main(void)
 """
 
 
-CURRENTS = [seed for seed in range(3000, 3020) if holds(random_graph(seed))]
+HELD_AT = (3005, 3009, 3010, 3011, 3013, 3014, 3015, 3016, 3017, 3019)
+"""Of which random graphs a held input is worth computing once."""
 
 
-@pytest.mark.parametrize("seed", CURRENTS)
+@pytest.mark.parametrize("seed", HELD_AT)
 def test_a_held_input_gives_every_bit(seed: int, tmp_path: Path) -> None:
     need("gcc")
     graph = random_graph(seed)
+    assert holds(graph)
     lay_out(tmp_path, {**c_files(graph, LABEL), "held.c": HELD})
     run_tool("gcc", ["-std=c99", "-O1", "-o", "held", "network.c", "held.c"], tmp_path)
     one = random_graph_input(graph, 1, 1, 0)
