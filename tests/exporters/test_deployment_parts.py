@@ -14,6 +14,7 @@ from exporters.deployment.assemble import program_of
 from exporters.deployment.document import (
     Core,
     CoreSlice,
+    DeployedConvolution,
     DeployedLayer,
     Deployment,
     load_deployment,
@@ -25,6 +26,7 @@ from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format
 from quantize.program.sealed import canonical_digest, rfc8785_form
 from tests.networks import lowered, network, own_profile
+from tests.quantize.test_convolutions import convolutional
 
 from .test_deployment import deployed, round_trip
 
@@ -222,10 +224,10 @@ def test_a_table_that_is_not_what_its_hash_says_is_refused(deployment: Deploymen
 
 
 def test_an_input_that_no_program_has_is_refused(deployment: Deployment) -> None:
-    port = replace(deployment.input, format=Format(True, 2, 0))
+    port = replace(deployment.input, format=Format(True, 1, 0))
     with pytest.raises(ParameterError) as caught:
         program_of(replace(deployment, input=port))
-    assert str(caught.value) == "`input.format` must be unsigned with 1 to 8 bits, not s2.0"
+    assert str(caught.value) == "`input.format` must have 1 to 8 bits, or 2 to 8 with a sign, not s1.0"
 
 
 @pytest.mark.parametrize(
@@ -274,6 +276,27 @@ def test_another_version_and_unknown_keys_are_refused(deployment: Deployment, tm
         with pytest.raises(FileFormatError) as caught:
             load_deployment(path)
         assert str(caught.value) == f"`{path}` {message}"
+
+
+def test_a_damaged_convolution_is_refused() -> None:
+    deployment = deployed(lowered(convolutional()), load_profile("generic-16bit"))
+    (feed,) = deployment.layers[0].feeds
+    assert isinstance(feed, DeployedConvolution)
+
+    def changed(**changes: Any) -> Deployment:
+        return with_layer(deployment, feeds=(replace(feed, **changes),))
+
+    assert refusal(with_slice(deployment, 0, 0, weight_rows=(feed.kernel_rows,))) == (
+        "a slice of layer `layer0` must have 0 weight rows for `input`, not 18"
+    )
+    assert refusal(changed(window=replace(feed.window, outputs=5))).startswith("a weight row of 5 neurons")
+    for changes, message in (
+        ({"kernel_rows": feed.kernel_rows[1:]}, "`layer0.feeds.0.weight` must have the shape [18, 4]"),
+        ({"window": replace(feed.window, groups=0)}, "`layer0.feeds.0.window` must be made of numbers of 1"),
+    ):
+        with pytest.raises(ParameterError) as caught:
+            program_of(changed(**changes))
+        assert str(caught.value).startswith(message)
 
 
 def test_the_same_program_gives_the_same_file(tmp_path: Path) -> None:
