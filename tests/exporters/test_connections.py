@@ -10,6 +10,7 @@ from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Convolution, Dense, Graph, LayerFeed, Port, UnitLayer
 from quantize.numbers.arrays import Codes, Integers, codes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from tests.amount import ALL
 from tests.graph_executors import MAKERS, assert_agrees
 from tests.graphs import random_graph_input, random_graph_state
 
@@ -81,14 +82,37 @@ CASES: dict[str, tuple[tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("bits", [1, 8])
-@pytest.mark.parametrize("case", CASES)
+TRIED = [
+    (case, bits)
+    for number, case in enumerate(CASES)
+    for bits in (1, 8)
+    if ALL or case.startswith("weights") or bits == (1, 8)[number % 2]
+]
+"""Cases and bits of the input, which matter to products; wirings have one or the other."""
+
+
+@pytest.mark.parametrize(("case", "bits"), TRIED)
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_connection(name: str, case: str, bits: int) -> None:
     first, second = CASES[case]
     port = Port(SIZES[INPUT], Format(False, bits, 0))
     graph = Graph(port, (layer("layer0", *first), layer("layer1", *second)), "layer1")
     spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert_agrees(name, graph, spikes, state)
+
+
+@pytest.mark.parametrize("bits", [2, 8])
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_signed_input(name: str, bits: int) -> None:
+    """Seen now and late, by a matrix and by kernels."""
+    feeds = (
+        feed("layer0", INPUT, [0], 8),
+        feed("layer0", INPUT, [0, 3, 1, 0, 2]),
+        convolved(INPUT, [0], Window(5, 1, 1, (3, 1), 1, padding=((1, 0), (0, 0))), 9),
+    )
+    graph = Graph(Port(SIZES[INPUT], Format(True, bits, 0)), (layer("layer0", *feeds),), "layer0")
+    spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert spikes.min() == graph.input.format.lo
     assert_agrees(name, graph, spikes, state)
 
 
