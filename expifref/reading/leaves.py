@@ -94,6 +94,7 @@ class NeuronLeaf:
 
     def current_of(self, kick: Array) -> Array:
         """The current (mA) that does what `kick` (mV), added to the membranes, does; `[..., neurons]`."""
+        assert self.per_volt is not None  # as whoever asks has seen
         return (kick.reshape(-1, self.units) * self.per_volt).reshape(kick.shape)
 
     @property
@@ -192,8 +193,8 @@ def check_states_apart(members: Members) -> None:
             _steps(members.nodes[owner]) for owner in owners
         ):
             raise UnsupportedError(
-                f"`{first}` and `{second}` must be two states, but they are one, which both `{owners[0]}` and "
-                f"`{owners[1]}` change in a step: give each its own, or share one module"
+                f"`{first}` and `{second}` must be two states, but they are one, which both `{owners[0]}` "
+                f"and `{owners[1]}` change in a step: give each its own, or share one module"
             )
 
 

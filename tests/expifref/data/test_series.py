@@ -86,7 +86,7 @@ def test_what_lies_behind_the_end_is_not_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [bool, float])
 def test_a_mask_of_the_first_steps_is_their_number(tmp_path: Path, kind: type) -> None:
     lengths = np.arange(12) % 5 + 1
-    mask = (np.arange(5) < lengths[:, None]).astype(kind)
+    mask: Any = (np.arange(5) < lengths[:, None]).astype(kind)
     masked = stored(tmp_path, **split(SPIKES, mask_train=mask[:9], mask_test=mask[9:]))
     assert (
         masked.digest
