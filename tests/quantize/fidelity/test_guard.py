@@ -39,7 +39,7 @@ def test_a_good_program_passes(profile: str) -> None:
 def test_a_layer_at_another_rate() -> None:
     program = edited(lowered(NETWORK), biased(slice(None), 6.0), 0)
     rate = next(finding for finding in guard(NETWORK, program, [SPIKES]) if " Hz " in finding)
-    assert rate.startswith("layer0 spikes at ")
+    assert rate.startswith("`layer0` spikes at ")
     assert rate.endswith(
         " Hz in float, which differ by more than a factor of 1.25: mostly rescale, "
         "use a profile with wider rescale multipliers"
