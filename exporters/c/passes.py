@@ -10,6 +10,7 @@ from quantize.graph.operations import StateBefore
 
 from .arms import Arms, arms
 from .choices import condition
+from .events import Events, write_event
 from .operations import write_statement
 from .parts import Part
 from .statements import Expression, Statements
@@ -27,27 +28,42 @@ Stores = Mapping[str, Sequence[Array]]
 class _Writing:
     statements: Statements
     stores: Stores
+    lists: Mapping[str, tuple[Events, str]]  # result -> the list of its events, and what counts them
 
     @property
     def stored_once(self) -> Collection[str]:
-        return {result for result, arrays in self.stores.items() if len(arrays) == 1}
+        once = {result for result, arrays in self.stores.items() if len(arrays) == 1}
+        return once.difference(self.lists)
 
 
-def write_pass(function: str, part: Part, stores: Stores, statements: Statements) -> None:
-    """Add `function`, which computes `part` for every unit and leaves its results in `stores`."""
+def write_pass(
+    function: str, part: Part, stores: Stores, statements: Statements, events: Mapping[str, Events]
+) -> None:
+    """Add `function`, which computes `part` for every unit and leaves its results in `stores`.
+
+    Args:
+        events: the lists of those results whose events are listed.
+    """
+    lists = {
+        result: (listed, statements.names.claim("count"))
+        for result, listed in events.items()
+        if result in stores
+    }
     states = [operation for operation in part.operations if isinstance(operation, StateBefore)]
     others = [operation for operation in part.operations if not isinstance(operation, StateBefore)]
-    writing = _Writing(statements, stores)
-    with (
-        statements.unit.function(f"static void {function}(void)", "For every unit."),
-        block(statements.unit.text, each(statements.layer.units)),
-    ):
-        # What states were is read before anything is stored that they become.
-        for operation in states:
-            write_statement(operation, statements)
-        for operation in states:
-            _store(operation.name, writing)
-        _write(others, part.stored, writing)
+    writing = _Writing(statements, stores, lists)
+    with statements.unit.function(f"static void {function}(void)", "For every unit.") as text:
+        for _, count in lists.values():
+            text(f"uint32_t {count} = 0U;")
+        with block(text, each(statements.layer.units)):
+            # What states were is read before anything is stored that they become.
+            for operation in states:
+                write_statement(operation, statements)
+            for operation in states:
+                _store(operation.name, writing)
+            _write(others, part.stored, writing)
+        for listed, count in lists.values():
+            text(f"{listed.count} = {count};")
 
 
 def _write(operations: Sequence[Any], wanted: Collection[str], writing: _Writing) -> None:
@@ -98,3 +114,6 @@ def _store(result: str, writing: _Writing) -> None:
     value = writing.statements.values[result]
     for array in writing.stores.get(result, ()):
         writing.statements.unit.text(f"{array.name}[j] = {cast(value.text, value.word, array.word)};")
+    if result in writing.lists:
+        events, count = writing.lists[result]
+        write_event(writing.statements.unit.text, events, value.text, "j", count)
