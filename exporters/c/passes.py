@@ -102,10 +102,10 @@ def _choose(choice: Any, sides: Arms, writing: _Writing) -> None:
 
 def _branch(target: Expression, chosen: str, operations: Sequence[Any], writing: _Writing) -> None:
     statements = writing.statements
-    # Places in tables that are found in a branch are not known behind it.
-    positions = dict(statements.positions)
+    # Places in tables and their entries that are found in a branch are not known behind it.
+    positions, entries = dict(statements.positions), dict(statements.entries)
     _write(operations, [chosen], writing)
-    statements.positions = positions
+    statements.positions, statements.entries = positions, entries
     value = statements.values[chosen]
     statements.unit.text(f"{target.text} = {cast(value.text, value.word, target.word)};")
 

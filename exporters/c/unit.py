@@ -19,6 +19,8 @@ from .words import UINT8, UINT32, Word, literal, range_of, storing
 __all__ = ["Array", "Unit", "each"]
 
 _COLUMNS = 100
+_SHORT = 4
+"""Elements of a row of which several stand in a line."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,10 @@ class Unit:
     def _rows(self, values: Integers | Codes, word: Word) -> None:
         if values.ndim == 1:
             self._lines([_bare(literal(value, word)) for value in values.tolist()])
+            return
+        if values.shape[1] <= _SHORT:
+            rows = values.tolist()
+            self._lines([f"{{{', '.join(_bare(literal(value, word)) for value in row)}}}" for row in rows])
             return
         for row in values:
             with block(self.text, close="},"):
