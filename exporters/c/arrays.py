@@ -12,6 +12,7 @@ from quantize.graph.operations import Constant, Feed, Lookup
 from quantize.numbers.arrays import Integers
 
 from .entries import Entry, declare_entries
+from .fusions import ShiftedSum
 from .plan import LayerPlan
 from .unit import Array, Unit
 from .widths import Width
@@ -29,6 +30,7 @@ class LayerArrays:
     initial: Mapping[str, str]  # state -> the expression for unit j
     own: Mapping[str, Array]  # of results
     constants: Mapping[str, Array]  # those with a value per unit
+    addends: Mapping[str, Array]  # of sums that are rounded, those with a value per unit
     tables: Mapping[tuple[str, ...], Array]
     entries: Mapping[str, Entry]  # of lookups that have one for each code
 
@@ -46,7 +48,8 @@ def declare_arrays(
     unit: Unit, layer: UnitLayer, plan: LayerPlan, widths: Mapping[str, Width], sums: Mapping[int, Array]
 ) -> LayerArrays:
     """Add everything that `plan` needs but the `sums` of the feeds, which are there."""
-    constants, entries = _constants(unit, layer, plan), declare_entries(unit, layer, plan.operations)
+    constants, addends = _constants(unit, layer, plan), _addends(unit, layer, plan)
+    entries = declare_entries(unit, layer, plan.operations, widths)
     tables = _tables(unit, layer, plan, entries)
     states, initial = {}, {}
     for name, state in layer.states.items():
@@ -61,7 +64,7 @@ def declare_arrays(
         lo, hi = widths[result].interval
         word = storing(full_name(layer.name, result), widths[result].interval)
         own[result] = unit.variable(f"{layer.name}_{told}", word, [layer.units], f"{lo}..{hi}")
-    return LayerArrays(sums, states, initial, own, constants, tables, entries)
+    return LayerArrays(sums, states, initial, own, constants, addends, tables, entries)
 
 
 def _constants(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[str, Array]:
@@ -76,6 +79,15 @@ def _constants(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[str, Array
         name: unit.constants(f"{layer.name}_{name}", layer.constants[name])
         for name in used
         if not _alike(layer.constants[name])
+    }
+
+
+def _addends(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[str, Array]:
+    sums = {o.name: o.values for o in plan.operations if isinstance(o, ShiftedSum)}
+    return {
+        name: unit.constants(f"{layer.name}_{name}_addend", values, "with half of what it is divided by")
+        for name, values in sums.items()
+        if not _alike(values)
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from quantize.graph.operations import StateBefore
 
 from .arms import Arms, arms
 from .choices import condition
-from .events import Events, write_event
+from .events import Events, listing, write_event
 from .operations import write_statement
 from .parts import Part
 from .statements import Expression, Statements
@@ -28,7 +29,7 @@ Stores = Mapping[str, Sequence[Array]]
 class _Writing:
     statements: Statements
     stores: Stores
-    lists: Mapping[str, tuple[Events, str]]  # result -> the list of its events, and what counts them
+    lists: Mapping[str, tuple[Events, str]]  # result -> the list of its events, and what follows them
 
     @property
     def stored_once(self) -> Collection[str]:
@@ -45,16 +46,19 @@ def write_pass(
         events: the lists of those results whose events are listed.
     """
     lists = {
-        result: (listed, statements.names.claim("count"))
+        result: (listed, statements.names.claim("following"))
         for result, listed in events.items()
         if result in stores
     }
     states = [operation for operation in part.operations if isinstance(operation, StateBefore)]
     others = [operation for operation in part.operations if not isinstance(operation, StateBefore)]
     writing = _Writing(statements, stores, lists)
-    with statements.unit.function(f"static void {function}(void)", "For every unit.") as text:
-        for _, count in lists.values():
-            text(f"uint32_t {count} = 0U;")
+    with (
+        statements.unit.function(f"static void {function}(void)", "For every unit.") as text,
+        ExitStack() as lists_,
+    ):
+        for events_, following in lists.values():
+            lists_.enter_context(listing(text, events_, following))
         with block(text, each(statements.layer.units)):
             # What states were is read before anything is stored that they become.
             for operation in states:
@@ -62,8 +66,6 @@ def write_pass(
             for operation in states:
                 _store(operation.name, writing)
             _write(others, part.stored, writing)
-        for listed, count in lists.values():
-            text(f"{listed.count} = {count};")
 
 
 def _write(operations: Sequence[Any], wanted: Collection[str], writing: _Writing) -> None:
@@ -115,5 +117,5 @@ def _store(result: str, writing: _Writing) -> None:
     for array in writing.stores.get(result, ()):
         writing.statements.unit.text(f"{array.name}[j] = {cast(value.text, value.word, array.word)};")
     if result in writing.lists:
-        events, count = writing.lists[result]
-        write_event(writing.statements.unit.text, events, value.text, "j", count)
+        events, following = writing.lists[result]
+        write_event(writing.statements.unit.text, events, value.text, "j", following)
