@@ -15,7 +15,7 @@ from quantize.numbers.arrays import Codes, Integers
 from .text import block
 from .unit import Array, Unit, each
 
-__all__ = ["Block", "Group", "groups", "write_block"]
+__all__ = ["Block", "Group", "groups", "write_block", "write_silence"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,14 @@ class Block:
     before: Sequence[str]
     event: Sequence[str]  # for each of `count` events, whose source is `i`
     after: Sequence[str]
+
+
+def write_silence(unit: Unit, sums: Array) -> None:
+    """Write what is done where there is no event, so that no loop over them has to be ready for it."""
+    with block(unit.text, "if (count == 0U)"):
+        with block(unit.text, each(sums.count)):
+            unit.text(f"{sums.name}[j] = 0;")
+        unit.text("return;")
 
 
 def write_block(unit: Unit, group: Group, one: Block, sources: int, target: tuple[str, Array]) -> None:

@@ -15,7 +15,7 @@ from quantize.numbers.arrays import Integers
 from quantize.numbers.intervals import Interval
 
 from .accumulation import Accumulation, accumulation
-from .blocks import Block, Group, groups, write_block
+from .blocks import Block, Group, groups, write_block, write_silence
 from .calls import Call
 from .events import Events, Listed
 from .forms import Pairs
@@ -52,6 +52,7 @@ def write_pairs(
     ) as text:
         if not pieces:
             text(f"const uint32_t count = {seen.events.count};")
+            write_silence(unit, sums.array)
         text(f"const int32_t least = {literal(form.least)} * (int32_t)count;")
         events = "events" if pieces else seen.events.units.name
         for part, array in zip(parts, weights, strict=True):

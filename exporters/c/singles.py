@@ -5,7 +5,7 @@ from __future__ import annotations
 from quantize.graph.layers import LayerFeed
 
 from .accumulation import accumulation
-from .blocks import Block, Group, groups, write_block
+from .blocks import Block, Group, groups, write_block, write_silence
 from .calls import Call
 from .events import Listed
 from .forms import Singles
@@ -38,6 +38,7 @@ def write_singles(
         f"static void {sums.function}({parameter})", "The sum of the weights of the events, block by block."
     ) as text:
         text(f"const uint32_t count = {seen.events.count};")
+        write_silence(unit, sums.array)
         for part, array in zip(parts, weights, strict=True):
             one = _block(array, part, "" if spikes else value)
             write_block(unit, part, one, dense.sources, (seen.events.units.name, sums.array))
