@@ -80,10 +80,11 @@ def write_list(unit: Unit, names: tuple[str, str], source: Sent, size: int) -> t
         ) as text,
         listing(text, events, _FOLLOWING),
     ):
-        with block(text, f"for (uint32_t i = 0U; i < {whole}U; i += {_AT_ONCE}U)"):
-            for place in range(_AT_ONCE):
-                number = f"i + {place}U" if place else "i"
-                write_event(text, events, f"source[{number}]", number, _FOLLOWING)
+        if whole:
+            with block(text, f"for (uint32_t i = 0U; i < {whole}U; i += {_AT_ONCE}U)"):
+                for place in range(_AT_ONCE):
+                    number = f"i + {place}U" if place else "i"
+                    write_event(text, events, f"source[{number}]", number, _FOLLOWING)
         for i in range(whole, size):
             write_event(text, events, f"source[{i}]", f"{i}U", _FOLLOWING)
     return events, Call(function, source.text)

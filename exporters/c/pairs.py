@@ -92,7 +92,8 @@ def _packed(rows: Integers, form: Pairs) -> Integers:
     fields[:, : rows.shape[1]] = rows
     split = fields.reshape(len(rows), -1, per, _BYTES)
     place = np.arange(per)[:, np.newaxis] * form.field + np.arange(_BYTES) * 8
-    return (split << place).sum(axis=(2, 3))
+    words: Integers = (split << place).sum(axis=(2, 3))
+    return words
 
 
 def _block(unit: Unit, weights: Array, form: Pairs, part: Group, limits: Interval, store: str) -> Block:
