@@ -24,8 +24,8 @@ from .words import notation, range_of, storing, widest
 
 __all__ = ["MOST_BYTES", "Entry", "declare_entries"]
 
-MOST_BYTES = 1 << 14
-"""Of one array of entries: a microcontroller with half a megabyte of flash has room for several."""
+MOST_BYTES = 1 << 15
+"""Of the entries of one argument of a layer: a sixteenth of the flash of an STM32F446."""
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,12 @@ def _written(argument: str, table: SegmentGrid, statements: Statements) -> Posit
     moved = value.text if lo == 0 else f"{value.text} - {literal(lo, word)}"
     inside = unit.limited(moved, from_start, Interval(0, last), word)
     offset = statements.local(f"{argument}_offset", Expression(inside, word))
-    unsigned = f"(u{word.type}){offset.text}"
     segment = statements.names.claim(f"{argument}_segment")
-    unit.text(f"const uint32_t {segment} = (uint32_t)({unsigned} >> {table.shift}U);")
     if not table.shift:
+        unit.text(f"const uint32_t {segment} = (uint32_t){offset.text};")
         return Position(segment, offset)
+    unsigned = f"(u{word.type}){offset.text}"
+    unit.text(f"const uint32_t {segment} = (uint32_t)({unsigned} >> {table.shift}U);")
     mask = f"({word.type})({unsigned} & {_unsigned((1 << table.shift) - 1, word)})"
     return Position(segment, statements.local(f"{argument}_rest", Expression(mask, word)))
 
