@@ -55,10 +55,10 @@ def write_pass(
     writing = _Writing(statements, stores, lists)
     with (
         statements.unit.function(f"static void {function}(void)", "For every unit.") as text,
-        ExitStack() as lists_,
+        ExitStack() as stack,
     ):
-        for events_, following in lists.values():
-            lists_.enter_context(listing(text, events_, following))
+        for listed, following in lists.values():
+            stack.enter_context(listing(text, listed, following))
         with block(text, each(statements.layer.units)):
             # What states were is read before anything is stored that they become.
             for operation in states:
