@@ -202,6 +202,11 @@ class Description:
         return sum(layer.weights for layer in self.layers)
 
     @property
+    def has_kernels(self) -> bool:
+        """Whether a feed is a convolution."""
+        return any(feed.window is not None for layer in self.layers for feed in layer.feeds)
+
+    @property
     def is_chain(self) -> bool:
         """Whether each layer is fed by the one before alone, in the same step."""
         sources = [INPUT, *(layer.name for layer in self.layers)]

@@ -22,6 +22,7 @@ from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers
 from quantize.program.label import Label
 from quantize.run.emulator import GraphEmulator
+from quantize.run.events import random_events
 from quantize.run.trace import Spikes
 
 from .build import PLATFORMS, Platform, build
@@ -70,8 +71,8 @@ def synthetic_input(graph: Graph, steps: int) -> Spikes:
     """Random inputs `[steps, 4, channels]`, three of ten active."""
     rng = np.random.default_rng(0)
     shape = (steps, _SAMPLES, graph.input.channels)
-    values = rng.integers(1, graph.input.format.hi + 1, shape)
-    return np.where(rng.random(shape) < _ACTIVE, values, 0).astype(np.uint8)
+    values = random_events(graph.input, rng, shape)
+    return np.where(rng.random(shape) < _ACTIVE, values, 0).astype(graph.input.dtype)
 
 
 def _sent(graph: Graph, spikes: Spikes) -> Mapping[str, Integers]:

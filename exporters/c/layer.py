@@ -27,7 +27,7 @@ from .statements import Statements
 from .text import comment
 from .unit import Array, Unit
 from .widths import layer_widths
-from .words import ZERO, union
+from .words import ZERO, byte_of, union
 
 __all__ = ["LayerCode", "Sources", "write_layer"]
 
@@ -158,7 +158,7 @@ def _whole(unit: Unit, function: str, note: str, calls: list[Call], graph: Graph
     if not calls:
         return None
     given = any(call.takes_input for call in calls)
-    parameter = f"const uint8_t {SPIKES}[{graph.input.channels}]" if given else "void"
+    parameter = f"const {byte_of(graph.input).type} {SPIKES}[{graph.input.channels}]" if given else "void"
     with unit.function(f"static void {function}({parameter})", note) as text:
         for call in calls:
             text(str(call))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from expifref.exceptions import UnsupportedError
+from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
 from quantize.numbers.intervals import Interval
 
@@ -15,6 +16,7 @@ __all__ = [
     "UINT32",
     "ZERO",
     "Word",
+    "byte_of",
     "cast",
     "computing",
     "literal",
@@ -76,6 +78,11 @@ def numbering(count: int) -> Word:
 def union(*intervals: Interval) -> Interval:
     """The smallest interval around all of them."""
     return Interval(min(i.lo for i in intervals), max(i.hi for i in intervals))
+
+
+def byte_of(port: Port) -> Word:
+    """The word of a value of the input."""
+    return INT8 if port.format.signed else UINT8
 
 
 def widest(*words: Word) -> Word:

@@ -11,7 +11,7 @@ from quantize.run.trace import Spikes
 
 from .memories import Files
 from .module import connect
-from .streams import stream_of, wires, wires_between
+from .streams import Stream, stream_of, wires, wires_between
 from .top import TOP
 from .values import clog2
 from .weights import FeedKey, Weights, connections, packed_weights
@@ -35,7 +35,9 @@ class Packet:
 
 def encode(spikes: Spikes) -> bytes:
     """The packets of one step of one sample, `[inputs]`, its tick last."""
-    events = [bytes((Packet.EVENT, i & 255, i >> 8, int(value))) for i, value in enumerate(spikes) if value]
+    events = [
+        bytes((Packet.EVENT, i & 255, i >> 8, int(value) & 255)) for i, value in enumerate(spikes) if value
+    ]
     return b"".join(events) + bytes((Packet.TICK, 0, 0, 0))
 
 
@@ -119,7 +121,7 @@ def _serial(graph: Graph, weights: Mapping[FeedKey, Weights]) -> str:
     e(");")
     with e.indent():
         _packets(e)
-        _events(e, stream.index_bits, stream.value_bits if stream.graded else 1)
+        _events(e, stream)
         links = [("rst", "rst"), *_loads(e, graph, loaded), *wires_between(stream, "in", "in")]
         links += wires_between(out, "out", "out")
         for declaration in wires(out, "out"):
@@ -181,12 +183,13 @@ def _packets(e: Emitter) -> None:
     e()
 
 
-def _events(e: Emitter, index_bits: int, value_bits: int) -> None:
+def _events(e: Emitter, stream: Stream) -> None:
+    kinds = dict(stream.signals)
     e("// One event, held until the network takes it.")
     e("logic in_valid, in_ready, in_tick;")
-    e(f"logic [{index_bits - 1}:0] in_index;")
-    if value_bits > 1:
-        e(f"logic [{value_bits - 1}:0] in_value;")
+    e(f"{kinds['index']} in_index;")
+    if stream.graded:
+        e(f"{kinds['value']} in_value;")
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst) in_valid <= 1'b0;")
@@ -195,9 +198,9 @@ def _events(e: Emitter, index_bits: int, value_bits: int) -> None:
     e("always_ff @(posedge clk) if (packet) begin")
     with e.indent():
         e("in_tick <= code == 8'd2;")
-        e(f"in_index <= bytes[{7 + index_bits}:8];")
-        if value_bits > 1:
-            e(f"in_value <= bytes[{23 + value_bits}:24];")
+        e(f"in_index <= bytes[{7 + stream.index_bits}:8];")
+        if stream.graded:
+            e(f"in_value <= bytes[{23 + stream.value_bits}:24];")
     e("end")
     e()
 

@@ -114,7 +114,7 @@ def compared_signals(program: Program) -> tuple[str, ...]:
 
 
 def float_traces(description: Description, spikes: Spikes) -> list[LayerTrace]:
-    """The float network on `spikes`, uint8 `[steps, batch, inputs]`."""
+    """The float network on `spikes`, `[steps, batch, inputs]`."""
     steps = list(simulate(description, spikes))
     traces: list[LayerTrace] = []
     for index, layer in enumerate(description.layers):

@@ -22,8 +22,8 @@ _MOST_DT = 100
 
 def input_port(description: Description) -> Port:
     """The integers that its encoder gives."""
-    bits = get_encoder(description.encoder).largest.bit_length()
-    return Port(description.inputs, Format(False, bits, 0))
+    encoder = get_encoder(description.encoder)
+    return Port(description.inputs, Format(encoder.signed, encoder.bits, 0))
 
 
 def check_calibration_input(description: Description, frames: NDArray[Any]) -> None:

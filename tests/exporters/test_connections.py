@@ -92,6 +92,21 @@ def test_a_connection(name: str, case: str, bits: int) -> None:
     assert_agrees(name, graph, spikes, state)
 
 
+@pytest.mark.parametrize("bits", [2, 8])
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_signed_input(name: str, bits: int) -> None:
+    """Seen now and late, by a matrix and by kernels."""
+    feeds = (
+        feed("layer0", INPUT, [0], 8),
+        feed("layer0", INPUT, [0, 3, 1, 0, 2]),
+        convolved(INPUT, [0], Window(5, 1, 1, (3, 1), 1, padding=((1, 0), (0, 0))), 9),
+    )
+    graph = Graph(Port(SIZES[INPUT], Format(True, bits, 0)), (layer("layer0", *feeds),), "layer0")
+    spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert spikes.min() == graph.input.format.lo
+    assert_agrees(name, graph, spikes, state)
+
+
 PLANE = Window(4, 5, 2, (3, 2), 4, (1, 2), ((1, 1), (0, 2)), 2)
 """A plane of 4 x 5 and two channels, each behind two of the four that come out, of 4 x 3."""
 

@@ -15,16 +15,18 @@ from exporters.deployment.assemble import program_of
 from exporters.deployment.document import (
     Core,
     CoreSlice,
+    DeployedConvolution,
     DeployedLayer,
     Deployment,
     Route,
+    deployment_to_json,
     load_deployment,
     save_deployment,
 )
 from exporters.deployment.make import deploy
 from hw_profiles import Profile, load_profile
-from quantize.graph.connections import Dense
-from quantize.graph.layers import Graph, LayerFeed, LayerState
+from quantize.graph.layers import Graph, LayerState
+from quantize.lowering.lower import LoweringOptions
 from quantize.numbers.arrays import LARGE, codes, frozen
 from quantize.numbers.formats import Format
 from quantize.program.file import digest, program_to_json
@@ -36,6 +38,7 @@ from tests.graph_executors import LABEL
 from tests.graphs import random_graph
 from tests.networks import lowered, network, own_profile, replace_layer, spike_input
 from tests.programs import random_program
+from tests.quantize.test_convolutions import convolutional
 
 
 def deployed(program: Program, profile: Profile) -> Deployment:
@@ -71,18 +74,53 @@ def test_a_random_graph_comes_back_from_its_file(seed: int, tmp_path: Path) -> N
     }
     loaded, again = round_trip(graph, own_profile(tmp_path, **limits), tmp_path / "d.json")
     assert loaded.word_bits == limits["memory_word_bits"]
-    assert document(again) == document(expanded(graph))
+    assert document(again) == document(graph)
 
 
-def expanded(graph: Graph) -> Graph:
-    """`graph` with the matrices of its convolutions, which is what a deployment file holds."""
+@pytest.mark.parametrize("large", [False, True])
+def test_a_convolution_is_held_as_its_kernel(
+    large: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Read by docs/deployment.md alone: two weights of four bits to a word of nine, three digits each."""
+    monkeypatch.setattr(make, "LARGE", 0 if large else LARGE)
+    program = lowered(convolutional(), "generic-16bit", LoweringOptions(weight_bits=4))
+    profile = own_profile(tmp_path, cores=9, neurons_per_core=60, memory_word_bits=9)
+    loaded, again = round_trip(program.graph, profile, tmp_path / "d.json")
+    assert document(again) == document(program.graph)
+    wanted = program_to_json(program)["graph"]["layers"][0]["feeds"][0]["connection"]
+    held = deployment_to_json(loaded)
+    (feed,) = held["layers"][0]["feeds"]
+    assert (feed["connection"], feed["window"]) == ("convolution", wanted["window"])
+    slices = [part for core in held["cores"] for part in core["slices"] if part["layer"] == "layer0"]
+    assert [part["weight_rows"] for part in slices] == [[[]], [[]]]
+    if not large:
+        fields = [
+            [int(row[at : at + 3], 16) >> shift & 15 for at in (0, 3) for shift in (0, 4)]
+            for row in feed["kernel_rows"]
+        ]
+        kernel = [[field - 16 if field > 7 else field for field in row] for row in fields]
+        assert kernel == program.graph.layers[0].feeds[0].connection.weight.tolist()
 
-    def dense(feed: LayerFeed) -> LayerFeed:
-        one = feed.connection
-        return replace(feed, connection=Dense(codes(one.matrix), one.weight_format, one.accumulator))
 
-    layers = (replace(layer, feeds=tuple(map(dense, layer.feeds))) for layer in graph.layers)
-    return replace(graph, layers=tuple(layers))
+def test_a_damaged_convolution_is_refused() -> None:
+    deployment = deployed(lowered(convolutional()), load_profile("generic-16bit"))
+    (feed,) = deployment.layers[0].feeds
+    assert isinstance(feed, DeployedConvolution)
+
+    def changed(**changes: Any) -> Deployment:
+        return with_layer(deployment, feeds=(replace(feed, **changes),))
+
+    assert refusal(with_slice(deployment, 0, 0, weight_rows=(feed.kernel_rows,))) == (
+        "a slice of layer `layer0` must have 0 weight rows for `input`, not 18"
+    )
+    assert refusal(changed(window=replace(feed.window, outputs=5))).startswith("a weight row of 5 neurons")
+    for changes, message in (
+        ({"kernel_rows": feed.kernel_rows[1:]}, "`layer0.feeds.0.weight` must have the shape [18, 4]"),
+        ({"window": replace(feed.window, groups=0)}, "`layer0.feeds.0.window` must be made of numbers of 1"),
+    ):
+        with pytest.raises(ParameterError) as caught:
+            program_of(changed(**changes))
+        assert str(caught.value).startswith(message)
 
 
 @pytest.mark.parametrize("neurons_per_core", [4, 7, 100])
@@ -354,10 +392,10 @@ def test_a_table_that_is_not_what_its_hash_says_is_refused(deployment: Deploymen
 
 
 def test_an_input_that_no_program_has_is_refused(deployment: Deployment) -> None:
-    port = replace(deployment.input, format=Format(True, 2, 0))
+    port = replace(deployment.input, format=Format(True, 1, 0))
     with pytest.raises(ParameterError) as caught:
         program_of(replace(deployment, input=port))
-    assert str(caught.value) == "`input.format` must be unsigned with 1 to 8 bits, not s2.0"
+    assert str(caught.value) == "`input.format` must have 1 to 8 bits, or 2 to 8 with a sign, not s1.0"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -248,7 +249,6 @@ def test_events_that_there_are_not(times: list[float], units: list[int], message
 
 
 def test_shd_of_a_folder(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     for part in ("train", "test"):
         with h5py.File(tmp_path / f"shd_{part}.h5", "w") as file:
             spikes = file.create_group("spikes")
@@ -267,6 +267,20 @@ def test_shd_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "shd_test.h5").write_bytes(b"no")
     with pytest.raises(DataError, match=r"shd_test.h5 must be a file of SHD with spikes/times, spikes/units"):
         load("shd", tmp_path)
+
+
+@pytest.mark.parametrize(("recordings", "labels"), [(2, 3), (1 << 40, 1 << 40)])
+def test_shd_takes_no_size_for_true(tmp_path: Path, recordings: int, labels: int) -> None:
+    with h5py.File(tmp_path / "shd_train.h5", "w") as file:
+        for name in ("spikes/times", "spikes/units"):
+            file.create_dataset(name, (recordings,), h5py.vlen_dtype(np.dtype("f4")), chunks=(2,))
+        file.create_dataset("labels", (labels,), np.uint16, chunks=(2,))
+    with pytest.raises(DataError) as caught:
+        load("shd", tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'shd_train.h5'} must have times, units and a label for each of at most 65536 "
+        f"recordings, not of {recordings}, {recordings} and {labels}"
+    )
 
 
 def test_shd_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
