@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from quantize.numbers.arrays import Codes, Integers
+from quantize.numbers.intervals import Interval
 
 from .text import block
 from .unit import Array, Unit, each
 
-__all__ = ["Block", "Group", "groups", "write_block", "write_silence"]
+__all__ = ["Block", "Group", "admitted", "groups", "write_block", "write_silence"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ class Block:
     before: Sequence[str]
     event: Sequence[str]  # for each of `count` events, whose source is `i`
     after: Sequence[str]
+
+
+def admitted(unit: int, limits: Interval) -> str:
+    """A comment for a tool that reads the C: what the weights prove of the sum of `unit`."""
+    return f"/*@ admit {limits.lo} <= sums[{unit}] <= {limits.hi}; */"
 
 
 def write_silence(unit: Unit, sums: Array) -> None:

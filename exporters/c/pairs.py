@@ -15,7 +15,7 @@ from quantize.numbers.arrays import Integers
 from quantize.numbers.intervals import Interval
 
 from .accumulation import Accumulation, accumulation
-from .blocks import Block, Group, groups, write_block, write_silence
+from .blocks import Block, Group, admitted, groups, write_block, write_silence
 from .calls import Call
 from .events import Events, Listed
 from .forms import Pairs
@@ -108,8 +108,7 @@ def _block(unit: Unit, weights: Array, form: Pairs, part: Group, limits: Interva
         t, byte = divmod(j, _BYTES)
         pair = f"{'odd' if byte % 2 else 'even'}{t}"
         half = f"({pair} >> 16U)" if byte > 1 else f"({pair} & 0xffffU)"
-        known = f"/*@ admit {limits.lo} <= sums[{j}] <= {limits.hi}; */"
-        after.append(f"sums[{j}] {store} (int32_t){half} + least; {known}")
+        after.append(f"sums[{j}] {store} (int32_t){half} + least; {admitted(j, limits)}")
     before = [f"uint32_t {pair}{t} = 0U;" for t in words for pair in ("even", "odd")]
     return Block(weights, weights.count // (form.dense.sources * part.count), before, event, after)
 

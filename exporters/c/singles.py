@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from quantize.graph.layers import LayerFeed
+from quantize.numbers.intervals import Interval
 
 from .accumulation import accumulation
-from .blocks import Block, Group, groups, write_block, write_silence
+from .blocks import Block, Group, admitted, groups, write_block, write_silence
 from .calls import Call
 from .events import Listed
 from .forms import Singles
 from .unit import Array, Unit
+from .widths import accumulated
 from .words import INT32, cast, notation
 
 __all__ = ["write_singles"]
@@ -30,6 +32,7 @@ def write_singles(
         for part in parts
     ]
     sums = accumulation(unit, names, feed, seen.sent, dense.units)
+    limits = accumulated(feed, seen.sent).formed.hull
     spikes = seen.sent.lo >= 0 and seen.sent.hi <= 1
     source = seen.source
     parameter = "void" if spikes else f"const {source.word.type} source[{dense.sources}]"
@@ -40,7 +43,7 @@ def write_singles(
         text(f"const uint32_t count = {seen.events.count};")
         write_silence(unit, sums.array)
         for part, array in zip(parts, weights, strict=True):
-            one = _block(array, part, "" if spikes else value)
+            one = _block(array, part, "" if spikes else value, limits)
             write_block(unit, part, one, dense.sources, (seen.events.units.name, sums.array))
     return sums.array, Call(sums.function, "" if spikes else source.text)
 
@@ -49,7 +52,7 @@ def _tail(part: Group) -> str:
     return "_left" if part.first else ""
 
 
-def _block(weights: Array, part: Group, value: str) -> Block:
+def _block(weights: Array, part: Group, value: str, limits: Interval) -> Block:
     scale = "value * " if value else ""
     units = range(part.units)
     added = [f"sum{j} += {scale}row[{j}];" for j in units]
@@ -58,5 +61,5 @@ def _block(weights: Array, part: Group, value: str) -> Block:
         part.units,
         [f"{INT32.type} sum{j} = 0;" for j in units],
         [value, *added] if value else added,
-        [f"sums[{j}] = sum{j};" for j in units],
+        [f"sums[{j}] = sum{j}; {admitted(j, limits)}" for j in units],
     )
