@@ -56,6 +56,7 @@ def program_of(graph: Graph) -> Program:
 
 
 @cache
+@cache
 def random_graph(seed: int, layers: int | None = None, recurrent: bool = True) -> Graph:
     """A graph of 1 to 4 small layers whose widths are proven.
 

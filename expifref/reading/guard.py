@@ -91,6 +91,8 @@ def check_against(description: Description, original: Original) -> None:
 
 def _check_attributes(original: Original, frames: Floats, run: Run) -> None:
     """Raise UnsupportedError where steps one by one do something else than within a loop."""
+    if original.repeats(frames):
+        return
     alone = original.run(frames, looped=False)
     pairs = [("output", run.output, alone.output)]
     pairs += [(name, run.currents[name], alone.currents[name]) for name in run.currents]

@@ -72,7 +72,7 @@ def test_random_programs_are_equal(seed: int) -> None:
     check_program(seed, "host", "-O0")
 
 
-@pytest.mark.parametrize("seed", range(1000, 1008))
+@pytest.mark.parametrize("seed", some(range(1000, 1008), 2))
 def test_random_graphs_run_clean_under_sanitizers(seed: int) -> None:
     need("make", "gcc")
     check_graph(seed, "host", SANITIZERS)

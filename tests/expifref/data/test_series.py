@@ -83,6 +83,17 @@ def test_what_lies_behind_the_end_is_not_looked_at(tmp_path: Path) -> None:
     assert set(data.train.lengths) == {3}
 
 
+@pytest.mark.parametrize("kind", [bool, float])
+def test_a_mask_of_the_first_steps_is_their_number(tmp_path: Path, kind: type) -> None:
+    lengths = np.arange(12) % 5 + 1
+    mask: Any = (np.arange(5) < lengths[:, None]).astype(kind)
+    masked = stored(tmp_path, **split(SPIKES, mask_train=mask[:9], mask_test=mask[9:]))
+    assert (
+        masked.digest
+        == stored(tmp_path, **split(SPIKES, lengths_train=lengths[:9], lengths_test=lengths[9:])).digest
+    )
+
+
 def test_parts_of_other_length_are_padded_to_the_longer(tmp_path: Path) -> None:
     arrays = split(SPIKES) | {"x_test": SPIKES[9:, :3]}
     data = stored(tmp_path, **arrays)
@@ -108,6 +119,25 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "too few": (
         {"lengths_test": np.array([5, 1])},
         "{path}: test lengths must have the shape [3], one per sample, not [2]",
+    ),
+    "a mask of later steps": (
+        {"mask_test": np.array([[1, 1, 1, 0, 0], [0, 1, 1, 0, 0], [1, 1, 1, 1, 1]])},
+        "{path}: `mask_test` must take the first steps of a sample and none behind them, but of sample 1 it "
+        "leaves out steps before others: move the steps that count to the beginning, or give 0 as the "
+        "values of those that do not",
+    ),
+    "a mask of other steps": (
+        {"mask_test": np.ones((3, 4))},
+        "{path}: `mask_test` must have the shape [samples, steps] of its series, not [3, 4] beside values of "
+        "the shape [3, 5, 2]",
+    ),
+    "a mask of weights": (
+        {"mask_test": np.full((3, 5), 0.5)},
+        "{path}: `mask_test` must hold 1 for each step that counts and 0 for every other one",
+    ),
+    "a mask and lengths": (
+        {"mask_test": np.ones((3, 5)), "lengths_test": np.full(3, 5)},
+        "{path}: the file must hold `lengths_test` or `mask_test`, not both",
     ),
     "no whole numbers": (
         {"lengths_test": np.ones(3)},
