@@ -21,6 +21,7 @@ __all__ = [
     "computing",
     "literal",
     "notation",
+    "numbering",
     "range_of",
     "storing",
     "union",
@@ -45,7 +46,7 @@ class Word:
     @property
     def tag(self) -> str:
         """Its part in the names of helpers."""
-        return f"i{self.bits}"
+        return f"{'i' if self.signed else 'u'}{self.bits}"
 
     def holds(self, interval: Interval) -> bool:
         """Whether every value of `interval` is one of this type."""
@@ -67,6 +68,11 @@ def storing(what: str, *intervals: Interval) -> Word:
     """The narrowest word that holds all `intervals`."""
     # Those without a sign are narrower than int, so that C computes with them as with the others.
     return _narrowest(what, (INT8, UINT8, INT16, UINT16, INT32, INT64), intervals)
+
+
+def numbering(count: int) -> Word:
+    """The narrowest word without a sign that holds 0 to `count - 1`."""
+    return next(word for word in (UINT8, UINT16, UINT32) if word.holds(Interval(0, count - 1)))
 
 
 def union(*intervals: Interval) -> Interval:

@@ -49,6 +49,17 @@ def test_random_graphs_are_defined(tmp_path: Path, seed: int) -> None:
     assert analyse(tmp_path, graph).count == 0
 
 
+def test_blocks_are_defined(tmp_path: Path) -> None:
+    graph = random_program(3, weight_bits=6, input_bits=4, widths=[22, 19, 14], layers=2).graph
+    emitted(graph, tmp_path)
+    source = (tmp_path / "network.c").read_text()
+    assert "int32_t sum0 = 0;" in source
+    assert "uint32_t even0 = 0U;" in source
+    alarms = analyse(tmp_path, graph)
+    assert alarms.count == 0, alarms.report[-3000:]
+    assert "100% coverage" in alarms.report
+
+
 def test_a_product_that_overflows_is_found(tmp_path: Path) -> None:
     graph = lowered(network((6, 5, 3), tau_synapse=None), "generic-16bit").graph
     emitted(graph, tmp_path)
