@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph, UnitLayer
@@ -12,7 +12,7 @@ from quantize.numbers.intervals import Interval
 
 from .control import Sweep, clearing
 from .events import events
-from .memories import Files, Rom
+from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
 from .states import states
@@ -108,9 +108,11 @@ def _front(
 def _middle(e: Emitter, files: Files, layer: UnitLayer, units: Units, sweep: Sweep) -> None:
     """The datapath, its constants and states."""
     if units.constants:
-        rom = Rom("constants", f"{layer.name}_core_constants.hex", units.constants, max(layer.units, 2))
+        count = period(units.constants)
+        fields = tuple(replace(field, values=field.values[:count]) for field in units.constants)
+        rom = Rom("constants", f"{layer.name}_core_constants.hex", fields, max(count, 2))
         files[rom.file] = rom.text()
-        rom.write(e, sweep.index(e, units.constants_stage - 1))
+        rom.write(e, sweep.place(e, units.constants_stage - 1, count))
     states(e, files, layer, units, sweep)
     e(f"{declaration(units.output)};")
     inside = [*units.accumulators.values(), *units.before.values(), *units.after.values(), units.output]

@@ -39,8 +39,8 @@ def convolved(source: str, delay: Integers | list[int], window: Window, bits: in
     return LayerFeed(source, one, frozen(delay))
 
 
-def layer(name: str, *feeds: LayerFeed, units: int | None = None) -> UnitLayer:
-    """A state that takes in all accumulators; layer0 puts it out, layer1 whether it is not negative."""
+def layer(name: str, *feeds: LayerFeed, units: int | None = None, bias: int | Integers = 0) -> UnitLayer:
+    """A state that takes in accumulators and `bias`; layer0 puts it out, layer1 whether it is above -1."""
     body = Body()
     site = Quantizer(Format(True, FORMATS["layer0"], 0), Rounding.RND_CONV, Overflow.WRAP)
     total = body.state("y", site.format)
@@ -48,6 +48,7 @@ def layer(name: str, *feeds: LayerFeed, units: int | None = None) -> UnitLayer:
         accumulator = body.feed(index, f"accumulator{index}")
         body.signals[accumulator] = accumulator
         total = body.add(total, accumulator)
+    total = body.add(total, body.constant("bias", bias))
     body.next["y"] = body.overflow(body.shift(total, 1, site.rounding), site, "kept")
     spikes = body.at_least(body.next["y"], body.constant("zero", 0), "spikes")
     body.signals |= {"y": "kept", "spikes": spikes}
@@ -145,12 +146,12 @@ WINDOWS: dict[str, tuple[int, tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
 @pytest.mark.parametrize("case", WINDOWS)
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_convolution(name: str, case: str) -> None:
-    """Its source spikes, or is graded and may be negative."""
+    """Its source spikes, or is graded and may be negative; every channel has a bias of its own."""
     bits, first, second = WINDOWS[case]
     port = Port(PLANE.sources, Format(False, bits, 0))
     layers = (
-        layer(one, *feeds, units=feeds[0].connection.units)
-        for one, feeds in (("layer0", first), ("layer1", second))
+        layer(one, *feeds, units=(units := feeds[0].connection.units), bias=np.arange(units) % channels)
+        for one, feeds, channels in (("layer0", first, PLANE.outputs), ("layer1", second, 2))
     )
     graph = Graph(port, tuple(layers), "layer1")
     spikes, state = random_graph_input(graph, 5, 2, bits), random_graph_state(graph, 2, bits)
