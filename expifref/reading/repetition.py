@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import Jaxpr, Literal
 
 __all__ = ["repeats"]
 
@@ -76,10 +76,11 @@ class _Numbers:
         """A parameter of an operation: a function by what comes out of it, anything else as it is written."""
         if isinstance(part, tuple | list):
             return tuple(self._parameter(one) for one in part)
-        if isinstance(part, ClosedJaxpr):
-            return self._function(part.jaxpr, part.consts)
-        if isinstance(part, Jaxpr):
-            return self._function(part, ())
+        if isinstance(part, np.ndarray | jax.Array):  # the text of a long one leaves most of it out
+            return _constant(part).form
+        inner = getattr(part, "jaxpr", part)  # of one that holds constants, a class of its own in older JAX
+        if isinstance(inner, Jaxpr):
+            return self._function(inner, getattr(part, "consts", ()))
         return repr(part)
 
     def _function(self, jaxpr: Jaxpr, constants: Sequence[Any]) -> Hashable:
