@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from expifref.exceptions import ParameterError
-from expifref.network.description import Description, description_digest
+from expifref.network.description import Description
+from expifref.network.digest import description_digest
 from expifref.network.model_files import read_model
 from quantize.fidelity import (
     Comparison,

@@ -75,7 +75,7 @@ class Setup:
     @property
     def question(self) -> Question:
         """What the study asks."""
-        from expifref.network.description import description_digest
+        from expifref.network.digest import description_digest
         from quantize.program.sealed import canonical_digest
         from quantize.search import Question
 

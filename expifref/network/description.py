@@ -5,15 +5,14 @@ No JAX, no units objects, no closures. `units` is the width of a layer.
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.connections.blocks import product, row_blocks
+from expifref.connections.blocks import product
 from expifref.connections.convolve import convolved
 from expifref.connections.windows import Window
 from expifref.neurons.parameters import AdExParameters, AnyNeuron, LIFParameters, NeuronParameters
@@ -30,7 +29,6 @@ __all__ = [
     "NeuronParameters",
     "ReadoutDescription",
     "SpikingDescription",
-    "description_digest",
     "numbered",
     "placed",
 ]
@@ -232,26 +230,3 @@ class Description:
         for feed in (feed for layer in self.layers for feed in layer.feeds):
             longest[feed.source] = max(longest.get(feed.source, 0), feed.longest)
         return {source: steps for source, steps in longest.items() if steps}
-
-
-def description_digest(description: Description) -> str:
-    """SHA-256 (hex) of everything in `description` but paths: names, shapes and float64 bytes."""
-    state = hashlib.sha256()
-
-    def feed(value: object) -> None:
-        if isinstance(value, np.ndarray):
-            feed(f"{value.shape}")
-            for _, rows in row_blocks(value):
-                state.update(np.ascontiguousarray(rows, "<f8").tobytes())
-        elif is_dataclass(value):
-            for part in (part for part in fields(value) if part.compare):
-                feed(part.name)
-                feed(getattr(value, part.name))
-        elif isinstance(value, tuple):
-            for item in value:
-                feed(item)
-        else:
-            state.update(f"{value!r};".encode())
-
-    feed(description)
-    return state.hexdigest()

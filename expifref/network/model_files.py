@@ -14,17 +14,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.connections.windows import Window
 from expifref.exceptions import FileFormatError
 from expifref.files.documents import parse, written
 from expifref.files.limits import MODEL
 from expifref.files.tensors import read_tensors, write_tensors
-from expifref.files.texts import Name, Place
 
 from .architecture import Architecture
 from .checks import check_description
@@ -43,14 +41,12 @@ from .description import (
     numbered,
 )
 from .environment import Environment
+from .model_document import VERSION, FeedEntry, LayerEntry, ModelDocument
 
 if TYPE_CHECKING:
     from .modules import SpikingNetwork
 
 __all__ = [
-    "FeedEntry",
-    "LayerEntry",
-    "ModelDocument",
     "ModelFile",
     "load_model",
     "read_description",
@@ -60,7 +56,6 @@ __all__ = [
 ]
 
 _FORMAT = "expifref-model"
-_VERSION: Literal[1] = 1
 
 _NEURONS: dict[str, tuple[type, dict[str, str]]] = {
     "spiking": (NeuronParameters, {}),
@@ -71,51 +66,6 @@ _NEURONS: dict[str, tuple[type, dict[str, str]]] = {
 """The kind that a file says of a spiking layer: the class of its neurons and what of them is no tensor."""
 
 Tensors = dict[str, NDArray[np.float64]]
-
-_CLOSED = {"extra": "forbid", "strict": True}
-
-
-@dataclass(frozen=True)
-class FeedEntry:
-    """What the metadata say of a feed; its numbers are tensors."""
-
-    __pydantic_config__: ClassVar = _CLOSED
-
-    source: Name
-    delayed: bool = False
-    window: Window | None = None
-
-
-@dataclass(frozen=True)
-class LayerEntry:
-    """What the metadata say of a layer; its numbers are tensors."""
-
-    __pydantic_config__: ClassVar = _CLOSED
-
-    name: Name
-    kind: Literal["spiking", "adexif", "lif", "lif_subtracted", "readout"]
-    filtered: bool
-    feeds: tuple[FeedEntry, ...] = ()  # none: one from the layer before, or from the input, without delay
-    path: Place = ""  # in the module it was read from; absent before it was recorded
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelDocument:
-    """The metadata."""
-
-    __pydantic_config__: ClassVar = _CLOSED
-
-    version: Literal[1] = _VERSION
-    units: Literal["SI"] = "SI"
-    dt: float  # s
-    inputs: int
-    encoder: Name
-    steps: int
-    layers: tuple[LayerEntry, ...]
-    architecture: Architecture | None
-    metrics: dict[Name, float]
-    environments: tuple[dict[Name, Name], ...] = ()  # absent before they were recorded
-    decision: Name = SUM  # absent where there was one rule only
 
 
 @dataclass(frozen=True)
@@ -171,7 +121,7 @@ def read_model(path: Path) -> ModelFile:
         FileFormatError: the file is missing, truncated, foreign, or of another version.
         ParameterError: a weight or parameter is NaN, infinite or out of its range.
     """
-    tensors, values = read_tensors(path, _FORMAT, _VERSION, MODEL)
+    tensors, values = read_tensors(path, _FORMAT, VERSION, MODEL)
     document = parse(ModelDocument, values, f"`{path}`")
     description = _described(document, tensors)
     check_description(description)
@@ -193,8 +143,7 @@ def load_model(path: Path) -> SpikingNetwork:
 
 def _is_plain(description: Description) -> bool:
     """Whether the file need not say what feeds what, and how."""
-    windows = (feed.window for layer in description.layers for feed in layer.feeds)
-    return description.is_chain and all(window is None for window in windows)
+    return description.is_chain and not description.has_kernels
 
 
 def _entry(layer: LayerDescription, plain: bool) -> LayerEntry:

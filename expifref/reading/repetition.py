@@ -12,6 +12,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Jaxpr, Literal
 
@@ -100,7 +101,7 @@ class _Numbers:
 
 
 def _constant(value: Any) -> _Value:
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
+    if isinstance(value, jax.Array) and jnp.issubdtype(value.dtype, jax.dtypes.extended):
         # Such as a key of random numbers, which shows no bytes.
         return _Value(object(), frozenset())
     array = np.asarray(value)

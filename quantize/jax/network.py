@@ -11,7 +11,8 @@ import jax
 
 from expifref.encoders import get_encoder
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.network.description import Description, description_digest, numbered
+from expifref.network.description import Description, numbered
+from expifref.network.digest import description_digest
 from expifref.network.modules import DEFAULT_RULES, Frames, Parameters, Run
 from expifref.neurons.gradient import GradientRules
 from hw_profiles import Arithmetic, Profile, parse_profile

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from expifref.encoders import get_encoder
 from expifref.exceptions import CapacityError, ParameterError, UnsupportedError
 from expifref.network.decision import SUM, check_rule
-from expifref.network.description import Description, description_digest
+from expifref.network.description import Description
+from expifref.network.digest import description_digest
 from hw_profiles import Arithmetic, Profile, refusal, with_arithmetic
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format

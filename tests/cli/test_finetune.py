@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from expifref.network.description import description_digest
+from expifref.network.digest import description_digest
 from expifref.network.environment import current_environment
 from expifref.network.model_files import read_model
 from quantize.program.file import load_program

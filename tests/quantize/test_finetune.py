@@ -23,8 +23,8 @@ from expifref.network.description import (
     FeedDescription,
     ReadoutDescription,
     SpikingDescription,
-    description_digest,
 )
+from expifref.network.digest import description_digest
 from expifref.network.model_files import ModelFile, read_model
 from expifref.network.modules import Parameters, parameters, pure_run
 from expifref.neurons.gradient import GradientRules

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from expifref.network.description import Description, SpikingDescription, description_digest
+from expifref.network.description import Description, SpikingDescription
+from expifref.network.digest import description_digest
 from expifref.network.simulate import simulate
 from hw_profiles import load_profile, profile_names
 from quantize.device.placement import place

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from expifref.exceptions import ExpifrefError
-from expifref.files.texts import BASE64, DIGEST, FILE, HEX, KEY, LINE, NAME
+from expifref.files.texts import BASE64, DIGEST, FILE, HEX, KEY, LINE, NAME, PLACE
 from hw_profiles import load_profile, profile_names
 from quantize.graph.operations import IDENTIFIER
 from quantize.graph.vectors import DIGITS
@@ -116,7 +116,7 @@ def test_every_class_that_is_read_or_written_is_of_a_format() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", [BASE64, DIGEST, DIGITS, HEX, IDENTIFIER, KEY, LINE, NAME], ids=lambda kind: kind.what
+    "kind", [BASE64, DIGEST, DIGITS, HEX, IDENTIFIER, KEY, LINE, NAME, PLACE], ids=lambda kind: kind.what
 )
 def test_no_rule_allows_a_payload(kind: object) -> None:
     assert isinstance(kind, type(LINE))

@@ -151,7 +151,7 @@ def test_a_data_set_keeps_the_rules() -> None:
 
 def test_half_of_a_character_is_refused_by_its_place() -> None:
     from expifref.files.documents import parse
-    from expifref.network.model_files import ModelDocument
+    from expifref.network.model_document import ModelDocument
 
     with pytest.raises(FileFormatError) as caught:
         parse(ModelDocument, {"layers": [{"name": "\ud800"}]}, "`m`")

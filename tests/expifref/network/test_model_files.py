@@ -18,7 +18,8 @@ from expifref.files.limits import MODEL
 from expifref.files.tensors import read_tensors, write_tensors
 from expifref.network.architecture import Architecture, initial_description
 from expifref.network.checks import check_description
-from expifref.network.description import Description, description_digest
+from expifref.network.description import Description
+from expifref.network.digest import description_digest
 from expifref.network.model_files import (
     ModelFile,
     load_model,

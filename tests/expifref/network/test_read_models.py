@@ -12,7 +12,7 @@ import saiunit as u
 
 from expifref.exceptions import ParameterError
 from expifref.network.checks import check_description
-from expifref.network.description import description_digest
+from expifref.network.digest import description_digest
 from expifref.network.model_files import read_description, save_description
 from expifref.network.neuron_modules import neuron_module
 from expifref.network.neuron_steps import advance_of, initial_state

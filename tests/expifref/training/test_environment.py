@@ -17,7 +17,7 @@ from expifref.exceptions import FileFormatError
 from expifref.files.limits import MODEL
 from expifref.files.tensors import read_tensors, write_tensors
 from expifref.network import environment
-from expifref.network.description import description_digest
+from expifref.network.digest import description_digest
 from expifref.network.environment import change, current_environment
 from expifref.network.model_files import ModelFile, read_model, save_model
 from expifref.training.resume_file import resume_path
