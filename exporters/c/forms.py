@@ -25,6 +25,9 @@ _LEAST_WEIGHTS = 256
 _FIELDS = (2, 4, 8)
 """Bits of a packed weight."""
 
+_PACKED_IN_ROWS = 4
+"""Weights of so few bits are packed in rows, and would take more memory in blocks of single sums."""
+
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
@@ -60,4 +63,4 @@ def blocks_of(feed: LayerFeed, sent: Interval) -> Pairs | Singles | None:
     field = next((bits for bits in _FIELDS if (hi - lo).bit_length() <= bits), None)
     if field is not None and sent.lo >= 0 and sent.hi <= 1:
         return Pairs(dense, field, lo, LANE_MAX // max(hi - lo, 1))
-    return Singles(dense) if dense.weight_format.bits > _FIELDS[1] else None
+    return Singles(dense) if dense.weight_format.bits > _PACKED_IN_ROWS else None

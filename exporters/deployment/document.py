@@ -58,8 +58,8 @@ WeightRows = Annotated[
 
 
 @dataclass(frozen=True, eq=False)
-class DeployedFeed:
-    """A feed without its weights, which lie with the slices."""
+class _Fed:
+    """What all feeds have."""
 
     __pydantic_config__: ClassVar = CLOSED
 
@@ -67,19 +67,19 @@ class DeployedFeed:
     delay: IntArray  # [1] or [source units]
     weight_format: Format
     accumulator: Format
+
+
+@dataclass(frozen=True, eq=False)
+class DeployedFeed(_Fed):
+    """A feed without its weights, which lie with the slices."""
+
     connection: Literal["dense"] = "dense"
 
 
 @dataclass(frozen=True, eq=False)
-class DeployedConvolution:
+class DeployedConvolution(_Fed):
     """A feed whose kernel all units of its layer share."""
 
-    __pydantic_config__: ClassVar = CLOSED
-
-    source: Identifier
-    delay: IntArray  # [1] or [source units]
-    weight_format: Format
-    accumulator: Format
     window: Window
     kernel_rows: WeightRows
     connection: Literal["convolution"] = "convolution"

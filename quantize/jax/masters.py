@@ -79,10 +79,7 @@ class LayerMasters:
         """The float layer whose weights and biases are exactly what `codes` stand for."""
         bias = np.asarray(codes.constants[BIAS], np.float64)
         feeds = tuple(
-            replace(
-                feed,
-                weight=one.real_weight(codes),
-            )
+            replace(feed, weight=one.real_weight(codes))
             for feed, one in zip(description.feeds, self.feeds, strict=True)
         )
         return replace(

@@ -150,9 +150,10 @@ def _wide() -> Graph:
 def _deployment(folder: Path) -> Format:
     program, profile = small_program(), load_profile("generic-8bit")
     label = label_of(program)
+    wide = _wide()
     with mock.patch("exporters.deployment.make.LARGE", 0):
-        words = deploy(program.graph, label, profile)
-    deployments = (deploy(program.graph, label, profile), deploy(_wide(), label, profile), words)
+        words = deploy(wide, label, profile)
+    deployments = (deploy(program.graph, label, profile), deploy(wide, label, profile), words)
 
     def read(document: Document, matrices: Matrices) -> object:
         return program_of(deployment_from_json(document, "`d.json`", matrices))

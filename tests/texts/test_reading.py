@@ -26,7 +26,7 @@ GRAPHS = ("program", "deployment")
 """Formats of many fields, each of a kind that others have too: a payload of each language is enough."""
 TURNS = 1 if ALL else 4
 """Of the payloads every field has some: those of a field are other ones than those of the next."""
-KINDS = {kind.pattern for kind in (BASE64, DIGEST, DIGITS, FILE, HEX, IDENTIFIER, KEY, LINE, NAME)}
+KINDS = {kind.pattern for kind in (BASE64, DIGEST, DIGITS, FILE, HEX, IDENTIFIER, KEY, LINE, NAME, PLACE)}
 
 
 Known = dict[str, Format]
