@@ -37,7 +37,8 @@ class Members:
 
     def owner(self, state_path: str) -> str:
         """The path of the node that keeps the state at `state_path`."""
-        return max((path for path in self.nodes if state_path.startswith(path)), key=len)
+        owners = (path for path in self.nodes if state_path.startswith((f"{path}.", f"{path}[")))
+        return max(owners, key=len)
 
 
 def members_of(module: Any, name: str) -> Members:

@@ -16,6 +16,7 @@ from expifref.network.description import Description, ReadoutDescription, Spikin
 from expifref.neurons.expif import ExpIFRef
 from expifref.neurons.synapse import ExponentialSynapse, LeakyReadout
 from expifref.reading.describe import describe
+from expifref.reading.members import members_of
 
 MA = braintools.init.KaimingNormal(unit=u.mA)
 
@@ -243,3 +244,11 @@ def test_bad_options_are_refused() -> None:
     assert type(describe(net, 1.0 * u.ms, steps=np.int64(10)).steps) is int
     with pytest.raises(ParameterError, match="`dt` must be a time in a unit such as ms, not a number"):
         describe(net, 1.0, steps=10)
+
+
+def test_a_state_belongs_to_the_node_whose_attribute_it_is() -> None:
+    network = brainstate.nn.Module()
+    network.syn, network.syn_gain = brainstate.nn.Linear(1, 1), brainstate.ParamState(jnp.ones(1))
+    members = members_of(network, "net")
+    assert members.owner("net.syn_gain") == "net"
+    assert members.owner("net.syn.weight") == "net.syn"
