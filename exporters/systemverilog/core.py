@@ -16,11 +16,12 @@ from .memories import Files, Rom
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
 from .states import states
+from .storage import load_ports
 from .streams import TICKS, Stream, inward, outward, stream_of, wires_between
 from .synapses import synapses_module
 from .units import Units, units_module
 from .values import Value, clog2, declaration
-from .weights import FeedKey, Weights, load_ports, load_wires
+from .weights import FeedKey, Weights, load_wires
 
 __all__ = ["Core", "core"]
 

@@ -12,9 +12,10 @@ from .core import Core, core
 from .history import History, history, reader_module
 from .memories import Files
 from .module import Module
+from .storage import bank_module
 from .streams import stream_of
 from .top import top
-from .weights import FeedKey, Weights, bank_module
+from .weights import FeedKey, Weights
 
 __all__ = ["Design", "design", "emit_systemverilog"]
 

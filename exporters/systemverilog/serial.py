@@ -9,12 +9,13 @@ from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, Graph
 from quantize.run.trace import Spikes
 
+from .layout import load_bits, loaded_words
 from .memories import Files
 from .module import connect
 from .streams import stream_of, wires, wires_between
 from .top import TOP
 from .values import clog2
-from .weights import FeedKey, Weights, connections, packed_weights
+from .weights import FeedKey, Weights, connections
 
 __all__ = ["SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
 
@@ -46,7 +47,7 @@ def weight_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> bytes:
         bytes((Packet.LOAD + numbers[key],)) + word.to_bytes(3, "little")
         for key, how in weights.items()
         if how.loaded
-        for word in packed_weights(connections(graph)[key], how)
+        for word in loaded_words(connections(graph)[key], how)
     )
 
 
@@ -80,13 +81,12 @@ def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
 
 def _require_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> None:
     given, out, parts = stream_of(graph, INPUT), stream_of(graph, graph.output), connections(graph)
-    loaded = [(parts[key].weight_format.bits, how) for key, how in weights.items() if how.loaded]
-    words = [how.lanes(bits) * bits for bits, how in loaded]
+    loaded = [load_bits(parts[key], how) for key, how in weights.items() if how.loaded]
     limits = (
         ("inputs", given.units, 1 << 16),
         ("outputs", out.units, 1 << 15),
         ("bits of an output", out.value_bits, 31),
-        ("bits of a word of weights", max(words, default=0), 24),
+        ("bits of a word of weights", max(loaded, default=0), 24),
         ("connections, where weights are loaded", len(parts) if loaded else 0, 256 - Packet.LOAD),
     )
     for what, found, most in limits:
@@ -208,8 +208,8 @@ def _loads(e: Emitter, graph: Graph, loaded: Mapping[FeedKey, Weights]) -> list[
         if key not in loaded:
             continue
         how, prefix = loaded[key], f"{key[0]}_feed{key[1]}_load"
-        bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
-        address = clog2(len(packed_weights(part, how)))
+        bits = load_bits(part, how)
+        address = clog2(len(loaded_words(part, how)))
         e(f"logic {prefix}_valid;")
         e(f"logic [{address - 1}:0] {prefix}_address;")
         e(f"logic [{bits - 1}:0] {prefix}_data;")

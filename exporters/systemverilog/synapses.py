@@ -16,9 +16,10 @@ from .convolution import convolution_walk
 from .dense import dense_walk
 from .memories import Files
 from .module import RESET, Module, input_port, module, output_port
+from .storage import load_ports, weight_memory
 from .streams import Stream, inward
 from .values import Value, clog2, cut, declaration, extend, flag
-from .weights import Weights, load_ports, weight_memory
+from .weights import Weights
 
 __all__ = ["synapses_module"]
 

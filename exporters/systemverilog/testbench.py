@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, full_name, history_name
 
+from .layout import load_bits, loaded_words
 from .memories import Files, hex_text
 from .module import connect
 from .monitors import core_path, history_monitor, history_path, monitor
@@ -15,7 +16,6 @@ from .states import memory_name
 from .streams import stream_of, wires_between
 from .top import TOP
 from .values import clog2
-from .weights import packed_weights
 
 __all__ = ["BENCH", "Memory", "Opcode", "bench_files", "memories"]
 
@@ -99,8 +99,8 @@ def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) 
     layer, index = key
     part, how = made.graph.by_name[layer].feeds[index].connection, made.weights[key]
     prefix = f"{layer}_feed{index}_load"
-    words = packed_weights(part, how)
-    bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
+    words = loaded_words(part, how)
+    bits = load_bits(part, how)
     files[f"{prefix}.hex"] = hex_text(words, bits)
     e(f"logic [{bits - 1}:0] {prefix}_words [0:{len(words) - 1}];")
     e(f'initial $readmemh("{prefix}.hex", {prefix}_words);')

@@ -11,8 +11,9 @@ from quantize.program.label import Label
 
 from .history import reader_name
 from .module import RESET, Module, connect, module
+from .storage import load_ports
 from .streams import TICKS, Stream, inward, outward, stream_of, wires, wires_between
-from .weights import Weights, load_ports, load_wires
+from .weights import Weights, load_wires
 
 if TYPE_CHECKING:
     from .network import Design
