@@ -43,9 +43,7 @@ def weight_memory(e: Emitter, files: Files, name: str, part: Connection, weights
     return weight
 
 
-def word_memory(
-    e: Emitter, files: Files, name: str, part: Connection, weights: Weights
-) -> tuple[str, int]:
+def word_memory(e: Emitter, files: Files, name: str, part: Connection, weights: Weights) -> tuple[str, int]:
     """The same for a word of all lanes: its bits, and the stage where they are known."""
     words = words_of(part, weights)
     if weights.bank_words is not None:
@@ -107,7 +105,7 @@ def _columns(e: Emitter, words: Words, bits: int, columns: int) -> str:
             e(f"if (load_valid{chosen}) weights_{column}[word_address] <= load_data;")
             e(f"else word[{bits * column} +: {bits}] <= weights_{column}[word_address];")
     e("always_ff @(posedge clk) word_2 <= word;  // a register after the memories")
-    return "word_2" if bits * columns == words.bits else f"word_2[{words.bits - 1}:0]"
+    return "word_2"
 
 
 def _banked(e: Emitter, files: Files, name: str, words: Words, bank_words: int) -> str:

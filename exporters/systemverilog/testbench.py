@@ -27,7 +27,7 @@ class Opcode:
 
     RESET = 0
     EVENT = 1  # index, value
-    TICK = 2
+    TICK = 2  # its marks
     WRITE = 3  # number of the memory, word, value
     FLUSH = 4  # wait until all layers are through with all ticks
 
@@ -63,7 +63,7 @@ def bench_files(made: Design) -> Files:
     graph = made.graph
     files: Files = {}
     e = Emitter()
-    stream, out = stream_of(graph, INPUT), stream_of(graph, graph.output)
+    stream, out = stream_of(graph, INPUT, made.held), stream_of(graph, graph.output, made.held)
     e("`timescale 1ns / 1ps")
     e(f"module {BENCH};")
     with e.indent():
@@ -79,7 +79,7 @@ def bench_files(made: Design) -> Files:
         e(f"logic [{out.index_bits - 1}:0] out_index;")
         wires = [("rst", "rst"), *wires_between(stream, "in", "in")]
         wires += [(f"out_{name}", f"out_{name}") for name in ("valid", "ready", "tick", "index")]
-        wires += [("out_value", "")] if out.graded else []
+        wires += [(f"out_{name}", "") for name in (*out.marks, *(["value"] if out.graded else []))]
         for layer, index in made.loaded:
             wires += _load_signals(e, files, made, (layer, index))
         connect(e, TOP, "dut", wires)
@@ -111,7 +111,7 @@ def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) 
 
 
 def _player(e: Emitter, made: Design) -> None:
-    stream = stream_of(made.graph, INPUT)
+    stream = stream_of(made.graph, INPUT, made.held)
     behind = " || ".join(f"ticks{number} < ticks_in" for number in range(len(made.graph.layers)))
     e("integer stimulus, found, op;")
     e("longint a, b, c;")
@@ -141,6 +141,8 @@ def _player(e: Emitter, made: Design) -> None:
                 e(f"{Opcode.EVENT}, {Opcode.TICK}: begin")
                 with e.indent():
                     e(f"in_valid <= 1; in_tick <= op == {Opcode.TICK};")
+                    for bit, mark in enumerate(stream.marks):
+                        e(f"in_{mark} <= op == {Opcode.TICK} && a[{bit}];")
                     e(f"in_index <= {stream.index_bits}'(a);")
                     if stream.graded:
                         e(f"in_value <= {stream.value_bits}'(b);")
