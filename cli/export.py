@@ -22,11 +22,20 @@ def export(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
+    lanes: Annotated[
+        int | None,
+        typer.Option("--lanes", help="Weights that SystemVerilog adds in one clock, a power of two."),
+    ] = None,
+    hold: Annotated[
+        bool, typer.Option("--hold", help="SystemVerilog whose input can be held over steps.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
+    from exporters.systemverilog.throughput import Throughput
 
+    speed = Throughput(lanes or 1, hold) if lanes is not None or hold else None
     if to in MODEL_TARGETS:
         from expifref.network.model_files import read_description
 
@@ -34,7 +43,7 @@ def export(
     else:
         from quantize.program.file import load_program
 
-        export_program(load_program(source), to, out)
+        export_program(load_program(source), to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
     if json:
         print_json(summary)

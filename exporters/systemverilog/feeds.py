@@ -78,13 +78,14 @@ def feed_parts(
 
 def feed_modules(files: Files, part: FeedPart, accumulator: Value) -> list[Module]:
     """Its modules; memories go into `files`."""
-    write = synapses_module if part.weights.lanes == 1 else lanes_module
-    stream = part.stream.plain
-    made = [write(files, part.name, part.connection, stream, part.weights, accumulator)]  # type: ignore[arg-type]
-    return [
-        *made,
-        *([hold_module(part.name, part.connection.units, accumulator, part.leaves)] if part.held else []),
-    ]
+    how, stream = part.weights, part.stream.plain
+    if how.lanes > 1 and isinstance(part.connection, Dense):
+        made = lanes_module(files, part.name, part.connection, stream, how, accumulator)
+    else:
+        made = synapses_module(files, part.name, part.connection, stream, how, accumulator)
+    if not part.held:
+        return [made]
+    return [made, hold_module(part.name, part.connection.units, accumulator, part.leaves)]
 
 
 def feed_ports(part: FeedPart) -> list[str]:

@@ -7,6 +7,8 @@ because sums are integers and nothing of them is rounded before they are read.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from exporters.emitter import Emitter
 
 from .module import RESET, Module, input_port, module, output_port
@@ -54,7 +56,7 @@ def hold_module(feed: str, units: int, accumulator: Value, leaves: int) -> Modul
         with e.indent():
             passing = f"{{passing[{leaves - 1}:1], feed_sweep_valid}}" if leaves > 1 else "feed_sweep_valid"
             e(f"passing <= {passing};")
-            for before, after in zip(names[:-1], names[1:], strict=True):
+            for before, after in pairwise(names):
                 e(f"{after} <= {before};")
         e("end")
         e(f"logic signed [{width - 1}:0] kept [0:{max(units, 2) - 1}];")

@@ -39,7 +39,7 @@ def leaves_at(lanes: int) -> int:
 def lanes_module(
     files: Files, name: str, part: Dense, stream: Stream, weights: Weights, accumulator: Value
 ) -> Module:
-    """Module `name`, as `synapses_module`, but `accumulator` comes `leaves_at` clocks after its unit is named."""
+    """Module `name`, as `synapses_module`; but `accumulator` comes `leaves_at` clocks after `sweep_valid`."""
     one, lanes, words = Module(name), lanes_of(part, weights), row_words(part, weights)
     e = one.text
     ports = [RESET, *inward(stream, "in"), *load_ports(part, weights), input_port(flag("step_done", 0))]
@@ -47,7 +47,7 @@ def lanes_module(
     accumulator = Value("accumulator", accumulator.interval, leaves_at(lanes))
     ports += [f"input  logic [{clog2(part.units) - 1}:0] sweep_index", output_port(accumulator)]
     notes = [
-        f"accumulator += weight * input: {stream.units} inputs, {part.units} units, {lanes} weights per clock.",
+        f"accumulator += weight * input: {stream.units} inputs, {part.units} units, {lanes} weights a clock.",
         f"weight {part.weight_format}, accumulator {part.accumulator} (proven wide enough)",
         "A tick ends the step: the accumulators are read in order and cleared.",
     ]

@@ -12,12 +12,12 @@ from quantize.run.trace import Spikes
 from .layout import load_bits, loaded_words
 from .memories import Files
 from .module import connect
-from .streams import stream_of, wires, wires_between
+from .streams import Stream, stream_of, wires, wires_between
 from .top import TOP
 from .values import clog2
 from .weights import FeedKey, Weights, connections
 
-__all__ = ["SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
+__all__ = ["HELD", "SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
 
 SERIAL = "serial_network"
 """Name of the module."""
@@ -30,14 +30,21 @@ class Packet:
 
     RESET = 0
     EVENT = 1  # index, low byte first, then the value
-    TICK = 2
+    TICK = 2  # where the input can be held, 1: with the last input again, or 2: the first of a sample
     LOAD = 16  # plus the number of a feed, over all layers: the next word of its weights, low byte first
 
 
-def encode(spikes: Spikes) -> bytes:
-    """The packets of one step of one sample, `[inputs]`, its tick last."""
+HELD = bytes((Packet.TICK, 1, 0, 0))
+"""The packet of a step that has the input of the one before."""
+
+
+def encode(spikes: Spikes, begin: bool = False) -> bytes:
+    """The packets of one step of one sample, `[inputs]`, its tick last; `begin`: it is the first of them.
+
+    Only a design whose input can be held knows what begins.
+    """
     events = [bytes((Packet.EVENT, i & 255, i >> 8, int(value))) for i, value in enumerate(spikes) if value]
-    return b"".join(events) + bytes((Packet.TICK, 0, 0, 0))
+    return b"".join(events) + bytes((Packet.TICK, 2 * begin, 0, 0))
 
 
 def weight_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> bytes:
@@ -65,7 +72,7 @@ def decode(answers: bytes) -> list[list[tuple[int, int]]]:
     return steps
 
 
-def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
+def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights], held: bool = False) -> Files:
     """The module `SERIAL` around the network, and its receiver and transmitter.
 
     Raises:
@@ -73,7 +80,7 @@ def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
     """
     _require_packets(graph, weights)
     return {
-        f"{SERIAL}.sv": _serial(graph, weights),
+        f"{SERIAL}.sv": _serial(graph, weights, held),
         "serial_receiver.sv": _RECEIVER,
         "serial_transmitter.sv": _TRANSMITTER,
     }
@@ -97,8 +104,8 @@ def _require_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> None:
             )
 
 
-def _serial(graph: Graph, weights: Mapping[FeedKey, Weights]) -> str:
-    stream, out = stream_of(graph, INPUT), stream_of(graph, graph.output)
+def _serial(graph: Graph, weights: Mapping[FeedKey, Weights], held: bool) -> str:
+    stream, out = stream_of(graph, INPUT, held), stream_of(graph, graph.output, held)
     loaded = {key: how for key, how in weights.items() if how.loaded}
     e = Emitter()
     e("// A network behind a serial line, 8N1. In: packets of four bytes,")
@@ -119,7 +126,7 @@ def _serial(graph: Graph, weights: Mapping[FeedKey, Weights]) -> str:
     e(");")
     with e.indent():
         _packets(e)
-        _events(e, stream.index_bits, stream.value_bits if stream.graded else 1)
+        _events(e, stream)
         links = [("rst", "rst"), *_loads(e, graph, loaded), *wires_between(stream, "in", "in")]
         links += wires_between(out, "out", "out")
         for declaration in wires(out, "out"):
@@ -181,12 +188,15 @@ def _packets(e: Emitter) -> None:
     e()
 
 
-def _events(e: Emitter, index_bits: int, value_bits: int) -> None:
+def _events(e: Emitter, stream: Stream) -> None:
+    index_bits, value_bits = stream.index_bits, stream.value_bits if stream.graded else 1
     e("// One event, held until the network takes it.")
     e("logic in_valid, in_ready, in_tick;")
     e(f"logic [{index_bits - 1}:0] in_index;")
     if value_bits > 1:
         e(f"logic [{value_bits - 1}:0] in_value;")
+    for mark in stream.marks:
+        e(f"logic in_{mark};")
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst) in_valid <= 1'b0;")
@@ -195,6 +205,8 @@ def _events(e: Emitter, index_bits: int, value_bits: int) -> None:
     e("always_ff @(posedge clk) if (packet) begin")
     with e.indent():
         e("in_tick <= code == 8'd2;")
+        for bit, mark in enumerate(stream.marks):
+            e(f"in_{mark} <= bytes[{8 + bit}];")
         e(f"in_index <= bytes[{7 + index_bits}:8];")
         if value_bits > 1:
             e(f"in_value <= bytes[{23 + value_bits}:24];")

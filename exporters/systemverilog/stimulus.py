@@ -18,9 +18,9 @@ __all__ = ["stimulus"]
 
 
 def stimulus(made: Design, values: NDArray[np.int64], loaded: Mapping[str, Integers] | None) -> str:
-    """The lines for `values` `[steps, batch, inputs]`; samples start from `loaded` or from the initial states.
+    """The lines for `values` `[steps, batch, inputs]`; samples start from `loaded`, or as they begin.
 
-    Where the design has the marks, an input that stays is held, and samples follow each other without a reset.
+    Where the design has the marks, an input that stays is held, and no reset lies between samples.
     """
     marks = stream_of(made.graph, INPUT, made.held).marks
     flows = BEGIN in marks and loaded is None

@@ -140,15 +140,18 @@ def _player(e: Emitter, made: Design) -> None:
                 e("end")
                 e(f"{Opcode.EVENT}, {Opcode.TICK}: begin")
                 with e.indent():
-                    e(f"in_valid <= 1; in_tick <= op == {Opcode.TICK};")
+                    # Between the edges, where no simulator has a choice of what comes first.
+                    e("if (clk) @(negedge clk);")
+                    e(f"in_valid = 1; in_tick = op == {Opcode.TICK};")
                     for bit, mark in enumerate(stream.marks):
-                        e(f"in_{mark} <= op == {Opcode.TICK} && a[{bit}];")
-                    e(f"in_index <= {stream.index_bits}'(a);")
+                        e(f"in_{mark} = op == {Opcode.TICK} && a[{bit}];")
+                    e(f"in_index = {stream.index_bits}'(a);")
                     if stream.graded:
-                        e(f"in_value <= {stream.value_bits}'(b);")
+                        e(f"in_value = {stream.value_bits}'(b);")
                     e(f"if (op == {Opcode.TICK}) ticks_in = ticks_in + 1;")
-                    e("@(posedge clk); while (!in_ready) @(posedge clk);")
-                    e("in_valid <= 0;")
+                    e("#1 while (!in_ready) begin @(negedge clk); #1; end")
+                    e("@(negedge clk);")
+                    e("in_valid = 0;")
                 e("end")
                 e(f"{Opcode.WRITE}: begin")
                 with e.indent():

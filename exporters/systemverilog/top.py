@@ -110,7 +110,7 @@ def _takers(made: Design, source: str) -> dict[str, Stream]:
 def _core(e: Emitter, made: Design, layer: str, joined: dict[str, str]) -> None:
     graph, core = made.graph, made.cores[layer]
     links = [("rst", "rst")]
-    for index, feed in enumerate(graph.by_name[layer].feeds):
+    for index in core.feeds:
         name = f"{layer}_feed{index}"
         stream = core.feeds[index].stream
         links += wires_between(stream, f"feed{index}", joined.get(name, name))

@@ -1,0 +1,137 @@
+"""Lanes, an input that is held, and samples one behind the other, in simulators against the emulators."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from expifref.exceptions import ParameterError, UnsupportedError
+from exporters.registry import export_program
+from exporters.systemverilog import emit_systemverilog
+from exporters.systemverilog.layout import loaded_words, words_of
+from exporters.systemverilog.simulator import SystemVerilogExecutor
+from exporters.systemverilog.throughput import Throughput, laned, multipliers
+from exporters.systemverilog.weights import FeedKey, Weights, connections, weights_for
+from hw_profiles import load_profile
+from quantize.graph.layers import Dense, Graph
+from quantize.numbers.arrays import codes
+from quantize.numbers.formats import Format
+from quantize.program.label import label_of
+from quantize.run.emulator import Emulator, GraphEmulator
+from quantize.run.trace import Spikes
+from tests.amount import some
+from tests.exporters.test_sv_simulation import _LABEL, assert_equal, emitted, lint, stimulus
+from tests.graphs import random_graph, random_graph_input, random_graph_state
+from tests.programs import random_program
+from tests.tools import need
+
+_FORMS = [(1, True), (2, False), (4, True), (32, False), (32, True)]
+"""Lanes, and whether the input is held."""
+
+
+def of_all(graph: Graph, how: Weights) -> dict[FeedKey, Weights]:
+    return {key: how for key, part in connections(graph).items() if isinstance(part, Dense)}
+
+
+def staying(values: Spikes) -> Spikes:
+    """`values` where three steps have the first input and the others the fourth."""
+    return values[[0, 0, 0, *([3] * (len(values) - 3))]]
+
+
+@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize(("lanes", "held"), _FORMS)
+def test_random_programs_with_lanes_in_icarus(lanes: int, held: bool, seed: int) -> None:
+    need("iverilog")
+    program = random_program(1000 + seed)
+    spikes, state = stimulus(program, seed)
+    spikes = staying(spikes) if held else spikes
+    weights = of_all(program.graph, Weights(lanes=lanes, soft=seed % 2 == 1))
+    executor = SystemVerilogExecutor(program.graph, label_of(program), "iverilog", weights, held)
+    for start in (None, state):
+        assert_equal(Emulator(program).run(spikes, start), executor.run(spikes, start))
+
+
+@pytest.mark.parametrize("seed", some(range(12), 2))
+def test_random_graphs_with_lanes_in_icarus(seed: int) -> None:
+    need("iverilog")
+    graph = random_graph(seed)
+    values, state = random_graph_input(graph, 6, 3, seed), random_graph_state(graph, 3, seed)
+    executor = SystemVerilogExecutor(graph, _LABEL, "iverilog", of_all(graph, Weights(lanes=2 << seed % 3)))
+    for start in (None, state):
+        assert_equal(GraphEmulator(graph).run(values, start), executor.run(values, start))
+
+
+@pytest.mark.parametrize(
+    "how", [Weights(lanes=4, bank_words=4), Weights(True, 16, None, 4, True), Weights(True, None, None, 32)]
+)
+def test_memories_of_lanes_in_icarus(how: Weights, tmp_path: Path) -> None:
+    need("iverilog", "verilator")
+    program = random_program(9, layers=2, widths=(23, 6, 3), weight_bits=8, input_bits=4)
+    weights = of_all(program.graph, how)
+    assert lint(emitted(program, weights), tmp_path) == ""
+    spikes, state = stimulus(program, 9)
+    executor = SystemVerilogExecutor(program.graph, label_of(program), "iverilog", weights)
+    assert_equal(Emulator(program).run(spikes, state), executor.run(spikes, state))
+
+
+def test_samples_that_follow_each_other_and_many_lanes_in_verilator(tmp_path: Path) -> None:
+    """Of more than 16 lanes two choices are made; no clock lies between a sample and the next."""
+    need("verilator")
+    program = random_program(5, layers=2, widths=(20, 40, 3), weight_bits=8, input_bits=8)
+    weights = of_all(program.graph, Weights(lanes=64))
+    assert lint(emit_systemverilog(program.graph, label_of(program), weights, held=True), tmp_path) == ""
+    spikes, _ = stimulus(program, 5, steps=8, batch=6)
+    spikes = spikes[[0] * 8]
+    executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights, held=True)
+    assert_equal(Emulator(program).run(spikes), executor.run(spikes))
+    slow = SystemVerilogExecutor(program.graph, label_of(program), "verilator")
+    assert_equal(Emulator(program).run(spikes), slow.run(spikes))
+    assert executor.clocks * 4 < slow.clocks
+
+
+def test_words_of_lanes_have_the_first_in_the_lowest_bits() -> None:
+    part = Dense(codes([[1, -2, 3], [4, 5, -6]]), Format(True, 4, 0), Format(True, 8, 0))
+    assert words_of(part, Weights(lanes=2)).values == (0xE1, 0x03, 0x54, 0x0A)
+    assert words_of(part, Weights(lanes=4)).values == (0x3E1, 0xA54)
+    # A row of three columns is loaded as four, so that the address has the column in its low bits.
+    assert loaded_words(part, Weights(loaded=True, lanes=4)) == [1, 14, 3, 0, 4, 5, 10, 0]
+
+
+def test_products_go_into_logic_where_multipliers_do_not_suffice() -> None:
+    program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8, input_bits=8)
+    graph = program.graph
+    for name, lanes, soft in (("ecp5-25f", 8, False), ("ice40-up5k", 8, True), ("ecp5-25f", 32, True)):
+        profile = load_profile(name).document
+        found = laned(graph, profile, weights_for(graph, profile), lanes)
+        assert {how.soft for how in found.values()} == {soft}
+    hard = of_all(graph, Weights(lanes=8))
+    assert multipliers(graph, hard) - multipliers(graph, of_all(graph, Weights(lanes=8, soft=True))) == 8
+
+
+def test_what_cannot_be_held_or_shared_out_is_refused(tmp_path: Path) -> None:
+    late = next(
+        graph
+        for graph in map(random_graph, range(20))
+        if any(feed.source == "input" and feed.longest for layer in graph.layers for feed in layer.feeds)
+    )
+    with pytest.raises(UnsupportedError, match="must be seen in its own step"):
+        emit_systemverilog(late, _LABEL, held=True)
+    with pytest.raises(ParameterError, match="must be a power of two, not 3"):
+        Throughput(lanes=3)
+    program = random_program(3)
+    with pytest.raises(ParameterError, match="asked of SystemVerilog, not of `c`"):
+        export_program(program, "c", tmp_path / "c", Throughput(2))
+
+
+def test_an_export_with_lanes_is_another_and_one_without_is_the_same(tmp_path: Path) -> None:
+    program = random_program(3)
+    for name, speed in (("default", None), ("smallest", Throughput()), ("fast", Throughput(2, True))):
+        export_program(program, "systemverilog", tmp_path / name, speed)
+    texts = {
+        folder.name: {file.name: file.read_text() for file in folder.iterdir()}
+        for folder in tmp_path.iterdir()
+    }
+    assert texts["default"] == texts["smallest"]
+    assert "layer0_feed0_hold.sv" in set(texts["fast"]) - set(texts["default"])
