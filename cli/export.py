@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from expifref.exceptions import ParameterError
+
 from .options import Json
 from .output import print_json, print_table
 
@@ -23,8 +25,8 @@ def export(
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
     lanes: Annotated[
-        int | None,
-        typer.Option("--lanes", help="Weights that SystemVerilog adds in one clock, a power of two."),
+        str | None,
+        typer.Option("--lanes", help="Weights that SystemVerilog adds in a clock: 8, by layer 8,4, or auto."),
     ] = None,
     hold: Annotated[
         bool, typer.Option("--hold", help="SystemVerilog whose input can be held over steps.")
@@ -35,7 +37,7 @@ def export(
     from exporters.registry import MODEL_TARGETS, export_model, export_program
     from exporters.systemverilog.throughput import Throughput
 
-    speed = Throughput(lanes or 1, hold) if lanes is not None or hold else None
+    speed = Throughput(_lanes(lanes), hold) if lanes is not None or hold else None
     if to in MODEL_TARGETS:
         from expifref.network.model_files import read_description
 
@@ -49,6 +51,13 @@ def export(
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
+
+
+def _lanes(text: str | None) -> tuple[int, ...]:
+    parts = (text or "1").split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise ParameterError(f"lanes must be numbers such as 8 or 8,4, not `{text}`")
+    return tuple(int(part) for part in parts)
 
 
 def _size(path: Path) -> int:

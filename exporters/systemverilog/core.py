@@ -33,6 +33,7 @@ class Core:
     modules: tuple[Module, ...]
     feeds: Mapping[int, FeedPart]
     units: Units
+    early: bool  # whether events leave while units still pass
     starts: bool  # whether it waits for a port that brings the ticks of the input
 
 
@@ -65,7 +66,7 @@ def core(
         sweep.write(one.text)
         _middle(one.text, files, layer, units, (sweep, anew))
         events(one.text, out, units, sweep, Sending(out.graded and layer.name == graph.output, early))
-    return Core((*modules, units.module, one), feeds, units, starts)
+    return Core((*modules, units.module, one), feeds, units, early, starts)
 
 
 def _unread(part: FeedPart) -> Value:

@@ -85,7 +85,10 @@ def feed_modules(files: Files, part: FeedPart, accumulator: Value) -> list[Modul
         made = synapses_module(files, part.name, part.connection, stream, how, accumulator)
     if not part.held:
         return [made]
-    return [made, hold_module(part.name, part.connection.units, accumulator, part.leaves)]
+    return [
+        made,
+        hold_module(part.name, part.connection.units, accumulator, part.leaves, how.bank_words is not None),
+    ]
 
 
 def feed_ports(part: FeedPart) -> list[str]:

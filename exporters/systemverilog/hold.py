@@ -31,8 +31,11 @@ def held_wires(index: int) -> dict[str, str]:
     return {name: f"held{index}_{name}" for name in names}
 
 
-def hold_module(feed: str, units: int, accumulator: Value, leaves: int) -> Module:
-    """The module; `feed` gives a sum `leaves` clocks after its unit is named, this one a clock later."""
+def hold_module(feed: str, units: int, accumulator: Value, leaves: int, small: bool) -> Module:
+    """The module; `feed` gives a sum `leaves` clocks after its unit is named, this one a clock later.
+
+    `small`: the sums go into logic cells, because the block RAM is for weights.
+    """
     one, index = Module(hold_name(feed)), clog2(units)
     e = one.text
     given = Value("feed_sum", accumulator.interval, leaves)
@@ -59,6 +62,8 @@ def hold_module(feed: str, units: int, accumulator: Value, leaves: int) -> Modul
             for before, after in pairwise(names):
                 e(f"{after} <= {before};")
         e("end")
+        if small:
+            e('(* ram_style = "distributed" *)')
         e(f"logic signed [{width - 1}:0] kept [0:{max(units, 2) - 1}];")
         e(f"logic signed [{width - 1}:0] word;")
         e(f"always_ff @(posedge clk) if (passing[{leaves}]) kept[{names[leaves]}] <= feed_sum;")

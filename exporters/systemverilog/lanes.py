@@ -142,7 +142,7 @@ def _leaving(e: Emitter, lanes: int) -> None:
     for group in range(groups):
         first, count = group * _GROUP, min(_GROUP, lanes - group * _GROUP)
         wires = (f"sums[BITS*{first} +: BITS*{count}]", f"lane_1[{clog2(count) - 1}:0]")
-        _choose(e, f"group_{group}", count, (*wires, f"chosen[BITS*{group} +: BITS]"))
+        _choose(e, f"choice_{group}", count, (*wires, f"chosen[BITS*{group} +: BITS]"))
     _choose(e, "leaving", groups, ("chosen", "group_2", "accumulator"))
 
 

@@ -4,41 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any
 
 from expifref.exceptions import ParameterError
 from quantize.graph.layers import Dense, Graph
-from quantize.graph.operations import Mul
+from quantize.graph.operations import Lookup, Mul
 from quantize.graph.proof import proof_of
 
+from .families import Family, room_of
 from .fusions import fused
 from .layout import lanes_of
 from .listing import listing
 from .streams import stream_of
 from .weights import FeedKey, Weights, connections, weights_for
 
-__all__ = ["SMALLEST", "Throughput", "laned", "multipliers", "profile_facts"]
+__all__ = ["SMALLEST", "Throughput", "multipliers"]
 
 
 @dataclass(frozen=True)
 class Throughput:
     """What is paid for in logic and memory."""
 
-    lanes: int = 1
-    """Weights of an input that a dense feed adds in one clock: a power of two, or all of them."""
+    lanes: tuple[int, ...] = (1,)
+    """Of each layer, the last also of those behind: weights of an input that a dense feed adds in one clock.
+
+    A power of two; all weights of the input where it has fewer.
+    """
 
     hold: bool = False
     """A tick can say that its step has the input of the one before, and that a sample begins."""
 
     def __post_init__(self) -> None:
-        if self.lanes < 1 or self.lanes & (self.lanes - 1):
-            raise ParameterError(f"the lanes of a feed must be a power of two, not {self.lanes}")
+        for lanes in self.lanes:
+            if lanes < 1 or lanes & (lanes - 1):
+                raise ParameterError(f"the lanes of a feed must be a power of two, not {lanes}")
 
     def weights(self, graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
-        """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values."""
+        """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values.
+
+        Raises:
+            UnsupportedError: there are lanes, but the profile says nothing of multipliers.
+        """
         found = weights_for(graph, profile)
-        return found if self.lanes == 1 else laned(graph, profile, found, self.lanes)
+        if max(self.lanes) == 1:
+            return found
+        every = [*self.lanes, *[self.lanes[-1]] * len(graph.layers)]
+        lanes = {layer.name: count for layer, count in zip(graph.layers, every, strict=False)}
+        for key, part in connections(graph).items():
+            if isinstance(part, Dense):
+                found[key] = _laned(part, found.get(key, Weights()), lanes[key[0]])
+        room = room_of(profile)
+        if multipliers(graph, found, room.family) <= room.multipliers:
+            return found
+        return {key: replace(how, soft=how.lanes > 1) for key, how in found.items()}
 
 
 SMALLEST = Throughput()
@@ -46,51 +64,27 @@ SMALLEST = Throughput()
 _WIDER = 4
 """How much wider than for one weight a word of a block RAM can be, at as much less depth."""
 
-_MULTIPLIERS = MappingProxyType({"MULT18X18D": 18, "SB_MAC16": 16, "DSP48E1": 18})
-"""What the facts of a profile call its multipliers -> bits of a factor."""
+
+def _laned(part: Dense, how: Weights, lanes: int) -> Weights:
+    many = replace(how, lanes=lanes)
+    if how.bank_words is None:
+        return many
+    return replace(many, bank_words=how.bank_words // min(lanes_of(part, many), _WIDER))
 
 
-def profile_facts(profile: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a profile by what they say."""
-    return {fact["what"]: fact["value"] for fact in profile.get("facts", ())}
-
-
-def laned(
-    graph: Graph, profile: Mapping[str, Any], weights: Mapping[FeedKey, Weights], lanes: int
-) -> dict[FeedKey, Weights]:
-    """`weights` with lanes in the dense feeds; their products in logic where multipliers do not suffice."""
-    found = dict(weights)
-    for key, part in connections(graph).items():
-        if not isinstance(part, Dense):
-            continue
-        how = replace(weights.get(key, Weights()), lanes=lanes)
-        if how.bank_words is not None:
-            how = replace(how, bank_words=how.bank_words // min(lanes_of(part, how), _WIDER))
-        found[key] = how
-    if multipliers(graph, found) <= _available(profile):
-        return found
-    return {key: replace(how, soft=how.lanes > 1) for key, how in found.items()}
-
-
-def _available(profile: Mapping[str, Any]) -> float:
-    facts = profile_facts(profile)
-    return next((facts[name] for name in _MULTIPLIERS if name in facts), float("inf"))
-
-
-def multipliers(graph: Graph, weights: Mapping[FeedKey, Weights], bits: int = 18) -> int:
-    """Multiplier blocks of `bits` x `bits` that the design takes, by the intervals of all factors."""
+def multipliers(graph: Graph, weights: Mapping[FeedKey, Weights], family: Family) -> int:
+    """Multipliers that the design takes at most, by the intervals of all factors."""
     count = 0
     for layer in graph.layers:
         body = fused(listing(layer, proof_of(graph).layers[layer.name]))
-        factors = [one.of for one in body.operations if isinstance(one, Mul)]
-        count += sum(_blocks([body.intervals[name].bits for name in of], bits) for of in factors)
+        for one in body.operations:
+            if isinstance(one, Mul):
+                count += family.multipliers(*(body.intervals[name].bits for name in one.of))
+            if isinstance(one, Lookup) and (table := layer.tables[one.tables[0]]).shift:
+                count += family.multipliers(table.format.bits, table.shift + 1)
         for index, feed in enumerate(layer.feeds):
-            how = weights.get((layer.name, index), Weights())
-            if stream_of(graph, feed.source).graded and not how.soft:
-                count += lanes_of(feed.connection, how)
+            how, source = weights.get((layer.name, index), Weights()), stream_of(graph, feed.source)
+            if source.graded and not how.soft:
+                factors = feed.connection.weight_format.bits, source.value_bits + 1
+                count += lanes_of(feed.connection, how) * family.multipliers(*factors)
     return count
-
-
-def _blocks(factors: list[int], bits: int) -> int:
-    a, b = factors
-    return -(-a // bits) * -(-b // bits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from expifref.exceptions import ParameterError, UnsupportedError
@@ -12,8 +11,8 @@ from exporters.registry import export_program
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.systemverilog.throughput import Throughput, laned, multipliers
-from exporters.systemverilog.weights import FeedKey, Weights, connections, weights_for
+from exporters.systemverilog.throughput import Throughput, multipliers
+from exporters.systemverilog.weights import FeedKey, Weights, connections
 from hw_profiles import load_profile
 from quantize.graph.layers import Dense, Graph
 from quantize.numbers.arrays import codes
@@ -64,7 +63,7 @@ def test_random_graphs_with_lanes_in_icarus(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [Weights(lanes=4, bank_words=4), Weights(True, 16, None, 4, True), Weights(True, None, None, 32)]
+    "how", [Weights(lanes=4, bank_words=4), Weights(True, 16, None, 2, True), Weights(True, None, None, 32)]
 )
 def test_memories_of_lanes_in_icarus(how: Weights, tmp_path: Path) -> None:
     need("iverilog", "verilator")
@@ -104,7 +103,7 @@ def test_products_go_into_logic_where_multipliers_do_not_suffice() -> None:
     graph = program.graph
     for name, lanes, soft in (("ecp5-25f", 8, False), ("ice40-up5k", 8, True), ("ecp5-25f", 32, True)):
         profile = load_profile(name).document
-        found = laned(graph, profile, weights_for(graph, profile), lanes)
+        found = Throughput((lanes,)).weights(graph, profile)
         assert {how.soft for how in found.values()} == {soft}
     hard = of_all(graph, Weights(lanes=8))
     assert multipliers(graph, hard) - multipliers(graph, of_all(graph, Weights(lanes=8, soft=True))) == 8
@@ -119,15 +118,15 @@ def test_what_cannot_be_held_or_shared_out_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="must be seen in its own step"):
         emit_systemverilog(late, _LABEL, held=True)
     with pytest.raises(ParameterError, match="must be a power of two, not 3"):
-        Throughput(lanes=3)
+        Throughput((8, 3))
     program = random_program(3)
     with pytest.raises(ParameterError, match="asked of SystemVerilog, not of `c`"):
-        export_program(program, "c", tmp_path / "c", Throughput(2))
+        export_program(program, "c", tmp_path / "c", Throughput((2,)))
 
 
 def test_an_export_with_lanes_is_another_and_one_without_is_the_same(tmp_path: Path) -> None:
     program = random_program(3)
-    for name, speed in (("default", None), ("smallest", Throughput()), ("fast", Throughput(2, True))):
+    for name, speed in (("default", None), ("smallest", Throughput()), ("fast", Throughput((2,), True))):
         export_program(program, "systemverilog", tmp_path / name, speed)
     texts = {
         folder.name: {file.name: file.read_text() for file in folder.iterdir()}

@@ -8,8 +8,8 @@ import pytest
 from exporters.systemverilog import emit_systemverilog, weights_for
 from exporters.systemverilog.fusions import ShiftBy, fused, powers_of_two
 from exporters.systemverilog.hardware import HARDWARE
-from exporters.systemverilog.listing import Listing, listing
 from exporters.systemverilog.layout import loaded_words
+from exporters.systemverilog.listing import Listing, listing
 from exporters.systemverilog.memories import Field, Files, Rom, hex_text
 from exporters.systemverilog.parts import BUDGET, Part
 from exporters.systemverilog.schedule import schedule
