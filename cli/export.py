@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,10 @@ from expifref.exceptions import ParameterError
 
 from .options import Json
 from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from exporters.systemverilog.throughput import Throughput
+    from quantize.program.program import Program
 
 
 def export(
@@ -35,9 +39,7 @@ def export(
 ) -> None:
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
-    from exporters.systemverilog.throughput import Throughput
 
-    speed = Throughput(_lanes(lanes), hold) if lanes is not None or hold else None
     if to in MODEL_TARGETS:
         from expifref.network.model_files import read_description
 
@@ -45,7 +47,9 @@ def export(
     else:
         from quantize.program.file import load_program
 
-        export_program(load_program(source), to, out, speed)
+        program = load_program(source)
+        speed = _speed(program, lanes, hold) if lanes is not None or hold else None
+        export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
     if json:
         print_json(summary)
@@ -53,11 +57,17 @@ def export(
     print_table("Export", [[key, value] for key, value in summary.items()])
 
 
-def _lanes(text: str | None) -> tuple[int, ...]:
-    parts = (text or "1").split(",")
+def _speed(program: Program, lanes: str | None, hold: bool) -> Throughput:
+    from exporters.systemverilog.planner import busy, fastest
+    from exporters.systemverilog.throughput import Throughput
+
+    if lanes == "auto":
+        graph = program.graph
+        return fastest(graph, program.evidence.profile, busy(graph), hold)
+    parts = (lanes or "1").split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise ParameterError(f"lanes must be numbers such as 8 or 8,4, not `{text}`")
-    return tuple(int(part) for part in parts)
+        raise ParameterError(f"lanes must be auto or numbers such as 8 or 8,4, not `{lanes}`")
+    return Throughput(tuple(int(part) for part in parts), hold)
 
 
 def _size(path: Path) -> int:

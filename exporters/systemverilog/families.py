@@ -9,7 +9,7 @@ from typing import Any
 
 from expifref.exceptions import UnsupportedError
 
-__all__ = ["LOADED_DEPTH", "Family", "Room", "room_of"]
+__all__ = ["LOADED_DEPTH", "Family", "Room", "known_room", "room_of"]
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,26 @@ LOADED_DEPTH = 16384
 _LOADED = "single-port RAM of 256 kbit, to be loaded at boot"
 
 
-def room_of(profile: Mapping[str, Any]) -> Room:
-    """The blocks of the device of `profile`, a profile as plain JSON values.
-
-    Raises:
-        UnsupportedError: no fact of the profile says what multipliers the device has.
-    """
+def known_room(profile: Mapping[str, Any]) -> Room | None:
+    """The blocks of the device of `profile`, a profile as plain JSON values; None where no fact says them."""
     facts = {fact["what"]: fact["value"] for fact in profile.get("facts", ())}
     for name, family in FAMILIES.items():
         if name in facts:
             bits = facts[family.memory] * family.counted_in
             return Room(family, facts[name], bits // family.block_bits, facts.get(_LOADED, 0))
-    raise UnsupportedError(
-        f"lanes need a profile of an FPGA, one with a fact on {', '.join(FAMILIES)}, but "
-        f"`{profile.get('name')}` has none: quantize for such a profile"
-    )
+    return None
+
+
+def room_of(profile: Mapping[str, Any]) -> Room:
+    """The same of a profile that must say them.
+
+    Raises:
+        UnsupportedError: no fact of the profile says what multipliers the device has.
+    """
+    found = known_room(profile)
+    if found is None:
+        raise UnsupportedError(
+            f"lanes that fit need a profile of an FPGA, with a fact on {', '.join(FAMILIES)}, but "
+            f"`{profile.get('name')}` has none: say how many lanes, or quantize for such a profile"
+        )
+    return found

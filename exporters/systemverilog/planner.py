@@ -7,14 +7,14 @@ them counts. Block RAM is that of weights, constants, tables and states, as synt
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from quantize.graph.layers import INPUT, Dense, Graph, UnitLayer
 
 from .families import LOADED_DEPTH, Room, room_of
 from .feeds import FeedPart
-from .layout import lanes_of, load_columns, row_words, words_of
+from .layout import lanes_of, load_columns, loaded_words, row_words, words_of
 from .network import Design, design
 from .throughput import Throughput, multipliers
 
@@ -65,10 +65,8 @@ def estimate(made: Design, profile: Mapping[str, Any], activity: Activity) -> Es
     """
     family = room_of(profile).family
     clocks = max(_layer_clocks(made, layer, activity) for layer in made.graph.layers)
-    every = (
-        family.blocks(bits, depth) for bits, depth in _memories(made) if bits * depth > family.small_bits
-    )
-    return Estimate(round(clocks), multipliers(made.graph, made.weights, family), sum(every), _loaded(made))
+    blocks = sum(family.blocks(bits, depth) for bits, depth in _memories(made))
+    return Estimate(round(clocks), multipliers(made.graph, made.weights, family), blocks, _loaded(made))
 
 
 def _layer_clocks(made: Design, layer: UnitLayer, activity: Activity) -> float:
@@ -114,33 +112,49 @@ def _loaded(made: Design) -> int:
     for core in made.cores.values():
         for part in core.feeds.values():
             if part.weights.loaded:
-                words = len(words_of(part.connection, part.weights).values)
-                found += load_columns(part.connection, part.weights) * -(-words // LOADED_DEPTH)
+                columns = load_columns(part.connection, part.weights)
+                depth = len(loaded_words(part.connection, part.weights)) >> (columns - 1).bit_length()
+                found += columns * -(-depth // LOADED_DEPTH)
     return found
 
 
 def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: bool) -> Throughput:
     """The lanes of each layer with the fewest clocks for a sample whose multipliers and block RAM fit.
 
-    The slowest layer gets twice as many as long as that is faster and fits.
+    Layer by layer the lanes are doubled, until nothing that fits is faster. Between numbers that fit there
+    may be one that does not, as words of another width fill a block better.
+
+    Raises:
+        UnsupportedError: the profile says nothing of multipliers.
     """
     room = room_of(profile)
-    lanes = [1 for _ in graph.layers]
 
-    def tried(candidate: list[int]) -> Estimate:
-        speed = Throughput(tuple(candidate), hold)
+    def tried(speed: Throughput) -> Estimate:
         return estimate(design(graph, speed.weights(graph, profile), hold), profile, activity)
 
-    best = tried(lanes)
-    growing = True
-    while growing:
-        growing = False
-        for index in range(len(lanes)):
-            more = [count << (place == index) for place, count in enumerate(lanes)]
-            found = tried(more)
-            if more[index] <= _MOST_LANES and _fits(found, room) and found.clocks < best.clocks:
-                lanes, best, growing = more, found, True
-    return Throughput(tuple(lanes), hold)
+    best = Throughput(tuple(1 for _ in graph.layers), hold)
+    clocks, improved = tried(best).clocks, True
+    while improved:
+        improved = False
+        for speed in _more(best):
+            found = tried(speed)
+            if found.clocks < clocks and _fits(found, room):
+                best, clocks, improved = speed, found.clocks, True
+                break
+    return best
+
+
+def _more(speed: Throughput) -> Iterator[Throughput]:
+    """`speed` with more lanes in one layer, the fewest first."""
+    for layer, lanes in enumerate(speed.lanes):
+        for many in _powers(lanes):
+            yield replace(speed, lanes=(*speed.lanes[:layer], many, *speed.lanes[layer + 1 :]))
+
+
+def _powers(above: int) -> Iterator[int]:
+    while above < _MOST_LANES:
+        above *= 2
+        yield above
 
 
 def _fits(found: Estimate, room: Room) -> bool:

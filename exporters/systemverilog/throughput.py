@@ -11,7 +11,7 @@ from quantize.graph.layers import Dense, Graph
 from quantize.graph.operations import Lookup, Mul
 from quantize.graph.proof import proof_of
 
-from .families import Family, room_of
+from .families import Family, known_room
 from .fusions import fused
 from .layout import lanes_of
 from .listing import listing
@@ -40,11 +40,7 @@ class Throughput:
                 raise ParameterError(f"the lanes of a feed must be a power of two, not {lanes}")
 
     def weights(self, graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
-        """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values.
-
-        Raises:
-            UnsupportedError: there are lanes, but the profile says nothing of multipliers.
-        """
+        """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values."""
         found = weights_for(graph, profile)
         if max(self.lanes) == 1:
             return found
@@ -53,8 +49,8 @@ class Throughput:
         for key, part in connections(graph).items():
             if isinstance(part, Dense):
                 found[key] = _laned(part, found.get(key, Weights()), lanes[key[0]])
-        room = room_of(profile)
-        if multipliers(graph, found, room.family) <= room.multipliers:
+        room = known_room(profile)
+        if room is None or multipliers(graph, found, room.family) <= room.multipliers:
             return found
         return {key: replace(how, soft=how.lanes > 1) for key, how in found.items()}
 

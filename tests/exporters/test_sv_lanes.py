@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.registry import export_program
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.layout import loaded_words, words_of
+from exporters.systemverilog.network import design
+from exporters.systemverilog.planner import Activity, busy, estimate, fastest
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.systemverilog.throughput import Throughput, multipliers
+from exporters.systemverilog.throughput import Throughput
 from exporters.systemverilog.weights import FeedKey, Weights, connections
 from hw_profiles import load_profile
 from quantize.graph.layers import Dense, Graph
@@ -39,8 +42,9 @@ def staying(values: Spikes) -> Spikes:
     return values[[0, 0, 0, *([3] * (len(values) - 3))]]
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
-@pytest.mark.parametrize(("lanes", "held"), _FORMS)
+@pytest.mark.parametrize(
+    ("lanes", "held", "seed"), [(*form, seed) for seed in some(range(6), 1) for form in _FORMS]
+)
 def test_random_programs_with_lanes_in_icarus(lanes: int, held: bool, seed: int) -> None:
     need("iverilog")
     program = random_program(1000 + seed)
@@ -52,7 +56,7 @@ def test_random_programs_with_lanes_in_icarus(lanes: int, held: bool, seed: int)
         assert_equal(Emulator(program).run(spikes, start), executor.run(spikes, start))
 
 
-@pytest.mark.parametrize("seed", some(range(12), 2))
+@pytest.mark.parametrize("seed", some(range(6), 2))
 def test_random_graphs_with_lanes_in_icarus(seed: int) -> None:
     need("iverilog")
     graph = random_graph(seed)
@@ -75,19 +79,16 @@ def test_memories_of_lanes_in_icarus(how: Weights, tmp_path: Path) -> None:
     assert_equal(Emulator(program).run(spikes, state), executor.run(spikes, state))
 
 
-def test_samples_that_follow_each_other_and_many_lanes_in_verilator(tmp_path: Path) -> None:
+def test_samples_that_follow_each_other_and_many_lanes_in_icarus(tmp_path: Path) -> None:
     """Of more than 16 lanes two choices are made; no clock lies between a sample and the next."""
-    need("verilator")
-    program = random_program(5, layers=2, widths=(20, 40, 3), weight_bits=8, input_bits=8)
+    need("iverilog", "verilator")
+    program = random_program(5, layers=2, widths=(12, 40, 3), weight_bits=8, input_bits=8)
     weights = of_all(program.graph, Weights(lanes=64))
     assert lint(emit_systemverilog(program.graph, label_of(program), weights, held=True), tmp_path) == ""
-    spikes, _ = stimulus(program, 5, steps=8, batch=6)
-    spikes = spikes[[0] * 8]
-    executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights, held=True)
+    spikes, _ = stimulus(program, 5, steps=6, batch=4)
+    spikes = spikes[[0] * 6]
+    executor = SystemVerilogExecutor(program.graph, label_of(program), "iverilog", weights, held=True)
     assert_equal(Emulator(program).run(spikes), executor.run(spikes))
-    slow = SystemVerilogExecutor(program.graph, label_of(program), "verilator")
-    assert_equal(Emulator(program).run(spikes), slow.run(spikes))
-    assert executor.clocks * 4 < slow.clocks
 
 
 def test_words_of_lanes_have_the_first_in_the_lowest_bits() -> None:
@@ -102,11 +103,8 @@ def test_products_go_into_logic_where_multipliers_do_not_suffice() -> None:
     program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8, input_bits=8)
     graph = program.graph
     for name, lanes, soft in (("ecp5-25f", 8, False), ("ice40-up5k", 8, True), ("ecp5-25f", 32, True)):
-        profile = load_profile(name).document
-        found = Throughput((lanes,)).weights(graph, profile)
+        found = Throughput((lanes,)).weights(graph, load_profile(name).document)
         assert {how.soft for how in found.values()} == {soft}
-    hard = of_all(graph, Weights(lanes=8))
-    assert multipliers(graph, hard) - multipliers(graph, of_all(graph, Weights(lanes=8, soft=True))) == 8
 
 
 def test_what_cannot_be_held_or_shared_out_is_refused(tmp_path: Path) -> None:
@@ -134,3 +132,38 @@ def test_an_export_with_lanes_is_another_and_one_without_is_the_same(tmp_path: P
     }
     assert texts["default"] == texts["smallest"]
     assert "layer0_feed0_hold.sv" in set(texts["fast"]) - set(texts["default"])
+
+
+def test_the_clocks_of_a_sample_are_those_of_the_simulation() -> None:
+    """By the difference of runs, so that neither the start nor the end is in them."""
+    need("iverilog")
+    program = random_program(5, layers=2, widths=(20, 24, 3), weight_bits=8, input_bits=8)
+    graph, profile = program.graph, load_profile("ecp5-25f").document
+    spikes, _ = stimulus(program, 5, steps=6, batch=4)
+    spikes = spikes[[0] * 6]
+    for speed in (Throughput(), Throughput((8, 2), hold=True)):
+        weights = speed.weights(graph, profile)
+        executor = SystemVerilogExecutor(graph, label_of(program), "iverilog", weights, speed.hold)
+        taken = []
+        for batch in (2, 4):
+            found = executor.run(spikes[:, :batch])
+            taken.append(executor.clocks)
+        sent = np.count_nonzero(found.signals["layer0.spikes"]) / (6 * 4)
+        events = {"input": np.count_nonzero(spikes) / (6 * 4), "layer0": sent}
+        said = estimate(design(graph, weights, speed.hold), profile, Activity(6, events))
+        # The smallest form starts each sample with a reset, and no layer is yet at work.
+        assert said.clocks == pytest.approx((taken[1] - taken[0]) / 2, rel=0.05 if speed.hold else 0.15)
+
+
+def test_the_fastest_that_fits() -> None:
+    program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8, input_bits=8)
+    profile = load_profile("ecp5-25f").document
+    found = fastest(program.graph, profile, busy(program.graph), hold=True)
+    taken = estimate(
+        design(program.graph, found.weights(program.graph, profile), True), profile, busy(program.graph)
+    )
+    assert found.lanes[0] >= 8
+    assert taken.multipliers <= 28
+    assert taken.blocks <= 56
+    with pytest.raises(UnsupportedError, match="need a profile of an FPGA"):
+        fastest(program.graph, load_profile("cortex-m4").document, busy(program.graph), hold=True)
