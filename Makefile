@@ -27,7 +27,7 @@ demo: $(RUNTIME) ## Train on the digits, lower, export, verify and compare; resu
 	$(BIN)/expifref run --out out
 
 test: $(DEV) check ## Check style, types and layers, then run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 ifeq ($(END),oldest)
 # What libraries say about their types gets better: it is the newest that ours are checked against.

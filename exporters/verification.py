@@ -109,7 +109,7 @@ def verify(
     """Run everything through the reference and through each of `executors`, and compare all signals.
 
     Args:
-        batches: the data set, each uint8 `[steps, batch, inputs]`.
+        batches: the data set, each `[steps, batch, inputs]`.
         progress: called after each batch and probe.
     """
     terms = terms or Terms()

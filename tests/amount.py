@@ -6,13 +6,18 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-__all__ = ["some"]
+__all__ = ["ALL", "share", "some"]
 
 T = TypeVar("T")
 
-_ALL = os.environ.get("EXPIFREF_TESTS") == "all"
+ALL = os.environ.get("EXPIFREF_TESTS") == "all"
 
 
 def some(items: Sequence[T], every: int) -> list[T]:
     """Every so many of `items`, or all."""
-    return list(items if _ALL else items[::every])
+    return list(items if ALL else items[::every])
+
+
+def share(count: int, every: int) -> int:
+    """How many of `count` tries: one of every so many, or all."""
+    return len(some(range(count), every))

@@ -10,16 +10,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import ALL
+
 _NOT_KEPT = tuple(
     f"ignore:Error {doing} persistent compilation cache entry" for doing in ("reading", "writing")
 )
 """What JAX says of an entry that another process is writing, or on a full disk, and goes on without."""
+
+_SOON_COMPILED = "--xla_backend_optimization_level=0"
+"""Most of what XLA compiles here runs once or twice, and integers are the same at every level."""
 
 _KEPT_OBJECTS = Path(__file__).parent / "kept_objects.sh"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let the workers, and the commands that they start, read what another has compiled in this run."""
+    if not ALL:
+        os.environ.setdefault("XLA_FLAGS", _SOON_COMPILED)
+        os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:  # a worker, or somebody's own choice
         return
     folder = tempfile.TemporaryDirectory(prefix="expifref-compiled-", ignore_cleanup_errors=True)

@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from expifref.connections.windows import Pair, Window
 from expifref.exceptions import RangeError
@@ -37,10 +36,15 @@ from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from quantize.numbers.intervals import Interval
 from quantize.program.program import Evidence, Program
 from quantize.run.states import state_range
+from quantize.run.trace import Spikes
 
 __all__ = ["program_of", "random_graph", "random_graph_input", "random_graph_state"]
 
 T = TypeVar("T")
+
+_INPUTS = tuple(
+    Format(signed, bits, 0) for signed, bits in ((False, 1), (False, 1), (False, 2), (True, 4), (False, 8))
+)
 
 _WIDEST = 46
 """Bits of a result; what is formed on the way stays below 62."""
@@ -51,6 +55,7 @@ def program_of(graph: Graph) -> Program:
     return Program(1e-3, "rate", 5, graph, Evidence("0", "0" * 64, {}))
 
 
+@cache
 @cache
 def random_graph(seed: int, layers: int | None = None, recurrent: bool = True) -> Graph:
     """A graph of 1 to 4 small layers whose widths are proven.
@@ -71,12 +76,14 @@ def random_graph(seed: int, layers: int | None = None, recurrent: bool = True) -
     raise AssertionError(f"seed {seed} gives no graph that can be proven")
 
 
-def random_graph_input(graph: Graph, steps: int, batch: int, seed: int) -> NDArray[np.uint8]:
+def random_graph_input(graph: Graph, steps: int, batch: int, seed: int) -> Spikes:
     """Input values `[steps, batch, channels]` over the whole range of the port."""
     rng = np.random.default_rng(seed)
     shape = (steps, batch, graph.input.channels)
-    values = rng.integers(0, graph.input.format.hi + 1, shape)
-    return np.where(rng.random(shape) < 0.2, graph.input.format.hi, values).astype(np.uint8)
+    fmt = graph.input.format
+    values = rng.integers(fmt.lo, fmt.hi + 1, shape)
+    edge = fmt.lo if fmt.signed else fmt.hi
+    return np.where(rng.random(shape) < 0.2, edge, values).astype(graph.input.dtype)
 
 
 def random_graph_state(graph: Graph, batch: int, seed: int) -> dict[str, Integers]:
@@ -92,7 +99,7 @@ def random_graph_state(graph: Graph, batch: int, seed: int) -> dict[str, Integer
 
 
 def _drawn(rng: np.random.Generator, count: int, recurrent: bool) -> Graph:
-    port = Port(_between(rng, 1, 6), Format(False, _pick(rng, (1, 1, 2, 4, 8)), 0))
+    port = Port(_between(rng, 1, 6), _pick(rng, _INPUTS))
     names = [f"layer{index}" for index in range(count)]
     units = {INPUT: port.channels} | {name: _between(rng, 1, 6) for name in names}
     formats: dict[str, Format | None] = {INPUT: port.format}

@@ -14,9 +14,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def trained_with(cores: int, folder: Path) -> dict[str, bytes]:
-    """What training leaves in `folder`, by name; XLA compiles anew, which may depend on the cores."""
+    """What training leaves in `folder`, by name; XLA compiles as for users: it may depend on the cores."""
     folder.mkdir()
-    environment = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
+    ours = ("JAX_COMPILATION_CACHE_DIR", "XLA_FLAGS")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
     command = [sys.executable, "-m", "tests.cores", str(folder), str(cores)]
     subprocess.run(command, check=True, cwd=ROOT, env=environment)
     return {path.name: path.read_bytes() for path in folder.iterdir()}

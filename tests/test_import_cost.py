@@ -65,8 +65,7 @@ def test_import_needs_no_numbers(module: str) -> None:
 
 
 def test_the_check_can_fail() -> None:
-    assert loaded_by("import optax") == ["jax", "optax"]
-    assert "brainstate" in loaded_by("import expifref; expifref.ExpIFRef")
+    assert {"brainstate", "jax"} <= set(loaded_by("import expifref; expifref.ExpIFRef"))
 
 
 RUN = """

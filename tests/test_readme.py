@@ -19,8 +19,10 @@ def test_the_python_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    few = code.replace("values[:64]", "values[:6]")
+    assert few != code
     monkeypatch.chdir(tmp_path)
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(few, "README.md", "exec"), {})
     printed = capsys.readouterr().out
     assert re.search(r"^\d+\.\d% of the spikes differ\nbit-exact: True\n$", printed)
     assert (tmp_path / "network.onnx").exists()

@@ -17,13 +17,14 @@ from expifref.files.texts import as_line
 from .arrays import check_raw, dataset_of
 from .dataset import Dataset, stratified_split
 from .labels import read_labels
+from .masks import lengths_of
 from .samples import Samples
 
 __all__ = ["load_npz"]
 
 _SPLIT_KEYS = ("x_train", "y_train", "x_test", "y_test")
 _WHOLE_KEYS = ("x", "y")
-_LENGTH_KEYS = ("lengths_train", "lengths_test", "lengths")
+_LENGTH_KEYS = ("lengths_train", "lengths_test", "lengths", "mask_train", "mask_test", "mask")
 _TEST_SHARE = 0.2
 _FEWEST = 3  # samples of a class of which the test share rounds to one
 
@@ -34,7 +35,8 @@ def load_npz(path: Path, seed: int = 0) -> Dataset:
     """Read `x_train, y_train, x_test, y_test`, or `x, y` split 80/20 per class by `seed`.
 
     `x` is `[samples, inputs]` or, over time, `[samples, steps, channels]`, of which `lengths`
-    (`lengths_train`, `lengths_test`) says how many steps of each sample count; with four and more dimensions
+    (`lengths_train`, `lengths_test`) says how many steps of each sample count, or `mask`, `[samples, steps]`
+    (`mask_train`, `mask_test`), which of them: the first ones; with four and more dimensions
     all but the first are inputs. What it may hold says `dataset_of`, and what `y` may hold `read_labels`.
     With four, and not more channels than rows or columns, it is `[samples, height, width, channels]`.
 
@@ -64,7 +66,11 @@ def _part(path: Path, arrays: Arrays, suffix: str) -> Samples:
         values = values.reshape(len(values), -1)
     steps = values.shape[1] if values.ndim == 3 else None
     labels = read_labels(path, f"y{suffix}", arrays[f"y{suffix}"], steps)
-    lengths = arrays.get(f"lengths{suffix}")
+    lengths, mask = arrays.get(f"lengths{suffix}"), arrays.get(f"mask{suffix}")
+    if lengths is not None and mask is not None:
+        raise DataError(f"{path}: the file must hold `lengths{suffix}` or `mask{suffix}`, not both")
+    if mask is not None:
+        return Samples(values, labels, lengths_of(path, f"mask{suffix}", mask, values.shape))
     if lengths is None:
         return Samples(values, labels)
     if lengths.dtype.kind not in "iu":

@@ -27,6 +27,9 @@ from .samples import Samples
 __all__ = ["load_shd"]
 
 _UNITS, _CLASSES = 700, 20
+_MOST = 1 << 16
+"""Recordings in a file; SHD has 8,156 to train on. A size alone could fill the memory before it is read."""
+
 # Of the archives, as the library tonic states them in tonic/datasets/hsd.py.
 _MD5 = {
     "shd_train.h5": "f3252aeb598ac776c1b526422d90eecb",
@@ -62,8 +65,14 @@ def _part(path: Path) -> Samples:
         raise DataError(f"`{path}` cannot be read: there is no such file, or it is still packed as .gz")
     try:
         with _opened(path, archive) as opened, h5py.File(opened, "r") as file:
-            times, units = file["spikes"]["times"], file["spikes"]["units"]
-            labels = np.asarray(file["labels"]).astype(np.int64)
+            times, units, labelled = file["spikes"]["times"], file["spikes"]["units"], file["labels"]
+            sizes = {len(times), len(units), len(labelled)}
+            if len(sizes) != 1 or max(sizes) > _MOST:
+                raise DataError(
+                    f"{path} must have times, units and a label for each of at most {_MOST} recordings, not "
+                    f"of {len(times)}, {len(units)} and {len(labelled)}"
+                )
+            labels = np.asarray(labelled).astype(np.int64)
             return Samples(_frames(times, units), labels)
     except DataError:
         raise

@@ -14,7 +14,7 @@ from expifref.exceptions import ParameterError
 from . import series, static
 from .encoder import Encoder, Frames, Numbers, Values
 
-__all__ = ["ENCODERS", "MAX_STEPS", "Encoder", "compact_frames", "encode", "get_encoder", "repeats"]
+__all__ = ["ENCODERS", "MAX_STEPS", "Encoder", "Frames", "compact_frames", "encode", "get_encoder", "repeats"]
 
 MAX_STEPS = 1_000_000
 """Most time steps per sample that a file or a user may ask for."""
@@ -43,6 +43,13 @@ ENCODERS: dict[str, Encoder] = {
             "how far the value is above and below the middle of its range, as two integers 0..255",
             series=series.signed,
             width=2,
+        ),
+        Encoder(
+            "signed-current",
+            static.LARGEST_SIGNED,
+            "how far the value is above or below the middle of its range, as one integer -127..127",
+            series=series.signed_current,
+            signed=True,
         ),
         Encoder("spikes", 1, "the values themselves, 0 or 1", series=series.spikes, between="silent"),
         Encoder(
@@ -82,7 +89,7 @@ def encode(
     samples: ArrayLike | None = None,
     lengths: ArrayLike | None = None,
 ) -> Frames:
-    """Encode `images` as a read-only or fresh uint8 array `[steps, batch, inputs]`.
+    """Encode `images` as a read-only or fresh array `[steps, batch, inputs]` of the encoder's type.
 
     Args:
         name: a key of `ENCODERS`.
@@ -159,7 +166,7 @@ def _over_time(encoder: Encoder, values: Values, steps: int, seed: int, samples:
     if encoder.between == "held":
         return encoder.series(np.repeat(values, each, axis=1), seed, samples)
     once = encoder.series(values, seed, samples)
-    frames = np.zeros((len(once), each, *once.shape[1:]), np.uint8)
+    frames = np.zeros((len(once), each, *once.shape[1:]), encoder.dtype)
     frames[:, 0] = once
     return frames.reshape(steps, *once.shape[1:])
 

@@ -8,9 +8,20 @@ from numpy.typing import NDArray
 from expifref.exceptions import ParameterError
 
 from .encoder import Frames, Numbers, Values
-from .static import levels, random_spikes
+from .static import LARGEST_SIGNED, levels, random_spikes
 
-__all__ = ["CURVES", "THRESHOLDS", "current", "delta", "level", "population", "rate", "signed", "spikes"]
+__all__ = [
+    "CURVES",
+    "THRESHOLDS",
+    "current",
+    "delta",
+    "level",
+    "population",
+    "rate",
+    "signed",
+    "signed_current",
+    "spikes",
+]
 
 CURVES = 8
 """Tuning curves per channel of `population`, and the standard deviation of each in distances of two."""
@@ -52,8 +63,15 @@ def signed(values: Values, seed: int, samples: Numbers) -> Frames:
     Weights of opposite signs on the two make of them what a single input with a sign would be.
     """
     del seed, samples
-    apart = 2 * _by_step(values)[..., None] - 1
+    apart = _apart(values)[..., None]
     return _joined(levels(np.maximum(apart * np.array([1, -1], np.float32), 0)))
+
+
+def signed_current(values: Values, seed: int, samples: Numbers) -> Frames:
+    """How far a value is above or below the middle of its range: one input per channel, with a sign."""
+    del seed, samples
+    found: Frames = np.rint(_apart(values) * np.float32(LARGEST_SIGNED)).astype(np.int8)
+    return found
 
 
 def delta(values: Values, seed: int, samples: Numbers) -> Frames:
@@ -91,10 +109,15 @@ def population(values: Values, seed: int, samples: Numbers) -> Frames:
     return _joined(levels(np.exp(-0.5 * distance**2)))
 
 
+def _apart(values: Values) -> NDArray[np.float32]:
+    """From the middle of the range, in halves of it: -1 to 1, `[steps, batch, channels]`."""
+    return 2 * _by_step(values) - 1
+
+
 def _by_step(values: Values) -> Values:
     return np.moveaxis(values, 1, 0)
 
 
-def _joined(inputs: NDArray[np.uint8]) -> Frames:
+def _joined(inputs: Frames) -> Frames:
     """All that belongs to the channels side by side, `[steps, batch, inputs]`."""
     return inputs.reshape(*inputs.shape[:2], -1)

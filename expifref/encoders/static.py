@@ -7,10 +7,13 @@ from numpy.typing import NDArray
 
 from .encoder import Frames, Numbers, Values
 
-__all__ = ["LEVELS", "current", "latency", "levels", "random_spikes", "rate"]
+__all__ = ["LARGEST_SIGNED", "LEVELS", "current", "latency", "levels", "random_spikes", "rate"]
 
 LEVELS = 255
 """The integer that stands for 1 where an input is no spike."""
+
+LARGEST_SIGNED = 127
+"""The same where an input has a sign; -127 stands for -1."""
 
 
 def rate(images: Values, steps: int, seed: int, samples: Numbers) -> Frames:

@@ -61,6 +61,11 @@ class _Header:
     def values(self) -> int:
         return math.prod(self.shape)
 
+    @property
+    def room(self) -> int:
+        """Values that there would be if no dimension were 0: what is made for a long one is long too."""
+        return math.prod(max(size, 1) for size in self.shape)
+
 
 def read_npz(
     path: Path, choices: Sequence[tuple[str, ...]], kind: Kind, optional: Sequence[str] = ()
@@ -149,7 +154,7 @@ def _member_header(path: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo
 
 
 def _check_size(path: Path, headers: dict[str, _Header], kind: Kind) -> None:
-    unpacked = sum(h.values * max(h.dtype.itemsize, _KEPT_VALUE) for h in headers.values())
+    unpacked = sum(h.room * max(h.dtype.itemsize, _KEPT_VALUE) for h in headers.values())
     require_size(f"the arrays of {path}", unpacked, kind)
 
 
@@ -171,6 +176,7 @@ def _header(file: BinaryIO) -> _Header:
         raise ValueError("an array must hold numbers of at most 64 bits")
     if not all(type(size) is int and 0 <= size < 1 << 62 for size in shape):
         raise ValueError("a shape must be a tuple of sizes")
-    if math.prod(max(size, 1) for size in shape) >= 1 << 62:  # even of no values, NumPy multiplies the rest
+    header = _Header(shape, dtype, start.tell())
+    if header.room >= 1 << 62:  # even of no values, NumPy multiplies the rest
         raise ValueError("a shape must be one that a file can hold")
-    return _Header(shape, dtype, start.tell())
+    return header

@@ -26,11 +26,13 @@ __all__ = [
     "KEY",
     "LINE",
     "NAME",
+    "PLACE",
     "Digest",
     "HexDigits",
     "Kind",
     "Line",
     "Name",
+    "Place",
     "TextTree",
     "as_line",
     "listed",
@@ -104,6 +106,12 @@ LINE = Kind(
     f"be one line of at most {_LONGEST_LINE} letters, digits, spaces and {_MARKS}, without /* and */",
     rf"^(?!.{{0,{_LONGEST_LINE}}}(/\*|\*/))[{_LETTERS}0-9 {_MARKS}]{{0,{_LONGEST_LINE}}}{_END}",
 )
+PLACE = Kind(
+    "a place in a module",
+    "be at most 200 characters of attributes, numbers and names in brackets, such as `net.layers[1]`",
+    r"^(?!.{201})([A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*|\[([0-9]+|'[A-Za-z0-9_. -]*')\])*)?"
+    rf"{_END}",
+)
 DIGEST = Kind(
     "a digest",
     "be 64 lower-case hex digits, with or without `sha256:` before them",
@@ -122,6 +130,9 @@ Name = Annotated[str, NAME]
 
 Line = Annotated[str, LINE]
 """What people read: notes, functions, titles, sources."""
+
+Place = Annotated[str, PLACE]
+"""Of a part of a user's module; empty for none."""
 
 Digest = Annotated[str, DIGEST]
 HexDigits = Annotated[str, HEX]

@@ -68,7 +68,7 @@ def check_description(description: Description) -> None:
     for layer in description.layers:
         _check_name(layer.name)
         if not layer.feeds:
-            raise ParameterError(f"`{layer.name}` must be fed by something, and has no feed")
+            raise ParameterError(f"{layer.called()} must be fed by something, and has no feed")
     units = description.units
     earlier = {INPUT}
     for layer in description.layers:
@@ -90,109 +90,107 @@ def _check_feed(layer: LayerDescription, index: int, sources: int | None, least:
     feed: FeedDescription = layer.feeds[index]
     if sources is None:
         raise ParameterError(
-            f"`{layer.name}` must be fed by `{INPUT}` or by a layer, not by {shown([feed.source])}"
+            f"{layer.called()} must be fed by `{INPUT}` or by a layer, not by {shown([feed.source])}"
         )
-    name, shape = f"{layer.name}.{numbered('weight', index)}", list(feed.weight.shape)
+    name, shape = layer.called(numbered("weight", index)), list(feed.weight.shape)
     if feed.window is not None:
         _check_kernel(name, feed.window, shape)
         shape = [feed.window.sources, feed.window.units]
     if len(shape) != 2 or shape[0] != sources or 0 in shape:
-        raise ParameterError(f"`{name}` must have {sources} inputs, not the shape {shape}")
+        raise ParameterError(f"{name} must have {sources} inputs, not the shape {shape}")
     if shape[1] != layer.units:
-        raise ParameterError(f"`{name}` must have {layer.units} outputs, not the shape {shape}")
+        raise ParameterError(f"{name} must have {layer.units} outputs, not the shape {shape}")
     _check_finite(name, feed.weight)
-    name, delay = f"{layer.name}.{numbered('delay', index)}", feed.delay
+    name, delay = layer.called(numbered("delay", index)), feed.delay
     if delay.shape not in ((1,), (sources,)) or not np.issubdtype(delay.dtype, np.integer):
-        raise ParameterError(f"`{name}` must be whole numbers of the shape [1] or [{sources}]")
+        raise ParameterError(f"{name} must be whole numbers of the shape [1] or [{sources}]")
     if int(delay.min()) < least:
         raise ParameterError(
-            f"`{name}` must be at least 1 step where a layer is fed by itself or by a later one, such as "
+            f"{name} must be at least 1 step where a layer is fed by itself or by a later one, such as "
             f"`{layer.name}` by `{feed.source}`"
         )
     if feed.longest > MAX_DELAY:
-        raise ParameterError(f"`{name}` must be at most {MAX_DELAY} steps, not {feed.longest}")
+        raise ParameterError(f"{name} must be at most {MAX_DELAY} steps, not {feed.longest}")
 
 
 def _check_kernel(name: str, window: Window, shape: list[int]) -> None:
     check_window(name, window)
     if shape != [window.rows, window.outputs]:
         raise ParameterError(
-            f"`{name}` must be the kernel of its window, [{window.rows}, {window.outputs}], not of the "
+            f"{name} must be the kernel of its window, [{window.rows}, {window.outputs}], not of the "
             f"shape {shape}"
         )
 
 
 def _check_layer(layer: LayerDescription) -> None:
     _check_shapes(layer)
-    _check_finite(f"{layer.name}.bias", layer.bias)
+    _check_finite(layer.called("bias"), layer.bias)
     tau = layer.filter_tau
     if tau is not None:
-        _require(layer.name, layer.tau_name, "above 0 ms", tau, tau > 0, _MS)
+        _require(layer, layer.tau_name, "above 0 ms", tau, tau > 0, _MS)
     for neuron in layer.neurons:
-        _check_membrane(layer.name, neuron)
-        _CHECKS[type(neuron)](layer.name, neuron)
+        _check_membrane(layer, neuron)
+        _CHECKS[type(neuron)](layer, neuron)
 
 
 def _check_shapes(layer: LayerDescription) -> None:
     for name, values in layer.vectors.items():
         if values.shape != (layer.units,):
             raise ParameterError(
-                f"`{layer.name}.{name}` must have {layer.units} values, not the shape {list(values.shape)}"
+                f"{layer.called(name)} must have {layer.units} values, not the shape {list(values.shape)}"
             )
 
 
 def _check_finite(name: str, values: Floats) -> None:
     bad = sum(int(np.count_nonzero(~np.isfinite(block))) for _, block in row_blocks(values))
     if bad:
-        raise ParameterError(
-            f"`{name}` must be finite, but {bad} of {values.size} values are NaN or infinite"
-        )
+        raise ParameterError(f"{name} must be finite, but {bad} of {values.size} values are NaN or infinite")
     largest = max(float(np.abs(block).max(initial=0.0)) for _, block in row_blocks(values))
     if largest > _LARGEST:
-        raise ParameterError(f"`{name}` must be at most {_LARGEST:g} in magnitude, not {largest:g}")
+        raise ParameterError(f"{name} must be at most {_LARGEST:g} in magnitude, not {largest:g}")
 
 
-def _check_membrane(name: str, n: AnyNeuron) -> None:
-    _require(name, "tau", "above 0 ms", n.tau, n.tau > 0, _MS)
-    _require(name, "tau_ref", "at least 0 ms", n.tau_ref, n.tau_ref >= 0, _MS)
-    _require(name, "R", "above 0 ohm", n.resistance, n.resistance > 0, _OHM)
+def _check_membrane(layer: LayerDescription, n: AnyNeuron) -> None:
+    _require(layer, "tau", "above 0 ms", n.tau, n.tau > 0, _MS)
+    _require(layer, "tau_ref", "at least 0 ms", n.tau_ref, n.tau_ref >= 0, _MS)
+    _require(layer, "R", "above 0 ohm", n.resistance, n.resistance > 0, _OHM)
     for label, values in (("V_th", n.v_th), ("V_rest", n.v_rest)):
-        _require(name, label, "finite", values, np.isfinite(values), _MV)
+        _require(layer, label, "finite", values, np.isfinite(values), _MV)
     for label, values in (("V_reset", n.v_reset), ("V_initial", n.v_initial)):
-        _require(name, label, "below V_th", values, values < n.v_th, _MV)
+        _require(layer, label, "below V_th", values, values < n.v_th, _MV)
 
 
-def _check_expif(name: str, n: NeuronParameters) -> None:
-    _require(name, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, _MV)
-    _require(name, "V_T", "below V_th", n.v_t, n.v_t < n.v_th, _MV)
+def _check_expif(layer: LayerDescription, n: NeuronParameters) -> None:
+    _require(layer, "delta_T", "above 0 mV", n.delta_t, n.delta_t > 0, _MV)
+    _require(layer, "V_T", "below V_th", n.v_t, n.v_t < n.v_th, _MV)
     with np.errstate(over="ignore"):  # a tiny delta_T makes it infinite, which is refused
         steepness = (n.v_th - n.v_t) / n.delta_t
     rule = f"at most {_MOST_STEEP} delta_T above V_T"
-    _require(name, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, _MV)
+    _require(layer, "V_th", rule, n.v_th, steepness <= _MOST_STEEP, _MV)
 
 
-def _check_adexif(name: str, n: AdExParameters) -> None:
-    _check_expif(name, n)
-    _require(name, "tau_w", "above 0 ms", n.tau_w, n.tau_w > 0, _MS)
-    _require(name, "a", "finite", n.a, np.isfinite(n.a), _S)
+def _check_adexif(layer: LayerDescription, n: AdExParameters) -> None:
+    _check_expif(layer, n)
+    _require(layer, "tau_w", "above 0 ms", n.tau_w, n.tau_w > 0, _MS)
+    _require(layer, "a", "finite", n.a, np.isfinite(n.a), _S)
     for label, values in (("b", n.b), ("w_initial", n.w_initial)):
-        _require(name, label, "finite", values, np.isfinite(values), _MA)
+        _require(layer, label, "finite", values, np.isfinite(values), _MA)
 
 
-def _check_lif(name: str, n: LIFParameters) -> None:
+def _check_lif(layer: LayerDescription, n: LIFParameters) -> None:
     if n.reset not in get_args(Reset):
         raise ParameterError(
-            f"`{name}.reset` must be one of {listed(get_args(Reset))}, not {shown([n.reset])}"
+            f"{layer.called('reset')} must be one of {listed(get_args(Reset))}, not {shown([n.reset])}"
         )
 
 
-_CHECKS: Mapping[type, Callable[[str, Any], None]] = MappingProxyType(
+_CHECKS: Mapping[type, Callable[[LayerDescription, Any], None]] = MappingProxyType(
     {NeuronParameters: _check_expif, AdExParameters: _check_adexif, LIFParameters: _check_lif}
 )
 """What must hold of the parameters that only one model has."""
 
 
-def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, unit: _Unit) -> None:
+def _require(layer: LayerDescription, name: str, rule: str, values: Floats, good: Flags, unit: _Unit) -> None:
     good = good & (np.abs(values) <= _LARGEST)
     if good.all():
         return
@@ -201,4 +199,4 @@ def _require(layer: str, name: str, rule: str, values: Floats, good: Flags, unit
         rule = "finite"
     elif abs(first) > _LARGEST:
         rule = f"at most {_LARGEST * unit.scale:g} {unit.symbol} in magnitude"
-    raise ParameterError(f"`{layer}.{name}` must be {rule}, not {first * unit.scale:g} {unit.symbol}")
+    raise ParameterError(f"{layer.called(name)} must be {rule}, not {first * unit.scale:g} {unit.symbol}")

@@ -24,7 +24,7 @@ NONE = "none"
 """No class: the output at every step is itself the answer."""
 
 _Rule = Callable[[Any, Any, Any], Any]
-"""Output `[steps, batch, classes]`, the steps of each sample that come after each step `[steps, batch, 1]`, 
+"""Output `[steps, batch, classes]`, the steps of each sample that come after each step `[steps, batch, 1]`,
 and the namespace of both arrays (NumPy or JAX) -> scores `[batch, classes]`, or of every step."""
 
 

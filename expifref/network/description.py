@@ -32,6 +32,7 @@ __all__ = [
     "SpikingDescription",
     "description_digest",
     "numbered",
+    "placed",
 ]
 
 Floats = NDArray[np.float64]
@@ -92,6 +93,11 @@ def numbered(name: str, index: int) -> str:
     return name if index == 0 else f"{name}{index}"
 
 
+def placed(name: str, path: str) -> str:
+    """What messages call something of this name, where `path` leads to it in the module it was read from."""
+    return f"`{name}` (`{path}`)" if path else f"`{name}`"
+
+
 @dataclass(frozen=True)
 class _FedDescription:
     """What every layer has: the sum of all feeds and a bias."""
@@ -99,6 +105,12 @@ class _FedDescription:
     name: str
     feeds: tuple[FeedDescription, ...]
     bias: Floats  # [units], in what the weights of the feeds give
+    path: str = field(default="", compare=False, kw_only=True)
+    """Where it is in the module that it was read from; empty for none."""
+
+    def called(self, part: str = "") -> str:
+        """What messages call it or a part of it, such as "`layer0.tau` (`net.lif`)"."""
+        return placed(f"{self.name}.{part}" if part else self.name, self.path)
 
     @property
     def units(self) -> int:
@@ -202,6 +214,11 @@ class Description:
         return sum(layer.weights for layer in self.layers)
 
     @property
+    def has_kernels(self) -> bool:
+        """Whether a feed is a convolution."""
+        return any(feed.window is not None for layer in self.layers for feed in layer.feeds)
+
+    @property
     def is_chain(self) -> bool:
         """Whether each layer is fed by the one before alone, in the same step."""
         sources = [INPUT, *(layer.name for layer in self.layers)]
@@ -218,7 +235,7 @@ class Description:
 
 
 def description_digest(description: Description) -> str:
-    """SHA-256 (hex) of everything in `description`: names, shapes and float64 bytes, field by field."""
+    """SHA-256 (hex) of everything in `description` but paths: names, shapes and float64 bytes."""
     state = hashlib.sha256()
 
     def feed(value: object) -> None:
@@ -227,7 +244,7 @@ def description_digest(description: Description) -> str:
             for _, rows in row_blocks(value):
                 state.update(np.ascontiguousarray(rows, "<f8").tobytes())
         elif is_dataclass(value):
-            for part in fields(value):
+            for part in (part for part in fields(value) if part.compare):
                 feed(part.name)
                 feed(getattr(value, part.name))
         elif isinstance(value, tuple):

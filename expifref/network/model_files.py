@@ -24,7 +24,7 @@ from expifref.exceptions import FileFormatError
 from expifref.files.documents import parse, written
 from expifref.files.limits import MODEL
 from expifref.files.tensors import read_tensors, write_tensors
-from expifref.files.texts import Name
+from expifref.files.texts import Name, Place
 
 from .architecture import Architecture
 from .checks import check_description
@@ -96,6 +96,7 @@ class LayerEntry:
     kind: Literal["spiking", "adexif", "lif", "lif_subtracted", "readout"]
     filtered: bool
     feeds: tuple[FeedEntry, ...] = ()  # none: one from the layer before, or from the input, without delay
+    path: Place = ""  # in the module it was read from; absent before it was recorded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,7 +200,7 @@ def _is_plain(description: Description) -> bool:
 def _entry(layer: LayerDescription, plain: bool) -> LayerEntry:
     stated = (FeedEntry(feed.source, feed.longest > 0, feed.window) for feed in layer.feeds)
     feeds = () if plain else tuple(stated)
-    return LayerEntry(layer.name, _kind(layer), layer.filter_tau is not None, feeds)
+    return LayerEntry(layer.name, _kind(layer), layer.filter_tau is not None, feeds, layer.path)
 
 
 def _kind(layer: LayerDescription) -> Any:
@@ -244,10 +245,11 @@ def _layer(entry: LayerEntry, tensors: dict[str, NDArray[Any]], before: str) -> 
     feeds = tuple(feed(*one) for one in enumerate(entry.feeds or (FeedEntry(before),)))
     tau = tensor("tau") if entry.filtered else None
     if entry.kind == ReadoutDescription.kind:
-        return ReadoutDescription(name, feeds, tensor("bias"), tau)
+        return ReadoutDescription(name, feeds, tensor("bias"), tau, path=entry.path)
     cls, options = _NEURONS[entry.kind]
     vectors = {part.name: tensor(f"neuron.{part.name}") for part in fields(cls) if part.name not in options}
-    return SpikingDescription(name, feeds, tensor("bias"), tau, cls(**vectors, **options))
+    neuron = cls(**vectors, **options)
+    return SpikingDescription(name, feeds, tensor("bias"), tau, neuron, path=entry.path)
 
 
 def _whole(name: str, values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -9,6 +9,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.encoders import Frames
+
 __all__ = ["FloatRecord", "FloatReference"]
 
 Floats = NDArray[np.float64]
@@ -26,6 +28,6 @@ class FloatRecord:
 class FloatReference(Protocol):
     """A network that runs by itself."""
 
-    def records(self, spikes: NDArray[np.uint8]) -> Mapping[str, FloatRecord]:
+    def records(self, spikes: Frames) -> Mapping[str, FloatRecord]:
         """What each layer of the description, by its name, does for `spikes`, `[steps, batch, inputs]`."""
         ...

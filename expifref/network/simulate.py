@@ -18,7 +18,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.encoders import get_encoder
+from expifref.encoders import Frames, get_encoder
 from expifref.exceptions import ParameterError
 
 from .description import INPUT, AnyNeuron, Description, LayerDescription, ReadoutDescription
@@ -104,8 +104,8 @@ def _dynamics(layer: LayerDescription, dt: float) -> _Dynamics:
     return _Neurons(layer.neuron, advance_of(layer.neuron, dt), kept)
 
 
-def simulate(description: Description, spikes: NDArray[np.uint8]) -> Iterator[tuple[LayerStep, ...]]:
-    """Yield, step by step, what every layer did for `spikes`, uint8 `[steps, batch, inputs]`.
+def simulate(description: Description, spikes: Frames) -> Iterator[tuple[LayerStep, ...]]:
+    """Yield, step by step, what every layer did for `spikes`, `[steps, batch, inputs]`.
 
     Raises:
         ParameterError: a layer leaves what float64 holds.

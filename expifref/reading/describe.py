@@ -46,7 +46,7 @@ def describe(
     Args:
         module: the trained brainstate module; it is left as it was.
         dt: step the network was trained for, a time.
-        encoder: spike encoder used in training: "rate", "latency" or "current".
+        encoder: the encoder used in training, of `expifref.encoders.ENCODERS`: it scales the input.
         steps: time steps per sample used in training.
         name: how messages call the module.
         inputs: width or shape of one sample of the input; found from the sizes of the modules when not given.

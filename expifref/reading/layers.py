@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import UnsupportedError
+from expifref.files.texts import PLACE
 from expifref.network.description import (
     INPUT,
     FeedDescription,
@@ -116,8 +118,13 @@ def _layer(
     if not feeds:
         feeds = (FeedDescription(INPUT, np.zeros((inputs, len(bias)))),)
     if isinstance(leaf, NeuronLeaf | MaximumLeaf):
-        return SpikingDescription(names[path], feeds, bias, fed.tau, leaf.parameters)
-    return ReadoutDescription(names[path], feeds, bias, fed.tau)
+        return SpikingDescription(names[path], feeds, bias, fed.tau, leaf.parameters, path=_told(path))
+    return ReadoutDescription(names[path], feeds, bias, fed.tau, path=_told(path))
+
+
+def _told(path: str) -> str:
+    """`path`, empty for one that files cannot hold and for the output, which no attribute is."""
+    return path if path != OUTPUT and re.search(PLACE.pattern, path) else ""
 
 
 def _feeds(

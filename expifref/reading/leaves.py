@@ -14,10 +14,12 @@ from typing import Any
 import brainstate
 import jax
 import numpy as np
+from jax import Array
 from numpy.typing import NDArray
 
+from expifref.dynamics import decay_rate
 from expifref.exceptions import ParameterError, UnsupportedError
-from expifref.network.description import AnyNeuron
+from expifref.network.description import AnyNeuron, LIFParameters
 
 from .members import Members, class_name, qualified
 from .parameters import Reader, adexif, expif, lif, time_constants
@@ -28,6 +30,7 @@ __all__ = [
     "FilterLeaf",
     "Leaf",
     "NeuronLeaf",
+    "check_states_apart",
     "filters_of",
     "followed_by",
     "leaves_of",
@@ -80,11 +83,19 @@ class NeuronLeaf:
     path: str
     module: Any
     parameters: AnyNeuron
+    per_volt: Floats | None
+    """The current (A) that moves a membrane by 1 V in a step, `[neurons]`; None where that depends on where
+    the membrane is."""
 
     @property
     def units(self) -> int:
         """Number of neurons."""
         return len(self.parameters.tau)
+
+    def current_of(self, kick: Array) -> Array:
+        """The current (mA) that does what `kick` (mV), added to the membranes, does; `[..., neurons]`."""
+        assert self.per_volt is not None  # as whoever asks has seen
+        return (kick.reshape(-1, self.units) * self.per_volt).reshape(kick.shape)
 
     @property
     def upstream(self) -> bool:
@@ -155,7 +166,8 @@ def _leaves(module: Any, path: str, dt: float) -> tuple[Leaf, ...]:
         )
     name = qualified(base)
     if name in _NEURONS:
-        return (NeuronLeaf(path, module, _NEURONS[name](module, path)),)
+        parameters = _NEURONS[name](module, path)
+        return (NeuronLeaf(path, module, parameters, _per_volt(parameters, dt)),)
     if name in _DELAYS:
         return _delay(module, path)
     filters = _filters(module, path, _FILTERS[name])
@@ -164,6 +176,32 @@ def _leaves(module: Any, path: str, dt: float) -> tuple[Leaf, ...]:
             f"`{path}` must have been built with the `dt` of {dt * 1e3:g} ms it is described for"
         )
     return filters
+
+
+def _per_volt(neuron: AnyNeuron, dt: float) -> Floats | None:
+    if not isinstance(neuron, LIFParameters):
+        return None
+    return 1 / np.asarray(decay_rate(neuron.tau, dt) * neuron.resistance, np.float64)
+
+
+def check_states_apart(members: Members) -> None:
+    """Raise UnsupportedError where two neurons or filters have a state in common."""
+    for first, second in members.shared:
+        owners = [members.owner(path) for path in (first, second)]
+        state = members.states[first]
+        if not isinstance(state, brainstate.ParamState) and all(
+            _steps(members.nodes[owner]) for owner in owners
+        ):
+            raise UnsupportedError(
+                f"`{first}` and `{second}` must be two states, but they are one, which both `{owners[0]}` "
+                f"and `{owners[1]}` change in a step: give each its own, or share one module"
+            )
+
+
+def _steps(module: Any) -> bool:
+    """Whether it is a neuron or a filter."""
+    names = {qualified(cls) for cls in type(module).__mro__}
+    return not names.isdisjoint((*_NEURONS, *_FILTERS))
 
 
 def filters_of(module: Any, leaves: Mapping[str, Leaf]) -> tuple[FilterLeaf, ...]:

@@ -25,6 +25,7 @@ Arrays = Mapping[int, Any]
 
 _MOST_ENTRIES = 1 << 28  # of a matrix: 2 GiB
 _BLOCK = 1 << 24  # values of one operation at a time
+_EXACTLY = {"xla_allow_excess_precision": False}  # what the network rounds is rounded
 
 
 def affine_maps(glue: Glue) -> dict[str, Affine]:
@@ -56,19 +57,24 @@ def affine_maps(glue: Glue) -> dict[str, Affine]:
 
 def _biases(glue: Glue, wanted: dict[str, int], added: dict[str, int]) -> Any:
     """All constants, what each sink is without any source, and what is added to membranes."""
-    fixed = dict(glue.constants)
-    for operation in glue.fixed:
-        fixed.update(_applied(operation, [fixed[number] for number in operation.operands]))
-    known = fixed | {number: jnp.zeros(glue.shapes[number].shape) for number in glue.sources.values()}
     live = {value.number for value in (*glue.sinks.values(), *glue.added.values())}
-    for operation in _reaching(glue.operations, live):
-        known.update(_applied(operation, [known[number] for number in operation.operands]))
+    operations = _reaching(glue.operations, live)
     used = {number for operation in glue.operations for number in operation.operands}
-    return (
-        {number: array for number, array in fixed.items() if number in used},
-        {path: known[number] for path, number in wanted.items()},
-        {path: known[number] for path, number in added.items()},
-    )
+
+    def evaluated(constants: Arrays) -> Any:
+        fixed = dict(constants)
+        for operation in glue.fixed:
+            fixed.update(_applied(operation, [fixed[number] for number in operation.operands]))
+        known = fixed | {number: jnp.zeros(glue.shapes[number].shape) for number in glue.sources.values()}
+        for operation in operations:
+            known.update(_applied(operation, [known[number] for number in operation.operands]))
+        return (
+            {number: array for number, array in fixed.items() if number in used},
+            {path: known[number] for path, number in wanted.items()},
+            {path: known[number] for path, number in added.items()},
+        )
+
+    return jax.jit(evaluated, compiler_options=_EXACTLY)(glue.constants)
 
 
 def _matrices(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int]) -> dict[str, Floats]:
@@ -92,7 +98,7 @@ def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], ey
     start = glue.sources[source]
     operations = _reaching(glue.operations, set(sinks.values()))
 
-    def row(one: Any) -> dict[str, Any]:
+    def row(one: Any, fixed: Arrays) -> dict[str, Any]:
         known = {start: one.reshape(glue.shapes[start].shape)}
         for operation in operations:
             if not any(number in known for number in operation.operands):
@@ -109,9 +115,10 @@ def _linear(glue: Glue, fixed: Arrays, source: Source, sinks: dict[str, int], ey
         return {path: known[number] for path, number in sinks.items()}
 
     if any(operation.primitive.name in ONE_BY_ONE for operation in operations):
-        rows = [row(one) for one in eye]
+        rows = [row(one, fixed) for one in eye]
         return {path: np.stack([np.asarray(one[path]) for one in rows]) for path in sinks}
-    return jax.vmap(row)(eye)
+    made: dict[str, Any] = jax.jit(jax.vmap(row, (0, None)), compiler_options=_EXACTLY)(eye, fixed)
+    return made
 
 
 def _applied(operation: Operation, operands: list[Any]) -> dict[int, Any]:
@@ -150,7 +157,7 @@ def _check_added(glue: Glue, kicks: Mapping[str, Any]) -> None:
         if glue.added[path].origins or bool((kick != 0).any()):
             raise UnsupportedError(
                 f"`{path}` is given a delta input, which moves its membrane at once and has no integer "
-                "lowering: feed it a current"
+                "lowering: feed it a current, or use LIF, where a current does the same"
             )
 
 

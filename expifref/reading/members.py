@@ -20,16 +20,19 @@ class Members:
     def __init__(self) -> None:
         self.nodes: dict[str, Any] = {}
         self.states: dict[str, brainstate.State] = {}
-        self._seen: set[int] = set()
+        self.shared: list[tuple[str, str]] = []  # further paths of states, with their first ones
+        self._seen: dict[int, str] = {}
 
     def add(self, path: str, value: Any) -> bool:
         """Take `value` in under `path`; False where it is no node or state, or is there already."""
         kinds = (brainstate.State, self.states), (brainstate.graph.Node, self.nodes)
         for kind, found in kinds:
             if isinstance(value, kind) and id(value) not in self._seen:
-                self._seen.add(id(value))
+                self._seen[id(value)] = path
                 found[path] = value
                 return True
+        if isinstance(value, brainstate.State):
+            self.shared.append((self._seen[id(value)], path))
         return False
 
     def owner(self, state_path: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,9 @@ from expifref.files.texts import short
 from .borrowed import borrowed, fresh, root_cause
 from .heads import side_by_side
 from .leaves import FilterLeaf, Leaf, NeuronLeaf, leaves_of
+from .members import Members
+from .repetition import repeats
+from .trace import tracing
 
 __all__ = ["Original", "Run"]
 
@@ -58,20 +62,60 @@ class Original:
         Raises:
             UnsupportedError: the module cannot be run.
         """
+        with self._borrowed(frames):
+            runs = self._runs(frames, looped)
+        return Run(*(_joined([run[part] for run in runs]) for part in ("output", "v", "spikes", "currents")))
+
+    def repeats(self, frames: Floats) -> bool:
+        """Whether its steps for `frames` are surely the same one, of their input and its states.
+
+        Raises:
+            UnsupportedError: the module cannot be run.
+        """
+        with self._borrowed(frames):
+            batch, members, step = self._step(frames.shape[1])
+            states = (*members.states.values(), brainstate.random.DEFAULT)
+
+            def called(values: Any, *sequences: Any) -> Any:
+                for state, value in zip(states, values, strict=True):
+                    state.value = value
+                return step(*sequences), [state.value for state in states]
+
+            before = [state.value for state in states]
+            given = before, jnp.asarray(0), jnp.asarray(frames[0, :batch])
+            with tracing(members):
+                return repeats(called, given, len(frames))
+
+    @contextmanager
+    def _borrowed(self, frames: Floats) -> Iterator[None]:
         try:
             with borrowed(self.module, self.name, self.dt):
-                runs = self._runs(frames, looped)
+                yield
         except Exception as error:  # whatever the user's own code raises
             cause = root_cause(error)
             raise UnsupportedError(
                 f"`{self.name}` must run for {len(frames)} steps on {frames.shape[1]} samples at once, but: "
                 f"{short(f'{type(cause).__name__}: {cause}')}"
             ) from error
-        return Run(*(_joined([run[part] for run in runs]) for part in ("output", "v", "spikes", "currents")))
 
     def _runs(self, frames: Floats, looped: bool) -> list[dict[str, Any]]:
         """All samples at once, or one after the other where the module has no axis for them."""
         steps, samples, _ = frames.shape
+        batch, members, step = self._step(samples)
+        loop = _one_by_one(step)
+        if looped:
+            loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
+        start = [(state, state.value) for state in members.states.values()]
+        found: list[dict[str, Any]] = []
+        for first in range(0, samples, batch):
+            for state, value in start:
+                state.value = value
+            piece = jnp.asarray(frames[:, first : first + batch])
+            found.append(jax.tree.map(np.asarray, loop(jnp.arange(steps), piece)))
+        return found
+
+    def _step(self, samples: int) -> tuple[int, Members, Callable[..., dict[str, Any]]]:
+        """How many of `samples` go into one step, the module with new states, and a step."""
         batch = samples if self.batched else 1
         members = fresh(self.module, self.name, batch if self.batched else None)
         currents: dict[str, Any] = {}
@@ -84,17 +128,7 @@ class Original:
                 output = self.module(values.reshape(shape))
             return {"output": side_by_side(output, batch)} | self._noted(currents, batch)
 
-        loop = _one_by_one(step)
-        if looped:
-            loop = brainstate.transform.jit(_all_steps(step), compiler_options=_QUICKLY)
-        start = [(state, state.value) for state in members.states.values()]
-        found: list[dict[str, Any]] = []
-        for first in range(0, samples, batch):
-            for state, value in start:
-                state.value = value
-            piece = jnp.asarray(frames[:, first : first + batch])
-            found.append(jax.tree.map(np.asarray, loop(jnp.arange(steps), piece)))
-        return found
+        return batch, members, step
 
     def _noted(self, currents: Mapping[str, Any], batch: int) -> dict[str, dict[str, Any]]:
         modules = {name: leaf.module for name, leaf in self.populations.items()}
@@ -144,6 +178,9 @@ def _neuron_update(leaf: NeuronLeaf, currents: dict[str, Any]) -> Callable[..., 
         total = module.sum_current_inputs(current, v, pop=False)
         # in float64 before it is scaled: the module may have rounded it to another type
         milliamperes = jnp.asarray(total.to_decimal(u.mA), float)
+        if leaf.per_volt is not None:
+            kick = module.sum_delta_inputs(0.0 * u.mV, pop=False).to_decimal(u.mV)
+            milliamperes = milliamperes + leaf.current_of(jnp.broadcast_to(jnp.asarray(kick, float), v.shape))
         currents[leaf.path] = jnp.broadcast_to(milliamperes, v.shape) * 1e-3
         return original(current)
 

@@ -22,7 +22,7 @@ from .glue import Glue, glue_of
 from .heads import check_heads
 from .kernels import Planes, planes_of
 from .layers import AnyLeaf, Network, network_of
-from .leaves import DelayLeaf, Leaf, leaves_of
+from .leaves import DelayLeaf, Leaf, check_states_apart, leaves_of
 from .matrices import affine_maps
 from .maxima import with_maxima
 from .members import check_parameters_are_finite, members_of
@@ -72,12 +72,14 @@ def read(module: Any, name: str, dt: Any, inputs: Inputs) -> Reading:
         ParameterError: a value, unit or shape breaks its rule.
     """
     shapes = _given(inputs) or tuple(candidates(module, members_of(module, name)))
+    check_states_apart(members_of(module, name))
     failures: list[str] = []
     seconds = float(decimal("dt", dt, TIME)) / 1e3
     for batch, shape in product((1, None), shapes):
         with borrowed(module, name, dt):
             try:
                 members = fresh(module, name, batch)
+                check_states_apart(members)
                 check_parameters_are_finite(members)
                 leaves = leaves_of(members, seconds)
                 step = traced_step(module, members, leaves, shape if batch is None else (batch, *shape))

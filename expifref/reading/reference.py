@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import saiunit as u
-from numpy.typing import NDArray
 
-from expifref.encoders import get_encoder
+from expifref.encoders import Frames, get_encoder
 from expifref.network.description import Description
 from expifref.network.references import FloatRecord, FloatReference
 
@@ -52,7 +51,7 @@ class _Module:
     description: Description
     original: Original
 
-    def records(self, spikes: NDArray[np.uint8]) -> Mapping[str, FloatRecord]:
+    def records(self, spikes: Frames) -> Mapping[str, FloatRecord]:
         """What the layers do."""
         run = self.original.run(spikes.astype(np.float64) * get_encoder(self.description.encoder).scale)
         found = {layer.name: FloatRecord(None, None) for layer in self.description.layers}

@@ -44,7 +44,10 @@ def _neuron(leaf: NeuronLeaf, recorder: Recorder) -> dict[str, Callable[..., Any
         total = module.sum_current_inputs(x if isinstance(x, u.Quantity) else x * CURRENT.unit, membrane)
         current = amount(total, CURRENT.unit, path, "a current such as mA")
         kick = amount(module.sum_delta_inputs(0.0 * u.mV), u.mV, path, "delta inputs in a unit such as mV")
-        recorder.added[path] = kick
+        if leaf.per_volt is None:
+            recorder.added[path] = kick
+        else:
+            current = current + leaf.current_of(jnp.broadcast_to(kick, membrane.shape))
         recorder.take(leaf, jnp.broadcast_to(current, membrane.shape))
         return recorder.output(path)
 

@@ -29,7 +29,7 @@ from .sources import OUTPUT, Forbidden, Origin, Source, shape_of
 from .stand_ins import put_in
 from .synapses import check_untouched
 
-__all__ = ["Step", "TrainedArray", "traced_step"]
+__all__ = ["Step", "TrainedArray", "traced_step", "tracing"]
 
 _TIME = Forbidden("depends on the time")
 _RANDOM = Forbidden("draws random numbers")
@@ -98,7 +98,7 @@ def traced_step(module: Any, members: Members, leaves: dict[str, Leaf], shape: t
         return tuple(recorder.sinks.values()), tuple(recorder.added.values())
 
     key = brainstate.random.DEFAULT.value
-    with _traced(members):
+    with tracing(members):
         traced = jax.make_jaxpr(step)(list(sources.values()), values, key, shape_of(()))
     recorder: Recorder = record["recorder"]
     origins: list[Origin | jax.Array] = [_origin(source, leaves) for source in sources]
@@ -207,7 +207,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 @contextmanager
-def _traced(members: Members) -> Iterator[None]:
+def tracing(members: Members) -> Iterator[None]:
     """Nested functions are inlined; all states have their values back at the end."""
     stack = brainstate.StateTraceStack()
     try:

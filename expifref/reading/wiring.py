@@ -17,9 +17,7 @@ __all__ = ["replayed"]
 Floats = NDArray[np.float64]
 
 
-def replayed(
-    description: Description, frames: NDArray[np.uint8], spikes: Mapping[str, Floats]
-) -> dict[str, Floats]:
+def replayed(description: Description, frames: Floats, spikes: Mapping[str, Floats]) -> dict[str, Floats]:
     """The currents (A) of spiking layers and the values of readouts, `[steps, batch, units]`, by layer.
 
     Args:
@@ -33,7 +31,7 @@ def replayed(
     kept = {layer.name: _kept(layer, description.dt) for layer in description.layers}
     values = {layer.name: [np.zeros((batch, layer.units))] for layer in description.layers}
     for step, frame in enumerate(frames):
-        sources.give(INPUT, frame.astype(np.float64))
+        sources.give(INPUT, frame)
         for layer in description.layers:
             seen = tuple(sources.seen(feed) for feed in layer.feeds)
             value = kept[layer.name] * values[layer.name][-1] + weighted_sum(layer, seen)

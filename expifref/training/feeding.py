@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from expifref.data.dataset import Dataset
 from expifref.data.samples import Samples
-from expifref.encoders import compact_frames, get_encoder, repeats
+from expifref.encoders import Frames, compact_frames, get_encoder, repeats
 
 __all__ = ["Fed", "counted_steps", "feed", "inputs_of", "steps_of"]
 
@@ -17,7 +17,7 @@ __all__ = ["Fed", "counted_steps", "feed", "inputs_of", "steps_of"]
 class Fed(NamedTuple):
     """Encoded samples."""
 
-    frames: NDArray[np.uint8]  # [steps, batch, inputs], or [1, batch, inputs] where all steps are the same
+    frames: Frames  # [steps, batch, inputs], or [1, batch, inputs] where all steps are the same
     lengths: NDArray[np.int64] | None  # [batch], steps of each sample that count; None: all
 
 

@@ -121,7 +121,7 @@ def train(
         begin=begin,
         evaluate=evaluator.of,
         save=save,
-        kernels=any(feed.window is not None for layer in untrained.layers for feed in layer.feeds),
+        kernels=untrained.has_kernels,
     )
     outcome = run_task(task, dataset, settings, session)
     return TrainingResult(describe(outcome.natural), architecture, outcome)

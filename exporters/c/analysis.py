@@ -19,6 +19,7 @@ from quantize.run.states import state_range
 from .signals import told
 from .text import block
 from .unit import each
+from .words import byte_of
 
 __all__ = ["Alarms", "analyse", "harness"]
 
@@ -62,7 +63,8 @@ def harness(graph: Graph) -> str:
     text()
     text("int main(void)")
     with block(text):
-        text("uint8_t inputs[EXPIFREF_INPUTS];")
+        word = byte_of(graph.input).type
+        text(f"{word} inputs[EXPIFREF_INPUTS];")
         text("expifref_output readout[EXPIFREF_OUTPUTS];")
         text("expifref_reset();")
         for number, row in enumerate(told(graph)):
@@ -73,7 +75,7 @@ def harness(graph: Graph) -> str:
         text("expifref_set_state(EXPIFREF_SIGNALS, 0U, 0);")
         with block(text, each(1 + max(graph.histories.values(), default=0), "step")):
             with block(text, each(graph.input.channels)):
-                text(f"inputs[j] = (uint8_t){_unknown(graph.input.format.lo, graph.input.format.hi)};")
+                text(f"inputs[j] = ({word}){_unknown(graph.input.format.lo, graph.input.format.hi)};")
             text("expifref_step(inputs, readout);")
         text("return 0;")
     return str(text)

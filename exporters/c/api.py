@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from expifref.network.decision import NONE, PER_STEP, SUM
 from exporters.emitter import Emitter
-from quantize.graph.layers import Graph
+from quantize.graph.layers import Graph, Port
 from quantize.graph.proof import proof_of
 
-from .plan import holds
-from .running import HELD_STEP, INPUT_SETTER, STEP
+from .running import HELD_STEP, input_setter, step
 from .signals import output_place
 from .text import block, string
 from .words import INT32, INT64, Word, notation
@@ -47,7 +46,9 @@ def write_header(text: Emitter, graph: Graph, decision: str, signals: Sequence[S
     text("#include <stdint.h>")
     text()
     text(f"#define EXPIFREF_INPUTS ({graph.input.channels}U)")
-    text(f"#define EXPIFREF_INPUT_MAX ({graph.input.format.hi}U)")
+    if graph.input.format.signed:
+        text(f"#define EXPIFREF_INPUT_MIN ({graph.input.format.lo})")
+    text(f"#define EXPIFREF_INPUT_MAX ({graph.input.format.hi}{'' if graph.input.format.signed else 'U'})")
     text(f"#define EXPIFREF_OUTPUTS ({graph.units(graph.output)}U)")
     text(f"#define EXPIFREF_SIGNALS ({len(signals)}U)")
     text(f"#define EXPIFREF_OUTPUT_SIGNAL ({output_place(graph)}U)")
@@ -59,13 +60,14 @@ def write_header(text: Emitter, graph: Graph, decision: str, signals: Sequence[S
     text("void expifref_reset(void);")
     text()
     text("/*")
-    text(" * One time step. Every value of spikes must lie in 0..EXPIFREF_INPUT_MAX. Gives in readout")
+    least = "EXPIFREF_INPUT_MIN" if graph.input.format.signed else "0"
+    text(f" * One time step. Every value of spikes must lie in {least}..EXPIFREF_INPUT_MAX. Gives in readout")
     text(f" * {_output(graph)}.")
     text(f" * {_ANSWERS[decision]}")
     text(" */")
-    text(f"{STEP};")
-    if holds(graph):
-        _write_held(text)
+    text(f"{step(graph.input)};")
+    if graph.input.graded:
+        _write_held(text, graph.input)
     text()
     text("/* For verification: the signals of the specification, counted from 0 in its order, */")
     text("/* then the states that are no signals. */")
@@ -101,13 +103,13 @@ def write_accessors(text: Emitter, signals: Sequence[Signal]) -> None:
         _switch(text, states, lambda signal: f"{signal.element} = ({signal.word.type})value;")
 
 
-def _write_held(text: Emitter) -> None:
+def _write_held(text: Emitter, port: Port) -> None:
     text()
     text("/*")
     text(" * The same where the input stays as it is for many steps: it is set once, and each step computes")
     text(" * only what does not depend on it alone.")
     text(" */")
-    text(f"{INPUT_SETTER};")
+    text(f"{input_setter(port)};")
     text(f"{HELD_STEP};")
 
 

@@ -11,6 +11,8 @@ from quantize.graph.layers import UnitLayer, full_name
 from quantize.graph.operations import Constant, Feed, Lookup
 from quantize.numbers.arrays import Integers
 
+from .entries import Entry, declare_entries
+from .fusions import ShiftedSum
 from .plan import LayerPlan
 from .unit import Array, Unit
 from .widths import Width
@@ -28,7 +30,9 @@ class LayerArrays:
     initial: Mapping[str, str]  # state -> the expression for unit j
     own: Mapping[str, Array]  # of results
     constants: Mapping[str, Array]  # those with a value per unit
+    addends: Mapping[str, Array]  # of sums that are rounded, those with a value per unit
     tables: Mapping[tuple[str, ...], Array]
+    entries: Mapping[str, Entry]  # of lookups that have one for each code
 
     def of(self, layer: UnitLayer, result: str) -> Array:
         """Where `result` of `layer` is found after a step."""
@@ -44,7 +48,9 @@ def declare_arrays(
     unit: Unit, layer: UnitLayer, plan: LayerPlan, widths: Mapping[str, Width], sums: Mapping[int, Array]
 ) -> LayerArrays:
     """Add everything that `plan` needs but the `sums` of the feeds, which are there."""
-    constants, tables = _constants(unit, layer, plan), _tables(unit, layer, plan)
+    constants, addends = _constants(unit, layer, plan), _addends(unit, layer, plan)
+    entries = declare_entries(unit, layer, plan.operations, widths)
+    tables = _tables(unit, layer, plan, entries)
     states, initial = {}, {}
     for name, state in layer.states.items():
         whole, reached = full_name(layer.name, name), range_of(state.format)
@@ -58,7 +64,7 @@ def declare_arrays(
         lo, hi = widths[result].interval
         word = storing(full_name(layer.name, result), widths[result].interval)
         own[result] = unit.variable(f"{layer.name}_{told}", word, [layer.units], f"{lo}..{hi}")
-    return LayerArrays(sums, states, initial, own, constants, tables)
+    return LayerArrays(sums, states, initial, own, constants, addends, tables, entries)
 
 
 def _constants(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[str, Array]:
@@ -76,8 +82,19 @@ def _constants(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[str, Array
     }
 
 
-def _tables(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[tuple[str, ...], Array]:
-    used = dict.fromkeys(o.tables for o in plan.operations if isinstance(o, Lookup))
+def _addends(unit: Unit, layer: UnitLayer, plan: LayerPlan) -> dict[str, Array]:
+    sums = {o.name: o.values for o in plan.operations if isinstance(o, ShiftedSum)}
+    return {
+        name: unit.constants(f"{layer.name}_{name}_addend", values, "with half of what it is divided by")
+        for name, values in sums.items()
+        if not _alike(values)
+    }
+
+
+def _tables(
+    unit: Unit, layer: UnitLayer, plan: LayerPlan, entries: Mapping[str, Entry]
+) -> dict[tuple[str, ...], Array]:
+    used = dict.fromkeys(o.tables for o in plan.operations if isinstance(o, Lookup) and o.name not in entries)
     return {tables: _table(unit, layer, tables) for tables in used}
 
 

@@ -22,6 +22,7 @@ from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers
 from quantize.program.label import Label
 from quantize.run.emulator import GraphEmulator
+from quantize.run.events import random_events
 from quantize.run.trace import Spikes
 
 from .build import PLATFORMS, Platform, build
@@ -34,8 +35,8 @@ _SAMPLES = 4
 _ACTIVE = 0.3
 """Share of the inputs that are not zero in a step of `synthetic_input`."""
 
-_PARTS = re.compile(r"_(accumulate\d*|hold|prepare|update)$")
-"""The functions of a layer whose repetitions are known."""
+_PARTS = re.compile(r"_((list|add|accumulate)\d*|hold|prepare|update)$")
+"""The functions of a layer whose repetitions are known, and those that a sum is made with."""
 
 _SENT = "sent"
 """No identifier, so that no signal of a layer is called so."""
@@ -70,8 +71,8 @@ def synthetic_input(graph: Graph, steps: int) -> Spikes:
     """Random inputs `[steps, 4, channels]`, three of ten active."""
     rng = np.random.default_rng(0)
     shape = (steps, _SAMPLES, graph.input.channels)
-    values = rng.integers(1, graph.input.format.hi + 1, shape)
-    return np.where(rng.random(shape) < _ACTIVE, values, 0).astype(np.uint8)
+    values = random_events(graph.input, rng, shape)
+    return np.where(rng.random(shape) < _ACTIVE, values, 0).astype(graph.input.dtype)
 
 
 def _sent(graph: Graph, spikes: Spikes) -> Mapping[str, Integers]:
@@ -94,10 +95,16 @@ def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str,
         events = _events(feed, sent[feed.source])
         repetitions[f"accumulate{index if several else ''}"] = (what, events)
     return {
-        f"each {what}": round(counts[f"{layer.name}_{part}"] / times, 2)
+        f"each {what}": round(_with_helpers(f"{layer.name}_{part}", counts) / times, 2)
         for part, (what, times) in repetitions.items()
         if f"{layer.name}_{part}" in counts and times
     }
+
+
+def _with_helpers(function: str, counts: dict[str, int]) -> int:
+    """Instructions of `function`, and of those that list events for it or add pieces of them."""
+    names = {function, *(function.replace("_accumulate", part) for part in ("_list", "_add"))}
+    return sum(counts.get(name, 0) for name in names)
 
 
 def _events(feed: LayerFeed, sent: Integers) -> int:

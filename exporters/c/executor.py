@@ -53,7 +53,7 @@ class CExecutor:
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
+        """Run `spikes`, `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
 
         Raises:
             DataError: `spikes`, `state` or `signals` do not fit the graph.
@@ -72,7 +72,7 @@ def stimulus(graph: Graph, values: Integers, state: State | None = None) -> byte
     """The input file of a built network for `values` `[steps, batch, inputs]` (format: trace.h)."""
     steps, batch = values.shape[:2]
     head = struct.pack("<III", steps, batch, int(state is not None))
-    by_sample = np.ascontiguousarray(values.swapaxes(0, 1)).reshape(batch, -1).astype(np.uint8)
+    by_sample = np.ascontiguousarray(values.swapaxes(0, 1)).reshape(batch, -1).astype(graph.input.dtype)
     if state is None:
         return head + by_sample.tobytes()
     full = initial_state(graph, batch) | check_state(graph, state, batch)

@@ -12,9 +12,23 @@ from types import MappingProxyType
 from typing import Any
 
 from quantize.graph.layers import UnitLayer
-from quantize.graph.operations import AtLeast, Constant, Maximum, Operation, Select, Sub
+from quantize.graph.operations import (
+    Add,
+    AtLeast,
+    Constant,
+    Maximum,
+    Operation,
+    RoundShift,
+    Select,
+    Sub,
+)
+from quantize.numbers.arrays import Integers
+from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
-__all__ = ["Excess", "Fused", "SelectAtLeast", "fused"]
+from .words import INT64
+
+__all__ = ["Excess", "Fused", "SelectAtLeast", "ShiftedSum", "fused"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,21 @@ class Excess:
     op: str = "excess"
 
 
-Fused = SelectAtLeast | Excess
+@dataclass(frozen=True, eq=False)
+class ShiftedSum:
+    """`a` plus `values`, divided by `2**shift` toward minus infinity, of `(a,)`.
+
+    A rounding of a sum with a constant, in which what the rounding adds is already.
+    """
+
+    name: str
+    of: tuple[str]
+    values: Integers  # [1] or [units]
+    shift: int
+    op: str = "shifted_sum"
+
+
+Fused = SelectAtLeast | Excess | ShiftedSum
 
 
 def fused(layer: UnitLayer) -> UnitLayer:
@@ -65,10 +93,31 @@ def _excess(operation: Maximum, layer: UnitLayer) -> Operation | Fused:
     return operation
 
 
+def _shifted_sum(operation: RoundShift, layer: UnitLayer) -> Operation | Fused:
+    """A rounding to nearest, ties upward, of a sum with a constant that nothing else needs."""
+    summed = layer.results[operation.of[0]]
+    if operation.rounding is not Rounding.RND or not operation.shift or not isinstance(summed, Add):
+        return operation
+    half = 1 << (operation.shift - 1)
+    for a, other in (summed.of, summed.of[::-1]):
+        added = layer.results[other]
+        if not isinstance(added, Constant) or _uses(summed.name, layer) > 1:
+            continue
+        values = layer.constants[added.constant]
+        if INT64.holds(Interval(int(values.min()), int(values.max()) + half)):
+            return ShiftedSum(operation.name, (a,), values + half, operation.shift)
+    return operation
+
+
+def _uses(result: str, layer: UnitLayer) -> int:
+    told = (*layer.signals.values(), *layer.next.values(), layer.output)
+    return sum(operation.of.count(result) for operation in layer.body) + told.count(result)
+
+
 def _is_zero(operation: Operation, layer: UnitLayer) -> bool:
     return isinstance(operation, Constant) and not layer.constants[operation.constant].any()
 
 
 _FUSIONS: Mapping[type[Any], Callable[[Any, UnitLayer], Operation | Fused]] = MappingProxyType(
-    {Select: _select_at_least, Maximum: _excess}
+    {Select: _select_at_least, Maximum: _excess, RoundShift: _shifted_sum}
 )

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from exporters.emitter import Emitter
 from quantize.numbers.formats import Rounding
 
-from .words import INT32, INT64, Word
+from .words import INT32, INT64, UINT32, Word
 
 __all__ = ["HELPERS", "rounding_helper", "write_helpers"]
 
@@ -89,6 +89,18 @@ def _wrap(text: Emitter, name: str, word: Word) -> None:
     _function(text, name, word, "{t} x, {t} lo, uint32_t bits", body)
 
 
+def _add_even(text: Emitter, name: str, word: Word) -> None:
+    text()
+    text("/* Both halves of sums, each with the low byte of the same half of x added */")
+    text("#if defined(__ARM_FEATURE_SIMD32)")
+    text("#include <arm_acle.h>")
+    parameters = "{t} sums, {t} x"
+    _function(text, name, word, parameters, ["return __uxtab16(sums, x);"])
+    text("#else")
+    _function(text, name, word, parameters, ["return sums + (x & UINT32_C(0x00ff00ff));"])
+    text("#endif")
+
+
 def _function(text: Emitter, name: str, word: Word, parameters: str, body: list[str]) -> None:
     """A function called `name` for `word`, whose type is `{t}` in its text and whose tag `{g}`."""
     t, g = word.type, word.tag
@@ -106,6 +118,7 @@ _WRITERS: Mapping[str, Callable[[Emitter, str, Word], None]] = {
     **dict.fromkeys(_ROUNDING, _round),
     **dict.fromkeys(_LIMITS, _limit),
     "wrap": _wrap,
+    "add_even": _add_even,
 }
-HELPERS = frozenset(f"{name}_{word.tag}" for name in _WRITERS for word in (INT32, INT64))
+HELPERS = frozenset(f"{name}_{word.tag}" for name in _WRITERS for word in (INT32, INT64, UINT32))
 """The names of all of them."""

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
+from typing import Any
 
-from quantize.graph.layers import Convolution, Graph, UnitLayer
+from quantize.graph.layers import Convolution, Graph, LayerFeed, UnitLayer
 from quantize.graph.proof import proof_of
 
 from .arrays import LayerArrays, declare_arrays
 from .calls import SPIKES, Call
 from .convolution import write_convolution
 from .dense import write_dense
+from .events import Events, Listed, declare_events, write_list
+from .forms import Pairs, Singles, blocks_of
 from .histories import History, Sent, delayed
+from .pairs import write_pairs
 from .parts import Part
 from .passes import Stores, write_pass
 from .plan import LayerPlan, plan_layer
+from .singles import write_singles
 from .statements import Statements
 from .text import comment
 from .unit import Array, Unit
 from .widths import layer_widths
-from .words import ZERO, union
+from .words import ZERO, byte_of, union
 
 __all__ = ["LayerCode", "Sources", "write_layer"]
+
+_BLOCKS: Mapping[type[Any], Callable[[Unit, tuple[str, str], LayerFeed, Any, Listed], tuple[Array, Call]]] = (
+    MappingProxyType({Pairs: write_pairs, Singles: write_singles})
+)
+"""Form of blocks -> what writes it."""
 
 _FUNCTIONS = ("input", "hold", "step", "prepare", "update")
 """Of every layer, as far as it has them."""
@@ -36,6 +47,7 @@ class Sources:
     graph: Graph
     present: dict[str, Sent]
     histories: Mapping[str, History]
+    lists: dict[str, Events] = field(default_factory=dict)  # text of what they are of -> list
 
 
 @dataclass(frozen=True)
@@ -64,13 +76,16 @@ def write_layer(unit: Unit, layer: UnitLayer, sources: Sources) -> LayerCode:
     held = [call for index in plan.held_feeds for call in calls[index]]
     step = [call for index in plan.step_feeds for call in calls[index]]
     statements = partial(Statements, unit, layer, widths, arrays)
+    events = _events(unit, layer, sources, plan)
     stores = {result: [arrays.own[result]] for result in plan.held.stored}
-    held += _pass(functions["hold"], plan.held, stores, statements(unit.names.inside("j")))
+    held += _pass(functions["hold"], plan.held, stores, statements(unit.names.inside("j")), events)
     for what, part in zip(("prepare", "update")[-len(plan.steps) :], plan.steps, strict=True):
         stores = _step_stores(layer, plan, arrays, part)
-        step += _pass(functions[what], part, stores, statements(unit.names.inside("j")))
+        step += _pass(functions[what], part, stores, statements(unit.names.inside("j")), events)
     sent = arrays.of(layer, layer.output)
     sources.present[name] = Sent(sent.name, sent.word)
+    if layer.output in events:
+        sources.lists[sent.name] = events[layer.output]
     return LayerCode(
         layer,
         arrays,
@@ -91,7 +106,14 @@ def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[A
         seen, before = delayed(unit, f"{layer.name}_seen{suffix}", feed, present, history)
     else:
         seen, before = sources.present[feed.source], []
-    names, one = (layer.name, suffix), feed.connection
+    names, one, form = (layer.name, suffix), feed.connection, blocks_of(feed, sent)
+    if form is not None:
+        if seen.text not in sources.lists:
+            sources.lists[seen.text], call = write_list(unit, names, seen, one.sources)
+            before.append(call)
+        listed = Listed(seen, sent, sources.lists[seen.text])
+        array, add = _BLOCKS[type(form)](unit, names, feed, form, listed)
+        return array, [*before, add]
     if isinstance(one, Convolution):
         sums = write_convolution(unit, names, feed, one, sent, seen.word)
     else:
@@ -99,11 +121,23 @@ def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[A
     return sums.array, [*before, Call(sums.function, seen.text)]
 
 
-def _pass(function: str, part: Part, stores: Stores, statements: Statements) -> list[Call]:
+def _events(unit: Unit, layer: UnitLayer, sources: Sources, plan: LayerPlan) -> dict[str, Events]:
+    """The list of the events of the output, if blocks read it and a pass stores it."""
+    graph, sent = sources.graph, proof_of(sources.graph).sources[layer.name]
+    readers = [feed for one in graph.layers for feed in one.feeds if feed.source == layer.name]
+    stored = plan.held.stored.union(*(part.stored for part in plan.steps))
+    if layer.output not in stored or all(feed.longest or blocks_of(feed, sent) is None for feed in readers):
+        return {}
+    return {layer.output: declare_events(unit, (f"{layer.name}_sent", ""), layer.units)}
+
+
+def _pass(
+    function: str, part: Part, stores: Stores, statements: Statements, events: Mapping[str, Events]
+) -> list[Call]:
     """Add a pass, if it computes anything; the call of it."""
     if not part.operations:
         return []
-    write_pass(function, part, stores, statements)
+    write_pass(function, part, stores, statements, events)
     return [Call(function)]
 
 
@@ -124,7 +158,7 @@ def _whole(unit: Unit, function: str, note: str, calls: list[Call], graph: Graph
     if not calls:
         return None
     given = any(call.takes_input for call in calls)
-    parameter = f"const uint8_t {SPIKES}[{graph.input.channels}]" if given else "void"
+    parameter = f"const {byte_of(graph.input).type} {SPIKES}[{graph.input.channels}]" if given else "void"
     with unit.function(f"static void {function}({parameter})", note) as text:
         for call in calls:
             text(str(call))

@@ -7,6 +7,7 @@ from quantize.graph.operations import Lookup
 from quantize.numbers.formats import Rounding
 from quantize.numbers.intervals import Interval
 
+from .entries import Entry
 from .positions import position
 from .statements import Expression, Statements
 from .words import cast
@@ -16,10 +17,12 @@ __all__ = ["lookup"]
 
 def lookup(operation: Lookup, statements: Statements) -> Expression:
     """The statements of `operation` but the last, and its value."""
+    if operation.name in statements.arrays.entries:
+        return _field(operation, statements.arrays.entries[operation.name], statements)
     tables = [statements.layer.tables[name] for name in operation.tables]
     size = 1 << tables[0].shift
     word = statements.holding(operation.name, statements.widths[operation.name].formed, Interval(-size, size))
-    place = position(operation.of[0], tables[0], statements)
+    place = position(operation.of[0], tables[0].grid, statements)
     index, row = _index(operation, statements), statements.arrays.tables[operation.tables].name
     if index is not None:
         row = f"{row}[{index}]"
@@ -30,6 +33,17 @@ def lookup(operation: Lookup, statements: Statements) -> Expression:
     rise = f"({row}[{place.segment} + 1U] - {start.text}) * {cast(place.rest.text, place.rest.word, word)}"
     product = statements.local(f"{operation.name}_rise", Expression(rise, word))
     return Expression(f"{start.text} + {_rounded(product, tables, index, statements)}", word)
+
+
+def _field(operation: Lookup, entry: Entry, statements: Statements) -> Expression:
+    """What the entries of the argument hold for `operation`."""
+    array, argument = entry.array, operation.of[0]
+    if array.name not in statements.entries:
+        place = position(argument, entry.grid, statements)
+        name = statements.names.claim(f"{argument}_entry")
+        statements.unit.text(f"const {array.word.type} *const {name} = {array.name}[{place.segment}];")
+        statements.entries[array.name] = name
+    return Expression(f"{statements.entries[array.name]}[{entry.column}]", array.word)
 
 
 def _index(operation: Lookup, statements: Statements) -> str | None:

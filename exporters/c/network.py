@@ -15,12 +15,11 @@ from .calls import SPIKES
 from .helpers import write_helpers
 from .histories import Sent, write_histories
 from .layer import LayerCode, Sources, write_layer
-from .plan import holds
 from .running import write_reset, write_step
 from .signals import told
 from .text import comment
 from .unit import Array, Unit
-from .words import UINT8, range_of
+from .words import byte_of, range_of
 
 __all__ = ["RUNTIME_FILES", "c_files"]
 
@@ -36,10 +35,8 @@ def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
         UnsupportedError: a value needs more than 64 bits, or an input more than a byte.
     """
     fmt = graph.input.format
-    if not UINT8.holds(range_of(fmt)):
-        raise UnsupportedError(
-            f"the inputs of the emitted C must be bytes without a sign, not {fmt.lo}..{fmt.hi}"
-        )
+    if not byte_of(graph.input).holds(range_of(fmt)):
+        raise UnsupportedError(f"the inputs of the emitted C must be bytes, not {fmt.lo}..{fmt.hi}")
     unit = Unit()
     sources = _sources(unit, graph)
     layers = [write_layer(unit, layer, sources) for layer in graph.layers]
@@ -60,10 +57,11 @@ def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
 
 def _sources(unit: Unit, graph: Graph) -> Sources:
     histories = write_histories(unit, graph)
-    given = Sent(SPIKES, UINT8)
-    if holds(graph) and INPUT in histories:
+    word = byte_of(graph.input)
+    given = Sent(SPIKES, word)
+    if graph.input.graded and INPUT in histories:
         # The steps of a held input are not given it again.
-        copy = unit.variable("input_now", UINT8, [graph.input.channels], "the input of this step")
+        copy = unit.variable("input_now", word, [graph.input.channels], "the input of this step")
         given = Sent(copy.name, copy.word)
     return Sources(graph, {INPUT: given}, histories)
 

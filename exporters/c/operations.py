@@ -22,11 +22,12 @@ from quantize.graph.operations import (
     StateBefore,
     Sub,
 )
-from quantize.numbers.formats import Overflow
+from quantize.numbers.arrays import extremes
+from quantize.numbers.formats import Overflow, Rounding
 from quantize.numbers.intervals import Interval
 
 from .choices import at_least, choice, excess
-from .fusions import Excess, SelectAtLeast
+from .fusions import Excess, SelectAtLeast, ShiftedSum
 from .lookups import lookup
 from .parts import Kept
 from .statements import Expression, Statements
@@ -112,6 +113,17 @@ def _round_shift(operation: RoundShift, statements: Statements) -> Expression:
     return Expression(statements.unit.shifted(a.text, operation.shift, operation.rounding, word), word)
 
 
+def _shifted_sum(operation: ShiftedSum, statements: Statements) -> Expression:
+    (a,) = statements.of(operation)
+    word = statements.word(operation, Interval(*extremes(operation.values)))
+    if operation.name in statements.arrays.addends:
+        addend = f"{statements.arrays.addends[operation.name].name}[j]"
+    else:
+        addend = literal(int(operation.values[0]), word)
+    value = f"{_as(a, word)} + {addend}"
+    return Expression(statements.unit.shifted(value, operation.shift, Rounding.TRN, word), word)
+
+
 def _overflow(operation: Overflowed, statements: Statements) -> Expression:
     (a,) = statements.of(operation)
     reached, fmt = statements.widths[operation.of[0]].interval, operation.format
@@ -140,6 +152,7 @@ WRITERS: Mapping[type[Any], Callable[[Any, Statements], Expression]] = MappingPr
         Kept: _kept,
         SelectAtLeast: choice,
         Excess: excess,
+        ShiftedSum: _shifted_sum,
     }
 )
 """Writes the statements of an operation but its last, and gives the value that this one has."""

@@ -17,7 +17,7 @@ from quantize.graph.passes import held_results, held_sources, needed
 from .fusions import fused
 from .parts import Kept, Part, cut
 
-__all__ = ["LayerPlan", "holds", "plan_layer"]
+__all__ = ["LayerPlan", "plan_layer"]
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,10 @@ class LayerPlan:
             yield from part.operations
 
 
-def holds(graph: Graph) -> bool:
-    """Whether the input may stay the same for many steps: whether it is more than a train of spikes."""
-    return graph.input.format.hi > 1
-
-
 def plan_layer(graph: Graph, layer: UnitLayer) -> LayerPlan:
     """Plan `layer`: everything that is told, read by others, or carried to the next step."""
     held_feeds = _held_feeds(graph, layer)
-    held = held_results(layer, held_feeds) if holds(graph) else frozenset()
+    held = held_results(layer, held_feeds) if graph.input.graded else frozenset()
     told = {*layer.signals.values(), layer.output}
     carried = frozenset(layer.next.values())
     step_stored = frozenset(_not_fed(layer, told - held)) | carried
@@ -61,7 +56,7 @@ def plan_layer(graph: Graph, layer: UnitLayer) -> LayerPlan:
 
 
 def _held_feeds(graph: Graph, layer: UnitLayer) -> frozenset[int]:
-    if not holds(graph):
+    if not graph.input.graded:
         return frozenset()
     sources = held_sources(graph)
     feeds = enumerate(layer.feeds)

@@ -5,29 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import INPUT
+from quantize.graph.layers import INPUT, Port
 
 from .calls import SPIKES, Call
 from .histories import write_push
 from .layer import LayerCode, Sources
-from .plan import holds
 from .text import block
 from .unit import each
+from .words import byte_of
 
-__all__ = ["HELD_STEP", "INPUT_SETTER", "STEP", "write_reset", "write_step"]
+__all__ = ["HELD_STEP", "input_setter", "step", "write_reset", "write_step"]
 
-_GIVEN = f"const uint8_t {SPIKES}[EXPIFREF_INPUTS]"
 _READOUT = "expifref_output readout[EXPIFREF_OUTPUTS]"
-STEP = f"void expifref_step({_GIVEN}, {_READOUT})"
-INPUT_SETTER = f"void expifref_input({_GIVEN})"
 HELD_STEP = f"void expifref_held_step({_READOUT})"
+
+
+def step(port: Port) -> str:
+    """The head of the function that runs a step."""
+    return f"void expifref_step({_given(port)}, {_READOUT})"
+
+
+def input_setter(port: Port) -> str:
+    """The head of the function that sets a held input."""
+    return f"void expifref_input({_given(port)})"
 
 
 def write_step(text: Emitter, layers: Sequence[LayerCode], sources: Sources) -> None:
     """`expifref_step`, and before it the functions of a held input where there can be one."""
-    if not holds(sources.graph):
+    port = sources.graph.input
+    if not port.graded:
         text()
-        text(STEP)
+        text(step(port))
         with block(text):
             calls = [code.step for code in layers if code.step is not None]
             if INPUT not in sources.histories:
@@ -35,7 +43,7 @@ def write_step(text: Emitter, layers: Sequence[LayerCode], sources: Sources) -> 
             _write_steps(text, calls, sources)
         return
     text()
-    text(INPUT_SETTER)
+    text(input_setter(port))
     with block(text):
         _write_held(text, [code.held for code in layers if code.held is not None], sources)
     text()
@@ -43,7 +51,7 @@ def write_step(text: Emitter, layers: Sequence[LayerCode], sources: Sources) -> 
     with block(text):
         _write_steps(text, [code.step for code in layers if code.step is not None], sources)
     text()
-    text(STEP)
+    text(step(port))
     with block(text):
         text(f"expifref_input({SPIKES});")
         text("expifref_held_step(readout);")
@@ -64,6 +72,10 @@ def write_reset(text: Emitter, layers: Sequence[LayerCode], sources: Sources) ->
             text(f"{history.next} = 0U;")
             with block(text, each(history.steps, "i")), block(text, each(history.units)):
                 text(f"{history.rows.name}[i][j] = 0;")
+
+
+def _given(port: Port) -> str:
+    return f"const {byte_of(port).type} {SPIKES}[EXPIFREF_INPUTS]"
 
 
 def _write_held(text: Emitter, calls: Sequence[Call], sources: Sources) -> None:

@@ -45,6 +45,7 @@ class Statements:
     names: Names
     values: dict[str, Expression] = field(default_factory=dict)
     positions: dict[tuple[str, int, int, int], Position] = field(default_factory=dict)
+    entries: dict[str, str] = field(default_factory=dict)  # array -> the name of the entry of unit `j`
 
     def of(self, operation: Any) -> list[Expression]:
         """The operands."""

@@ -14,11 +14,13 @@ from quantize.numbers.intervals import Interval
 from .helpers import rounding_helper
 from .names import Names
 from .text import block, comment
-from .words import UINT8, Word, literal, range_of, storing
+from .words import UINT8, UINT32, Word, literal, range_of, storing
 
 __all__ = ["Array", "Unit", "each"]
 
 _COLUMNS = 100
+_SHORT = 4
+"""Elements of a row of which several stand in a line."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,17 @@ class Unit:
         self.text(f"static const uint8_t {array.name}[{len(data)}] = {{")
         with self.text.indent():
             self._lines([f"{byte}U" for byte in data])
+        self.text("};")
+        return array
+
+    def words(self, name: str, rows: Integers, note: str) -> Array:
+        """A constant matrix of words of 32 bits that hold several fields each."""
+        array = self._array(name, UINT32, rows.size, constant=True)
+        self.text(comment(note))
+        self.text(f"static const {UINT32.type} {array.name}[{rows.shape[0]}][{rows.shape[1]}] = {{")
+        with self.text.indent():
+            for row in rows.tolist():
+                self.text(f"{{{', '.join(f'{word:#010x}U' for word in row)}}},")
         self.text("};")
         return array
 
@@ -122,6 +135,10 @@ class Unit:
     def _rows(self, values: Integers | Codes, word: Word) -> None:
         if values.ndim == 1:
             self._lines([_bare(literal(value, word)) for value in values.tolist()])
+            return
+        if values.shape[1] <= _SHORT:
+            rows = values.tolist()
+            self._lines([f"{{{', '.join(_bare(literal(value, word)) for value in row)}}}" for row in rows])
             return
         for row in values:
             with block(self.text, close="},"):

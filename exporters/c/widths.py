@@ -20,6 +20,7 @@ from quantize.graph.proof import GraphProof
 from quantize.graph.rules import RULES, Derived, Scope, Span
 from quantize.numbers.intervals import Interval
 
+from .forms import blocks_of
 from .words import INT64, ZERO, union
 
 __all__ = ["Width", "accumulated", "layer_widths"]
@@ -36,7 +37,7 @@ class Width:
 def layer_widths(layer: UnitLayer, proof: GraphProof) -> Mapping[str, Width]:
     """The widths of all results of `layer`, a layer of the graph that `proof` is of."""
     proven = proof.layers[layer.name]
-    sums = [accumulated(feed, proof.sources[feed.source]) for feed in layer.feeds]
+    sums = [_visible_sums(feed, proof.sources[feed.source]) for feed in layer.feeds]
     scope = Scope(layer, sums, {})
     widths = {}
     for operation in layer.body:
@@ -57,6 +58,15 @@ def accumulated(feed: LayerFeed, source: Interval) -> Derived:
     lo, hi = union(source, ZERO)
     reached = Span(above * lo + below * hi, above * hi + below * lo)
     return Derived(reached, reached)
+
+
+def _visible_sums(feed: LayerFeed, source: Interval) -> Derived:
+    """The same for each unit where blocks make them: a list of events does not say whose weights they are."""
+    sums = accumulated(feed, source)
+    if blocks_of(feed, source) is None:
+        return sums
+    hull = Span.of(*sums.formed.hull)
+    return Derived(hull, hull)
 
 
 def _sub(operation: Sub, scope: Scope) -> Derived:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from expifref.exceptions import UnsupportedError
+from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
 from quantize.numbers.intervals import Interval
 
@@ -15,10 +16,12 @@ __all__ = [
     "UINT32",
     "ZERO",
     "Word",
+    "byte_of",
     "cast",
     "computing",
     "literal",
     "notation",
+    "numbering",
     "range_of",
     "storing",
     "union",
@@ -43,7 +46,7 @@ class Word:
     @property
     def tag(self) -> str:
         """Its part in the names of helpers."""
-        return f"i{self.bits}"
+        return f"{'i' if self.signed else 'u'}{self.bits}"
 
     def holds(self, interval: Interval) -> bool:
         """Whether every value of `interval` is one of this type."""
@@ -67,9 +70,19 @@ def storing(what: str, *intervals: Interval) -> Word:
     return _narrowest(what, (INT8, UINT8, INT16, UINT16, INT32, INT64), intervals)
 
 
+def numbering(count: int) -> Word:
+    """The narrowest word without a sign that holds 0 to `count - 1`."""
+    return next(word for word in (UINT8, UINT16, UINT32) if word.holds(Interval(0, count - 1)))
+
+
 def union(*intervals: Interval) -> Interval:
     """The smallest interval around all of them."""
     return Interval(min(i.lo for i in intervals), max(i.hi for i in intervals))
+
+
+def byte_of(port: Port) -> Word:
+    """The word of a value of the input."""
+    return INT8 if port.format.signed else UINT8
 
 
 def widest(*words: Word) -> Word:

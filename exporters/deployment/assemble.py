@@ -9,15 +9,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from expifref.connections.windows import check_window
 from expifref.exceptions import FileFormatError
 from expifref.files.texts import listed, short
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, LayerState, UnitLayer
+from quantize.graph.layers import INPUT, Convolution, Dense, Graph, LayerFeed, LayerState, UnitLayer
 from quantize.numbers.arrays import Codes, Integers, codes, frozen
 from quantize.numbers.packing import Packing
 from quantize.program.file import check_program
 from quantize.program.program import Evidence, Program
 
-from .document import CoreSlice, DeployedLayer, Deployment
+from .document import CoreSlice, DeployedConvolution, DeployedLayer, Deployment
 from .wiring import named_constants, routes_to
 
 __all__ = ["program_of"]
@@ -137,24 +138,32 @@ def _feed(
         raise FileFormatError(
             f"layer `{shared.name}` must be fed by `input` or by a layer, not by `{feed.source}`"
         )
+    count = 0 if isinstance(feed, DeployedConvolution) else units[feed.source]
+    for part in slices:
+        _check_rows(shared, part, index, count)
     fmt = feed.weight_format
     packing = Packing(fmt.bits, deployment.word_bits, fmt.signed)
-    parts: list[Codes] = []
-    for part in slices:
-        if len(part.weight_rows) != len(shared.feeds):
-            raise FileFormatError(
-                f"a slice of layer `{shared.name}` must have as many lists of weight rows as feeds, "
-                f"{len(shared.feeds)}, not {len(part.weight_rows)}"
-            )
-        rows = part.weight_rows[index]
-        if len(rows) != units[feed.source]:
-            raise FileFormatError(
-                f"a slice of layer `{shared.name}` must have {units[feed.source]} weight rows for "
-                f"`{feed.source}`, not {len(rows)}"
-            )
-        parts.append(_weights(rows, part.stop - part.start, packing))
+    if isinstance(feed, DeployedConvolution):
+        check_window(f"{shared.name}.feeds.{index}.window", feed.window)
+        kernel = codes(_weights(feed.kernel_rows, feed.window.outputs, packing))
+        return LayerFeed(feed.source, Convolution(kernel, fmt, feed.accumulator, feed.window), feed.delay)
+    parts = [_weights(part.weight_rows[index], part.stop - part.start, packing) for part in slices]
     weight = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
     return LayerFeed(feed.source, Dense(codes(weight), fmt, feed.accumulator), feed.delay)
+
+
+def _check_rows(shared: DeployedLayer, part: CoreSlice, index: int, count: int) -> None:
+    """Whether `part` has as many lists of rows as its layer has feeds, that of `index` as long as `count`."""
+    if len(part.weight_rows) != len(shared.feeds):
+        raise FileFormatError(
+            f"a slice of layer `{shared.name}` must have as many lists of weight rows as feeds, "
+            f"{len(shared.feeds)}, not {len(part.weight_rows)}"
+        )
+    if len(part.weight_rows[index]) != count:
+        raise FileFormatError(
+            f"a slice of layer `{shared.name}` must have {count} weight rows for "
+            f"`{shared.feeds[index].source}`, not {len(part.weight_rows[index])}"
+        )
 
 
 def _weights(rows: Sequence[str] | NDArray[Any], units: int, packing: Packing) -> Codes:

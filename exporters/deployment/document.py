@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Discriminator, Tag
 
+from expifref.connections.windows import Window
 from expifref.exceptions import FileFormatError
 from expifref.files.texts import Digest, HexDigits, Name, shown
 from expifref.network.decision import SUM
@@ -28,6 +29,7 @@ __all__ = [
     "SCHEMA",
     "Core",
     "CoreSlice",
+    "DeployedConvolution",
     "DeployedFeed",
     "DeployedLayer",
     "Deployment",
@@ -44,6 +46,17 @@ FAMILY = SCHEMA.rstrip("0123456789")
 """What the schemas of all versions begin with."""
 
 
+def _row_form(value: object) -> str:
+    return "hex" if isinstance(value, list | tuple) else "words"
+
+
+WeightRows = Annotated[
+    Annotated[tuple[HexDigits, ...], Tag("hex")] | Annotated[WordArray, Tag("words")],
+    Discriminator(_row_form),
+]
+"""Each row as hex digits; where they are large, words `[rows, row_words]`."""
+
+
 @dataclass(frozen=True, eq=False)
 class DeployedFeed:
     """A feed without its weights, which lie with the slices."""
@@ -58,6 +71,24 @@ class DeployedFeed:
 
 
 @dataclass(frozen=True, eq=False)
+class DeployedConvolution:
+    """A feed whose kernel all units of its layer share."""
+
+    __pydantic_config__: ClassVar = CLOSED
+
+    source: Identifier
+    delay: IntArray  # [1] or [source units]
+    weight_format: Format
+    accumulator: Format
+    window: Window
+    kernel_rows: WeightRows
+    connection: Literal["convolution"] = "convolution"
+
+
+AnyFeed = Annotated[DeployedFeed | DeployedConvolution, Discriminator("connection")]
+
+
+@dataclass(frozen=True, eq=False)
 class DeployedLayer:
     """What all units of a layer share."""
 
@@ -65,7 +96,7 @@ class DeployedLayer:
 
     name: Identifier
     units: int
-    feeds: tuple[DeployedFeed, ...]
+    feeds: tuple[AnyFeed, ...]
     constants: dict[Identifier, Vector]  # one value each; the others lie with the slices
     tables: dict[Identifier, SegmentTable]
     states: dict[Identifier, Format]
@@ -74,17 +105,6 @@ class DeployedLayer:
     next: dict[Identifier, Identifier]
     output: Identifier
     signals: dict[Identifier, Identifier]
-
-
-def _row_form(value: object) -> str:
-    return "hex" if isinstance(value, list | tuple) else "words"
-
-
-WeightRows = Annotated[
-    Annotated[tuple[HexDigits, ...], Tag("hex")] | Annotated[WordArray, Tag("words")],
-    Discriminator(_row_form),
-]
-"""A row of hex digits for each source unit; where they are large, words `[source units, row_words]`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +116,7 @@ class CoreSlice:
     layer: Identifier
     start: int
     stop: int
-    weight_rows: tuple[WeightRows, ...]  # of each feed
+    weight_rows: tuple[WeightRows, ...]  # of each feed, by source unit; of a convolution none
     constants: dict[Identifier, Vector]  # one value per unit
     initial: dict[Identifier, Vector]  # state -> one value per unit
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-from numpy.typing import NDArray
 
 from hw_profiles import Profile
 from quantize.device.memory import store_of
 from quantize.device.placement import Slice, place
-from quantize.graph.layers import Connection, Graph, UnitLayer
-from quantize.numbers.arrays import LARGE, Integers, frozen
+from quantize.graph.layers import Convolution, Graph, LayerFeed, UnitLayer
+from quantize.numbers.arrays import LARGE, Codes, Integers, frozen
+from quantize.numbers.formats import Format
 from quantize.numbers.packing import Packing
 from quantize.program.label import Label
 
-from .document import Core, CoreSlice, DeployedFeed, DeployedLayer, Deployment
+from .document import (
+    AnyFeed,
+    Core,
+    CoreSlice,
+    DeployedConvolution,
+    DeployedFeed,
+    DeployedLayer,
+    Deployment,
+    WeightRows,
+)
 from .wiring import named_constants, routes_to
 
 __all__ = ["deploy"]
@@ -29,7 +36,7 @@ def deploy(graph: Graph, label: Label, profile: Profile) -> Deployment:
     """
     slices = place(graph, profile).slices
     word = store_of(profile).word_bits
-    layers = tuple(_deployed(layer) for layer in graph.layers)
+    layers = tuple(_deployed(layer, word) for layer in graph.layers)
     return Deployment(
         program=label.digest,
         profile=profile.name,
@@ -47,15 +54,11 @@ def deploy(graph: Graph, label: Label, profile: Profile) -> Deployment:
     )
 
 
-def _deployed(layer: UnitLayer) -> DeployedLayer:
-    feeds = tuple(
-        DeployedFeed(feed.source, feed.delay, feed.connection.weight_format, feed.connection.accumulator)
-        for feed in layer.feeds
-    )
+def _deployed(layer: UnitLayer, word: int) -> DeployedLayer:
     return DeployedLayer(
         name=layer.name,
         units=layer.units,
-        feeds=feeds,
+        feeds=tuple(_feed(feed, word) for feed in layer.feeds),
         constants={name: values for name, values in _constants(layer).items() if len(values) == 1},
         tables=layer.tables,
         states={name: state.format for name, state in layer.states.items()},
@@ -65,6 +68,14 @@ def _deployed(layer: UnitLayer) -> DeployedLayer:
         output=layer.output,
         signals=layer.signals,
     )
+
+
+def _feed(feed: LayerFeed, word: int) -> AnyFeed:
+    one = feed.connection
+    shared = feed.source, feed.delay, one.weight_format, one.accumulator
+    if isinstance(one, Convolution):
+        return DeployedConvolution(*shared, one.window, _rows(one.weight, one.weight_format, word))
+    return DeployedFeed(*shared)
 
 
 def _core(graph: Graph, core: int, slices: Iterable[Slice], word: int) -> Core:
@@ -79,16 +90,21 @@ def _core_slice(layer: UnitLayer, part: Slice, word: int) -> CoreSlice:
         layer=layer.name,
         start=part.start,
         stop=part.stop,
-        weight_rows=tuple(_rows(feed.connection, units, word) for feed in layer.feeds),
+        weight_rows=tuple(_unit_rows(feed, units, word) for feed in layer.feeds),
         constants=_of_units(_constants(layer), units),
         initial=_of_units(_initial(layer), units),
     )
 
 
-def _rows(connection: Connection, units: slice, word: int) -> tuple[str, ...] | NDArray[Any]:
-    fmt = connection.weight_format
+def _unit_rows(feed: LayerFeed, units: slice, word: int) -> WeightRows:
+    one = feed.connection
+    if isinstance(one, Convolution):
+        return ()
+    return _rows(one.matrix[:, units], one.weight_format, word)
+
+
+def _rows(weight: Codes, fmt: Format, word: int) -> WeightRows:
     packing = Packing(fmt.bits, word, fmt.signed)
-    weight = connection.matrix[:, units]
     large = len(weight) * packing.row_words(weight.shape[1]) * word > 8 * LARGE
     return packing.words(weight) if large else tuple(packing.pack_row(row) for row in weight)
 

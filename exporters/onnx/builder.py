@@ -18,6 +18,7 @@ from .primitives import DOMAIN
 
 __all__ = [
     "BATCH",
+    "INT8",
     "INT32",
     "INT64",
     "IR_VERSION",
@@ -34,6 +35,7 @@ IR_VERSION = 8
 STEPS, BATCH = "steps", "batch"
 """Free dimensions."""
 
+INT8 = int(TensorProto.INT8)
 INT32 = int(TensorProto.INT32)
 INT64 = int(TensorProto.INT64)
 UINT8 = int(TensorProto.UINT8)

@@ -27,6 +27,7 @@ from quantize.run.states import check_spikes
 from quantize.run.trace import Execution, Spikes, State
 
 from .beside import check_beside, tensors_of
+from .builder import INT8
 from .guard import check_bounded
 from .interface import interface_of
 from .ports import FINAL, NEXT, SPIKES, START, Form
@@ -138,14 +139,14 @@ class OnnxExecutor:
         own = {place for name, place in self._after.items() if place != name}
         self.signals = tuple(name for name in outputs if name not in own)
         channels = self._inputs[SPIKES].shape.dim[-1].dim_value
-        self._port = Port(channels, Format(False, int(bits), 0))
+        self._port = Port(channels, Format(self._inputs[SPIKES].elem_type == INT8, int(bits), 0))
         # From its path, where it has one: only so its weights beside it are found.
         self._call = session_of(model if isinstance(model, Path) else loaded, backend, threads)
 
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
+        """Run `spikes`, `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`.
 
         States missing from `state` start as the program says.
 

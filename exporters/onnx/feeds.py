@@ -6,18 +6,18 @@ The intervals of the source and of the weights decide the form.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.graph.layers import Connection, Graph, LayerFeed, history_name
+from quantize.graph.layers import Connection, Convolution, Graph, LayerFeed, history_name
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Codes
 from quantize.numbers.intervals import Interval
 
 from .builder import INT32, UINT8, GraphBuilder
-from .expanded import check_expanded
+from .factors import Factor
 from .values import BOOL, Value, as_kind, constant, stored, word
 
 __all__ = ["accumulator", "seen"]
@@ -34,6 +34,21 @@ class _Bytes:
     tensor: str
     zero: int
     binary: bool  # whether only 0 and 1 come up
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """What is formed: `part` as the product with `factor`, of a source inside of `interval`."""
+
+    part: Connection
+    factor: Factor
+    interval: Interval
+
+    def reach(self, more: int = 0) -> Interval:
+        """Where every partial sum lies, in any order, of weights that may be `more` further from 0."""
+        widest = max(-self.interval.lo, self.interval.hi, 1)
+        most = (self.part.largest_sum + more * self.part.fan_in) * widest
+        return Interval(-most, most)
 
 
 def seen(
@@ -69,22 +84,31 @@ def seen(
 def accumulator(
     builder: GraphBuilder, place: str, part: Connection, source: Value, interval: Interval
 ) -> Value:
-    """`source @ weight`, exact for a `source` inside of `interval`.
+    """The sums of `part`, exact for a `source` inside of `interval`."""
+    if isinstance(part, Convolution):
+        # Its padding is zeros.
+        factor, interval = Factor(part.weight, part.window), interval.with_zero
+    else:
+        factor = Factor(part.matrix)
+    product = _formed(builder, place, _Sums(part, factor, interval), source)
+    return Value(factor.sums(builder, place, product.tensor), product.kind)
 
-    Raises:
-        UnsupportedError: it is a convolution of too many weights.
-    """
-    check_expanded(place, part)
+
+def _formed(builder: GraphBuilder, place: str, sums: _Sums, source: Value) -> Value:
+    """The product, in the form that its intervals allow."""
+    part, interval = sums.part, sums.interval
     lo, hi = part.extremes
     zero = max(-interval.lo, 0)
     span = interval.hi + zero
-    bytes_fit = span < _BYTE and part.sources * span * (_BYTE - 1) <= _INT32.max
+    bytes_fit = span < _BYTE and part.fan_in * span * (_BYTE - 1) <= _INT32.max
     if not bytes_fit or lo < _INT16.min or hi > _INT16.max:
-        return _by_words(builder, place, part, source, interval)
+        return _by_words(builder, place, sums, source)
     moved = _moved(builder, place, source, zero, interval)
+    tensor = sums.factor.seen(builder, place, moved.tensor, np.array(zero, np.uint8))
+    seen = replace(moved, tensor=tensor)
     if lo >= _INT8.min and hi <= _INT8.max:
-        return Value(_product(builder, f"{place}/weight", part.matrix, moved), INT32)
-    return _by_two_bytes(builder, place, part, moved, interval)
+        return Value(_product(builder, f"{place}/weight", sums.factor.matrix, seen), INT32)
+    return _by_two_bytes(builder, place, sums, seen)
 
 
 def _moved(builder: GraphBuilder, place: str, source: Value, zero: int, interval: Interval) -> _Bytes:
@@ -129,31 +153,21 @@ def _byte_product(
     return builder.node("MatMulInteger", inputs, f"{name}/product")
 
 
-def _by_two_bytes(
-    builder: GraphBuilder, place: str, part: Connection, source: _Bytes, interval: Interval
-) -> Value:
+def _by_two_bytes(builder: GraphBuilder, place: str, sums: _Sums, source: _Bytes) -> Value:
     """`256 * high + low` for weights of two bytes."""
-    name = f"{place}/weight"
-    high = Value(_product(builder, f"{name}/high", part.matrix >> 8, source), INT32)
-    low_bytes = (part.matrix & (_BYTE - 1)).astype(np.uint8)
+    name, matrix = f"{place}/weight", sums.factor.matrix
+    high = Value(_product(builder, f"{name}/high", matrix >> 8, source), INT32)
+    low_bytes = (matrix & (_BYTE - 1)).astype(np.uint8)
     low = Value(_byte_product(builder, f"{name}/low", low_bytes, source, 0), INT32)
-    kind = word(_reach(part, interval, more=_BYTE))
+    kind = word(sums.reach(more=_BYTE))
     byte = constant(builder, f"{name}/byte", np.array(_BYTE), kind)
     shifted = builder.node("Mul", [as_kind(builder, high, kind), byte], f"{name}/high/shifted")
     return Value(builder.node("Add", [shifted, as_kind(builder, low, kind)], f"{place}/accumulator"), kind)
 
 
-def _by_words(
-    builder: GraphBuilder, place: str, part: Connection, source: Value, interval: Interval
-) -> Value:
-    kind = word(_reach(part, interval), interval)
-    weight = constant(builder, f"{place}/weight", part.matrix, kind)
-    inputs = [as_kind(builder, source, kind), weight]
-    return Value(builder.node("MatMul", inputs, f"{place}/accumulator"), kind)
-
-
-def _reach(part: Connection, interval: Interval, more: int = 0) -> Interval:
-    """Where every partial sum lies, in any order, of weights that may be `more` further from 0."""
-    largest = max(above - below for below, above in zip(*part.column_sums, strict=True))
-    most = (largest + more * part.sources) * max(-interval.lo, interval.hi, 1)
-    return Interval(-most, most)
+def _by_words(builder: GraphBuilder, place: str, sums: _Sums, source: Value) -> Value:
+    kind = word(sums.reach(), sums.interval)
+    weight = constant(builder, f"{place}/weight", sums.factor.matrix, kind)
+    zero = np.array(0, np.int32 if kind == INT32 else np.int64)
+    seen = sums.factor.seen(builder, place, as_kind(builder, source, kind), zero)
+    return Value(builder.node("MatMul", [seen, weight], f"{place}/accumulator"), kind)

@@ -25,8 +25,10 @@ from expifref.network.description import (
 from quantize.lowering.names import program_names
 
 from .builder import BATCH, INT64, IR_VERSION, STEPS, UINT8, GraphBuilder, value
+from .factors import Factor
 from .float_neurons import float_neurons
 from .interface import describe
+from .ports import input_kind
 from .primitives import DOMAIN, OPSET
 
 __all__ = ["float_model"]
@@ -37,12 +39,14 @@ _DOUBLE = int(TensorProto.DOUBLE)
 def float_model(description: Description, tool: str = "expifref") -> onnx.ModelProto:
     """The whole sequence in float64, in one `Scan`.
 
-    Input: `spikes`, uint8 `[steps, batch, inputs]`; with the encoder "current" the value 255 is 1.0.
+    Input: `spikes`, bytes `[steps, batch, inputs]`; with the encoder "current" the value 255 is 1.0.
     Outputs: `layerK.V` in volts, float64, and `layerK.spikes`, uint8, each `[steps, batch, neurons]`, and
     `readout`, float64 `[steps, batch, classes]`. Every run starts at the initial state.
     """
     outer, body = GraphBuilder(), GraphBuilder()
-    scale = body.constant("input.scale", np.array(get_encoder(description.encoder).scale))
+    encoder = get_encoder(description.encoder)
+    given = input_kind(encoder.dtype)
+    scale = body.constant("input.scale", np.array(encoder.scale))
     source = body.node("Mul", [body.cast("spikes.step", "spikes.float", _DOUBLE), scale], "input")
     batch = outer.node("Shape", ["spikes"], "batch", start=1, end=2)
     network = _Network(outer, body, batch, description)
@@ -59,7 +63,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
         body.nodes,
         "step",
         [value(f"{name}.now", kind, [BATCH, width]) for name, (kind, width) in states.items()]
-        + [value("spikes.step", UINT8, [BATCH, description.inputs])],
+        + [value("spikes.step", given, [BATCH, description.inputs])],
         [value(f"{name}.next", kind, [BATCH, width]) for name, (kind, width) in states.items()]
         + [value(f"{name}.step", kind, [BATCH, width]) for name, (kind, width) in signals.items()],
         body.constants,
@@ -72,7 +76,7 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
     graph = helper.make_graph(
         outer.nodes,
         "expifref_float",
-        [value("spikes", UINT8, [STEPS, BATCH, description.inputs])],
+        [value("spikes", given, [STEPS, BATCH, description.inputs])],
         [value(name, kind, [STEPS, BATCH, width]) for name, (kind, width) in signals.items()],
         outer.constants,
     )
@@ -139,10 +143,13 @@ class _Network:
         """The weighted sum of what all feeds see, and the bias."""
         body, total = self._body, ""
         for index, feed in enumerate(layer.feeds):
-            weight = body.constant(f"{prefix}.{numbered('weight', index)}", feed.matrix)
+            name, factor = f"{prefix}.{numbered('feed', index)}", Factor(feed.weight, feed.window)
+            weight = body.constant(f"{prefix}.{numbered('weight', index)}", factor.matrix)
             seen = self._seen(f"{prefix}.{numbered('seen', index)}", feed)
+            seen = factor.seen(body, name, seen, np.array(0.0))
             product = body.node("MatMul", [seen, weight], f"{prefix}.{numbered('product', index)}")
-            total = body.node("Add", [total, product], f"{prefix}.sum{index}") if index else product
+            added = factor.sums(body, name, product)
+            total = body.node("Add", [total, added], f"{prefix}.sum{index}") if index else added
         bias = body.constant(f"{prefix}.bias", layer.bias)
         return body.node("Add", [total, bias], f"{prefix}.current")
 

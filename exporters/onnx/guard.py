@@ -19,8 +19,8 @@ _OPERATIONS = frozenset(
     {
         *("Add", "BitShift", "BitwiseAnd", "Cast", "CastLike", "Clip", "Concat", "Constant", "ConvInteger"),
         *("Div", "Equal", "Expand", "Gather", "Greater", "GreaterOrEqual", "Identity", "Less", "LessOrEqual"),
-        *("MatMul", "MatMulInteger", "Max", "Min", "Mod", "Mul", "Neg", "Not", "And", "Or", "Reshape"),
-        *("Scan", "Shape", "Split", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
+        *("MatMul", "MatMulInteger", "Max", "Min", "Mod", "Mul", "Neg", "Not", "And", "Or", "Pad"),
+        *("Reshape", "Scan", "Shape", "Slice", "Split", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where"),
     }
 )
 _STANDARD = frozenset({"", "ai.onnx"})

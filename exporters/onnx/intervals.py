@@ -81,6 +81,8 @@ def result_of(
         return _cast(known[0], known[1].kind)
     if not known:
         return known_of_type(_UNKNOWN_TYPE)
+    if operator == "Pad":
+        return _padded(known[0], inputs[2] if len(inputs) > 2 else None)
     if operator in _MOVES:
         return replace(known[0], length=None)
     if operator in _BOUNDS and len(known) == len(inputs):
@@ -116,6 +118,11 @@ def _constant(node: onnx.NodeProto) -> Known:
         if entry.name == "value_ints" and entry.ints:
             return Known(_INT64, min(entry.ints), max(entry.ints), True, len(entry.ints))
     return known_of_type(_UNKNOWN_TYPE)
+
+
+def _padded(source: Known, padding: Known | None) -> Known:
+    lo, hi = (0, 0) if padding is None else (padding.lo, padding.hi)
+    return Known(source.kind, min(source.lo, lo), max(source.hi, hi))
 
 
 def _cast(source: Known, kind: int) -> Known:
@@ -178,6 +185,7 @@ _BOUNDS: Mapping[str, Callable[[Sequence[Known]], Bounds]] = MappingProxyType(
         "Div": _divide,
         "BitwiseAnd": _mask,
         "Clip": _clip,
+        "Concat": lambda k: (min(x.lo for x in k), max(x.hi for x in k)),
         "Min": lambda k: (min(x.lo for x in k), min(x.hi for x in k)),
         "Max": lambda k: (max(x.lo for x in k), max(x.hi for x in k)),
         "Where": lambda k: (min(k[1].lo, k[2].lo), max(k[1].hi, k[2].hi)),
@@ -186,7 +194,7 @@ _BOUNDS: Mapping[str, Callable[[Sequence[Known]], Bounds]] = MappingProxyType(
 _BOOLEANS = frozenset(
     {"Less", "LessOrEqual", "Greater", "GreaterOrEqual", "Equal", "And", "Or", "Xor", "Not"}
 )
-_MOVES = frozenset({"Identity", "Expand"})
+_MOVES = frozenset({"Identity", "Expand", "Reshape", "Slice", "Transpose"})
 _TYPES: Mapping[str, int] = MappingProxyType(
     {"MatMulInteger": _INT32, "ConvInteger": _INT32, "Shape": _INT64, "Size": _INT64, "ArgMax": _INT64}
 )

@@ -6,21 +6,33 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+from onnx import helper
 
 from expifref.exceptions import UnsupportedError
 from quantize.graph.layers import Graph, full_name
+from quantize.graph.layers import Port as GraphPort
 from quantize.graph.proof import proof_of
-from quantize.numbers.formats import Format
 from quantize.numbers.intervals import Interval
 from quantize.run.states import state_range
 
 from .builder import UINT8
 from .values import stored, word
 
-__all__ = ["FINAL", "NEXT", "SPIKES", "START", "Form", "Port", "Ports", "check_names", "ports_of"]
+__all__ = [
+    "FINAL",
+    "NEXT",
+    "SPIKES",
+    "START",
+    "Form",
+    "Port",
+    "Ports",
+    "check_names",
+    "input_kind",
+    "ports_of",
+]
 
 Form = Literal["sequence", "step"]
 
@@ -52,7 +64,7 @@ class Ports:
 
 def ports_of(graph: Graph) -> Ports:
     """What the models of `graph` take and give; raises UnsupportedError for an input wider than a byte."""
-    _check_input(graph.input.format)
+    _check_input(graph.input)
     own = {full_name(layer.name, key) for layer in graph.layers for key in layer.states}
     states = {}
     for name, units in graph.state_units.items():
@@ -82,6 +94,14 @@ def check_names(names: Iterable[str]) -> None:
             )
 
 
-def _check_input(fmt: Format) -> None:
-    if fmt.lo < 0 or fmt.hi > np.iinfo(np.uint8).max:
-        raise UnsupportedError(f"the input must lie in 0..255 in ONNX, not in {fmt.lo}..{fmt.hi}")
+def input_kind(dtype: np.dtype[Any]) -> int:
+    """The element type of an input whose values travel in `dtype`."""
+    return int(helper.np_dtype_to_tensor_dtype(dtype))
+
+
+def _check_input(port: GraphPort) -> None:
+    byte, fmt = np.iinfo(port.dtype), port.format
+    if fmt.lo < byte.min or fmt.hi > byte.max:
+        raise UnsupportedError(
+            f"the input must lie in {byte.min}..{byte.max} in ONNX, not in {fmt.lo}..{fmt.hi}"
+        )

@@ -18,10 +18,10 @@ from quantize.program.program import Program
 from quantize.run.states import initial_state, state_range
 
 from .beside import Beside, save_model
-from .builder import BATCH, IR_VERSION, STEPS, UINT8, GraphBuilder, constant, value
+from .builder import BATCH, IR_VERSION, STEPS, GraphBuilder, constant, value
 from .interface import describe
 from .lint import check_portable
-from .ports import FINAL, NEXT, SPIKES, START, Form, Port, check_names, ports_of
+from .ports import FINAL, NEXT, SPIKES, START, Form, Port, check_names, input_kind, ports_of
 from .primitives import DOMAIN, OPSET, functions
 from .step import add_step, batch_of
 from .values import Value, expanded
@@ -34,7 +34,7 @@ _STATE_BATCH = "state_batch"
 def sequence_model(graph: Graph, label: Label, beside: Beside | None = None) -> onnx.ModelProto:
     """The whole sequence in one `Scan`.
 
-    Inputs: `spikes`, uint8 `[steps, batch, channels]`, and for each state `<state>.initial`, `[state_batch,
+    Inputs: `spikes`, bytes `[steps, batch, channels]`, and for each state `<state>.initial`, `[state_batch,
     units]` with the program's start as its default (`state_batch` is `batch` or 1). Outputs: every signal,
     `[steps, batch, units]`, and for each state `<state>.final`, `[batch, units]`. The types are those of
     `exporters.onnx.ports`.
@@ -46,8 +46,7 @@ def sequence_model(graph: Graph, label: Label, beside: Beside | None = None) -> 
 
     Raises:
         ParameterError, RangeError: see `quantize.graph.proof.prove_graph`.
-        UnsupportedError: the input is wider than a byte, two inputs or outputs would have one name, or a
-            convolution stands for too many weights.
+        UnsupportedError: the input is wider than a byte, or two inputs or outputs would have one name.
     """
     ports = ports_of(graph)
     body = GraphBuilder(beside=beside)
@@ -56,7 +55,8 @@ def sequence_model(graph: Graph, label: Label, beside: Beside | None = None) -> 
     carried = [_emit(body, step.after[name], f"{name}/next", port) for name, port in ports.states.items()]
     told = [_emit(body, step.signals[name], f"{name}/step", port) for name, port in ports.signals.items()]
     inputs = [value(one.tensor, one.kind, [BATCH, ports.states[name].width]) for name, one in now.items()]
-    inputs.append(value(f"{SPIKES}/step", UINT8, [BATCH, graph.input.channels]))
+    kind = input_kind(graph.input.dtype)
+    inputs.append(value(f"{SPIKES}/step", kind, [BATCH, graph.input.channels]))
     # Constants live in the body, so that no runtime has to look for names outside a Scan.
     scanned = helper.make_graph(body.nodes, "step", inputs, [*carried, *told], body.constants)
     outer = GraphBuilder(functions=body.functions, beside=beside)
@@ -67,7 +67,7 @@ def sequence_model(graph: Graph, label: Label, beside: Beside | None = None) -> 
         "Scan", [*starts, SPIKES], outputs, name="sequence", body=scanned, num_scan_inputs=1
     )
     outer.nodes.append(scan)
-    given = value(SPIKES, UINT8, [STEPS, BATCH, graph.input.channels])
+    given = value(SPIKES, kind, [STEPS, BATCH, graph.input.channels])
     taken = [value(name, port.kind, [STEPS, BATCH, port.width]) for name, port in ports.signals.items()]
     taken += [value(name, port.kind, [BATCH, port.width]) for name, port in finals.items()]
     return _model(graph, label, outer, "sequence", given, taken)
@@ -76,7 +76,7 @@ def sequence_model(graph: Graph, label: Label, beside: Beside | None = None) -> 
 def step_model(graph: Graph, label: Label, beside: Beside | None = None) -> onnx.ModelProto:
     """One step; arguments and errors as `sequence_model`.
 
-    Inputs: `spikes`, uint8 `[batch, channels]`, and for each state `<state>.previous`, `[state_batch, units]`
+    Inputs: `spikes`, bytes `[batch, channels]`, and for each state `<state>.previous`, `[state_batch, units]`
     with the program's start as its default. Outputs: every signal, `[batch, units]`, and `<state>.next` for
     each state that is no signal. Feed `<state>`, or else `<state>.next`, back as `<state>.previous`.
     """
@@ -94,7 +94,7 @@ def step_model(graph: Graph, label: Label, beside: Beside | None = None) -> onnx
         for name, port in ports.states.items()
         if name not in ports.signals
     ]
-    given = value(SPIKES, UINT8, [BATCH, graph.input.channels])
+    given = value(SPIKES, input_kind(graph.input.dtype), [BATCH, graph.input.channels])
     return _model(graph, label, builder, "step", given, taken)
 
 

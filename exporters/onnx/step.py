@@ -10,17 +10,19 @@ import numpy as np
 from quantize.graph.layers import INPUT, Graph, UnitLayer, full_name, history_name
 from quantize.graph.passes import held_results, needed
 from quantize.graph.proof import proof_of
+from quantize.numbers.intervals import Interval
 from quantize.run.states import state_range
 
-from .builder import UINT8, GraphBuilder
+from .builder import INT8, UINT8, GraphBuilder
 from .feeds import accumulator, seen
 from .operations import WRITERS
+from .ports import input_kind
 from .scope import Scope
 from .values import Value, expanded
 
 __all__ = ["Results", "add_step", "batch_of"]
 
-_BYTES = np.iinfo(np.uint8)
+_BYTES = {UINT8: np.iinfo(np.uint8), INT8: np.iinfo(np.int8)}
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,11 @@ class Results:
 
 def add_step(builder: GraphBuilder, graph: Graph, inputs: str, now: Mapping[str, Value]) -> Results:
     """Add every layer; `inputs` is the input of the step, `now` the states before it."""
-    kept = {name: _bounded(builder, now[name], state_range(graph, name)[1]) for name, _, _ in graph.delayed}
+    ranges = {name: Interval(*state_range(graph, name)) for name, _, _ in graph.delayed}
+    kept = {name: _bounded(builder, now[name], interval) for name, interval in ranges.items()}
     now = {**now, **kept}
-    outputs = {INPUT: _bounded(builder, Value(inputs, UINT8), graph.input.format.hi)}
+    given = Value(inputs, input_kind(graph.input.dtype))
+    outputs = {INPUT: _bounded(builder, given, proof_of(graph).sources[INPUT])}
     signals: dict[str, Value] = {}
     after: dict[str, Value] = {}
     for layer in graph.layers:
@@ -84,12 +88,13 @@ def _for_every_sample(builder: GraphBuilder, value: Value, inputs: str, units: i
     return Value(expanded(builder, value.tensor, f"{value.tensor}/whole", sizes), value.kind)
 
 
-def _bounded(builder: GraphBuilder, value: Value, hi: int) -> Value:
+def _bounded(builder: GraphBuilder, value: Value, interval: Interval) -> Value:
     """`value`, which a caller may have given, such that products are safe for any bytes."""
-    if value.kind != UINT8 or hi == _BYTES.max:
+    byte = _BYTES.get(value.kind)
+    if byte is None or interval == (byte.min, byte.max):
         return value
     ends = [
-        builder.constant(f"{value.tensor}/{name}", np.array(end, np.uint8))
-        for name, end in (("lo", 0), ("hi", hi))
+        builder.constant(f"{value.tensor}/{name}", np.array(end, byte.dtype))
+        for name, end in (("lo", interval.lo), ("hi", interval.hi))
     ]
-    return Value(builder.node("Clip", [value.tensor, *ends], f"{value.tensor}/bounded"), UINT8)
+    return Value(builder.node("Clip", [value.tensor, *ends], f"{value.tensor}/bounded"), value.kind)

@@ -103,3 +103,11 @@ class Sweep:
                 _counter(e, name, self.valid(stage), self.units)
             self._indices[stage] = name
         return self._indices[stage]
+
+    def place(self, e: Emitter, stage: int, period: int) -> str:
+        """The unit at `stage`, counted anew after every `period` units, which divide their number."""
+        if period == self.units:
+            return self.index(e, stage)
+        name = f"place_{stage}"
+        _counter(e, name, self.valid(stage), period)
+        return name

@@ -14,7 +14,7 @@ from .begin import begins
 from .control import Sweep, clearing
 from .events import Sending, events
 from .feeds import FeedPart, feed_modules, feed_parts, feed_ports, write_feed
-from .memories import Files, Rom
+from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
 from .states import states
@@ -99,9 +99,11 @@ def _middle(e: Emitter, files: Files, layer: UnitLayer, units: Units, steps: tup
     """The datapath, its constants and states; `steps`: the sweep, and whether a step can begin a sample."""
     sweep, begin = steps
     if units.constants:
-        rom = Rom("constants", f"{layer.name}_core_constants.hex", units.constants, max(layer.units, 2))
+        count = period(units.constants)
+        fields = tuple(replace(field, values=field.values[:count]) for field in units.constants)
+        rom = Rom("constants", f"{layer.name}_core_constants.hex", fields, max(count, 2))
         files[rom.file] = rom.text()
-        rom.write(e, sweep.index(e, units.constants_stage - 1))
+        rom.write(e, sweep.place(e, units.constants_stage - 1, count))
     states(e, files, layer, units, sweep, begin)
     e(f"{declaration(units.output)};")
     inside = [*units.accumulators.values(), *units.before.values(), *units.after.values(), units.output]

@@ -13,7 +13,7 @@ from quantize.numbers.intervals import Interval
 
 from .values import Value, declaration, literal, unsigned_bits
 
-__all__ = ["Field", "Files", "Rom", "constants", "hex_text", "neuron_field", "zero_extended"]
+__all__ = ["Field", "Files", "Rom", "constants", "hex_text", "neuron_field", "period", "zero_extended"]
 
 Files = dict[str, str]
 """File name -> text."""
@@ -53,6 +53,15 @@ class Field:
         """Stored bits: without a sign where no value is negative."""
         interval = self.interval
         return unsigned_bits(interval.hi) if interval.lo >= 0 else interval.bits
+
+
+def period(fields: Sequence[Field]) -> int:
+    """The fewest words after which all `fields` repeat, as those of channels do at every place of a plane."""
+    words = np.stack([field.values for field in fields])
+    count = words.shape[1]
+    lengths = (length for length in range(1, count) if count % length == 0)
+    repeats = (n for n in lengths if (words.reshape(len(words), -1, n) == words[:, None, :n]).all())
+    return next(repeats, count)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from quantize.graph.layers import INPUT, Dense, Graph, UnitLayer
 from .families import LOADED_DEPTH, Room, room_of
 from .feeds import FeedPart
 from .layout import lanes_of, load_columns, loaded_words, row_words, words_of
+from .memories import period
 from .network import Design, design
 from .throughput import Throughput, multipliers
 
@@ -72,7 +73,7 @@ def estimate(made: Design, profile: Mapping[str, Any], activity: Activity) -> Es
 def _layer_clocks(made: Design, layer: UnitLayer, activity: Activity) -> float:
     core = made.cores[layer.name]
     sent = layer.units if layer.name == made.graph.output else activity.events[layer.name]
-    step = layer.units + core.units.latency + _HANDSHAKE
+    step: float = layer.units + core.units.latency + _HANDSHAKE
     step = max(step, _SEND * sent + core.units.latency + _HANDSHAKE) if core.early else step + _SEND * sent
     each, once = 0.0, 0.0
     for index, part in core.feeds.items():
@@ -102,7 +103,8 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
                 yield core.units.accumulators[part.index].width * lanes, row
             if part.held and bank is None:
                 yield core.units.accumulators[part.index].width, layer.units
-        yield sum(field.bits for field in core.units.constants), layer.units
+        constants = core.units.constants
+        yield sum(field.bits for field in constants), period(constants) if constants else 1
         yield from ((table.format.bits * 2, table.segments) for table in layer.tables.values())
         yield from ((state.format.bits, layer.units) for state in layer.states.values())
 

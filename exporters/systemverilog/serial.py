@@ -43,7 +43,9 @@ def encode(spikes: Spikes, begin: bool = False) -> bytes:
 
     Only a design whose input can be held knows what begins.
     """
-    events = [bytes((Packet.EVENT, i & 255, i >> 8, int(value))) for i, value in enumerate(spikes) if value]
+    events = [
+        bytes((Packet.EVENT, i & 255, i >> 8, int(value) & 255)) for i, value in enumerate(spikes) if value
+    ]
     return b"".join(events) + bytes((Packet.TICK, 2 * begin, 0, 0))
 
 
@@ -189,12 +191,12 @@ def _packets(e: Emitter) -> None:
 
 
 def _events(e: Emitter, stream: Stream) -> None:
-    index_bits, value_bits = stream.index_bits, stream.value_bits if stream.graded else 1
+    kinds = dict(stream.signals)
     e("// One event, held until the network takes it.")
     e("logic in_valid, in_ready, in_tick;")
-    e(f"logic [{index_bits - 1}:0] in_index;")
-    if value_bits > 1:
-        e(f"logic [{value_bits - 1}:0] in_value;")
+    e(f"{kinds['index']} in_index;")
+    if stream.graded:
+        e(f"{kinds['value']} in_value;")
     for mark in stream.marks:
         e(f"logic in_{mark};")
     e("always_ff @(posedge clk)")
@@ -207,9 +209,9 @@ def _events(e: Emitter, stream: Stream) -> None:
         e("in_tick <= code == 8'd2;")
         for bit, mark in enumerate(stream.marks):
             e(f"in_{mark} <= bytes[{8 + bit}];")
-        e(f"in_index <= bytes[{7 + index_bits}:8];")
-        if value_bits > 1:
-            e(f"in_value <= bytes[{23 + value_bits}:24];")
+        e(f"in_index <= bytes[{7 + stream.index_bits}:8];")
+        if stream.graded:
+            e(f"in_value <= bytes[{23 + stream.value_bits}:24];")
     e("end")
     e()
 

@@ -62,7 +62,7 @@ class SystemVerilogExecutor:
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`."""
+        """Run `spikes`, `[steps, batch, inputs]`; see `quantize.run.trace.Executor.run`."""
         graph = self.graph
         values = check_values(graph.input, spikes)
         kept = kept_signals(graph, signals)

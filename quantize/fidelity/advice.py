@@ -19,7 +19,7 @@ _APART = 100
 
 def never_spiking(description: Description, batches: Iterable[Spikes]) -> tuple[str, ...]:
     """One sentence for each layer of which no neuron spikes on `batches`, each `[steps, batch, inputs]`."""
-    left = {layer.name: index for index, layer in enumerate(description.layers) if layer.neurons}
+    left = {layer.called(): index for index, layer in enumerate(description.layers) if layer.neurons}
     for spikes in batches:
         for step in simulate(description, spikes):
             left = {name: index for name, index in left.items() if not step[index].spikes.any()}
@@ -35,7 +35,7 @@ def never_spiking(description: Description, batches: Iterable[Spikes]) -> tuple[
 def outlying(description: Description) -> tuple[str, ...]:
     """One sentence for each feed with a source whose weights are many times those of the others."""
     found = (
-        _outlying(f"{layer.name}.{numbered('weight', index)}", feed)
+        _outlying(layer.called(numbered("weight", index)), feed)
         for layer in description.layers
         for index, feed in enumerate(layer.feeds)
     )
@@ -52,7 +52,7 @@ def _outlying(name: str, feed: FeedDescription) -> str | None:
         return None
     factor = f"{sizes[largest] / usual:.0f}"
     return (
-        f"`{name}` is {factor} times as large from unit {largest} of {feed.source} as from the others, "
+        f"{name} is {factor} times as large from unit {largest} of {feed.source} as from the others, "
         f"which leaves few bits for those: make the values of that unit {factor} times as large, or as near "
         "as they may be, and its weights as much smaller"
     )

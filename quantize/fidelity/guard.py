@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from expifref.network.description import Description
+from expifref.network.description import Description, placed
 from quantize.program.program import Program
 from quantize.run.trace import Spikes
 
@@ -59,11 +59,16 @@ def _found(
 ) -> tuple[list[str], list[str]]:
     """Of layers, and of sites."""
     result = compare(description, program, [(spikes, None) for spikes in batches])
-    layers = [finding for layer in result.layers for finding in _layer(layer, result, limits)]
+    paths = [layer.path for layer in description.layers]
+    layers = [
+        finding
+        for layer, path in zip(result.layers, paths, strict=True)
+        for finding in _layer(placed(layer.name, path), layer, result, limits)
+    ]
     return layers, _saturated(result, limits)
 
 
-def _layer(layer: LayerComparison, result: Comparison, limits: Limits) -> list[str]:
+def _layer(name: str, layer: LayerComparison, result: Comparison, limits: Limits) -> list[str]:
     spikes, neurons = layer.spikes, layer.neurons
     if spikes is None or neurons is None:
         return []
@@ -73,18 +78,18 @@ def _layer(layer: LayerComparison, result: Comparison, limits: Limits) -> list[s
     if high > limits.rate_factor * low and high >= limits.least_spikes:
         factor = f"by more than a factor of {limits.rate_factor:g}"
         findings.append(
-            f"{layer.name} spikes at {spikes.integer_spikes / seconds:.3g} Hz in integers and at "
+            f"{name} spikes at {spikes.integer_spikes / seconds:.3g} Hz in integers and at "
             f"{spikes.float_spikes / seconds:.3g} Hz in float, which differ {factor}"
         )
     silenced = (neurons.real >= limits.least_spikes) & (neurons.integer == 0)
     if silenced.any():
         findings.append(
-            f"{layer.name} has {_neurons(silenced)} that {_fall(silenced)} silent, though "
+            f"{name} has {_neurons(silenced)} that {_fall(silenced)} silent, though "
             f"{_spiked(neurons.real[silenced])} in float"
         )
     if neurons.newly_saturated.any():
         findings.append(
-            f"{layer.name} has {_neurons(neurons.newly_saturated)} at the limit of the refractory period in "
+            f"{name} has {_neurons(neurons.newly_saturated)} at the limit of the refractory period in "
             "integers and not in float"
         )
     return findings

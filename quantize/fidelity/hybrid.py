@@ -85,7 +85,7 @@ class Hybrid:
         self.layers = tuple(mixed(pair) for pair in pairs)
 
     def simulate(self, spikes: Spikes) -> Iterator[tuple[LayerStep, ...]]:
-        """Yield, step by step, what every layer did for `spikes`, uint8 `[steps, batch, inputs]`."""
+        """Yield, step by step, what every layer did for `spikes`, `[steps, batch, inputs]`."""
         states = [layer.initial(spikes.shape[1]) for layer in self.layers]
         sources = Sources(self.graph.source_units, self.graph.histories, spikes.shape[1])
         for inputs in spikes:

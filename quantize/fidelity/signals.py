@@ -114,7 +114,7 @@ def compared_signals(program: Program) -> tuple[str, ...]:
 
 
 def float_traces(description: Description, spikes: Spikes) -> list[LayerTrace]:
-    """The float network on `spikes`, uint8 `[steps, batch, inputs]`."""
+    """The float network on `spikes`, `[steps, batch, inputs]`."""
     steps = list(simulate(description, spikes))
     traces: list[LayerTrace] = []
     for index, layer in enumerate(description.layers):
@@ -136,7 +136,7 @@ def reference_traces(description: Description, reference: FloatReference, spikes
         record, read = records[layer.name], reading(layer, description.dt)
         if record.value is not None and not np.isfinite(record.value).all():
             raise ParameterError(
-                f"`{layer.name}` of the reference must stay finite on every input, but leaves what float64 "
+                f"{layer.called()} of the reference must stay finite on every input, but leaves what float64 "
                 "holds: compare with the description alone"
             )
         value = None if record.value is None else record.value * read.unit

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from expifref.encoders.encoder import byte_type
 from expifref.files.texts import Digest, Line
 from quantize.numbers.arrays import IntArray, Integers
 from quantize.numbers.formats import Format, Rounding
@@ -156,6 +157,16 @@ class Port:
 
     channels: int
     format: Format
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type in which its values travel, a byte each."""
+        return byte_type(self.format.signed)
+
+    @property
+    def graded(self) -> bool:
+        """Whether values are more than spikes."""
+        return self.format.bits > 1
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from expifref.network.modules import Parameters
 from expifref.neurons.gradient import graft
 from quantize.numbers.formats import Format
 
+from .reverse import Codes
 from .shapes import CodeVector, CodeWeights
 from .standard import MULTIPLIER
 
@@ -23,10 +24,10 @@ Floats = NDArray[np.float64]
 
 
 class FeedCodes(NamedTuple):
-    """The trained integers of a feed, as `reverse.Codes` has them."""
+    """The trained integers of a feed."""
 
     weight: CodeWeights
-    multiplier: CodeVector
+    multiplier: CodeVector  # of each column
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +35,13 @@ class FeedMasters:
     """The trainable values of feed number `index`; "code" is a code of what accumulators are scaled to."""
 
     index: int
-    real: Floats  # [source units, units], codes: the weights before training
-    step: Floats  # [units], codes per weight code before training
+    real: Floats  # [source units, units] or a kernel, codes: the weights before training
+    step: Floats  # [columns], codes per weight code before training
     shift: int  # fraction bits of the multiplier
     weight_format: Format
     multiplier_format: Format
-    per_weight: Floats  # [units], codes per SI unit of a weight
+    per_weight: Floats  # [columns], codes per SI unit of a weight
+    positions: int  # units that share a column: 1, of a kernel as many as it comes to
 
     @property
     def weight(self) -> str:
@@ -79,9 +81,10 @@ class FeedMasters:
         weight = jnp.clip(real / (multiplier * 2.0**-self.shift), fmt.lo, fmt.hi)
         return FeedCodes(graft(jnp.rint(weight), weight), multiplier)
 
-    def real_weight(self, codes: FeedCodes) -> Floats:
-        """The SI weights that `codes` stand for exactly."""
-        weight, multiplier = (np.asarray(values, np.float64) for values in codes)
+    def real_weight(self, codes: Codes) -> Floats:
+        """The SI weights that `codes` of the layer stand for exactly."""
+        weight = np.asarray(codes.weights[self.index], np.float64)
+        multiplier = np.asarray(codes.constants[self.multiplier], np.float64)[: weight.shape[1]]
         scaled: Floats = weight * multiplier * 2.0**-self.shift / self.per_weight
         return scaled
 

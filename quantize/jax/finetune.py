@@ -152,6 +152,7 @@ def finetune(
             network.lowered(natural)[0], samples, model.decision
         ),
         save=save,
+        kernels=d.has_kernels,
     )
     outcome = run_task(task, dataset, settings, session)
     program, description = network.lowered(outcome.natural)

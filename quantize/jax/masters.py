@@ -26,7 +26,7 @@ from quantize.numbers.arrays import frozen
 from quantize.numbers.formats import Format, Rounding
 
 from .described import Meaning, Seen, meaning_of
-from .feed_masters import FeedCodes, FeedMasters, largest_float
+from .feed_masters import FeedMasters, largest_float
 from .rescales import Asked, least_squares_steps, product_room, rescaled
 from .reverse import Codes
 from .shapes import CodeVector
@@ -58,12 +58,13 @@ class LayerMasters:
     def codes(self, natural: Parameters) -> Codes:
         """The integers that `natural` stand for, traced by JAX."""
         found = [feed.codes(natural) for feed in self.feeds]
-        bias = natural["bias"] * jnp.asarray(self.bias_size, jnp.float32) * 2.0**self.shift
+        shared = natural["bias"] * jnp.asarray(self.bias_size, jnp.float32) * 2.0**self.shift
+        bias = jnp.tile(shared, self.layer.units // len(shared))
         most = largest_float(self.bias_format)
         whole = graft(jnp.clip(jnp.rint(bias), -most, most), bias)
         constants: dict[str, CodeVector] = {BIAS: whole}
         for feed, one in zip(self.feeds, found, strict=True):
-            constants[feed.multiplier] = one.multiplier
+            constants[feed.multiplier] = jnp.tile(one.multiplier, feed.positions)
         return Codes({feed.index: one.weight for feed, one in zip(self.feeds, found, strict=True)}, constants)
 
     def lowered(self, codes: Codes) -> UnitLayer:
@@ -80,7 +81,7 @@ class LayerMasters:
         feeds = tuple(
             replace(
                 feed,
-                weight=one.real_weight(FeedCodes(codes.weights[one.index], codes.constants[one.multiplier])),
+                weight=one.real_weight(codes),
             )
             for feed, one in zip(description.feeds, self.feeds, strict=True)
         )
@@ -104,8 +105,11 @@ def layer_masters(
     """
     meaning = meaning_of(description, scale_format(layer))
     bias = description.bias * meaning.per_bias + meaning.offset
+    window = description.feeds[0].window
+    shared = None if window is None else window.by_channel(bias)
     formats = [feed.connection.weight_format for feed in layer.feeds]
-    per_weight = [meaning.per_bias * one.scale for one in seen]
+    columns = [feed.weight.shape[1] for feed in description.feeds]
+    per_weight = [(meaning.per_bias * one.scale)[:own] for own, one in zip(columns, seen, strict=True)]
     real = [feed.weight * per for feed, per in zip(description.feeds, per_weight, strict=True)]
     by_shift = arithmetic.rescale.kind == "shift"
     steps = [least_squares_steps(weight, fmt, by_shift) for weight, fmt in zip(real, formats, strict=True)]
@@ -125,11 +129,12 @@ def layer_masters(
             formats[index],
             Format(False, scale.bits[index], 0),
             per_weight[index],
+            layer.units // columns[index],
         )
         for index, weight in enumerate(real)
     )
     bias_size = max(feed.size / one.scale for feed, one in zip(feeds, seen, strict=True))
-    start: Parameters = {"bias": jnp.asarray(bias / bias_size, jnp.float32)}
+    start: Parameters = {"bias": jnp.asarray((bias if shared is None else shared) / bias_size, jnp.float32)}
     for feed in feeds:
         start |= feed.start(trains_steps=not by_shift)
     return LayerMasters(
@@ -147,7 +152,7 @@ def layer_masters(
 def _worst(feed: LayerFeed, seen: Seen) -> int:
     """The largest magnitude that an accumulator may take with weights of its format."""
     one = feed.connection
-    return min(-one.weight_format.lo * one.sources * seen.most, one.accumulator.hi)
+    return min(-one.weight_format.lo * one.fan_in * seen.most, one.accumulator.hi)
 
 
 def _with_weight(feed: LayerFeed, weight: object) -> LayerFeed:

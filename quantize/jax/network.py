@@ -17,6 +17,7 @@ from expifref.neurons.gradient import GradientRules
 from hw_profiles import Arithmetic, Profile, parse_profile
 from quantize.device.placement import place
 from quantize.graph.bodies import output_format
+from quantize.graph.layers import Convolution, Graph
 from quantize.graph.proof import prove_graph
 from quantize.program.golden import record
 from quantize.program.program import Program
@@ -50,7 +51,8 @@ class QuantizedNetwork:
         """The values before training, float32, in multiples of their natural size.
 
         By name: `<layer>.weight` `[source units, units]`, `<layer>.step` `[units]` where step sizes are
-        trained, of further feeds `<layer>.weight1`, ..., and `<layer>.bias` `[units]`.
+        trained, of further feeds `<layer>.weight1`, ..., and `<layer>.bias` `[units]`. Of a convolution
+        `weight` is the kernel, and `step`, and `bias` where its places share it, are `[outputs]`.
         """
         return {
             f"{layer.name}.{part}": value for layer in self.masters for part, value in layer.start.items()
@@ -125,13 +127,14 @@ class QuantizedNetwork:
         return self.description.steps if frames.shape[0] == 1 else int(frames.shape[0])
 
 
-def _check_dense(description: Description) -> None:
-    for layer in description.layers:
-        for index, feed in enumerate(layer.feeds):
-            if feed.window is not None:
+def _check_kernels(description: Description, graph: Graph) -> None:
+    for layer, lowered in zip(description.layers, graph.layers, strict=True):
+        for index, (feed, made) in enumerate(zip(layer.feeds, lowered.feeds, strict=True)):
+            if feed.window is not None and not isinstance(made.connection, Convolution):
                 raise UnsupportedError(
-                    f"`{layer.name}.{numbered('weight', index)}` must be a dense matrix to be trained "
-                    "through the integers, not a convolution: train the float network, and lower it again"
+                    f"`{layer.name}.{numbered('weight', index)}` must be a kernel in the program too to be "
+                    "trained through the integers, but is a matrix, because neurons of a channel differ in "
+                    "`R / delta_T`: train the float network, and lower it again"
                 )
 
 
@@ -143,9 +146,8 @@ def quantized_network(
     Raises:
         ParameterError: `skeleton` is not a program of `description`.
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
-        UnsupportedError: a feed is a convolution.
+        UnsupportedError: a convolution was lowered as a matrix.
     """
-    _check_dense(description)
     if skeleton.evidence.model_sha256 != description_digest(description):
         raise ParameterError(
             "training must start from the program of the model, but this program was lowered from another one"
@@ -154,6 +156,7 @@ def quantized_network(
     if profile.arithmetic is None:
         raise ParameterError(f"`{profile.name}` cannot run ExpIFRef neurons")
     graph = skeleton.graph
+    _check_kernels(description, graph)
     sources = seen_sources(graph, get_encoder(description.encoder).scale)
     masters, neurons = [], {}
     for layer, lowered in zip(description.layers, graph.layers, strict=True):

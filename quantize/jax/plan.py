@@ -21,7 +21,7 @@ from quantize.numbers.intervals import Interval
 from .fusions import CodeTable, fused_lookups
 from .groups import layer_groups
 from .kernels import by_group, side_by_side, under_kernel
-from .products import Form, Product, limbs, matmul, plan_product
+from .products import Form, Matrix, Product, limbs, matmul, plan_product
 from .shapes import Held, Weights
 from .words import Word, result_words, word_of
 
@@ -46,6 +46,11 @@ class FeedPlan:
         if self.window is None:
             return matmul(values, weights, self.product, self.word)
         return side_by_side(matmul(under_kernel(self.window, values), weights, self.product, self.word))
+
+    def held(self, weight: Int[Matrix, "rows columns"]) -> Weights:
+        """`weight`, or the kernel, in the form that `sums` takes."""
+        parts = limbs(weight, self.product, self.word)
+        return parts if self.window is None else by_group(parts, self.window)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,16 +134,11 @@ def layer_numbers(plan: LayerPlan) -> LayerNumbers:
     several = {table.name: table for table in plan.tables.values()}
     constants, units = plan.layer.constants, plan.layer.units
     return LayerNumbers(
-        weights={index: _weights(one) for index, one in plan.feeds.items()},
+        weights={index: one.held(one.feed.connection.weight) for index, one in plan.feeds.items()},
         constants={name: _constant(values, units) for name, values in constants.items()},
         tables={name: table.words for name, table in several.items()},
         starts={name: table.start for name, table in several.items() if len(table.start) > 1},
     )
-
-
-def _weights(one: FeedPlan) -> Weights:
-    parts = limbs(one.feed.connection.weight, one.product, one.word)
-    return parts if one.window is None else by_group(parts, one.window)
 
 
 def _constant(values: Integers, units: int) -> Int[np.ndarray, " units"]:

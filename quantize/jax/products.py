@@ -23,7 +23,7 @@ from quantize.numbers.intervals import Interval
 
 from .shapes import Held, Weights
 
-__all__ = ["Form", "Product", "limbs", "matmul", "plan_product"]
+__all__ = ["Form", "Matrix", "Product", "limbs", "matmul", "plan_product"]
 
 _FLOAT_BITS = 24
 """float32 holds every integer of this many bits, so a sum that stays below is exact in any order."""

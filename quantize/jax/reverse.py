@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from expifref.connections.products import transposed
 from quantize.graph.operations import Constant, Feed, Operation, StateBefore
 from quantize.graph.passes import held_results, needed
 
 from .backward import Found, Node, add_to, nodes_of, over_steps, pull_back, varies, with_gradient
+from .feed_gradients import back_to_source, back_to_weight
 from .plan import LayerNumbers, LayerPlan, layer_numbers
-from .products import limbs
 from .shapes import CodeVector, CodeWeights, Gradient, Output, Result, Seen, Sum, Sums, Trace
 from .tracers import Now, trace
 
@@ -139,19 +138,18 @@ class LayerReverse:
         weights, inputs = {}, {}
         for index, gradient in sums.items():
             seen = saved.inputs[index]
-            rows, flat = (x.reshape(-1, x.shape[-1]) for x in (seen.astype(jnp.float32), gradient))
-            weights[index] = transposed(rows) @ flat
+            one = self.plan.feeds[index]
+            weights[index] = back_to_weight(one, seen, gradient)
             if index not in self.inside:
-                back = gradient @ transposed(saved.codes.weights[index])
-                inputs[index] = back.astype(seen.dtype)
+                back = back_to_source(one, saved.codes.weights[index])
+                inputs[index] = back(gradient).astype(seen.dtype)
         return Codes(weights, constants), inputs
 
     def with_codes(self, codes: Codes) -> LayerNumbers:
         """The integers of the layer."""
         trained = {name: values.astype(jnp.int64) for name, values in codes.constants.items()}
         weights = {
-            index: limbs(codes.weights[index].astype(one.word), one.product, one.word)
-            for index, one in self.plan.feeds.items()
+            index: one.held(codes.weights[index].astype(one.word)) for index, one in self.plan.feeds.items()
         }
         constants = {**self._numbers.constants, **trained}
         return self._numbers._replace(weights=weights, constants=constants)

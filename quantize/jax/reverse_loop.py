@@ -15,11 +15,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float
 
-from expifref.connections.products import transposed
 from quantize.graph.layers import LayerFeed
 
 from .backward import Found
 from .delays import Line, Times, seen
+from .feed_gradients import back_to_source
 from .plan import GroupPlan, LayerNumbers, LayerPlan
 from .reverse import Around, Codes, Inputs, LayerReverse, Left, Saved, Stream
 from .shapes import Gradient, Outputs, Sums
@@ -96,7 +96,10 @@ class GroupReverse:
         self, saved: Mapping[str, Saved], arounds: Mapping[str, Around], given: dict[str, Gradient]
     ) -> dict[str, Left]:
         back = {
-            _name(one): {index: transposed(saved[_name(one)].codes.weights[index]) for index in one.inside}
+            _name(one): {
+                index: back_to_source(one.plan.feeds[index], saved[_name(one)].codes.weights[index])
+                for index in one.inside
+            }
             for one in self.layers
         }
 
@@ -112,7 +115,7 @@ class GroupReverse:
                     arounds[name], now.streams[name], gradients[name], carry.later[name]
                 )
                 for index, gradient in left[name].sums.items():
-                    of_seen = gradient @ back[name][index]
+                    of_seen = back[name][index](gradient)
                     _hand_back(one.plan.feeds[index].feed, of_seen, gradients, before.owed)
             return before, left
 

@@ -21,8 +21,9 @@ def trainable(
     profile has multipliers, one step size per output channel of each feed. Of the result,
 
     - `start` are the values before training by name, float32: `hidden0.weight` `[source units, units]`,
-      `hidden0.step` `[units]`, of further feeds `hidden0.weight1`, ..., and `hidden0.bias` `[units]`, all in
-      multiples of their natural size, so that one learning rate serves all;
+      `hidden0.step` `[units]`, of further feeds `hidden0.weight1`, ..., and `hidden0.bias` `[units]`, of a
+      convolution the kernel and one value per channel, all in multiples of their natural size, so that one
+      learning rate serves all;
     - `run(values, frames)` is the differentiable forward pass, whose values are the program's bit for bit;
     - `lowered(values)` gives the program, proven and placed, and the float network with its very weights.
 
@@ -32,5 +33,6 @@ def trainable(
     Raises:
         ParameterError: `program` was not lowered from `description`.
         RangeError: the weights leave no room for a multiplier or a bias in the profile's products.
+        UnsupportedError: a convolution was lowered as a matrix.
     """
     return quantized_network(description, program, gradient)

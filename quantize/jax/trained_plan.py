@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from quantize.graph.layers import Dense, Graph, LayerFeed, LayerState, UnitLayer
+from quantize.graph.layers import Connection, Convolution, Dense, Graph, LayerFeed, LayerState, UnitLayer
 from quantize.graph.operations import Constant, Feed, Operation, StateBefore
 from quantize.graph.proof import GraphProof, proof_of
 from quantize.numbers.arrays import frozen
@@ -42,14 +42,24 @@ def trained_groups(graph: Graph, trained: TrainedFormats) -> tuple[GroupPlan, ..
     return tuple(_group(layers, proof) for layers in layer_groups(graph))
 
 
-@dataclass(frozen=True, eq=False)
-class _AnyWeights(Dense):
-    """A connection with every weight of its format at once."""
+def _widest_sums(one: Connection) -> tuple[list[int], list[int]]:
+    """The sums of columns with every weight of its format at once."""
+    fmt = one.weight_format
+    return [one.fan_in * fmt.lo] * one.units, [one.fan_in * fmt.hi] * one.units
 
+
+@dataclass(frozen=True, eq=False)
+class _AnyMatrix(Dense):
     @property
     def column_sums(self) -> tuple[list[int], list[int]]:
-        fmt = self.weight_format
-        return [self.sources * fmt.lo] * self.units, [self.sources * fmt.hi] * self.units
+        return _widest_sums(self)
+
+
+@dataclass(frozen=True, eq=False)
+class _AnyKernel(Convolution):
+    @property
+    def column_sums(self) -> tuple[list[int], list[int]]:
+        return _widest_sums(self)
 
 
 def _widest(layer: UnitLayer, trained: Mapping[str, Format]) -> UnitLayer:
@@ -79,7 +89,9 @@ def _widest(layer: UnitLayer, trained: Mapping[str, Format]) -> UnitLayer:
 def _any_weights(feed: LayerFeed) -> LayerFeed:
     one = feed.connection
     wide = Format(True, MAX_BITS, one.accumulator.frac)
-    return replace(feed, connection=_AnyWeights(one.matrix, one.weight_format, wide))
+    if isinstance(one, Convolution):
+        return replace(feed, connection=_AnyKernel(one.weight, one.weight_format, wide, one.window))
+    return replace(feed, connection=_AnyMatrix(one.matrix, one.weight_format, wide))
 
 
 def _group(layers: tuple[UnitLayer, ...], proof: GraphProof) -> GroupPlan:
@@ -114,9 +126,11 @@ def _plan(layer: UnitLayer, together: frozenset[str], proof: GraphProof) -> Laye
 
 def _feed(feed: LayerFeed, together: frozenset[str], proof: GraphProof, word: Any) -> FeedPlan:
     # One column fills every part that the product may cut weights into.
-    extreme = np.tile(np.array([[feed.connection.weight_format.lo, -1]]), (feed.connection.sources, 1))
+    one = feed.connection
+    extreme = np.tile(np.array([[one.weight_format.lo, -1]]), (one.fan_in, 1))
     seen = proof.sources[feed.source].with_zero
-    return FeedPlan(feed, plan_product(extreme, seen), word, inside=feed.source in together)
+    window = one.window if isinstance(one, Convolution) else None
+    return FeedPlan(feed, plan_product(extreme, seen), word, feed.source in together, window)
 
 
 def _float_of(interval: Interval) -> Any:

@@ -54,7 +54,7 @@ def lower_adaptive(
         Rounding(arithmetic.rounding.filter),
         Overflow(arithmetic.overflow.filter),
     )
-    frac, shift = site.format.frac, _shift(layer.name, n, (fmt, site.format), dt, arithmetic)
+    frac, shift = site.format.frac, _shift(layer.called("tau_w"), n, (fmt, site.format), dt, arithmetic)
     real = adaptation_reals(n, dt)
     return AdExIFConstants(
         neuron=lower_neuron(layer, ranges, dt, fmt, arithmetic, table_error),
@@ -95,7 +95,7 @@ def _format(n: AdExParameters, ranges: LayerRange, fmt: Format, arithmetic: Arit
 def _shift(
     name: str, n: AdExParameters, formats: tuple[Format, Format], dt: float, arithmetic: Arithmetic
 ) -> int:
-    """The most fraction bits of the decay, at which the sum that moves the adaptation fits a product."""
+    """The most fraction bits of the decay at which the sum that moves the adaptation fits a product."""
     membrane, adaptation = formats
     real = adaptation_reals(n, dt)
     one = 2.0**adaptation.frac
@@ -105,7 +105,7 @@ def _shift(
     shift = min(_DECAY_BITS - math.ceil(math.log2(float(real["decay"].max()))), spare)
     if float(real["decay"].min()) * 2.0**shift < _LEAST_DECAY:
         raise RangeError(
-            f"`{name}.tau_w` must be shorter than {float(n.tau_w.max()) * 1e3:.4g} ms or dt larger: a step "
+            f"{name} must be shorter than {float(n.tau_w.max()) * 1e3:.4g} ms or dt larger: a step "
             f"takes less off the adaptation than products of {arithmetic.product_bits} bits resolve; or "
             "choose a profile with wider products"
         )

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from expifref.encoders import get_encoder
+from expifref.encoders import Frames, get_encoder
 from expifref.exceptions import ParameterError
 from expifref.network.description import Description
 from expifref.network.simulate import simulate
@@ -38,11 +35,11 @@ class Calibration:
 
 def calibrate(
     description: Description,
-    batches: Iterable[NDArray[np.uint8]],
+    batches: Iterable[Frames],
     coverage: float = _COVERAGE,
     on_step: Callable[[int], None] = lambda _samples: None,
 ) -> Calibration:
-    """Run the float network over `batches`, each uint8 `[steps, batch, inputs]`, and collect what it does.
+    """Run the float network over `batches`, each `[steps, batch, inputs]`, and collect what it does.
 
     Args:
         coverage: share of the values a range by percentile must hold, 1 for all; the rest saturates, and is
@@ -72,9 +69,7 @@ def calibrate(
     return Calibration(tuple(c.statistics() for c in collectors), samples, coverage)
 
 
-def _checked(
-    description: Description, batches: Iterable[NDArray[np.uint8]], count: int
-) -> Iterator[NDArray[np.uint8]]:
+def _checked(description: Description, batches: Iterable[Frames], count: int) -> Iterator[Frames]:
     """At most `count` samples of each batch at a time."""
     for batch in batches:
         check_calibration_input(description, batch)

@@ -22,8 +22,8 @@ _MOST_DT = 100
 
 def input_port(description: Description) -> Port:
     """The integers that its encoder gives."""
-    bits = get_encoder(description.encoder).largest.bit_length()
-    return Port(description.inputs, Format(False, bits, 0))
+    encoder = get_encoder(description.encoder)
+    return Port(description.inputs, Format(encoder.signed, encoder.bits, 0))
 
 
 def check_calibration_input(description: Description, frames: NDArray[Any]) -> None:
@@ -46,7 +46,7 @@ def check_lowerable(description: Description) -> None:
         for feed in layer.feeds:
             if feed.source not in lowered:
                 raise UnsupportedError(
-                    f"`{layer.name}` must be fed by the readout `{feed.source}` only behind it: how finely "
+                    f"{layer.called()} must be fed by the readout `{feed.source}` only behind it: how finely "
                     "its value is held is not known earlier"
                 )
         lowered.add(layer.name)
@@ -54,6 +54,6 @@ def check_lowerable(description: Description) -> None:
             least = float(neuron.tau.min())
             if not dt <= _MOST_DT * least:
                 raise ParameterError(
-                    f"`dt` must be at most {_MOST_DT} times `{layer.name}.tau`, which is {least * 1e3:g} ms, "
-                    f"not {dt * 1e3:g} ms: train with a smaller dt"
+                    f"`dt` must be at most {_MOST_DT} times {layer.called('tau')}, which is "
+                    f"{least * 1e3:g} ms, not {dt * 1e3:g} ms: train with a smaller dt"
                 )

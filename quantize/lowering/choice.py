@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-import numpy as np
-from numpy.typing import NDArray
-
+from expifref.encoders import Frames
 from expifref.exceptions import CapacityError, RangeError
 from expifref.network.description import Description
 from hw_profiles import Profile
@@ -22,7 +20,7 @@ from .ranges import PRESETS, RangeChoices
 
 __all__ = ["CANDIDATES", "Trial", "choose", "try_out"]
 
-Batches = Sequence[NDArray[np.uint8]]
+Batches = Sequence[Frames]
 
 CANDIDATES = (
     PRESETS["percentile"],
@@ -59,7 +57,7 @@ def try_out(
     """Every candidate that can be lowered, with its distance from the float network on `batches`.
 
     Args:
-        batches: inputs, each uint8 `[steps, batch, inputs]`; the first one alone is measured on.
+        batches: inputs, each `[steps, batch, inputs]`; the first one alone is measured on.
         options: the words; their ranges and bias correction are not looked at.
         bias_correction: None tries both.
 

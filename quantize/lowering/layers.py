@@ -95,7 +95,7 @@ def _readout(
     connections, rescale = lower_weights(weights, layer.bias, Target(target, arithmetic))
     body = Body()
     q = _rescaled(body, rescale)
-    output = _leaky(body, "output", q, target, _Leak(f"{layer.name}.tau", layer.tau), setting)
+    output = _leaky(body, "output", q, target, _Leak(layer.called("tau"), layer.tau), setting)
     if heard:
         site = Quantizer(
             _heard_format(target, layer.units, arithmetic),
@@ -124,7 +124,7 @@ def _spiking(
     body = Body()
     drive = _rescaled(body, rescale)
     if filtered:
-        leak = _Leak(f"{layer.name}.tau", layer.tau_synapse)
+        leak = _Leak(layer.called("tau"), layer.tau_synapse)
         state = _leaky(body, "filter", drive, target, leak, setting)
         added = frozen(np.rint(rest * 2.0**target.frac))
         site = Quantizer(
@@ -144,7 +144,7 @@ def _weights(
     """The weights of all feeds, times `gain` by `unit`."""
 
     def named(index: int) -> str:
-        return layer.name if len(fed) == 1 else f"{layer.name}.{numbered('weight', index)}"
+        return layer.called() if len(fed) == 1 else layer.called(numbered("weight", index))
 
     gain, unit = (np.broadcast_to(values, layer.units) for values in (gain, unit))
     return tuple(
@@ -215,7 +215,7 @@ def _leaky(body: Body, state: str, q: str, fmt: Format, leak: _Leak, setting: Se
     if tau is not None and float(lost.min()) * 2**shift < 1:
         longest = -setting.dt / math.log1p(-(2.0**-shift))
         raise RangeError(
-            f"`{leak.name}` must be at most {longest * 1e3:.4g} ms for {arithmetic.decay_bits}-bit decays at "
+            f"{leak.name} must be at most {longest * 1e3:.4g} ms for {arithmetic.decay_bits}-bit decays at "
             f"this dt, not {float(tau.max()) * 1e3:.4g} ms"
         )
     site = Quantizer(fmt, Rounding(arithmetic.rounding.filter), Overflow(arithmetic.overflow.filter))

@@ -44,7 +44,7 @@ def leaky_format(layer: SpikingDescription, ranges: LayerRange, dt: float, arith
     )
     if frac < 1:
         raise RangeError(
-            f"`{layer.name}` needs a membrane from V_rest {low:+.3g} to {top:+.3g} times V_th - V_reset, "
+            f"{layer.called()} needs a membrane from V_rest {low:+.3g} to {top:+.3g} times V_th - V_reset, "
             f"which {arithmetic.membrane_bits} bits cannot resolve: use more membrane bits or smaller weights"
         )
     return Format(True, arithmetic.membrane_bits, frac)
@@ -76,7 +76,7 @@ def lower_leaky(
     if float(lost.min()) * 2.0**shift < _LEAST_RATE:
         longest = -dt / math.log1p(-_LEAST_RATE * 2.0**-shift)
         raise RangeError(
-            f"`{layer.name}.tau` must be at most {longest * 1e3:.4g} ms at this dt on this profile, not "
+            f"{layer.called('tau')} must be at most {longest * 1e3:.4g} ms at this dt on this profile, not "
             f"{float(n.tau.max()) * 1e3:.4g} ms: train with a larger dt or choose one with wider products"
         )
     return LIFConstants(

@@ -80,7 +80,8 @@ def lower(
     port = _input_port(description, arithmetic)
     setting = Setting(description.dt, arithmetic, chosen.table_error)
     names = program_names(description)
-    sources = {INPUT: _Source(0, port.format.hi, get_encoder(description.encoder).scale, 1.0)}
+    fmt, scale = port.format, get_encoder(description.encoder).scale
+    sources = {INPUT: _Source(fmt.lo, fmt.hi, scale, 1.0)}
     sources |= {layer.name: _SPIKES for layer in description.layers if layer.neurons}
     heard = {feed.source for layer in description.layers for feed in layer.feeds}
     layers: list[UnitLayer] = []

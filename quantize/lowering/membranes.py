@@ -49,7 +49,7 @@ def refractory_codes(layer: SpikingDescription, dt: float, most: int) -> Integer
     steps = refractory_counts(layer.neuron, dt)
     if steps.max() > most:
         raise CapacityError(
-            f"`{layer.name}.tau_ref` must be at most {most} steps of dt on this profile, not {steps.max()}: "
-            "use a larger dt or a shorter tau_ref"
+            f"{layer.called('tau_ref')} must be at most {most} steps of dt on this profile, not "
+            f"{steps.max()}: use a larger dt or a shorter tau_ref"
         )
     return frozen(steps)

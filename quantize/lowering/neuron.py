@@ -53,7 +53,7 @@ def membrane_format(
     frac = min(frac, fraction_bits(arithmetic.drive_bits, ranges.drive_low, ranges.drive_high))
     if frac < 1:
         raise RangeError(
-            f"`{layer.name}` needs a membrane from V_T {low:+.3g} to {top:+.3g} delta_T, which "
+            f"{layer.called()} needs a membrane from V_T {low:+.3g} to {top:+.3g} delta_T, which "
             f"{arithmetic.membrane_bits} bits cannot resolve: use more membrane bits or smaller weights"
         )
     return Format(True, arithmetic.membrane_bits, frac)
@@ -110,7 +110,7 @@ def table_spec(
     rates = np.unique(dt / layer.neuron.tau)
     if len(rates) > arithmetic.tau_tables:
         raise CapacityError(
-            f"`{layer.name}` has {len(rates)} distinct tau, but the profile has room for "
+            f"{layer.called()} has {len(rates)} distinct tau, but the profile has room for "
             f"{arithmetic.tau_tables} gain tables per layer: share tau among neurons"
         )
     spec = TableSpec(

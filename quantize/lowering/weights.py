@@ -207,7 +207,7 @@ def _reach(feed: FeedWeights, connection: Connection) -> int:
     high = max(above * feed.most + below * feed.least for below, above in sums)
     if low < accumulator.lo or high > accumulator.hi:
         raise RangeError(
-            f"`{feed.name}` must accumulate {low}..{high} in {accumulator.bits} bits: "
+            f"{feed.name} must accumulate {low}..{high} in {accumulator.bits} bits: "
             "use fewer weight bits, a smaller fan-in, or a profile with a wider accumulator"
         )
     return max(-low, high)
@@ -223,7 +223,7 @@ def _shift(name: str, factor: Floats, bits: int, by_shift: bool) -> int | None:
         shift = min(shift, max(0, -math.floor(math.log2(used.min()))))
     if shift < 0:
         raise RangeError(
-            f"`{name}` must be rescaled by a multiplier below {1 << max(bits, 0)}, "
+            f"{name} must be rescaled by a multiplier below {1 << max(bits, 0)}, "
             f"but needs {used.max():.3g}: use more weight bits or a profile with wider products"
         )
     return min(shift, _MAX_SHIFT)

@@ -37,7 +37,7 @@ __all__ = [
 SCHEMA = "expifref/program/2"
 
 _MAX_INPUT_BITS = 8
-"""Inputs travel as uint8 in files, models and on wires."""
+"""Inputs travel as bytes in files, models and on wires."""
 
 
 def program_to_json(program: Program) -> dict[str, Any]:
@@ -122,8 +122,11 @@ def _check_lookups(graph: Graph, arithmetic: Arithmetic) -> None:
 
 def _check_facts(program: Program) -> None:
     graph, fmt = program.graph, program.graph.input.format
-    if fmt.signed or fmt.bits > _MAX_INPUT_BITS:
-        raise ParameterError(f"`input.format` must be unsigned with 1 to {_MAX_INPUT_BITS} bits, not {fmt}")
+    if not 1 + fmt.signed <= fmt.bits <= _MAX_INPUT_BITS:
+        raise ParameterError(
+            f"`input.format` must have 1 to {_MAX_INPUT_BITS} bits, or 2 to {_MAX_INPUT_BITS} with a sign, "
+            f"not {fmt}"
+        )
     if not 0 < program.dt_seconds < math.inf:
         raise ParameterError(f"`dt_seconds` must be above 0 and finite, not {program.dt_seconds:g}")
     if not 1 <= program.steps <= MAX_STEPS:

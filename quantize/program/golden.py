@@ -12,6 +12,7 @@ import numpy as np
 
 from quantize.numbers.arrays import Integers, frozen
 from quantize.run.emulator import Emulator
+from quantize.run.events import random_events
 
 from .program import Golden, Program
 
@@ -27,7 +28,7 @@ def record(program: Program) -> Golden:
     rng = np.random.default_rng(_SEED)
     shape = (_STEPS, _SAMPLES, program.graph.input.channels)
     active = rng.random(shape) < 0.3
-    spikes = np.where(active, rng.integers(1, program.graph.input.format.hi + 1, shape), 0)
+    spikes = np.where(active, random_events(program.graph.input, rng, shape), 0)
     return Golden(frozen(spikes), _hashes(program, spikes))
 
 
@@ -46,5 +47,5 @@ def differing_signals(program: Program) -> tuple[str, ...]:
 
 
 def _hashes(program: Program, spikes: Integers) -> dict[str, str]:
-    signals = Emulator(program).run(spikes.astype(np.uint8)).signals
+    signals = Emulator(program).run(spikes).signals
     return {name: hashlib.sha256(x.astype("<i8").tobytes()).hexdigest() for name, x in signals.items()}

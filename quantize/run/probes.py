@@ -24,6 +24,7 @@ from quantize.numbers.arrays import Integers
 from quantize.numbers.intervals import Interval
 
 from .emulator import GraphEmulator
+from .events import random_events
 from .pieces import samples_within
 from .states import initial_state
 from .trace import Spikes
@@ -128,8 +129,8 @@ class _Prober:
         samples = samples_within(values, _RANDOM_SAMPLES)
         state = {name: self._any(name, (samples, units)) for name, units in self.graph.state_units.items()}
         whole = (_RANDOM_STEPS, samples, port.channels)
-        spikes = np.where(self.rng.random(whole) < 0.3, self.rng.integers(1, port.format.hi + 1, whole), 0)
-        return Probe("random inputs and states", spikes.astype(np.uint8), state)
+        spikes = np.where(self.rng.random(whole) < 0.3, random_events(port, self.rng, whole), 0)
+        return Probe("random inputs and states", spikes.astype(port.dtype), state)
 
     def _any(self, name: str, shape: tuple[int, int]) -> Integers:
         """Values of a state over its whole range, every third of them small."""
@@ -148,8 +149,7 @@ class _Prober:
     def _driven(self, layer: UnitLayer, samples: int) -> tuple[Spikes, dict[str, Integers]]:
         """Random patterns at the first feed of `layer`, half of them such that inhibit one unit."""
         if not layer.feeds:
-            quiet = np.zeros((1, samples, self.graph.input.channels), np.uint8)
-            return quiet, self._quiet(layer, samples)
+            return self._silence(samples), self._quiet(layer, samples)
         feed = layer.feeds[0]
         target = self.rng.integers(0, layer.units, samples)
         inhibiting = feed.connection.matrix[:, target].T < 0
@@ -163,7 +163,7 @@ class _Prober:
     ) -> tuple[Spikes, dict[str, Integers]]:
         """An input and a state that feed `pattern` `[batch, source units]` to a layer within one step."""
         state = self._quiet(layer, len(pattern))
-        spikes = np.zeros((1, len(pattern), self.graph.input.channels), np.uint8)
+        spikes = self._silence(len(pattern))
         fresh = pattern & (feed.delay == 0)
         if feed.source == INPUT:
             spikes[0] = fresh
@@ -176,6 +176,10 @@ class _Prober:
             name = history_name(feed.source, age)
             state[name] = np.where(pattern & (feed.delay == age), hi if hi > 0 else lo, state[name])
         return spikes, state
+
+    def _silence(self, samples: int) -> Spikes:
+        """An input of nothing for one step."""
+        return np.zeros((1, samples, self.graph.input.channels), self.graph.input.dtype)
 
     def _quiet(self, layer: UnitLayer, samples: int) -> dict[str, Integers]:
         """The start, but with all layers before `layer` switched off."""

@@ -13,6 +13,8 @@ from quantize.graph.layers import Graph, Port, full_name
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Integers
 
+from .trace import Spikes
+
 __all__ = [
     "check_input",
     "check_spikes",
@@ -59,11 +61,12 @@ def check_input(port: Port, values: NDArray[Any]) -> NDArray[Any]:
     return values
 
 
-def check_spikes(port: Port, spikes: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return `spikes` as uint8, as files and models take them; errors as `check_input`, and other types."""
-    if spikes.dtype not in (np.dtype(np.uint8), np.dtype(np.bool_)):
-        raise DataError(f"the input must be uint8 or bool, not {spikes.dtype}")
-    return check_input(port, spikes).astype(np.uint8, copy=False)
+def check_spikes(port: Port, spikes: NDArray[Any]) -> Spikes:
+    """Return `spikes` in the type of `port`, as files and models take them; errors as `check_input`, and
+    other types."""
+    if spikes.dtype not in (port.dtype, np.dtype(np.bool_)):
+        raise DataError(f"the input must be {port.dtype} or bool, not {spikes.dtype}")
+    return check_input(port, spikes).astype(port.dtype, copy=False)
 
 
 def kept_signals(graph: Graph, signals: Sequence[str] | None) -> tuple[str, ...]:

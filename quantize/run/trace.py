@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from expifref.encoders.encoder import Frames
 from quantize.numbers.arrays import Integers
 
 __all__ = ["Execution", "Executor", "Spikes", "State", "SummingExecutor", "Totals"]
 
-Spikes = NDArray[np.uint8]
+Spikes = Frames
+"""Inputs `[steps, batch, channels]`, of the type of the program's port."""
+
 State = Mapping[str, Integers]
 """State name -> `[batch, neurons]` (spec 6)."""
 
@@ -52,7 +52,7 @@ class Executor(Protocol):
     def run(
         self, spikes: Spikes, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`, from `state` (None: the initial state).
+        """Run `spikes`, `[steps, batch, inputs]`, from `state` (None: the initial state).
 
         `signals` names what to keep (None: every signal of the program).
         """
@@ -63,5 +63,5 @@ class SummingExecutor(Executor, Protocol):
     """An executor that can also run without keeping a trace: its memory does not grow with the steps."""
 
     def totals(self, spikes: Spikes, state: State | None = None) -> Totals:
-        """Run `spikes`, uint8 `[steps, batch, inputs]`, from `state` (None: the initial state)."""
+        """Run `spikes`, `[steps, batch, inputs]`, from `state` (None: the initial state)."""
         ...

@@ -73,6 +73,14 @@ def work(tmp_path_factory: pytest.TempPathFactory, _eighty_columns: None) -> Wor
     return made
 
 
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """An earlier result, which no failing command may touch."""
+    path = tmp_path / "earlier"
+    path.write_bytes(b"of value")
+    return path
+
+
 def write_data(path: Path) -> None:
     """Three classes, each bright in two of the six inputs."""
     rng = np.random.default_rng(0)

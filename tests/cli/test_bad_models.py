@@ -136,8 +136,8 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     "half steps": ({"steps": 2.5}, f"{BREAKS}`steps`: Input should be a valid integer"),
     "encoder": (
         {"encoder": "poisson"},
-        "the encoder must be one of rate, latency, current, signed, spikes, delta, level, population, "
-        "not 'poisson'",
+        "the encoder must be one of rate, latency, current, signed, signed-current, spikes, delta, level, "
+        "population, not 'poisson'",
     ),
     "inputs": ({"inputs": 7}, "`hidden0.weight` must have 7 inputs, not the shape [6, 8]"),
     "layers": ({"layers": []}, "a network must have at least one layer, and this one has none"),

@@ -92,8 +92,8 @@ OPTIONS: dict[tuple[object, ...], str] = {
     ("--dt", 0): "`dt` must be a time above 0 ms, not 0 ms",
     ("--dt", "nan"): "`dt` must be a time above 0 ms, not nan ms",
     ("--tau-synapse", -3): "`tau_synapse` must be a time above 0 ms, not -3 ms",
-    ("--encoder", "poisson"): "the encoder must be one of rate, latency, current, signed, spikes, delta, "
-    "level, population, not 'poisson'",
+    ("--encoder", "poisson"): "the encoder must be one of rate, latency, current, signed, signed-current, "
+    "spikes, delta, level, population, not 'poisson'",
     ("--steps", 10**12): f"`steps` must be at most 1000000, not {10**12}",
     ("--patience", 0): "`patience` must be at least 1 epoch, not 0",
     ("--target-accuracy", 97): "`target_accuracy` must lie in (0, 1], not 97",

@@ -15,6 +15,7 @@ import pytest
 from cli.ranks.launcher import LocalRanks
 from cli.ranks.places import Place
 from expifref.exceptions import ToolError
+from tests.amount import some
 
 from .conftest import Workspace
 from .processes import Started, started_by, wait_until_gone
@@ -91,7 +92,9 @@ def test_they_show_no_token(work: Workspace) -> None:
     wait_until_gone(found)
 
 
-@pytest.mark.parametrize("options", [("--ranks", 3), ("--processes", 2), ("--ranks", 2, "--processes", 2)])
+@pytest.mark.parametrize(
+    "options", some([("--ranks", 2, "--processes", 2), ("--ranks", 3), ("--processes", 2)], 3)
+)
 def test_none_outlives_a_command_that_is_killed(work: Workspace, options: tuple[object, ...]) -> None:
     counts = dict(zip(options[::2], options[1::2], strict=True))
     command = start(*long_work(work, *options))

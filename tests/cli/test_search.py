@@ -22,7 +22,7 @@ from quantize.program.file import digest, load_program
 from .conftest import Workspace
 from .shell import expifref, refused, succeeds
 
-TRIALS = 12
+TRIALS = 7
 
 
 def command(work: Workspace, out: Path, *options: object) -> tuple[object, ...]:

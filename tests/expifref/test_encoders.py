@@ -81,7 +81,7 @@ def test_current_is_the_value_at_every_step_in_one_frame() -> None:
             RAMP[..., None],
             11,
             "the encoder latency needs values that do not change over time, [batch, inputs], not (1, 11, 1): "
-            "choose rate, current, signed, spikes, delta, level, population",
+            "choose rate, current, signed, signed-current, spikes, delta, level, population",
         ),
         (
             "spikes",
@@ -138,8 +138,8 @@ def test_every_encoder_of_series_keeps_its_contract(name: str) -> None:
     lengths = np.array([4, 1, 3, 2, 4, 4])
     frames = encode(name, values, 8, seed=3, lengths=lengths)
     assert frames.shape == (8, 6, 3 * encoder.width)
-    assert frames.dtype == np.uint8
-    assert frames.max() <= encoder.largest
+    assert frames.dtype == encoder.dtype
+    assert np.abs(frames.astype(int)).max() <= encoder.largest
     for row, length in enumerate(lengths):
         assert not frames[2 * length :, row].any()
     uncut = encode(name, values, 8, seed=3)
@@ -165,6 +165,13 @@ def test_the_sign_is_told_by_which_of_two_inputs_is_active() -> None:
     assert found.tolist() == [[0, 255], [0, 128], [0, 0], [128, 0], [255, 0]]
     both = encode("signed", MOVING, 4).reshape(4, 6, 3, 2)
     assert not both.min(axis=-1).any()
+
+
+def test_a_signed_current_is_one_input() -> None:
+    values = np.array([0.0, 0.25, 0.5, 0.75, 1.0], np.float32)
+    found = encode("signed-current", values[None, :, None], 5)[:, 0, 0]
+    assert found.dtype == np.int8
+    assert found.tolist() == [-127, -64, 0, 64, 127]
 
 
 def test_delta_events_add_up_to_the_values() -> None:

@@ -16,6 +16,8 @@ from tests.networks import lowered, spike_input
 from tests.networks import network as float_network
 from tests.programs import random_program
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 UNITS, INPUTS = 6, 9
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
-from exporters.c import parts
+from exporters.c import entries, forms, parts
 from exporters.c.build import PLATFORMS
 from exporters.c.executor import CExecutor
 from exporters.verification import differing_bits
@@ -72,7 +72,7 @@ def test_random_programs_are_equal(seed: int) -> None:
     check_program(seed, "host", "-O0")
 
 
-@pytest.mark.parametrize("seed", range(1000, 1008))
+@pytest.mark.parametrize("seed", some(range(1000, 1008), 2))
 def test_random_graphs_run_clean_under_sanitizers(seed: int) -> None:
     need("make", "gcc")
     check_graph(seed, "host", SANITIZERS)
@@ -89,6 +89,41 @@ def test_packed_weights_and_graded_inputs(bits: int) -> None:
     need("make", "gcc")
     for seed in range(3):
         check_program(seed, "host", "-O0", weight_bits=bits, input_bits=3, widths=[5, 7, 3], layers=2)
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums in blocks, also where they do not pay, two or three events before they are widened."""
+    monkeypatch.setattr(forms, "_LEAST_UNITS", 1)
+    monkeypatch.setattr(forms, "_LEAST_WEIGHTS", 1)
+    monkeypatch.setattr(forms, "LANE_MAX", 3 * 255)
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize(("seed", "extra"), [(4000, "-O0"), (4001, "-O0"), (4002, SANITIZERS)])
+def test_random_graphs_in_blocks(seed: int, extra: str) -> None:
+    need("make", "gcc")
+    check_graph(seed, "host", extra)
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize(("bits", "input_bits"), [(1, 1), (2, 1), (4, 1), (8, 1), (6, 5), (12, 1)])
+def test_weights_in_blocks(bits: int, input_bits: int) -> None:
+    need("make", "gcc")
+    check_program(7, "host", "-O0", weight_bits=bits, input_bits=input_bits, widths=[9, 37, 6], layers=2)
+
+
+def test_tables_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("make", "gcc")
+    monkeypatch.setattr(entries, "MOST_BYTES", 0)
+    check_program(2, "host", "-O0")
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "rv32imac"])
+def test_blocks_on_emulated_cores(platform: str) -> None:
+    need(*PLATFORMS[platform].tools)
+    check_program(9, platform, "", weight_bits=8, input_bits=1, widths=[40, 37, 10], layers=2)
 
 
 @pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "arm968", "rv32imac"])

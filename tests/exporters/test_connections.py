@@ -10,6 +10,7 @@ from quantize.graph.body import Body
 from quantize.graph.layers import INPUT, Convolution, Dense, Graph, LayerFeed, Port, UnitLayer
 from quantize.numbers.arrays import Codes, Integers, codes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
+from tests.amount import ALL
 from tests.graph_executors import MAKERS, assert_agrees
 from tests.graphs import random_graph_input, random_graph_state
 
@@ -38,8 +39,8 @@ def convolved(source: str, delay: Integers | list[int], window: Window, bits: in
     return LayerFeed(source, one, frozen(delay))
 
 
-def layer(name: str, *feeds: LayerFeed, units: int | None = None) -> UnitLayer:
-    """A state that takes in all accumulators; layer0 puts it out, layer1 whether it is not negative."""
+def layer(name: str, *feeds: LayerFeed, units: int | None = None, bias: int | Integers = 0) -> UnitLayer:
+    """A state that takes in accumulators and `bias`; layer0 puts it out, layer1 whether it is above -1."""
     body = Body()
     site = Quantizer(Format(True, FORMATS["layer0"], 0), Rounding.RND_CONV, Overflow.WRAP)
     total = body.state("y", site.format)
@@ -47,6 +48,7 @@ def layer(name: str, *feeds: LayerFeed, units: int | None = None) -> UnitLayer:
         accumulator = body.feed(index, f"accumulator{index}")
         body.signals[accumulator] = accumulator
         total = body.add(total, accumulator)
+    total = body.add(total, body.constant("bias", bias))
     body.next["y"] = body.overflow(body.shift(total, 1, site.rounding), site, "kept")
     spikes = body.at_least(body.next["y"], body.constant("zero", 0), "spikes")
     body.signals |= {"y": "kept", "spikes": spikes}
@@ -81,14 +83,37 @@ CASES: dict[str, tuple[tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
 }
 
 
-@pytest.mark.parametrize("bits", [1, 8])
-@pytest.mark.parametrize("case", CASES)
+TRIED = [
+    (case, bits)
+    for number, case in enumerate(CASES)
+    for bits in (1, 8)
+    if ALL or case.startswith("weights") or bits == (1, 8)[number % 2]
+]
+"""Cases and bits of the input, which matter to products; wirings have one or the other."""
+
+
+@pytest.mark.parametrize(("case", "bits"), TRIED)
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_connection(name: str, case: str, bits: int) -> None:
     first, second = CASES[case]
     port = Port(SIZES[INPUT], Format(False, bits, 0))
     graph = Graph(port, (layer("layer0", *first), layer("layer1", *second)), "layer1")
     spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert_agrees(name, graph, spikes, state)
+
+
+@pytest.mark.parametrize("bits", [2, 8])
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_signed_input(name: str, bits: int) -> None:
+    """Seen now and late, by a matrix and by kernels."""
+    feeds = (
+        feed("layer0", INPUT, [0], 8),
+        feed("layer0", INPUT, [0, 3, 1, 0, 2]),
+        convolved(INPUT, [0], Window(5, 1, 1, (3, 1), 1, padding=((1, 0), (0, 0))), 9),
+    )
+    graph = Graph(Port(SIZES[INPUT], Format(True, bits, 0)), (layer("layer0", *feeds),), "layer0")
+    spikes, state = random_graph_input(graph, 6, 3, bits), random_graph_state(graph, 3, bits)
+    assert spikes.min() == graph.input.format.lo
     assert_agrees(name, graph, spikes, state)
 
 
@@ -121,12 +146,12 @@ WINDOWS: dict[str, tuple[int, tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
 @pytest.mark.parametrize("case", WINDOWS)
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_convolution(name: str, case: str) -> None:
-    """Its source spikes, or is graded and may be negative."""
+    """Its source spikes, or is graded and may be negative; every channel has a bias of its own."""
     bits, first, second = WINDOWS[case]
     port = Port(PLANE.sources, Format(False, bits, 0))
     layers = (
-        layer(one, *feeds, units=feeds[0].connection.units)
-        for one, feeds in (("layer0", first), ("layer1", second))
+        layer(one, *feeds, units=(units := feeds[0].connection.units), bias=np.arange(units) % channels)
+        for one, feeds, channels in (("layer0", first, PLANE.outputs), ("layer1", second, 2))
     )
     graph = Graph(port, tuple(layers), "layer1")
     spikes, state = random_graph_input(graph, 5, 2, bits), random_graph_state(graph, 2, bits)

@@ -151,6 +151,7 @@ def with_site(program: Program, site: str, fmt: Format, overflow: Overflow) -> P
     )
 
 
+@pytest.mark.usefixtures("plainly_compiled")
 @pytest.mark.parametrize(("site", "bits", "overflow"), WIDE)
 def test_an_unsigned_site_as_wide_as_a_word(site: str, bits: int, overflow: Overflow) -> None:
     """It holds what no 32-bit word does, and not the negative half of one."""

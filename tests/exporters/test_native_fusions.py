@@ -21,6 +21,8 @@ from quantize.numbers.formats import Format, Rounding
 from quantize.run.emulator import GraphEmulator
 from tests.tools import need
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 UNITS = 3
 
 

@@ -26,7 +26,10 @@ from expifref.network.neuron_steps import constants
 from expifref.network.simulate import simulate
 from exporters.onnx.float_model import float_model
 from exporters.onnx.float_neurons import PHI
+from quantize.lowering.checks import input_port
+from quantize.run.trace import Spikes
 from tests.networks import network as small_network
+from tests.quantize.test_convolutions import convolutional
 
 VOLTS = 1e-12
 """Largest difference seen is 2e-14 V; 1 mV is the scale of a membrane."""
@@ -75,13 +78,14 @@ def run(model: Any, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return dict(zip(names, session.run(names, feeds), strict=True))
 
 
-def spikes_for(network: Description, seed: int) -> NDArray[np.uint8]:
-    hi = 255 if network.encoder == "current" else 1
-    return np.random.default_rng(seed).integers(0, hi + 1, (100, 4, network.inputs)).astype(np.uint8)
+def spikes_for(network: Description, seed: int) -> Spikes:
+    port = input_port(network)
+    shape = (100, 4, network.inputs)
+    return np.random.default_rng(seed).integers(port.format.lo, port.format.hi + 1, shape).astype(port.dtype)
 
 
 @pytest.mark.parametrize("tau_readout", [True, False])
-@pytest.mark.parametrize("encoder", ["rate", "current"])
+@pytest.mark.parametrize("encoder", ["rate", "current", "signed-current"])
 @pytest.mark.parametrize("seed", range(3))
 def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_readout: bool) -> None:
     network = description(seed, encoder, tau_readout)
@@ -96,6 +100,23 @@ def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_r
         np.testing.assert_allclose(actual[f"layer{layer}.V"], membrane, rtol=0, atol=VOLTS)
     readout = np.stack([step[2].state.v for step in steps])
     np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+
+
+def test_a_convolution_is_written_as_its_kernel() -> None:
+    network = convolutional()
+    spikes = np.random.default_rng(1).integers(0, 2, (20, 2, network.inputs)).astype(np.uint8)
+    model = float_model(network)
+    actual = run(model, {"spikes": spikes})
+    steps = list(simulate(network, spikes))
+    expected = np.stack([step[0].spikes for step in steps])
+    assert expected.mean() > 0.02
+    np.testing.assert_array_equal(actual["layer0.spikes"], expected)
+    readout = np.stack([step[-1].state.v for step in steps])
+    np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+    loop = next(node.attribute[0].g for node in model.graph.node if node.op_type == "Scan")
+    held = {tensor.name: list(tensor.dims) for tensor in loop.initializer}
+    kernel = network.layers[0].feeds[0].weight
+    assert held["layer0.weight"] == list(kernel.shape)
 
 
 @pytest.mark.parametrize("model", ["adexif", "lif", "lif_subtracted"])
@@ -124,7 +145,7 @@ def test_first_layer_follows_jax(seed: int) -> None:
 
 
 def _first_layer_in_jax(
-    network: Description, spikes: NDArray[np.uint8]
+    network: Description, spikes: Spikes
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     layer = network.layers[0]
     assert isinstance(layer, SpikingDescription)

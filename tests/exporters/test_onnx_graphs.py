@@ -189,10 +189,10 @@ def test_a_state_that_is_no_signal_is_told_by_a_step_too() -> None:
 
 
 def test_an_input_wider_than_a_byte_is_refused() -> None:
-    graph = Graph(Port(2, Format(True, 8, 0)), (plain(),), "plain")
+    graph = Graph(Port(2, Format(True, 9, 0)), (plain(),), "plain")
     with pytest.raises(UnsupportedError) as caught:
         step_model(graph, LABEL)
-    assert str(caught.value) == "the input must lie in 0..255 in ONNX, not in -128..127"
+    assert str(caught.value) == "the input must lie in -128..127 in ONNX, not in -256..255"
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,13 @@ BAD = {
         "node `y` (MatMulInteger) must keep two products of uint8 and int8 within 16 bits, but they reach "
         "0..33150: bound the uint8 operand by Clip, or use one signedness for both",
     ),
+    "product of graded padding": (
+        "g (uint8[N, 2] x) => (int32[N, 1] y) <int8[4, 1] w = {127, -128, 127, 127}, uint8 lo = {0}, "
+        "uint8 hi = {1}, int64[4] edges = {0, 1, 0, 1}, uint8 edge = {200}> { s = Clip (x, lo, hi) "
+        "p = Pad (s, edges, edge) y = MatMulInteger (p, w) }",
+        "node `y` (MatMulInteger) must keep two products of uint8 and int8 within 16 bits, but they reach "
+        "-51200..50800: bound the uint8 operand by Clip, or use one signedness for both",
+    ),
     "foreign operator": (
         "g (int64[N] x) => (int64[N] y) { y = com.microsoft.Odd (x) }",
         "node `y` (Odd) must be a standard operator, not one of `com.microsoft`",
@@ -142,6 +149,12 @@ GOOD = {
     "mixed product of spikes": "g (uint8[N, 2] x) => (int32[N, 1] y) "
     "<int8[2, 1] w = {127, -128}, uint8 lo = {0}, uint8 hi = {1}> "
     "{ s = Clip (x, lo, hi) y = MatMulInteger (s, w) }",
+    "mixed product of patches of spikes": "g (uint8[N, 2] x) => (int32[N, M, 1] y) "
+    "<int8[2, 1] w = {127, -128}, uint8 lo = {0}, uint8 hi = {1}, int64[4] edges = {0, 1, 0, 1}, "
+    "int64[1] first = {0}, int64[1] second = {1}, int64[1] third = {3}, int64[1] end = {4}, "
+    "int64[3] shape = {0, 3, 2}> { s = Clip (x, lo, hi) p = Pad (s, edges, lo) "
+    "a = Slice (p, first, third, second) b = Slice (p, second, end, second) c = Concat <axis = 1> (a, b) "
+    "r = Reshape (c, shape) y = MatMulInteger (r, w) }",
     "product of one signedness": "g (uint8[N, 2] x) => (int32[N, 1] y) <uint8[2, 1] w = {255, 1}> "
     "{ y = MatMulInteger (x, w) }",
 }

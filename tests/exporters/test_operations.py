@@ -16,6 +16,8 @@ from quantize.numbers.arrays import Integers, codes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.graph_executors import MAKERS, assert_agrees
 
+pytestmark = pytest.mark.usefixtures("plainly_compiled")
+
 Writer = Callable[[Body, str, str], None]
 """Adds what is tested to a body, from two values `a` and `b`."""
 

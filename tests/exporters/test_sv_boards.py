@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.serial import decode, encode, serial_files, weight_packets
 from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import require_tool, run_tool
+from quantize.graph.layers import Port
+from quantize.numbers.formats import Format
 from quantize.program.label import label_of
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from quantize.run.trace import Spikes
-from tests.programs import random_input, random_program
+from tests.graphs import random_graph_input
+from tests.programs import random_program
 from tests.tools import need
 
 _CLOCKS_PER_BIT = 6
@@ -85,13 +89,23 @@ def packets_of(spikes: Spikes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("bits", "weights"),
-    [(8, {}), (1, {("layer0", 0): Weights(loaded=True, word_bits=16), ("readout", 0): Weights(loaded=True)})],
+    ("fmt", "weights"),
+    [
+        (Format(False, 8, 0), {}),
+        (Format(True, 7, 0), {}),
+        (
+            Format(False, 1, 0),
+            {("layer0", 0): Weights(loaded=True, word_bits=16), ("readout", 0): Weights(loaded=True)},
+        ),
+    ],
 )
-def test_the_readout_over_the_serial_line(bits: int, weights: dict[FeedKey, Weights], tmp_path: Path) -> None:
+def test_the_readout_over_the_serial_line(
+    fmt: Format, weights: dict[FeedKey, Weights], tmp_path: Path
+) -> None:
     need("iverilog")
-    program = random_program(9, layers=2, readout=True, widths=(7, 5, 3), weight_bits=8, input_bits=bits)
-    spikes = random_input(program, 4, 1, 3)
+    program = random_program(9, layers=2, readout=True, widths=(7, 5, 3), weight_bits=8, input_bits=fmt.bits)
+    program = replace(program, graph=replace(program.graph, input=Port(7, fmt)))
+    spikes = random_graph_input(program.graph, 4, 1, 3)
     expected = Emulator(program).run(spikes).signals["readout"][:, 0]
     reset = bytes(4)
     once, loads = packets_of(spikes[:, 0]), weight_packets(program.graph, weights)

@@ -10,7 +10,7 @@ from exporters.systemverilog.fusions import ShiftBy, fused, powers_of_two
 from exporters.systemverilog.hardware import HARDWARE
 from exporters.systemverilog.layout import loaded_words
 from exporters.systemverilog.listing import Listing, listing
-from exporters.systemverilog.memories import Field, Files, Rom, hex_text
+from exporters.systemverilog.memories import Field, Files, Rom, hex_text, period
 from exporters.systemverilog.parts import BUDGET, Part
 from exporters.systemverilog.schedule import schedule
 from exporters.systemverilog.units import Units, units_module
@@ -175,6 +175,13 @@ def test_fields_of_a_word_lie_from_the_lowest_bit() -> None:
     fields = (Field("a", frozen([1, 2])), Field("b", frozen([-1, 1])))
     rom = Rom("memory", "memory.hex", fields, 2)
     assert (rom.width, rom.text()) == (4, f"{0b1101:x}\n{0b0110:x}\n")
+
+
+def test_fields_repeat_after_the_longest_of_their_periods() -> None:
+    twos, threes = (Field(f"of_{n}", np.arange(12) % n) for n in (2, 3))
+    assert [period([twos]), period([threes]), period([twos, threes])] == [2, 3, 6]
+    assert period([twos, Field("all", np.arange(12))]) == 12
+    assert period([Field("of_5", np.arange(12) % 5)]) == 12
 
 
 def test_hex_words_are_two_complement() -> None:

@@ -24,6 +24,7 @@ from google.protobuf.message import DecodeError
 from cli.inputs import recorded_inputs
 from cli.runnable import read_runnable
 from expifref.data import load
+from expifref.data.ts_files import read_ts
 from expifref.network.model_files import ModelFile, read_model, save_model
 from exporters.deployment.document import save_deployment
 from exporters.deployment.make import deploy
@@ -227,6 +228,27 @@ def _make_data(path: Path) -> None:
     np.savez(path, x=rng.random((30, 4), np.float32), y=np.arange(30) % 3)
 
 
+def _make_series(path: Path) -> None:
+    samples = ("1,2,3:4,5,6:a", "1,2:3,4:b", "0.5,-1e-3:7,8:a")
+    path.write_text(
+        "\n".join(("# two channels", "@univariate false", "@classLabel true a b", "@data", *samples))
+    )
+
+
+def _make_events(path: Path) -> None:
+    path.write_bytes(bytes((3, 4, 0x80, 1, 2, 33, 33, 0, 200, 7, 0, 240, 0, 0, 0, 1, 1, 1, 0, 9)))
+
+
+def _read_events(path: Path) -> None:
+    """As the only recording of each part of N-MNIST."""
+    folder = path.parent / "n-mnist"
+    for part in ("Train", "Test"):
+        recording = folder / part / "3" / path.name
+        recording.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, recording)
+    load("n-mnist", folder)
+
+
 TARGETS: Mapping[str, Target] = {
     "profile": Target(
         "own.json", lambda p: (shutil.copy(profile_path("cortex-m4"), p), None)[1], _json, check_profile
@@ -259,5 +281,7 @@ TARGETS: Mapping[str, Target] = {
         lambda p: recorded_inputs(p, Port(4, Format(False, 1, 0)), None),
     ),
     "journal": Target("study.journal", _make_journal, _journal, _search_on),
+    "series": Target("series.ts", _make_series, changed_bytes, read_ts),
+    "events": Target("00002.bin", _make_events, changed_bytes, _read_events),
     "onnx": Target("network.onnx", lambda p: save_onnx(_program(), "sequence", p), _onnx, _run_onnx),
 }

@@ -27,7 +27,7 @@ CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified
 DIGESTS = {
     "artix7-35t": "cd0eaa4709f22e75c9092fb52de4dd9309aa185445b09330e0f6d019b02ffb55",
     "cortex-m0plus": "aaab2c3637ad3cc9f4d7032fdf19b3792a337a01eff9296e38204b0abfd3ef80",
-    "cortex-m4": "ed057dbdd9673f55eb332ec71e8bd71dfcb56c5428daa535bb5872cd8a9efa78",
+    "cortex-m4": "8793a70dd5fd46e2fc9a5951f6013b5d43804db2d0a5283e8becd0995bcf508f",
     "ecp5-25f": "5cbbfd3a816f7b5a9edf870d21c8a3cccb54b51708490333abe8a65e55e321e4",
     "ecp5-85f": "81da1405e1c4ca314683344a81095f98940f3afa928a38ef2d8cdf2e78b5d97d",
     "generic-16bit": "fd5a91523d208dbc5443291e1ea5f093b1cebcecaea7314ff8a0134dd08d22f7",

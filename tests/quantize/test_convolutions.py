@@ -24,7 +24,6 @@ from expifref.network.model_files import read_description, save_description
 from expifref.network.modules import SpikingNetwork, parameters, with_parameters
 from expifref.network.simulate import simulate
 from exporters.c.network import c_files
-from exporters.onnx.expanded import MOST_EXPANDED, check_expanded
 from quantize.fidelity import compare
 from quantize.fidelity.twin import channel_scale
 from quantize.graph.layers import Convolution, Dense
@@ -33,7 +32,6 @@ from quantize.jax.network import quantized_network
 from quantize.lowering.lower import LoweringOptions
 from quantize.lowering.ranges import PRESETS
 from quantize.numbers.arrays import codes, column_sums
-from quantize.numbers.formats import Format
 from quantize.program.file import program_from_json, program_to_json
 from quantize.program.sealed import canonical_digest, rfc8785_form
 from quantize.run.emulator import Emulator
@@ -246,14 +244,7 @@ def test_a_description_whose_kernel_does_not_fit_is_refused() -> None:
 
 
 def test_what_has_no_form_for_a_convolution_says_so() -> None:
-    with pytest.raises(UnsupportedError, match=r"^`conv.weight` must be a dense matrix to be trained"):
-        quantized_network(NETWORK, PROGRAM)
-    large = Window(32, 32, 3, (3, 3), 16, padding=((1, 1), (1, 1)))
-    kernel = codes(np.zeros((large.rows, 16), np.int64))
-    part = Convolution(kernel, Format(True, 8, 0), Format(True, 32, 0), large)
-    with pytest.raises(UnsupportedError) as caught:
-        check_expanded("layer0.feeds.0", part)
-    assert str(caught.value) == (
-        f"the convolution `layer0.feeds.0` must stand for at most {MOST_EXPANDED} weights in ONNX, which "
-        "holds them all, not for 3072 x 16384: use native code, JAX or C"
-    )
+    uneven = neurons(CONV.units, resistance=np.linspace(1.0, 1.1, CONV.units))
+    network = replace_layer(NETWORK, 0, neuron=uneven)
+    with pytest.raises(UnsupportedError, match=r"^`conv.weight` must be a kernel in the program too to be"):
+        quantized_network(network, lowered(network))

@@ -40,7 +40,7 @@ print(len({fingerprint(executor, values) for executor in executors}))
 
 
 def test_one_two_and_four_devices_give_the_same_bytes() -> None:
-    flags = "--xla_force_host_platform_device_count=4"
+    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=4"
     strict = {"JAX_NUMPY_DTYPE_PROMOTION": "strict"}
     environment = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"} | strict
     done = subprocess.run(

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from expifref.exceptions import FileFormatError, ParameterError
+from expifref.exceptions import DataError, FileFormatError, ParameterError
 from hw_profiles import load_profile
 from quantize.numbers.arrays import LARGE, Matrices, decode, encode
 from quantize.program.file import digest, load_program, program_from_json, program_to_json, save_program
+from quantize.program.golden import differing_signals
 from quantize.program.sealed import canonical_digest, rfc8785_form
 from quantize.run.emulator import Emulator
 from tests.edits import with_constants, with_operation, with_tables
@@ -65,6 +66,14 @@ def test_a_lowered_program_keeps_its_evidence(tmp_path: Path) -> None:
     assert again.golden is not None
     assert PROGRAM.golden is not None
     assert again.golden.signals == PROGRAM.golden.signals
+
+
+def test_a_golden_input_outside_of_the_port_is_refused() -> None:
+    golden = PROGRAM.golden
+    assert golden is not None
+    other = replace(PROGRAM, golden=replace(golden, spikes=golden.spikes + 256))
+    with pytest.raises(DataError, match=r"^the input must lie in 0\.\.1, not in 256\.\.257$"):
+        differing_signals(other)
 
 
 def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:

@@ -10,23 +10,31 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 import saiunit as u
 
+from expifref.connections.windows import Window
 from expifref.data import Dataset, Samples
+from expifref.network.description import Description, FeedDescription
 from expifref.network.model_files import ModelFile
 from expifref.training.settings import TrainingSettings
 from hw_profiles import load_profile
 from quantize import LoweringOptions, trainable
-from quantize.graph.layers import UnitLayer
+from quantize.graph.layers import Convolution, LayerFeed, UnitLayer
 from quantize.graph.operations import ShiftLeft
+from quantize.jax.feed_gradients import back_to_source, back_to_weight
 from quantize.jax.finetune import finetune
 from quantize.jax.network import QuantizedNetwork
+from quantize.jax.plan import FeedPlan
+from quantize.jax.products import Form, Product
 from quantize.jax.rescales import Asked, Rescaled, product_room, rescaled
 from quantize.jax.standard import with_scale_shift
-from quantize.numbers.formats import Rounding
+from quantize.numbers.arrays import frozen
+from quantize.numbers.formats import Format, Rounding
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
-from tests.networks import lowered, network, spike_input
+from tests.networks import lowered, network, replace_layer, spike_input
+from tests.quantize.test_convolutions import CONV, convolutional
 from tests.quantize.test_wiring import wired
 
 FOUR_BITS = LoweringOptions(weight_bits=4)
@@ -69,6 +77,61 @@ def test_it_learns_and_stays_the_emulator() -> None:
             assert (feed.source, feed.delay.tolist()) == (old.source, old.delay.tolist())
     for name, one in zip(program.graph.by_name.values(), twin.layers, strict=True):
         assert_same_weights(name, model, one)
+
+
+def recurrent_convolution() -> Description:
+    """A convolution that feeds itself too, then kernels of single channels, then a matrix."""
+    description = convolutional()
+    conv, pool, _ = description.layers
+    rng = np.random.default_rng(3)
+    own = Window(*CONV.plane, 4, (3, 3), 4, padding=((1, 1), (1, 1)))
+    back = FeedDescription("conv", rng.normal(0, 4e-3, (own.rows, own.outputs)), np.array([2]), own)
+    description = replace_layer(description, 0, feeds=(*conv.feeds, back))
+    return replace_layer(description, 1, weight=rng.normal(25e-3, 8e-3, pool.feeds[0].weight.shape))
+
+
+def test_kernels_learn_and_stay_the_emulator() -> None:
+    description = recurrent_convolution()
+    model = trainable(description, lowered(description, options=FOUR_BITS))
+    assert {name: value.shape for name, value in model.start.items() if name.startswith("conv.")} == {
+        "conv.weight": (18, 4),
+        "conv.weight1": (36, 4),
+        "conv.step": (4,),
+        "conv.step1": (4,),
+        "conv.bias": (4,),
+    }
+    spikes = spike_input(description, steps=15, batch=BATCH, seed=1)
+    values, losses = trained(model, jnp.asarray(spikes), 12)
+    assert losses[-1] < losses[0] / 1.5
+    program, twin = model.lowered(values)
+    assert_is_the_emulator(model, values, program, spikes)
+    for layer, one, before in zip(program.graph.layers, twin.layers, description.layers, strict=True):
+        (own,) = (master for master in model.masters if master.layer.name == layer.name)
+        for index, (feed, old) in enumerate(zip(one.feeds, before.feeds, strict=True)):
+            assert feed.window == old.window
+            assert np.any(feed.weight != old.weight)
+            columns = layer.constants[f"multiplier{index or ''}"][: feed.weight.shape[1]]
+            codes = layer.feeds[index].connection.weight * columns * 2.0 ** -own.feeds[index].shift
+            np.testing.assert_allclose(feed.weight * own.feeds[index].per_weight, codes, rtol=1e-9)
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_kernels_hand_back_what_their_matrix_does(groups: int) -> None:
+    window = Window(5, 4, 4, (3, 2), 4, (2, 1), ((1, 0), (1, 1)), groups)
+    rng = np.random.default_rng(groups)
+    kernel, seen, gradient = (
+        rng.integers(-8, 9, shape).astype(np.float32)
+        for shape in ((window.rows, 4), (3, 2, window.sources), (3, 2, window.units))
+    )
+    part = Convolution(kernel.astype(np.int8), Format(True, 5, 0), Format(True, 32, 0), window)
+    one = FeedPlan(LayerFeed("input", part, frozen([0])), Product(Form.WORD), np.int32, False, window)
+    wanted = gradient @ window.expand(kernel).T
+    np.testing.assert_array_equal(back_to_source(one, jnp.asarray(kernel))(jnp.asarray(gradient)), wanted)
+    matrix = seen.reshape(6, -1).T @ gradient.reshape(6, -1)
+    number = window.expand(1 + np.arange(kernel.size).reshape(kernel.shape))
+    of_kernel = np.bincount(number.ravel(), matrix.ravel(), kernel.size + 1)[1:].reshape(kernel.shape)
+    found = back_to_weight(one, jnp.asarray(seen), jnp.asarray(gradient))
+    np.testing.assert_array_equal(found, of_kernel)
 
 
 def assert_is_the_emulator(model: QuantizedNetwork, values: Any, program: Program, spikes: Any) -> None:

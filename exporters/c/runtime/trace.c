@@ -70,22 +70,42 @@ static int print_signals(FILE *file, uint32_t sample, uint32_t step)
     return failed;
 }
 
-static int is_too_large(uint32_t input)
+#ifdef EXPIFREF_INPUT_MIN
+typedef int8_t network_input;
+
+static int32_t value_of(uint8_t byte)
+{
+    return (byte < 128U) ? (int32_t)byte : ((int32_t)byte - 256);
+}
+
+static int is_outside(int32_t input)
+{
+    return ((input < EXPIFREF_INPUT_MIN) || (input > EXPIFREF_INPUT_MAX)) ? 1 : 0;
+}
+#else
+typedef uint8_t network_input;
+
+static uint32_t value_of(uint8_t byte)
+{
+    return byte;
+}
+
+static int is_outside(uint32_t input)
 {
     return (input > EXPIFREF_INPUT_MAX) ? 1 : 0;
 }
+#endif
 
 static int run_step(FILE *stimulus)
 {
-    static uint8_t spikes[EXPIFREF_INPUTS];
+    static network_input spikes[EXPIFREF_INPUTS];
     static expifref_output readout[EXPIFREF_OUTPUTS];
-    if (read_bytes(stimulus, spikes, EXPIFREF_INPUTS) != 0) {
-        return 1;
-    }
     for (uint32_t i = 0U; i < EXPIFREF_INPUTS; ++i) {
-        if (is_too_large(spikes[i]) != 0) {
+        uint8_t byte = 0U;
+        if ((read_bytes(stimulus, &byte, 1U) != 0) || (is_outside(value_of(byte)) != 0)) {
             return 1;
         }
+        spikes[i] = (network_input)value_of(byte);
     }
     expifref_step(spikes, readout);
     for (uint32_t j = 0U; j < EXPIFREF_OUTPUTS; ++j) {

@@ -24,6 +24,7 @@ from exporters.choice import Choice
 from exporters.verification import Difference, ExecutorResult, Verification
 from quantize.fidelity import Cause, Part, compare_part
 from quantize.fidelity.divergence import Attribution, Departure, Divergence, Located
+from tests.amount import share
 from tests.networks import lowered, network, spike_input
 
 from .test_wire import JSON, sentence_of
@@ -289,7 +290,7 @@ FORMS: list[Form[Any]] = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(300, 3), deadline=None)
 @given(st.sampled_from(FORMS), JSON)
 def test_whatever_arrives_is_a_value_or_a_sentence(form: Form[Any], document: Any) -> None:
     assert len(sentence_of(lambda: form.read(document, Arrays(HERE)))) <= 500
@@ -305,7 +306,7 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, part in inner for place in places(part, (*path, key)))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=share(300, 3), deadline=None)
 @given(st.data())
 def test_one_wrong_place_is_a_value_or_a_sentence(data: st.DataObject) -> None:
     form, value = data.draw(st.sampled_from([(FORMS[0], VERIFICATION), (FORMS[2], TOLD), (FORMS[4], SAMPLE)]))

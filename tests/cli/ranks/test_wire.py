@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cli.ranks import wire
 from cli.ranks.wire import Envelope, decode, encode, read_json
 from expifref.exceptions import DataError, ParameterError
+from tests.amount import share
 
 ARRAYS = [
     np.array([True, False]),
@@ -200,7 +201,7 @@ def changed(draw: st.DrawFn) -> bytes:
 ANYTHING = st.binary(max_size=300) | st.builds(message, DOCUMENTS | JSON, st.binary(max_size=64)) | changed()
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=share(1500, 5), deadline=None)
 @given(ANYTHING)
 def test_whatever_arrives_is_a_message_or_a_sentence(data: bytes) -> None:
     tracemalloc.start()

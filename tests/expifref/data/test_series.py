@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -82,6 +83,17 @@ def test_what_lies_behind_the_end_is_not_looked_at(tmp_path: Path) -> None:
     assert set(data.train.lengths) == {3}
 
 
+@pytest.mark.parametrize("kind", [bool, float])
+def test_a_mask_of_the_first_steps_is_their_number(tmp_path: Path, kind: type) -> None:
+    lengths = np.arange(12) % 5 + 1
+    mask: Any = (np.arange(5) < lengths[:, None]).astype(kind)
+    masked = stored(tmp_path, **split(SPIKES, mask_train=mask[:9], mask_test=mask[9:]))
+    assert (
+        masked.digest
+        == stored(tmp_path, **split(SPIKES, lengths_train=lengths[:9], lengths_test=lengths[9:])).digest
+    )
+
+
 def test_parts_of_other_length_are_padded_to_the_longer(tmp_path: Path) -> None:
     arrays = split(SPIKES) | {"x_test": SPIKES[9:, :3]}
     data = stored(tmp_path, **arrays)
@@ -107,6 +119,25 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "too few": (
         {"lengths_test": np.array([5, 1])},
         "{path}: test lengths must have the shape [3], one per sample, not [2]",
+    ),
+    "a mask of later steps": (
+        {"mask_test": np.array([[1, 1, 1, 0, 0], [0, 1, 1, 0, 0], [1, 1, 1, 1, 1]])},
+        "{path}: `mask_test` must take the first steps of a sample and none behind them, but of sample 1 it "
+        "leaves out steps before others: move the steps that count to the beginning, or give 0 as the "
+        "values of those that do not",
+    ),
+    "a mask of other steps": (
+        {"mask_test": np.ones((3, 4))},
+        "{path}: `mask_test` must have the shape [samples, steps] of its series, not [3, 4] beside values of "
+        "the shape [3, 5, 2]",
+    ),
+    "a mask of weights": (
+        {"mask_test": np.full((3, 5), 0.5)},
+        "{path}: `mask_test` must hold 1 for each step that counts and 0 for every other one",
+    ),
+    "a mask and lengths": (
+        {"mask_test": np.ones((3, 5)), "lengths_test": np.full(3, 5)},
+        "{path}: the file must hold `lengths_test` or `mask_test`, not both",
     ),
     "no whole numbers": (
         {"lengths_test": np.ones(3)},
@@ -248,7 +279,6 @@ def test_events_that_there_are_not(times: list[float], units: list[int], message
 
 
 def test_shd_of_a_folder(tmp_path: Path) -> None:
-    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
     for part in ("train", "test"):
         with h5py.File(tmp_path / f"shd_{part}.h5", "w") as file:
             spikes = file.create_group("spikes")
@@ -267,6 +297,20 @@ def test_shd_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "shd_test.h5").write_bytes(b"no")
     with pytest.raises(DataError, match=r"shd_test.h5 must be a file of SHD with spikes/times, spikes/units"):
         load("shd", tmp_path)
+
+
+@pytest.mark.parametrize(("recordings", "labels"), [(2, 3), (1 << 40, 1 << 40)])
+def test_shd_takes_no_size_for_true(tmp_path: Path, recordings: int, labels: int) -> None:
+    with h5py.File(tmp_path / "shd_train.h5", "w") as file:
+        for name in ("spikes/times", "spikes/units"):
+            file.create_dataset(name, (recordings,), h5py.vlen_dtype(np.dtype("f4")), chunks=(2,))
+        file.create_dataset("labels", (labels,), np.uint16, chunks=(2,))
+    with pytest.raises(DataError) as caught:
+        load("shd", tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'shd_train.h5'} must have times, units and a label for each of at most 65536 "
+        f"recordings, not of {recordings}, {recordings} and {labels}"
+    )
 
 
 def test_shd_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

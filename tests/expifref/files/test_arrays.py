@@ -109,6 +109,11 @@ def test_what_unpacks_to_more_than_its_kind_may(tmp_path: Path, monkeypatch: pyt
     assert read_npz(small, [("x",)], DATASET)["x"].shape == (size,)
 
 
+def test_no_values_along_a_long_dimension(tmp_path: Path) -> None:
+    long = archive(tmp_path / "a.npz", npy(shaped((1 << 31, 0)), b""))
+    assert refusal(long).startswith(f"the arrays of {long} must take at most 256 MiB, the limit for a ")
+
+
 def test_a_member_that_says_it_is_smaller_than_it_is(tmp_path: Path) -> None:
     content = npy(shaped((1 << 20,)), bytes(1 << 20))
     path = archive(tmp_path / "a.npz", content)

@@ -18,6 +18,7 @@ from expifref.files.texts import (
     KEY,
     LINE,
     NAME,
+    PLACE,
     Kind,
     as_line,
     listed,
@@ -38,6 +39,7 @@ GOOD: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "digest": (DIGEST, ("0" * 64, "sha256:" + "f" * 64)),
     "file": (FILE, ("a b.safetensors", "größe", ".x", "...", "x" * 255)),
     "hex": (HEX, ("", "00ff")),
+    "place": (PLACE, ("", "net.layers[1]", "self.blocks['a b'].n", "x" * 200)),
 }
 BAD: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "name": (NAME, ("", "a b", "-x", ".x", "..", "a/b", "x" * 65, "ä", "a\n", "a`", "a:b")),
@@ -49,6 +51,7 @@ BAD: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "digest": (DIGEST, ("", "0" * 63, "F" * 64, "md5:" + "0" * 64, "0" * 64 + "\n")),
     "file": (FILE, ("", ".", "..", "a/b", "a\\b", "\x1b", "\x9b", "x" * 256, "a\n")),
     "hex": (HEX, ("FF", "0x", " ", "00\n")),
+    "place": (PLACE, ("a b", ".a", "a.", "a[", "a[-1]", "a['`']", "a()", "x" * 201, "a\n")),
 }
 
 

@@ -17,7 +17,8 @@ from expifref.exceptions import FileFormatError, ParameterError
 from expifref.files.limits import MODEL
 from expifref.files.tensors import read_tensors, write_tensors
 from expifref.network.architecture import Architecture, initial_description
-from expifref.network.description import Description
+from expifref.network.checks import check_description
+from expifref.network.description import Description, description_digest
 from expifref.network.model_files import (
     ModelFile,
     load_model,
@@ -172,6 +173,17 @@ def test_a_value_that_no_architecture_has(model_path: Path) -> None:
     assert str(caught.value) == (
         f"`{model_path}` breaks its schema at `architecture`: `steps` must be at least 1, not 0"
     )
+
+
+def test_messages_name_the_place_in_the_users_module(tmp_path: Path) -> None:
+    description = initial_description(SMALL)
+    first = replace(description.layers[0], path="net.blocks[1].neuron")
+    told = replace(description, layers=(first, *description.layers[1:]))
+    assert description_digest(told) == description_digest(description)
+    save_description(tmp_path / "told.safetensors", told)
+    (layer, *_) = read_description(tmp_path / "told.safetensors").layers
+    with pytest.raises(ParameterError, match=r"^`hidden0\.bias` \(`net\.blocks\[1\]\.neuron`\) must be"):
+        check_description(replace(told, layers=(replace(layer, bias=layer.bias * np.nan), *told.layers[1:])))
 
 
 def test_the_same_model_gives_the_same_bytes(model_path: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from expifref.dynamics import Drive, NeuronConstants, canonical_step, refractory_steps
 from expifref.neurons.expif import ExpIFRef
 from expifref.neurons.gradient import ResetMode
+from tests.amount import share
 
 NEURONS = 16
 
@@ -80,7 +81,7 @@ def test_the_canonical_step_keeps_the_contract(p: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("spk_reset", ["soft", "hard"])
 @settings(
-    max_examples=12,
+    max_examples=share(12, 2),
     deadline=None,
     derandomize=True,
     database=None,

@@ -98,12 +98,11 @@ def two_populations() -> Module:
     return module(update, post=post, e=e, i=i, fc=Linear(4, 8), out=Linear(8, 3))
 
 
-def delta_projection() -> Module:
+def delta_projection(post: Any) -> Module:
     def update(net: Any, x: Any) -> Any:
         net.projection(x)
         return net.post(0.0 * u.mA)
 
-    post = neuron()
     weights = Linear(4, 8, w_init=braintools.init.KaimingNormal(unit=u.mV), b_init=None)
     return module(update, post=post, projection=bp.DeltaProj(comm=weights, post=post))
 
@@ -333,7 +332,7 @@ REFUSED: dict[str, Idiom] = {
         "the input of `net.post` depends on the membrane potential of `net.post`, which has no",
     ),
     "delta projection": Idiom(
-        delta_projection, "`net.post` is given a delta input, which moves its membrane"
+        lambda: delta_projection(neuron()), "`net.post` is given a delta input, which moves its membrane"
     ),
     "layer norm": Idiom(
         lambda: chain(Linear(4, 8), nn.LayerNorm((8,))),

@@ -185,7 +185,17 @@ def test_a_registered_delta_input_is_refused() -> None:
     neuron.add_delta_input("kick", 1.0 * u.mV)
     assert message(Linear(4, 4), neuron) == (
         "`net.layers[1]` is given a delta input, which moves its membrane at once and has no integer "
-        "lowering: feed it a current"
+        "lowering: feed it a current, or use LIF, where a current does the same"
+    )
+
+
+def test_two_neurons_with_one_state_are_refused() -> None:
+    first, second = ExpIFRef(4), ExpIFRef(4)
+    first.init_state()
+    second.V = first.V
+    assert message(Linear(4, 4), first, Linear(4, 4), second) == (
+        "`net.layers[1].V` and `net.layers[3].V` must be two states, but they are one, which both "
+        "`net.layers[1]` and `net.layers[3]` change in a step: give each its own, or share one module"
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import brainpy.state
 import brainstate
 import braintools
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import saiunit as u
@@ -16,10 +18,13 @@ from brainstate.nn import Linear, Module, Sequential
 from expifref.exceptions import UnsupportedError, UpstreamStepWarning
 from expifref.network.description import Description, SpikingDescription
 from expifref.neurons.expif import ExpIFRef
+from expifref.neurons.lif import LIF, LIFRef
 from expifref.reading.describe import describe
 from expifref.reading.guard import check_against
 from expifref.reading.original import Original
+from expifref.reading.repetition import repeats
 from tests.expifref.reading.closed_loop import read_unguarded
+from tests.expifref.reading.idioms import delta_projection
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +117,34 @@ def test_an_attribute_that_lives_from_step_to_step_is_seen() -> None:
 
     with pytest.raises(UnsupportedError, match=r"^`net` must keep what it needs in the next step in a state"):
         describe(Remembers(), 1.0 * u.ms, steps=10)
+
+
+@pytest.mark.parametrize("kind", [LIFRef, LIF, brainpy.state.LIF])
+def test_a_delta_projection_onto_leaky_neurons_is_a_current(kind: type) -> None:
+    brainstate.random.seed(3)
+    post = kind(8, R=30.0 * u.ohm, tau=np.linspace(5.0, 12.0, 8) * u.ms)
+    pair = read_unguarded(delta_projection(post))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_against(*pair)
+    spikes = pair[1].run(np.ones((20, 1, 4)) * 255).spikes["layer0"]
+    assert 0 < spikes.mean() < 1
+
+
+def test_steps_repeat_where_each_computes_the_same_of_its_own_arguments() -> None:
+    kept: list[Any] = []
+
+    def first_again(state: Any, x: Any) -> Any:
+        kept.append(x)
+        return state + kept[0], jnp.tanh(x)
+
+    def counted(state: Any, x: Any) -> Any:
+        kept.append(x)
+        return state * len(kept), x
+
+    arguments = jnp.zeros(2), jnp.ones(2)
+    assert repeats(lambda state, x: (jax.jit(jnp.sin)(state + x), x), arguments, 3)
+    assert repeats(lambda state, x: jax.lax.scan(lambda a, b: (a + b, a), state[0], x), arguments, 3)
+    assert not repeats(first_again, arguments, 3)
+    assert not repeats(counted, arguments, 3)
+    assert not repeats(lambda state, x: jax.pure_callback(lambda v: v, state, x), arguments, 3)

@@ -58,6 +58,6 @@ def test_a_layer_without_a_spike_is_named() -> None:
     weight = np.full((INPUTS, NEURONS), 1.7e-3)
     assert never_spiking(network(weight), [inputs(0), inputs(80)]) == ()
     assert never_spiking(network(weight * 1e-3), [inputs(0), inputs(80)]) == (
-        "hidden0 does not spike once in the float network on these samples, so that nothing behind it sees "
+        "`hidden0` does not spike once in the float network on these samples, so that nothing behind it sees "
         "them: scale its inputs or its weights up, lower its V_th, or train it longer",
     )

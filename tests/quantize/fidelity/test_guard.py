@@ -39,7 +39,7 @@ def test_a_good_program_passes(profile: str) -> None:
 def test_a_layer_at_another_rate() -> None:
     program = edited(lowered(NETWORK), biased(slice(None), 6.0), 0)
     rate = next(finding for finding in guard(NETWORK, program, [SPIKES]) if " Hz " in finding)
-    assert rate.startswith("layer0 spikes at ")
+    assert rate.startswith("`layer0` spikes at ")
     assert rate.endswith(
         " Hz in float, which differ by more than a factor of 1.25: mostly rescale, "
         "use a profile with wider rescale multipliers"
@@ -55,7 +55,7 @@ def test_neurons_that_fall_silent() -> None:
     limits = Limits(rate_factor=1e6, saturation_share=1.0)
     (finding,) = guard(NETWORK, program, [SPIKES], limits)
     assert finding == (
-        f"layer0 has 1 of 16 neurons ({loud}) that falls silent, though it spikes "
+        f"`layer0` has 1 of 16 neurons ({loud}) that falls silent, though it spikes "
         f"{float_spikes[loud]} times in float: mostly rescale, use a profile with wider rescale multipliers"
     )
     assert guard(NETWORK, program, [SPIKES], replace(limits, least_spikes=10_000)) == ()
@@ -73,7 +73,7 @@ def test_neurons_at_the_refractory_limit() -> None:
     program = edited(lowered(NETWORK, "spinnaker1"), biased(slice(2, 4), 400.0), 0)
     findings = guard(NETWORK, program, [SPIKES], Limits(rate_factor=1e6, saturation_share=1.0))
     assert findings[0].startswith(
-        "layer0 has 2 of 16 neurons (2, 3) at the limit of the refractory period in integers and not in float"
+        "`layer0` has 2 of 16 neurons (2, 3) at the limit of the refractory period in integers and not"
     )
 
 

@@ -41,7 +41,10 @@ def assert_agrees(graph: Graph, spikes: NDArray[Any], state: dict[str, Integers]
             assert now == {name: values[sample].tolist() for name, values in run.state.items()}
 
 
-@pytest.mark.parametrize("seed", some(range(300), 3))
+SEEDS = some(range(300), 3)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_graphs(seed: int) -> None:
     graph = random_graph(seed)
     assert_agrees(graph, random_graph_input(graph, 4, 2, seed), random_graph_state(graph, 2, seed))
@@ -56,7 +59,7 @@ def test_programs_of_version_1(name: str) -> None:
 
 def test_random_graphs_hold_everything() -> None:
     found: Counter[Any] = Counter()
-    for seed in range(300):
+    for seed in SEEDS:
         graph = random_graph(seed)
         seen = {"input"}
         for layer in graph.layers:

@@ -64,7 +64,7 @@ def test_every_operation_has_a_gradient() -> None:
     assert set(GRADIENTS) == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("seed", some(range(40), 14))
+@pytest.mark.parametrize("seed", some(range(40), 20))
 def test_random_graphs(seed: int) -> None:
     graph = random_graph(seed, recurrent=seed % 4 > 0)
     trained = {
@@ -192,7 +192,8 @@ def test_the_gradient_around_a_circle_is_that_of_the_same_sums() -> None:
     found = gradient_of(network, at, jnp.asarray(frames), steps)
     with jax.enable_x64(True):
         exact = jax.tree.map(lambda values: values.astype(jnp.float64), at)
-        np.testing.assert_array_equal(network.outputs(at, jnp.asarray(frames), steps)["second"], sums(exact))
+        output = jax.jit(lambda at, frames: network.outputs(at, frames, steps)["second"])
+        np.testing.assert_array_equal(output(at, jnp.asarray(frames)), jax.jit(sums)(exact))
         wanted = jax.jit(jax.grad(lambda at: sums(at).sum()))(exact)
     for ours, theirs in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5)
@@ -315,7 +316,7 @@ def test_a_neuron_whose_gradient_is_known_as_a_whole(seed: int, phi: Any) -> Non
     values = random_graph_input(graph, 6, 3, seed)
     wanted = GraphEmulator(graph).run(values).signals
     with jax.enable_x64(True):
-        found = network.told(at, jnp.asarray(values), 6)
+        found = jax.jit(lambda at, values: network.told(at, values, 6))(at, jnp.asarray(values))
     for name, signal in wanted.items():
         np.testing.assert_array_equal(np.broadcast_to(found[name], signal.shape), signal, err_msg=name)
     gradients = jax.tree.leaves(gradient_of(network, at, jnp.asarray(values), 6))

@@ -1,0 +1,90 @@
+"""Blocks of units: their weights of one source lie together, their sums stay in registers over all events.
+
+A feed has blocks of one size, and at most one smaller block for the units that are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantize.numbers.arrays import Codes, Integers
+from quantize.numbers.intervals import Interval
+
+from .text import block
+from .unit import Array, Unit, each
+
+__all__ = ["Block", "Group", "admitted", "groups", "write_block", "write_silence"]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Blocks of the same size, one after the other."""
+
+    first: int  # unit
+    count: int  # of blocks
+    units: int  # of each
+
+    def rows(self, weight: Codes | Integers) -> Integers:
+        """`[block and source, unit]` of the weights of its units, with zeros for those that are not there."""
+        own = weight[:, self.first : self.first + self.count * self.units]
+        filled = np.pad(own, ((0, 0), (0, self.count * self.units - own.shape[1])))
+        blocks = filled.reshape(len(weight), self.count, self.units).swapaxes(0, 1)
+        return blocks.reshape(-1, self.units).astype(np.int64)
+
+
+def groups(units: int, size: int, multiple: int) -> tuple[Group, ...]:
+    """Blocks of `size` for `units`, and what is left as one block of a `multiple`."""
+    whole, rest = divmod(units, size)
+    full = (Group(0, whole, size),) if whole else ()
+    return (*full, Group(whole * size, 1, -(-rest // multiple) * multiple)) if rest else full
+
+
+@dataclass(frozen=True)
+class Block:
+    """What is done for a block of a group: statements of C, which see `row` and `sums`."""
+
+    weights: Array
+    columns: int  # of a row of them
+    before: Sequence[str]
+    event: Sequence[str]  # for each of `count` events, whose source is `i`
+    after: Sequence[str]
+
+
+def admitted(unit: int, limits: Interval) -> str:
+    """A comment for a tool that reads the C: what the weights prove of the sum of `unit`."""
+    return f"/*@ admit {limits.lo} <= sums[{unit}] <= {limits.hi}; */"
+
+
+def write_silence(unit: Unit, sums: Array) -> None:
+    """Write what is done where there is no event, so that no loop over them has to be ready for it."""
+    with block(unit.text, "if (count == 0U)"):
+        with block(unit.text, each(sums.count)):
+            unit.text(f"{sums.name}[j] = 0;")
+        unit.text("return;")
+
+
+def write_block(unit: Unit, group: Group, one: Block, sources: int, target: tuple[str, Array]) -> None:
+    """Write the loop over the blocks of `group`, of which each is `one`.
+
+    Args:
+        target: the name of the list of the events, and the sums.
+    """
+    text, kind = unit.text, one.weights.word.type
+    events, sums = target  # the blocks of a group that has several are the first ones
+    several = group.count > 1
+    start, first = (f"b * {sources}U", f"b * {group.units}U") if several else ("0", str(group.first))
+    with block(text, each(group.count, "b") if several else ""):
+        text(f"const {kind} (*const rows)[{one.columns}] = &{one.weights.name}[{start}];")
+        text(f"{sums.word.type} *const sums = &{sums.name}[{first}];")
+        for line in one.before:
+            text(line)
+        with block(text, "for (uint32_t k = 0U; k < count; ++k)"):
+            text(f"const uint32_t i = {events}[k];")
+            text(f"const {kind} *const row = rows[i];")
+            for line in one.event:
+                text(line)
+        for line in one.after:
+            text(line)

@@ -1,0 +1,63 @@
+"""Which form the sums of a dense feed have in C: a row for each event, or blocks of units in registers.
+
+Blocks go over a list of the events once for each block, so that a sum is loaded and stored once a step and
+not once an event. They pay where the list is short beside what it saves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from quantize.graph.layers import Dense, LayerFeed
+from quantize.numbers.intervals import Interval
+
+from .words import INT32
+
+__all__ = ["LANE_MAX", "Pairs", "Singles", "blocks_of"]
+
+LANE_MAX = (1 << 16) - 1
+"""The largest sum of one of the two halves of a word."""
+
+_LEAST_UNITS = 4
+_LEAST_WEIGHTS = 256
+"""Below these a row for each event is as fast, and has less code."""
+
+_FIELDS = (2, 4, 8)
+"""Bits of a packed weight."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Two sums in each word: 16 units a block, weights without a sign packed into words of 32 bits."""
+
+    dense: Dense
+    field: int  # bits of a weight less `least`
+    least: int  # the least weight
+    most_events: int  # until a sum could leave its half of a word
+    units: int = 16  # of a block
+
+
+@dataclass(frozen=True, eq=False)
+class Singles:
+    """A sum in each word: 8 units a block, weights as they are, values of any size."""
+
+    dense: Dense
+    units: int = 8  # of a block
+
+
+def blocks_of(feed: LayerFeed, sent: Interval) -> Pairs | Singles | None:
+    """The form of the blocks of `feed`, whose source sends values of `sent`; None for rows."""
+    dense = feed.connection
+    if not isinstance(dense, Dense) or dense.units < _LEAST_UNITS:
+        return None
+    if dense.sources * dense.units < _LEAST_WEIGHTS:
+        return None
+    lo, hi = dense.extremes
+    largest = max(abs(lo), abs(hi)) * max(abs(sent.lo), abs(sent.hi))
+    # In any order of any events, so that a tool sees it which does not know whose weights a row has.
+    if not INT32.holds(Interval(-largest * dense.sources, largest * dense.sources)):
+        return None
+    field = next((bits for bits in _FIELDS if (hi - lo).bit_length() <= bits), None)
+    if field is not None and sent.lo >= 0 and sent.hi <= 1:
+        return Pairs(dense, field, lo, LANE_MAX // max(hi - lo, 1))
+    return Singles(dense) if dense.weight_format.bits > _FIELDS[1] else None
