@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, NamedTuple
 
 import jax
@@ -19,14 +20,20 @@ __all__ = ["repeats"]
 _GRADIENTS = ("jvp_jaxpr_fun", "jvp", "fwd_jaxpr_thunk", "bwd", "out_trees")
 """Parameters of operations that say nothing of their values, and are made anew by each call."""
 
+_WRITTEN = (type(None), bool, int, float, complex, str, bytes, type, np.dtype, np.generic, Enum)
+"""Types whose text tells everything of a value."""
+
 
 def repeats(step: Callable[..., Any], arguments: Any, calls: int) -> bool:
     """Whether all of `calls` calls do the same, each with what it is given alone.
 
-    False also where they might, as where a callback is called.
+    False also where they might: where a function of the host is called, whose doings are not in a trace, or
+    a jitted one that is not inlined.
     """
-    traced = jax.make_jaxpr(lambda given: [step(*one) for one in given])([arguments] * calls)
-    if traced.jaxpr.effects:
+    traced, given_back = jax.make_jaxpr(lambda given: [step(*one) for one in given], return_shape=True)(
+        [arguments] * calls
+    )
+    if traced.jaxpr.effects or len({jax.tree.structure(one) for one in given_back}) > 1:
         return False
     each = len(traced.jaxpr.invars) // calls
     inputs = [_Value(("argument", index % each), frozenset({index // each})) for index in range(calls * each)]
@@ -66,14 +73,18 @@ class _Numbers:
                 for name, part in sorted(equation.params.items())
                 if name not in _GRADIENTS
             )
-            key = (equation.primitive.name, *params, *(one.form for one in operands))
+            # Not by its name, which users' own operations may share.
+            key = (equation.primitive, *params, *(one.form for one in operands))
             number = self.known.setdefault(key, len(self.known))
             for index, result in enumerate(equation.outvars):
                 found[result] = _Value((number, index), calls)
         return [value(atom) for atom in jaxpr.outvars]
 
     def _parameter(self, part: Any) -> Hashable:
-        """A parameter of an operation: a function by what comes out of it, anything else as it is written."""
+        """A parameter of an operation: a function by what comes out of it, anything else as it is written.
+
+        What may hold more than its text tells, such as a function of the host, is like nothing else.
+        """
         if isinstance(part, tuple | list):
             return tuple(self._parameter(one) for one in part)
         if isinstance(part, np.ndarray | jax.Array):  # the text of a long one leaves most of it out
@@ -81,7 +92,7 @@ class _Numbers:
         inner = getattr(part, "jaxpr", part)  # of one that holds constants, a class of its own in older JAX
         if isinstance(inner, Jaxpr):
             return self._function(inner, getattr(part, "consts", ()))
-        return repr(part)
+        return (type(part), repr(part)) if isinstance(part, _WRITTEN) else object()
 
     def _function(self, jaxpr: Jaxpr, constants: Sequence[Any]) -> Hashable:
         inputs = [_Value(("operand", index), frozenset()) for index in range(len(jaxpr.invars))]
@@ -89,5 +100,8 @@ class _Numbers:
 
 
 def _constant(value: Any) -> _Value:
+    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.extended):
+        # Such as a key of random numbers, which shows no bytes.
+        return _Value(object(), frozenset())
     array = np.asarray(value)
-    return _Value((array.dtype.str, array.shape, array.tobytes()), frozenset())
+    return _Value((array.dtype, array.shape, array.tobytes()), frozenset())

@@ -142,9 +142,20 @@ def test_steps_repeat_where_each_computes_the_same_of_its_own_arguments() -> Non
         kept.append(x)
         return state * len(kept), x
 
-    arguments = jnp.zeros(2), jnp.ones(2)
-    assert repeats(lambda state, x: (jax.jit(jnp.sin)(state + x), x), arguments, 3)
-    assert repeats(lambda state, x: jax.lax.scan(lambda a, b: (a + b, a), state[0], x), arguments, 3)
+    def more_of_the_last(state: Any, x: Any) -> Any:
+        kept.append(x)
+        return [state + x] * (2 if len(kept) == 3 else 1)
+
+    def host(values: Any) -> Any:
+        return values
+
+    arguments, key = (jnp.zeros(2), jnp.ones(2)), jax.random.key(0)
+    with jax.disable_jit():
+        assert repeats(lambda state, x: (jax.nn.relu(jax.jit(jnp.sin)(state + x)), x), arguments, 3)
+        assert repeats(lambda state, x: jax.lax.cond(x[0] > 0, jnp.sin, jnp.cos, state), arguments, 3)
+        assert not repeats(more_of_the_last, arguments, 3)
+        kept.clear()
     assert not repeats(first_again, arguments, 3)
     assert not repeats(counted, arguments, 3)
-    assert not repeats(lambda state, x: jax.pure_callback(lambda v: v, state, x), arguments, 3)
+    assert not repeats(lambda state, x: state + x + jax.random.uniform(key), arguments, 3)
+    assert not repeats(lambda state, x: jax.pure_callback(host, state, x), arguments, 3)
