@@ -150,8 +150,8 @@ def _deployment(folder: Path) -> Format:
     program, profile = small_program(), load_profile("generic-8bit")
     label = label_of(program)
     with mock.patch("exporters.deployment.make.LARGE", 0):
-        words = deploy(program.graph, label, profile)
-    deployments = (deploy(program.graph, label, profile), deploy(_wide(), label, profile), words)
+        words = tuple(deploy(graph, label, profile) for graph in (program.graph, _wide()))
+    deployments = (deploy(program.graph, label, profile), deploy(_wide(), label, profile), *words)
 
     def read(document: Document, matrices: Matrices) -> object:
         return program_of(deployment_from_json(document, "`d.json`", matrices))

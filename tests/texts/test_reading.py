@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from expifref.exceptions import ExpifrefError
-from expifref.files.texts import BASE64, DIGEST, FILE, HEX, KEY, LINE, NAME
+from expifref.files.texts import BASE64, DIGEST, FILE, HEX, KEY, LINE, NAME, PLACE
 from hw_profiles import load_profile, profile_names
 from quantize.graph.operations import IDENTIFIER
 from quantize.graph.vectors import DIGITS
@@ -26,7 +26,7 @@ GRAPHS = ("program", "deployment")
 """Formats of many fields, each of a kind that others have too: a payload of each language is enough."""
 TURNS = 1 if ALL else 4
 """Of the payloads every field has some: those of a field are other ones than those of the next."""
-KINDS = {kind.pattern for kind in (BASE64, DIGEST, DIGITS, FILE, HEX, IDENTIFIER, KEY, LINE, NAME)}
+KINDS = {kind.pattern for kind in (BASE64, DIGEST, DIGITS, FILE, HEX, IDENTIFIER, KEY, LINE, NAME, PLACE)}
 
 
 Known = dict[str, Format]

@@ -74,7 +74,7 @@ def test_describe_gives_the_description_back(architecture: Architecture) -> None
     found = describe(network, architecture.dt * u.ms, encoder=architecture.encoder, steps=architecture.steps)
     wanted = network.description
     names = dict(zip(found.units, wanted.units, strict=True))
-    assert all(layer.path for layer in found.layers)
+    assert found.layers[0].path == "net.layers[0].neuron"
     layers = (
         replace(
             one,
