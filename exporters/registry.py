@@ -17,8 +17,16 @@ from quantize.program.program import Program
 
 if TYPE_CHECKING:
     from .onnx.program import Form
+    from .systemverilog.throughput import Throughput
 
-__all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "FolderTarget", "Target", "export_model", "export_program"]
+__all__ = [
+    "MODEL_TARGETS",
+    "PROGRAM_TARGETS",
+    "FolderTarget",
+    "Target",
+    "export_model",
+    "export_program",
+]
 
 Source = TypeVar("Source")
 
@@ -39,6 +47,8 @@ class FolderTarget(Generic[Source]):
 
     summary: str
     emit: Callable[[Source], Mapping[str, str]]
+    faster: Callable[[Source, Throughput], Mapping[str, str]] | None = None
+    """The same for hardware that is more than the smallest."""
 
     def write(self, source: Source, path: Path) -> None:
         """Write the form as the folder `path`, whole or not at all."""
@@ -71,20 +81,30 @@ def _c(program: Program) -> Mapping[str, str]:
     return c_files(program.graph, label_of(program))
 
 
-def _systemverilog(program: Program) -> Mapping[str, str]:
-    from .systemverilog import emit_systemverilog, weights_for
+def _hardware(
+    summary: str, emit: Callable[[Program, Throughput], Mapping[str, str]]
+) -> FolderTarget[Program]:
+    def smallest(program: Program) -> Mapping[str, str]:
+        from .systemverilog.throughput import SMALLEST
 
-    graph = program.graph
-    return emit_systemverilog(graph, label_of(program), weights_for(graph, program.evidence.profile))
+        return emit(program, SMALLEST)
+
+    return FolderTarget(summary, smallest, emit)
 
 
-def _board(name: str) -> Callable[[Program], Mapping[str, str]]:
-    def emit(program: Program) -> Mapping[str, str]:
-        from .systemverilog import weights_for
+def _systemverilog(program: Program, speed: Throughput) -> Mapping[str, str]:
+    from .systemverilog import emit_systemverilog
+
+    weights = speed.weights(program.graph, program.evidence.profile)
+    return emit_systemverilog(program.graph, label_of(program), weights, speed.hold)
+
+
+def _board(name: str) -> Callable[[Program, Throughput], Mapping[str, str]]:
+    def emit(program: Program, speed: Throughput) -> Mapping[str, str]:
         from .systemverilog.boards import emit_board
 
-        graph = program.graph
-        return emit_board(graph, label_of(program), name, weights_for(graph, program.evidence.profile))
+        weights = speed.weights(program.graph, program.evidence.profile)
+        return emit_board(program.graph, label_of(program), name, weights, speed.hold)
 
     return emit
 
@@ -108,9 +128,9 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _onnx("step")),
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
-        "systemverilog": FolderTarget("SystemVerilog for FPGAs, with its memory files", _systemverilog),
-        "ulx3s": FolderTarget("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
-        "icebreaker": FolderTarget("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),
+        "systemverilog": _hardware("SystemVerilog for FPGAs, with its memory files", _systemverilog),
+        "ulx3s": _hardware("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
+        "icebreaker": _hardware("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),
         "formal": FolderTarget("proof that the SystemVerilog neurons are the specification", _formal),
     }
 )
@@ -119,15 +139,24 @@ MODEL_TARGETS: Mapping[str, AnyTarget[Description]] = MappingProxyType(
 )
 
 
-def export_program(program: Program, target: str, path: Path) -> None:
+def export_program(program: Program, target: str, path: Path, speed: Throughput | None = None) -> None:
     """Write `program` to the file or folder `path` in the form `target`, whole or not at all.
 
+    Args:
+        speed: of hardware; the smallest form where it is not given.
+
     Raises:
-        ParameterError: the target is not known.
+        ParameterError: the target is not known, or `speed` is given for one that is not hardware.
         CapacityError, UnsupportedError: the target cannot take this program.
         FileFormatError: the file or folder cannot be written.
     """
-    _find(PROGRAM_TARGETS, target, "a program").write(program, path)
+    found = _find(PROGRAM_TARGETS, target, "a program")
+    if speed is None:
+        found.write(program, path)
+        return
+    if not isinstance(found, FolderTarget) or found.faster is None:
+        raise ParameterError(f"lanes and a held input are asked of SystemVerilog, not of `{target}`")
+    write_folder(path, found.faster(program, speed))
 
 
 def export_model(description: Description, target: str, path: Path) -> None:

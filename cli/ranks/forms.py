@@ -146,8 +146,8 @@ def _mapping_form(make: Callable[[dict[str, Any]], Any], form: Form[Any]) -> For
 
 
 def _array_form(scalar: Any) -> Form[Any]:
-    """Of arrays of one type, or of any with `Any`."""
-    dtype = None if scalar is Any else np.dtype(scalar)
+    """Of arrays of one type or one of several, or of any with `Any`."""
+    dtypes = [] if scalar is Any else [np.dtype(one) for one in get_args(scalar) or (scalar,)]
 
     def write(value: Array, arrays: list[Array]) -> int:
         arrays.append(value)
@@ -155,8 +155,8 @@ def _array_form(scalar: Any) -> Form[Any]:
 
     def read(document: Any, arrays: Arrays) -> Array:
         array = arrays.take(document)
-        if dtype is not None and array.dtype != dtype:
-            _refuse(f"an array of {dtype}", array.dtype)
+        if dtypes and array.dtype not in dtypes:
+            _refuse(f"an array of {' or '.join(map(str, dtypes))}", array.dtype)
         return array
 
     return Form(write, read)

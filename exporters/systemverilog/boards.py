@@ -79,7 +79,9 @@ ICEBREAKER = Board(
 BOARDS: Mapping[str, Board] = MappingProxyType({"ulx3s": ULX3S, "icebreaker": ICEBREAKER})
 
 
-def emit_board(graph: Graph, label: Label, name: str, weights: Mapping[FeedKey, Weights]) -> Files:
+def emit_board(
+    graph: Graph, label: Label, name: str, weights: Mapping[FeedKey, Weights], held: bool = False
+) -> Files:
     """`emit_systemverilog` with a top module for board `name` and the file of its pins.
 
     Raises:
@@ -89,7 +91,7 @@ def emit_board(graph: Graph, label: Label, name: str, weights: Mapping[FeedKey, 
     if name not in BOARDS:
         raise ParameterError(f"the board must be one of {', '.join(BOARDS)}, not `{name}`")
     board = BOARDS[name]
-    files = emit_systemverilog(graph, label, weights) | serial_files(graph, weights)
+    files = emit_systemverilog(graph, label, weights, held) | serial_files(graph, weights, held)
     pins = _CONSTRAINTS[board.constraints](board)
     return files | {f"{name}.sv": _top(name, board), f"{name}.{board.constraints}": pins}
 

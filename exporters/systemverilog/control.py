@@ -8,7 +8,7 @@ from exporters.emitter import Emitter
 
 from .values import clog2
 
-__all__ = ["Sweep", "clearing"]
+__all__ = ["Sweep", "clearing", "under_way"]
 
 _SHORTEST_COUNT = 3
 """Clocks from which on a counter is smaller than the registers that delay an index."""
@@ -41,6 +41,17 @@ def clearing(e: Emitter, units: int) -> None:
     with e.indent():
         e("if (rst) cleared <= '0;")
         e("else if (clearing) cleared <= cleared + 1'b1;")
+    e()
+
+
+def under_way(e: Emitter, depth: int) -> None:
+    """`active` says at which stages weights are under way; without them a tick is `settled`."""
+    e(f"logic [{depth}:1] active;  // weights on their way to the accumulators")
+    e("assign settled = state == SETTLE && active == '0;")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (rst) active <= '0;")
+        e(f"else     active <= {{active[{depth - 1}:1], issue}};")
     e()
 
 

@@ -6,21 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import Graph, UnitLayer
+from quantize.graph.layers import INPUT, Graph, UnitLayer
 from quantize.graph.proof import proof_of
 from quantize.numbers.intervals import Interval
 
+from .begin import begins
 from .control import Sweep, clearing
-from .events import events
+from .events import Sending, events
+from .feeds import FeedPart, feed_modules, feed_parts, feed_ports, write_feed
 from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
 from .states import states
-from .streams import TICKS, Stream, inward, outward, stream_of, wires_between
-from .synapses import synapses_module
+from .streams import BEGIN, TICKS, inward, outward, stream_of
 from .units import Units, units_module
 from .values import Value, clog2, declaration
-from .weights import FeedKey, Weights, load_ports, load_wires
+from .weights import FeedKey, Weights
 
 __all__ = ["Core", "core"]
 
@@ -30,59 +31,54 @@ class Core:
     """The modules of a layer, the core itself last, and what its datapath is."""
 
     modules: tuple[Module, ...]
+    feeds: Mapping[int, FeedPart]
     units: Units
+    early: bool  # whether events leave while units still pass
     starts: bool  # whether it waits for a port that brings the ticks of the input
 
 
-def core(files: Files, graph: Graph, layer: UnitLayer, weights: Mapping[FeedKey, Weights]) -> Core:
+def core(
+    files: Files, graph: Graph, layer: UnitLayer, weights: Mapping[FeedKey, Weights], held: bool
+) -> Core:
     """The core of `layer`; its memories go into `files`."""
-    units = units_module(files, layer, proof_of(graph).layers[layer.name])
-    feeds = {index: stream_of(graph, feed.source) for index, feed in enumerate(layer.feeds)}
-    chosen = {index: weights.get((layer.name, index), Weights()) for index in feeds}
-    sums = {index: units.accumulators.get(index) or _unread(layer, index) for index in feeds}
-    modules = [
-        synapses_module(
-            files,
-            f"{layer.name}_feed{index}",
-            layer.feeds[index].connection,
-            stream,
-            chosen[index],
-            sums[index],
-        )
-        for index, stream in feeds.items()
-    ]
+    feeds = feed_parts(graph, layer, weights, held)
+    arrivals = {index: part.arrives for index, part in feeds.items()}
+    units = units_module(files, layer, proof_of(graph).layers[layer.name], arrivals)
+    sums = {index: units.accumulators.get(index) or _unread(part) for index, part in feeds.items()}
+    modules = [made for index, part in feeds.items() for made in feed_modules(files, part, sums[index])]
     # A layer that sees the past alone would run ahead of the input.
     starts = all(feed.delay.min() > 0 for feed in layer.feeds)
-    one, out = Module(f"{layer.name}_core"), stream_of(graph, layer.name)
-    ports = [RESET]
-    for index, stream in feeds.items():
-        ports += inward(stream, f"feed{index}")
-        loads = load_ports(layer.feeds[index].connection, chosen[index])
-        ports += [port.replace("load_", f"feed{index}_load_") for port in loads]
+    start = replace(TICKS, marks=stream_of(graph, INPUT, held).marks)
+    one, out = Module(f"{layer.name}_core"), stream_of(graph, layer.name, held)
+    ports = [RESET, *(port for part in feeds.values() for port in feed_ports(part))]
     if starts:
-        ports += inward(TICKS, "start")
+        ports += inward(start, "start")
     ports += outward(out, "out")
     notes = [f"Layer {layer.name}: {layer.units} units; events in, then a tick; events out, then the tick."]
+    early = held or any(how.lanes > 1 for how in weights.values())
     with module(one.text, one.name, ports, notes):
         sweep = Sweep(layer.units, units.latency)
-        _front(one.text, layer, sums, feeds, chosen, starts)
+        _front(one.text, layer, sums, feeds, starts)
+        anew = BEGIN in out.marks
+        if anew:
+            now = next((part for part in feeds.values() if BEGIN in part.stream.marks), None)
+            begins(one.text, now.stream if now else start, f"feed{now.index}" if now else "start")
         sweep.write(one.text)
-        _middle(one.text, files, layer, units, sweep)
-        events(one.text, out, units, sweep, out.graded and layer.name == graph.output)
-    return Core((*modules, units.module, one), units, starts)
+        _middle(one.text, files, layer, units, (sweep, anew))
+        events(one.text, out, units, sweep, Sending(out.graded and layer.name == graph.output, early))
+    return Core((*modules, units.module, one), feeds, units, early, starts)
 
 
-def _unread(layer: UnitLayer, index: int) -> Value:
-    fmt = layer.feeds[index].connection.accumulator
-    return Value(accumulator_name(index), Interval(fmt.lo, fmt.hi), 1)
+def _unread(part: FeedPart) -> Value:
+    fmt = part.connection.accumulator
+    return Value(accumulator_name(part.index), Interval(fmt.lo, fmt.hi), part.arrives)
 
 
 def _front(
     e: Emitter,
     layer: UnitLayer,
     sums: Mapping[int, Value],
-    feeds: Mapping[int, Stream],
-    chosen: Mapping[int, Weights],
+    feeds: Mapping[int, FeedPart],
     starts: bool,
 ) -> None:
     """The feeds, and what the units of a step wait for."""
@@ -92,28 +88,23 @@ def _front(
     e(f"logic [{clog2(layer.units) - 1}:0] sweep_index;")
     if starts:
         _start(e)
-    for index, stream in feeds.items():
-        e(f"logic settled_{index};")
-        e(f"{declaration(sums[index])};")
-        wires = [("rst", "rst"), *wires_between(stream, "in", f"feed{index}")]
-        wires += [*load_wires(chosen[index], f"feed{index}_"), ("step_done", "step_done")]
-        wires += [("settled", f"settled_{index}"), ("sweep_valid", "sweep_valid")]
-        wires += [("sweep_index", "sweep_index"), ("accumulator", sums[index].name)]
-        connect(e, f"{layer.name}_feed{index}", f"feed{index}", wires)
+    for index, part in feeds.items():
+        write_feed(e, part, sums[index])
     ready = [*(f"settled_{index}" for index in feeds), *(["started"] if starts else [])]
     e(f"assign settled = {' && '.join(ready)};")
     e()
 
 
-def _middle(e: Emitter, files: Files, layer: UnitLayer, units: Units, sweep: Sweep) -> None:
-    """The datapath, its constants and states."""
+def _middle(e: Emitter, files: Files, layer: UnitLayer, units: Units, steps: tuple[Sweep, bool]) -> None:
+    """The datapath, its constants and states; `steps`: the sweep, and whether a step can begin a sample."""
+    sweep, begin = steps
     if units.constants:
         count = period(units.constants)
         fields = tuple(replace(field, values=field.values[:count]) for field in units.constants)
         rom = Rom("constants", f"{layer.name}_core_constants.hex", fields, max(count, 2))
         files[rom.file] = rom.text()
         rom.write(e, sweep.place(e, units.constants_stage - 1, count))
-    states(e, files, layer, units, sweep)
+    states(e, files, layer, units, sweep, begin)
     e(f"{declaration(units.output)};")
     inside = [*units.accumulators.values(), *units.before.values(), *units.after.values(), units.output]
     names = [*(value.name for value in inside), *(field.name for field in units.constants)]

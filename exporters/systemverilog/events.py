@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from exporters.emitter import Emitter
 
 from .control import Sweep
-from .streams import Stream
+from .streams import BEGIN, Stream
 from .units import Units
 from .values import Value, literal, without_sign
 
-__all__ = ["events"]
+__all__ = ["Sending", "events"]
 
 
-def events(e: Emitter, stream: Stream, units: Units, sweep: Sweep, every: bool) -> None:
+@dataclass(frozen=True)
+class Sending:
+    """What leaves a layer, and when."""
+
+    every: bool  # those that are 0, too
+    early: bool  # while units still pass
+
+
+def events(e: Emitter, stream: Stream, units: Units, sweep: Sweep, how: Sending) -> None:
     """Send the values that are not 0 or, where `every`, all of them."""
+    every = how.every
     index, count = stream.index_bits, sweep.units
     output = units.output
     done, place = sweep.valid(units.latency), sweep.index(e, units.latency)
-    e("// Events are listed while the units pass, then sent, then the tick.")
-    e("typedef enum logic [1:0] {COLLECT, FETCH, SEND, TICK} phase_t;")
+    order = "and sent" if how.early else "then sent"
+    e(f"// Events are listed while the units pass, {order}, then the tick.")
+    e(f"typedef enum logic [1:0] {{{'' if how.early else 'COLLECT, '}FETCH, SEND, TICK}} phase_t;")
     e("phase_t phase;")
     e(f"logic [{index}:0] listed, sent;")
+    if BEGIN in stream.marks:
+        e(f"assign out_{BEGIN} = begins;")
     listed = done if every else f"{done} && {_nonzero(output)}"
     memories = [] if every else [("events", f"logic [{index - 1}:0]", place, "out_index")]
     if stream.graded:
@@ -34,7 +48,7 @@ def events(e: Emitter, stream: Stream, units: Units, sweep: Sweep, every: bool) 
         e(f"always_ff @(posedge clk) {out} <= {name}[sent[{index - 1}:0]];")
     if every:
         e(f"assign out_index = sent[{index - 1}:0];")
-    _phases(e, done, f"{place} == {index}'d{count - 1}")
+    (_early if how.early else _phases)(e, done, f"{place} == {index}'d{count - 1}")
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst || step_done) listed <= '0;")
@@ -46,10 +60,8 @@ def _nonzero(output: Value) -> str:
 
 
 def _phases(e: Emitter, done: str, last: str) -> None:
-    e("assign out_valid = phase == SEND || phase == TICK;")
-    e("assign out_tick = phase == TICK;")
-    # A register: the handshakes of neighbouring layers would be one long path otherwise.
-    e("always_ff @(posedge clk) step_done <= out_tick && out_ready && !rst;")
+    """First all units, then the events of the step."""
+    _shaken(e)
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst) phase <= COLLECT;")
@@ -60,6 +72,37 @@ def _phases(e: Emitter, done: str, last: str) -> None:
             e("SEND:    if (out_ready) phase <= FETCH;")
             e("TICK:    if (out_ready) phase <= COLLECT;")
         e("endcase")
+    _sent(e)
+
+
+def _early(e: Emitter, done: str, last: str) -> None:
+    """Events leave while units still pass."""
+    _shaken(e)
+    e("logic through;  // all units are")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (rst || step_done) through <= 1'b0;")
+        e(f"else if ({done} && {last}) through <= 1'b1;")
+    e("always_ff @(posedge clk)")
+    with e.indent():
+        e("if (rst) phase <= FETCH;")
+        e("else case (phase)")
+        with e.indent():
+            e("FETCH:   phase <= (sent != listed) ? SEND : (through && !step_done) ? TICK : FETCH;")
+            e("SEND:    if (out_ready) phase <= FETCH;")
+            e("default: if (out_ready) phase <= FETCH;")
+        e("endcase")
+    _sent(e)
+
+
+def _shaken(e: Emitter) -> None:
+    e("assign out_valid = phase == SEND || phase == TICK;")
+    e("assign out_tick = phase == TICK;")
+    # A register: the handshakes of neighbouring layers would be one long path otherwise.
+    e("always_ff @(posedge clk) step_done <= out_tick && out_ready && !rst;")
+
+
+def _sent(e: Emitter) -> None:
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst || step_done) sent <= '0;")

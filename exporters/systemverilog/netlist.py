@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,13 +40,15 @@ def constant_name(constant: str) -> str:
 class Netlist:
     """Signals are called `r_NAME` after their results; what lies within an operation ends in capital letters.
 
-    `called` says which signal a result is, for those that something else brings.
+    `called` says which signal a result is, for those that something else brings; `arrivals` at which stage
+    an accumulator comes, where that is not 1.
     """
 
     layer: UnitLayer
     body: Listing
     module: str
     files: Files
+    arrivals: Mapping[int, int] = field(default_factory=dict)
     parts: list[Part] = field(default_factory=list)
     called: dict[str, str] = field(default_factory=dict)
     intervals: dict[str, Interval] = field(default_factory=dict)
@@ -94,11 +96,11 @@ class Netlist:
         return carry(max(self.bits(result) for result in results))
 
     def feed(self, index: int) -> str:
-        """The signal of an accumulator: from its memory, a clock after the unit is named."""
+        """The signal of an accumulator: from its memory, a clock or more after the unit is named."""
         name = accumulator_name(index)
         if name not in self.intervals:
             made = next(one.name for one in self.layer.body if one.op == "feed" and one.feed == index)
-            self._outside((name,), (self.body.intervals[made],), 1)
+            self._outside((name,), (self.body.intervals[made],), self.arrivals.get(index, 1))
         return name
 
     def state(self, state: str) -> str:

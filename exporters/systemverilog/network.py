@@ -10,11 +10,13 @@ from quantize.program.label import Label
 
 from .core import Core, core
 from .history import History, history, reader_module
+from .lanes import choice_module
 from .memories import Files
 from .module import Module
+from .storage import bank_module
 from .streams import stream_of
 from .top import top
-from .weights import FeedKey, Weights, bank_module
+from .weights import FeedKey, Weights
 
 __all__ = ["Design", "design", "emit_systemverilog"]
 
@@ -25,6 +27,7 @@ class Design:
 
     graph: Graph
     weights: Mapping[FeedKey, Weights]
+    held: bool  # whether a tick can say that a step has the last input again
     cores: Mapping[str, Core]
     histories: Mapping[str, History]
     files: Files  # the memories
@@ -35,11 +38,11 @@ class Design:
         return {key: how for key, how in self.weights.items() if how.loaded}
 
 
-def design(graph: Graph, weights: Mapping[FeedKey, Weights] | None = None) -> Design:
-    """What is built of `graph`; weights that `weights` does not name are read from a file at the start."""
+def design(graph: Graph, weights: Mapping[FeedKey, Weights] | None = None, held: bool = False) -> Design:
+    """What is built of `graph`; arguments and errors as `emit_systemverilog`."""
     files: Files = {}
     chosen = weights or {}
-    cores = {layer.name: core(files, graph, layer, chosen) for layer in graph.layers}
+    cores = {layer.name: core(files, graph, layer, chosen, held) for layer in graph.layers}
     late: dict[str, dict[FeedKey, LayerFeed]] = {}
     for layer in graph.layers:
         for index, feed in enumerate(layer.feeds):
@@ -48,19 +51,28 @@ def design(graph: Graph, weights: Mapping[FeedKey, Weights] | None = None) -> De
     histories = {
         source: History(source, stream_of(graph, source), readers) for source, readers in late.items()
     }
-    return Design(graph, chosen, cores, histories, files)
+    return Design(graph, chosen, held, cores, histories, files)
 
 
-def emit_systemverilog(graph: Graph, label: Label, weights: Mapping[FeedKey, Weights] | None = None) -> Files:
+def emit_systemverilog(
+    graph: Graph,
+    label: Label,
+    weights: Mapping[FeedKey, Weights] | None = None,
+    held: bool = False,
+) -> Files:
     """The SystemVerilog of `graph`: file name -> text, one file per module and one per memory.
 
     Args:
         label: is written above the top module.
         weights: feed -> how its weights lie in memory; read from a file at the start where not given.
+        held: a tick can say that its step has the input of the one before, and that a sample begins.
+
+    Raises:
+        UnsupportedError: lanes are asked for where they are not there, or what is held is seen late.
 
     The memories are read with `$readmemh` from the working folder of the tool, which is this folder.
     """
-    made = design(graph, weights)
+    made = design(graph, weights, held)
     modules = [module for one in made.cores.values() for module in one.modules]
     modules += [history(made.files, one) for one in made.histories.values()]
     modules += _shared(made)
@@ -69,5 +81,10 @@ def emit_systemverilog(graph: Graph, label: Label, weights: Mapping[FeedKey, Wei
 
 
 def _shared(made: Design) -> list[Module]:
-    banked = any(how.bank_words is not None for how in made.weights.values())
-    return [*([bank_module()] if banked else []), *([reader_module()] if made.histories else [])]
+    every = made.weights.values()
+    shared = (
+        (any(how.bank_words is not None for how in every), bank_module),
+        (any(how.lanes > 1 for how in every), choice_module),
+        (bool(made.histories), reader_module),
+    )
+    return [make() for used, make in shared if used]

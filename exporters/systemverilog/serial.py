@@ -9,14 +9,15 @@ from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, Graph
 from quantize.run.trace import Spikes
 
+from .layout import load_bits, loaded_words
 from .memories import Files
 from .module import connect
 from .streams import Stream, stream_of, wires, wires_between
 from .top import TOP
 from .values import clog2
-from .weights import FeedKey, Weights, connections, packed_weights
+from .weights import FeedKey, Weights, connections
 
-__all__ = ["SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
+__all__ = ["HELD", "SERIAL", "Packet", "decode", "encode", "serial_files", "weight_packets"]
 
 SERIAL = "serial_network"
 """Name of the module."""
@@ -29,16 +30,23 @@ class Packet:
 
     RESET = 0
     EVENT = 1  # index, low byte first, then the value
-    TICK = 2
+    TICK = 2  # where the input can be held, 1: with the last input again, or 2: the first of a sample
     LOAD = 16  # plus the number of a feed, over all layers: the next word of its weights, low byte first
 
 
-def encode(spikes: Spikes) -> bytes:
-    """The packets of one step of one sample, `[inputs]`, its tick last."""
+HELD = bytes((Packet.TICK, 1, 0, 0))
+"""The packet of a step that has the input of the one before."""
+
+
+def encode(spikes: Spikes, begin: bool = False) -> bytes:
+    """The packets of one step of one sample, `[inputs]`, its tick last; `begin`: it is the first of them.
+
+    Only a design whose input can be held knows what begins.
+    """
     events = [
         bytes((Packet.EVENT, i & 255, i >> 8, int(value) & 255)) for i, value in enumerate(spikes) if value
     ]
-    return b"".join(events) + bytes((Packet.TICK, 0, 0, 0))
+    return b"".join(events) + bytes((Packet.TICK, 2 * begin, 0, 0))
 
 
 def weight_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> bytes:
@@ -48,7 +56,7 @@ def weight_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> bytes:
         bytes((Packet.LOAD + numbers[key],)) + word.to_bytes(3, "little")
         for key, how in weights.items()
         if how.loaded
-        for word in packed_weights(connections(graph)[key], how)
+        for word in loaded_words(connections(graph)[key], how)
     )
 
 
@@ -66,7 +74,7 @@ def decode(answers: bytes) -> list[list[tuple[int, int]]]:
     return steps
 
 
-def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
+def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights], held: bool = False) -> Files:
     """The module `SERIAL` around the network, and its receiver and transmitter.
 
     Raises:
@@ -74,7 +82,7 @@ def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
     """
     _require_packets(graph, weights)
     return {
-        f"{SERIAL}.sv": _serial(graph, weights),
+        f"{SERIAL}.sv": _serial(graph, weights, held),
         "serial_receiver.sv": _RECEIVER,
         "serial_transmitter.sv": _TRANSMITTER,
     }
@@ -82,13 +90,12 @@ def serial_files(graph: Graph, weights: Mapping[FeedKey, Weights]) -> Files:
 
 def _require_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> None:
     given, out, parts = stream_of(graph, INPUT), stream_of(graph, graph.output), connections(graph)
-    loaded = [(parts[key].weight_format.bits, how) for key, how in weights.items() if how.loaded]
-    words = [how.lanes(bits) * bits for bits, how in loaded]
+    loaded = [load_bits(parts[key], how) for key, how in weights.items() if how.loaded]
     limits = (
         ("inputs", given.units, 1 << 16),
         ("outputs", out.units, 1 << 15),
         ("bits of an output", out.value_bits, 31),
-        ("bits of a word of weights", max(words, default=0), 24),
+        ("bits of a word of weights", max(loaded, default=0), 24),
         ("connections, where weights are loaded", len(parts) if loaded else 0, 256 - Packet.LOAD),
     )
     for what, found, most in limits:
@@ -99,8 +106,8 @@ def _require_packets(graph: Graph, weights: Mapping[FeedKey, Weights]) -> None:
             )
 
 
-def _serial(graph: Graph, weights: Mapping[FeedKey, Weights]) -> str:
-    stream, out = stream_of(graph, INPUT), stream_of(graph, graph.output)
+def _serial(graph: Graph, weights: Mapping[FeedKey, Weights], held: bool) -> str:
+    stream, out = stream_of(graph, INPUT, held), stream_of(graph, graph.output, held)
     loaded = {key: how for key, how in weights.items() if how.loaded}
     e = Emitter()
     e("// A network behind a serial line, 8N1. In: packets of four bytes,")
@@ -190,6 +197,8 @@ def _events(e: Emitter, stream: Stream) -> None:
     e(f"{kinds['index']} in_index;")
     if stream.graded:
         e(f"{kinds['value']} in_value;")
+    for mark in stream.marks:
+        e(f"logic in_{mark};")
     e("always_ff @(posedge clk)")
     with e.indent():
         e("if (rst) in_valid <= 1'b0;")
@@ -198,6 +207,8 @@ def _events(e: Emitter, stream: Stream) -> None:
     e("always_ff @(posedge clk) if (packet) begin")
     with e.indent():
         e("in_tick <= code == 8'd2;")
+        for bit, mark in enumerate(stream.marks):
+            e(f"in_{mark} <= bytes[{8 + bit}];")
         e(f"in_index <= bytes[{7 + stream.index_bits}:8];")
         if stream.graded:
             e(f"in_value <= bytes[{23 + stream.value_bits}:24];")
@@ -211,8 +222,8 @@ def _loads(e: Emitter, graph: Graph, loaded: Mapping[FeedKey, Weights]) -> list[
         if key not in loaded:
             continue
         how, prefix = loaded[key], f"{key[0]}_feed{key[1]}_load"
-        bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
-        address = clog2(len(packed_weights(part, how)))
+        bits = load_bits(part, how)
+        address = clog2(len(loaded_words(part, how)))
         e(f"logic {prefix}_valid;")
         e(f"logic [{address - 1}:0] {prefix}_address;")
         e(f"logic [{bits - 1}:0] {prefix}_data;")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
@@ -20,8 +19,9 @@ from quantize.run.states import check_state, check_values, initial_state, kept_s
 from quantize.run.trace import Execution, Spikes, State
 
 from .monitors import history_file, trace_file
-from .network import Design, design, emit_systemverilog
-from .testbench import BENCH, Opcode, bench_files, memories
+from .network import design, emit_systemverilog
+from .stimulus import stimulus
+from .testbench import BENCH, bench_files
 from .weights import FeedKey, Weights
 
 __all__ = ["SystemVerilogExecutor"]
@@ -41,8 +41,9 @@ class SystemVerilogExecutor:
         label: Label,
         simulator: str = "verilator",
         weights: Mapping[FeedKey, Weights] | None = None,
+        held: bool = False,
     ) -> None:
-        """Build the model, with `label` and `weights` as in `emit_systemverilog`.
+        """Build the model, with `label`, `weights` and `held` as in `emit_systemverilog`.
 
         Raises:
             MissingToolError: the simulator is not there.
@@ -52,8 +53,8 @@ class SystemVerilogExecutor:
         self.graph = graph
         self.clocks = 0  # of the last run, resets and loading of states included
         self._path = scratch_folder_of(self)
-        self._design = design(graph, weights)
-        files = emit_systemverilog(graph, label, weights) | bench_files(self._design)
+        self._design = design(graph, weights, held)
+        files = emit_systemverilog(graph, label, weights, held) | bench_files(self._design)
         lay_out(self._path, files)
         sources = sorted(name for name in files if name.endswith(".sv"))
         self._command = _BUILDERS[simulator](self._path, sources)
@@ -67,7 +68,8 @@ class SystemVerilogExecutor:
         kept = kept_signals(graph, signals)
         steps, batch = values.shape[:2]
         start = initial_state(graph, batch) | check_state(graph, state or {}, batch)
-        (self._path / "stimulus.txt").write_text(_stimulus(self._design, values, start, state is not None))
+        loaded = start if state is not None else None
+        (self._path / "stimulus.txt").write_text(stimulus(self._design, values, loaded))
         said = _simulate(self._command, self._path)
         self.clocks = int(re.findall(r"clocks (\d+)", said)[-1])
         traces, after = self._read(steps, batch)
@@ -94,20 +96,6 @@ class SystemVerilogExecutor:
 
     def _words(self, file: str, shape: tuple[int, ...]) -> Integers:
         return np.array((self._path / file).read_text().split(), np.int64).reshape(shape)
-
-
-def _stimulus(made: Design, values: NDArray[np.int64], start: Mapping[str, Integers], load: bool) -> str:
-    lines: list[str] = []
-    for sample in range(values.shape[1]):
-        lines.append(f"{Opcode.RESET} 0 0 0")
-        for number, memory in enumerate(memories(made)) if load else ():
-            words = start[memory.state][sample].tolist()
-            lines += [f"{Opcode.WRITE} {number} {j} {word}" for j, word in enumerate(words, memory.first)]
-        for step in values[:, sample]:
-            lines += [f"{Opcode.EVENT} {i} {step[i]} 0" for i in np.flatnonzero(step)]
-            lines.append(f"{Opcode.TICK} 0 0 0")
-        lines.append(f"{Opcode.FLUSH} 0 0 0")
-    return "\n".join(lines) + "\n"
 
 
 def _simulate(command: Sequence[str], folder: Path) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from exporters.emitter import Emitter
 from quantize.graph.layers import LayerState, UnitLayer
 
+from .begin import first_value
 from .control import Sweep
 from .memories import Field, Files, Rom, zero_extended
 from .units import Units
-from .values import clog2, declaration, literal, without_sign
+from .values import Value, clog2, declaration, literal, without_sign
 
 __all__ = ["memory_name", "states"]
 
@@ -18,8 +19,10 @@ def memory_name(state: str) -> str:
     return f"memory_{state}"
 
 
-def states(e: Emitter, files: Files, layer: UnitLayer, units: Units, sweep: Sweep) -> None:
-    """The memories of the states of `layer`, each as narrow as its format."""
+def states(
+    e: Emitter, files: Files, layer: UnitLayer, units: Units, sweep: Sweep, begin: bool = False
+) -> None:
+    """The memories of the states of `layer`, each as narrow as its format; `begin`: samples can begin."""
     if not layer.states:
         return
     bits = clog2(layer.units)
@@ -30,23 +33,30 @@ def states(e: Emitter, files: Files, layer: UnitLayer, units: Units, sweep: Swee
     e(f"always_ff @(posedge clk) start_index <= cleared[{bits - 1}:0];")
     e()
     for name, state in layer.states.items():
-        _read(e, name, state, layer.units, units, sweep)
+        e(f"logic {_kind(state)} {memory_name(name)} [0:{max(layer.units, 2) - 1}];  // {state.format}")
+        if name in units.before:
+            _read(e, files, layer, name, (units.before[name], sweep), begin)
         _write(e, layer, name, units, sweep, _initial(e, files, layer, name))
 
 
-def _read(e: Emitter, name: str, state: LayerState, count: int, units: Units, sweep: Sweep) -> None:
-    fmt, memory = state.format, memory_name(name)
-    sign = "signed " if fmt.signed else ""
-    e(f"logic {sign}[{fmt.bits - 1}:0] {memory} [0:{max(count, 2) - 1}];  // {fmt}")
-    before = units.before.get(name)
-    if before is None:
-        return
+def _kind(state: LayerState) -> str:
+    fmt = state.format
+    return f"{'signed ' if fmt.signed else ''}[{fmt.bits - 1}:0]"
+
+
+def _read(
+    e: Emitter, files: Files, layer: UnitLayer, name: str, read: tuple[Value, Sweep], begin: bool
+) -> None:
+    before, sweep = read
+    state, memory = layer.states[name], memory_name(name)
     address = sweep.index(e, (before.stage or 0) - 1)
-    e(f"logic {sign}[{fmt.bits - 1}:0] {memory}_word;")
+    e(f"logic {_kind(state)} {memory}_word;")
     e(f"always_ff @(posedge clk) {memory}_word <= {memory}[{address}];")
     e(f"{declaration(before)};")
-    word = f"{memory}_word"
-    e(f"assign {before.name} = {word if fmt.signed else zero_extended(word)};")
+    word = f"{memory}_word" if state.format.signed else zero_extended(f"{memory}_word")
+    if begin:
+        word = f"begins ? {first_value(e, files, layer, name, (before, address))} : {word}"
+    e(f"assign {before.name} = {word};")
 
 
 def _write(e: Emitter, layer: UnitLayer, name: str, units: Units, sweep: Sweep, initial: str) -> None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from quantize.graph.layers import Graph
+from quantize.graph.layers import INPUT, Graph
 from quantize.graph.proof import proof_of
 from quantize.numbers.intervals import Interval
 
 from .values import clog2
 
-__all__ = ["TICKS", "Stream", "inward", "outward", "stream_of", "wires", "wires_between"]
+__all__ = [
+    "BEGIN",
+    "HOLD",
+    "TICKS",
+    "Stream",
+    "inward",
+    "marks_of",
+    "outward",
+    "stream_of",
+    "wires",
+    "wires_between",
+]
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,7 @@ class Stream:
 
     units: int
     interval: Interval  # of the values
+    marks: tuple[str, ...] = ()  # bits that say something of a tick
 
     @property
     def graded(self) -> bool:
@@ -41,16 +53,34 @@ class Stream:
         sign = "signed " if self.interval.lo < 0 else ""
         value = (("value", f"logic {sign}[{self.value_bits - 1}:0]"),) if self.graded else ()
         index = (("index", f"logic [{self.index_bits - 1}:0]"),) if self.units else ()
-        return (("valid", "logic"), ("tick", "logic"), *index, *value)
+        marks = tuple((mark, "logic") for mark in self.marks)
+        return (("valid", "logic"), ("tick", "logic"), *marks, *index, *value)
 
+    @property
+    def plain(self) -> Stream:
+        """The same without marks."""
+        return replace(self, marks=())
+
+
+HOLD, BEGIN = "hold", "begin"
+"""Marks of a tick."""
 
 TICKS = Stream(0, Interval(0, 0))
 """The steps of a source and nothing else of it."""
 
 
-def stream_of(graph: Graph, source: str) -> Stream:
-    """The events of the input or of a layer."""
-    return Stream(graph.units(source), proof_of(graph).sources[source])
+def stream_of(graph: Graph, source: str, held: bool = False) -> Stream:
+    """The events of the input or of a layer; `held`: of a network whose input can be held."""
+    marks = marks_of(graph, source) if held else ()
+    return Stream(graph.units(source), proof_of(graph).sources[source], marks)
+
+
+def marks_of(graph: Graph, source: str) -> tuple[str, ...]:
+    """What a tick can say: that its step has the last input again, and that it is the first of a sample."""
+    late = any(feed.longest for layer in graph.layers for feed in layer.feeds)
+    # What lies in a history is cleared by a reset alone.
+    begin = () if late else (BEGIN,)
+    return (HOLD, *begin) if source == INPUT else begin
 
 
 def inward(stream: Stream, prefix: str) -> list[str]:

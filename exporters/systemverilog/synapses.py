@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Connection, Convolution, Dense
 
-from .arithmetic import span
-from .control import clearing
+from .control import clearing, under_way
 from .convolution import convolution_walk
 from .dense import dense_walk
 from .memories import Files
 from .module import RESET, Module, input_port, module, output_port
+from .products import event_value, product
+from .storage import load_ports, weight_memory
 from .streams import Stream, inward
-from .values import Value, clog2, cut, declaration, extend, flag
-from .weights import Weights, load_ports, weight_memory
+from .values import Value, clog2, cut, extend, flag
+from .weights import Weights
 
 __all__ = ["synapses_module"]
 
@@ -54,43 +54,18 @@ def synapses_module(
         unit = _WALKS[type(part)](e, files, name, part)
         weight = weight_memory(e, files, name, part, weights)
         contribution = _contribution(e, weight, stream)
-        _under_way(e, contribution.stage or 0)
+        under_way(e, contribution.stage or 0)
         _accumulators(e, unit, units, accumulator, contribution)
     return one
-
-
-def _under_way(e: Emitter, depth: int) -> None:
-    e(f"logic [{depth}:1] active;  // weights on their way to the accumulators")
-    e("assign settled = state == SETTLE && active == '0;")
-    e("always_ff @(posedge clk)")
-    with e.indent():
-        e("if (rst) active <= '0;")
-        e(f"else     active <= {{active[{depth - 1}:1], issue}};")
-    e()
 
 
 def _contribution(e: Emitter, weight: Value, stream: Stream) -> Value:
     """What is added to an accumulator: the weight, or a clock later weight times value."""
     if not stream.graded:
         return weight
-    ends = span(0, *(w * value for w in weight.interval for value in stream.interval))
-    known = weight.stage or 0
-    product = Value("product", ends, known + 1)
-    sign = "signed " if stream.interval.lo < 0 else ""
-    delays = [f"value_{n}" for n in range(1, known + 1)]
-    e(f"logic {sign}[{stream.value_bits - 1}:0] value, {', '.join(delays)};")
-    e("always_ff @(posedge clk) begin")
-    with e.indent():
-        e("if (accept) value <= in_value;")
-        for before, after in pairwise(["value", *delays]):
-            e(f"{after} <= {before};")
-    e("end")
-    e(f"{declaration(product)};")
-    width = product.width
-    number = f"{width}'({delays[-1]})" if sign else f"$signed({width}'({{1'b0, {delays[-1]}}}))"
-    e(f"always_ff @(posedge clk) product <= {extend(weight, width)} * {number};")
+    made = product(e, weight, event_value(e, stream, weight.stage or 0), stream)
     e()
-    return product
+    return made
 
 
 def _accumulators(e: Emitter, unit: str, units: int, accumulator: Value, added: Value) -> None:

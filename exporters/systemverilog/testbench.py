@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, full_name, history_name
 
+from .layout import load_bits, loaded_words
 from .memories import Files, hex_text
 from .module import connect
 from .monitors import core_path, history_monitor, history_path, monitor
@@ -15,7 +16,6 @@ from .states import memory_name
 from .streams import stream_of, wires_between
 from .top import TOP
 from .values import clog2
-from .weights import packed_weights
 
 __all__ = ["BENCH", "Memory", "Opcode", "bench_files", "memories"]
 
@@ -27,7 +27,7 @@ class Opcode:
 
     RESET = 0
     EVENT = 1  # index, value
-    TICK = 2
+    TICK = 2  # its marks
     WRITE = 3  # number of the memory, word, value
     FLUSH = 4  # wait until all layers are through with all ticks
 
@@ -63,7 +63,7 @@ def bench_files(made: Design) -> Files:
     graph = made.graph
     files: Files = {}
     e = Emitter()
-    stream, out = stream_of(graph, INPUT), stream_of(graph, graph.output)
+    stream, out = stream_of(graph, INPUT, made.held), stream_of(graph, graph.output, made.held)
     e("`timescale 1ns / 1ps")
     e(f"module {BENCH};")
     with e.indent():
@@ -79,7 +79,7 @@ def bench_files(made: Design) -> Files:
         e(f"logic [{out.index_bits - 1}:0] out_index;")
         wires = [("rst", "rst"), *wires_between(stream, "in", "in")]
         wires += [(f"out_{name}", f"out_{name}") for name in ("valid", "ready", "tick", "index")]
-        wires += [("out_value", "")] if out.graded else []
+        wires += [(f"out_{name}", "") for name in (*out.marks, *(["value"] if out.graded else []))]
         for layer, index in made.loaded:
             wires += _load_signals(e, files, made, (layer, index))
         connect(e, TOP, "dut", wires)
@@ -99,8 +99,8 @@ def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) 
     layer, index = key
     part, how = made.graph.by_name[layer].feeds[index].connection, made.weights[key]
     prefix = f"{layer}_feed{index}_load"
-    words = packed_weights(part, how)
-    bits = how.lanes(part.weight_format.bits) * part.weight_format.bits
+    words = loaded_words(part, how)
+    bits = load_bits(part, how)
     files[f"{prefix}.hex"] = hex_text(words, bits)
     e(f"logic [{bits - 1}:0] {prefix}_words [0:{len(words) - 1}];")
     e(f'initial $readmemh("{prefix}.hex", {prefix}_words);')
@@ -111,7 +111,7 @@ def _load_signals(e: Emitter, files: Files, made: Design, key: tuple[str, int]) 
 
 
 def _player(e: Emitter, made: Design) -> None:
-    stream = stream_of(made.graph, INPUT)
+    stream = stream_of(made.graph, INPUT, made.held)
     behind = " || ".join(f"ticks{number} < ticks_in" for number in range(len(made.graph.layers)))
     e("integer stimulus, found, op;")
     e("longint a, b, c;")
@@ -140,13 +140,18 @@ def _player(e: Emitter, made: Design) -> None:
                 e("end")
                 e(f"{Opcode.EVENT}, {Opcode.TICK}: begin")
                 with e.indent():
-                    e(f"in_valid <= 1; in_tick <= op == {Opcode.TICK};")
-                    e(f"in_index <= {stream.index_bits}'(a);")
+                    # Between the edges, where no simulator has a choice of what comes first.
+                    e("if (clk) @(negedge clk);")
+                    e(f"in_valid = 1; in_tick = op == {Opcode.TICK};")
+                    for bit, mark in enumerate(stream.marks):
+                        e(f"in_{mark} = op == {Opcode.TICK} && a[{bit}];")
+                    e(f"in_index = {stream.index_bits}'(a);")
                     if stream.graded:
-                        e(f"in_value <= {stream.value_bits}'(b);")
+                        e(f"in_value = {stream.value_bits}'(b);")
                     e(f"if (op == {Opcode.TICK}) ticks_in = ticks_in + 1;")
-                    e("@(posedge clk); while (!in_ready) @(posedge clk);")
-                    e("in_valid <= 0;")
+                    e("#1 while (!in_ready) begin @(negedge clk); #1; end")
+                    e("@(negedge clk);")
+                    e("in_valid = 0;")
                 e("end")
                 e(f"{Opcode.WRITE}: begin")
                 with e.indent():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporters.emitter import Emitter
@@ -11,8 +12,9 @@ from quantize.program.label import Label
 
 from .history import reader_name
 from .module import RESET, Module, connect, module
+from .storage import load_ports
 from .streams import TICKS, Stream, inward, outward, stream_of, wires, wires_between
-from .weights import Weights, load_ports, load_wires
+from .weights import Weights, load_wires
 
 if TYPE_CHECKING:
     from .network import Design
@@ -29,12 +31,12 @@ def top(made: Design, label: Label) -> Module:
     """The top module."""
     graph, one = made.graph, Module(TOP)
     e = one.text
-    ports = [RESET, *inward(stream_of(graph, INPUT), "in")]
+    ports = [RESET, *inward(stream_of(graph, INPUT, made.held), "in")]
     for layer, index in made.loaded:
         part = graph.by_name[layer].feeds[index].connection
         loads = load_ports(part, made.weights[layer, index])
         ports += [port.replace("load_", f"{layer}_feed{index}_load_") for port in loads]
-    ports += outward(stream_of(graph, graph.output), "out")
+    ports += outward(stream_of(graph, graph.output, made.held), "out")
     notes = [
         f"Program {label.digest}",
         f"expifref {label.tool_version}, profile {label.device}, encoder {label.encoder}, "
@@ -66,7 +68,7 @@ def top(made: Design, label: Label) -> Module:
 
 def _joined(e: Emitter, made: Design, source: str) -> dict[str, str]:
     """Write how the events of `source` get to all who take them; who, or `SOURCE_out` -> its signals."""
-    takers, stream = _takers(made, source), stream_of(made.graph, source)
+    takers, stream = _takers(made, source), stream_of(made.graph, source, made.held)
     given = "in" if source == INPUT else f"{source}_out"
     if source != INPUT and list(takers) == ["out"]:
         return {given: "out", "out": "out"}
@@ -88,7 +90,7 @@ def _joined(e: Emitter, made: Design, source: str) -> dict[str, str]:
 
 def _takers(made: Design, source: str) -> dict[str, Stream]:
     """Who takes the events of `source` in the step that they are of, and what of them."""
-    graph, stream = made.graph, stream_of(made.graph, source)
+    graph, stream = made.graph, stream_of(made.graph, source, made.held)
     takers = {
         f"{layer.name}_feed{index}": stream
         for layer in graph.layers
@@ -96,9 +98,10 @@ def _takers(made: Design, source: str) -> dict[str, Stream]:
         if feed.source == source and not feed.longest
     }
     if source in made.histories:
-        takers[f"{source}_history"] = stream
+        takers[f"{source}_history"] = stream.plain
     if source == INPUT:
-        takers |= {f"{layer}_start": TICKS for layer, core in made.cores.items() if core.starts}
+        ticks = replace(TICKS, marks=stream.marks)
+        takers |= {f"{layer}_start": ticks for layer, core in made.cores.items() if core.starts}
     if source == graph.output:
         takers["out"] = stream
     return takers
@@ -107,14 +110,16 @@ def _takers(made: Design, source: str) -> dict[str, Stream]:
 def _core(e: Emitter, made: Design, layer: str, joined: dict[str, str]) -> None:
     graph, core = made.graph, made.cores[layer]
     links = [("rst", "rst")]
-    for index, feed in enumerate(graph.by_name[layer].feeds):
+    for index in core.feeds:
         name = f"{layer}_feed{index}"
-        links += wires_between(stream_of(graph, feed.source), f"feed{index}", joined.get(name, name))
+        stream = core.feeds[index].stream
+        links += wires_between(stream, f"feed{index}", joined.get(name, name))
         how = made.weights.get((layer, index), Weights())
         links += [(f"feed{index}_{port}", signal) for port, signal in load_wires(how, f"{name}_")]
     if core.starts:
-        links += wires_between(TICKS, "start", joined[f"{layer}_start"])
-    links += wires_between(stream_of(graph, layer), "out", joined[f"{layer}_out"])
+        ticks = replace(TICKS, marks=stream_of(graph, INPUT, made.held).marks)
+        links += wires_between(ticks, "start", joined[f"{layer}_start"])
+    links += wires_between(stream_of(graph, layer, made.held), "out", joined[f"{layer}_out"])
     connect(e, f"{layer}_core", f"{layer}_core", links)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 from quantize.graph.layers import UnitLayer
@@ -39,11 +40,19 @@ class Units:
     signals: Mapping[str, Value]  # where each can be watched
 
 
-def units_module(files: Files, layer: UnitLayer, proven: Mapping[str, Proven]) -> Units:
-    """Write the datapath of `layer`; its tables go into `files`."""
+def units_module(
+    files: Files,
+    layer: UnitLayer,
+    proven: Mapping[str, Proven],
+    arrivals: Mapping[int, int] = MappingProxyType({}),
+) -> Units:
+    """Write the datapath of `layer`; its tables go into `files`.
+
+    `arrivals`: feed -> the stage at which its sum comes, where that is not 1.
+    """
     body = fused(listing(layer, proven))
     one = Module(f"{layer.name}_units")
-    net = Netlist(layer, body, one.name, files)
+    net = Netlist(layer, body, one.name, files, arrivals)
     for operation in body.operations:
         HARDWARE[type(operation)](operation, net)
     pipe = Pipeline()

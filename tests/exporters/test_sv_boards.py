@@ -14,7 +14,7 @@ import pytest
 from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.boards import BOARDS, emit_board
-from exporters.systemverilog.serial import decode, encode, serial_files, weight_packets
+from exporters.systemverilog.serial import HELD, decode, encode, serial_files, weight_packets
 from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import require_tool, run_tool
 from quantize.graph.layers import Port
@@ -24,7 +24,7 @@ from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from quantize.run.trace import Spikes
 from tests.graphs import random_graph_input
-from tests.programs import random_program
+from tests.programs import random_input, random_program
 from tests.tools import need
 
 _CLOCKS_PER_BIT = 6
@@ -68,10 +68,16 @@ endmodule
 """
 
 
-def answered(program: Program, weights: Mapping[FeedKey, Weights], packets: bytes, folder: Path) -> bytes:
+def answered(
+    program: Program,
+    weights: Mapping[FeedKey, Weights],
+    packets: bytes,
+    folder: Path,
+    held: bool = False,
+) -> bytes:
     """What the design answers to `packets`; the bench waits for the answer to each tick."""
     graph = program.graph
-    files = emit_systemverilog(graph, label_of(program), weights) | serial_files(graph, weights)
+    files = emit_systemverilog(graph, label_of(program), weights, held) | serial_files(graph, weights, held)
     answer = 6 * (program.graph.layers[-1].units + 1)
     bench = _BENCH.format(clocks=_CLOCKS_PER_BIT, count=len(packets), answer=answer)
     files |= {"bench.sv": bench, "bytes.hex": "".join(f"{byte:02x}\n" for byte in packets)}
@@ -114,6 +120,19 @@ def test_the_readout_over_the_serial_line(
     assert [[index for index, _ in step] for step in steps] == [[0, 1, 2]] * 8
     found = np.array([[value for _, value in step] for step in steps])
     np.testing.assert_array_equal(found, np.concatenate([expected, expected]))
+
+
+def test_a_held_input_and_the_next_sample_over_the_serial_line(tmp_path: Path) -> None:
+    need("iverilog")
+    program = random_program(9, layers=2, readout=True, widths=(7, 5, 3), weight_bits=8, input_bits=8)
+    spikes = random_input(program, 1, 2, 3)[[0, 0, 0]]
+    expected = Emulator(program).run(spikes).signals["readout"]
+    samples = (encode(first, begin=True) + HELD * 2 for first in spikes[0])
+    weights: dict[FeedKey, Weights] = {("layer0", 0): Weights(loaded=True, word_bits=16, lanes=4)}
+    packets = weight_packets(program.graph, weights) + b"".join(samples)
+    steps = decode(answered(program, weights, packets, tmp_path, held=True))
+    found = np.array([[value for _, value in step] for step in steps])
+    np.testing.assert_array_equal(found, np.concatenate([expected[:, 0], expected[:, 1]]))
 
 
 @pytest.mark.parametrize("name", BOARDS)

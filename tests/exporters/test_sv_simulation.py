@@ -173,7 +173,7 @@ def test_a_wrong_memory_is_seen(file: str, monkeypatch: pytest.MonkeyPatch) -> N
     program = random_program(2, layers=1, readout=False, widths=(4, 3))
     spikes, state = stimulus(program, 2, steps=20)
 
-    def damaged(graph: Graph, label: Label, _weights: object) -> dict[str, str]:
+    def damaged(graph: Graph, label: Label, *_how: object) -> dict[str, str]:
         files = emit_systemverilog(graph, label)
         words = [f"{int(word, 16) ^ 1:x}" for word in files[file].split()]
         return files | {file: "\n".join(words) + "\n"}

@@ -8,12 +8,13 @@ import pytest
 from exporters.systemverilog import emit_systemverilog, weights_for
 from exporters.systemverilog.fusions import ShiftBy, fused, powers_of_two
 from exporters.systemverilog.hardware import HARDWARE
+from exporters.systemverilog.layout import loaded_words
 from exporters.systemverilog.listing import Listing, listing
 from exporters.systemverilog.memories import Field, Files, Rom, hex_text, period
 from exporters.systemverilog.parts import BUDGET, Part
 from exporters.systemverilog.schedule import schedule
 from exporters.systemverilog.units import Units, units_module
-from exporters.systemverilog.weights import Weights, packed_weights
+from exporters.systemverilog.weights import Weights
 from hw_profiles import load_profile
 from quantize.graph.bodies import Weighted, leaky, scale
 from quantize.graph.body import Body
@@ -210,7 +211,7 @@ def test_the_same_program_gives_the_same_text() -> None:
 
 def test_weights_are_packed_first_in_the_lowest_bits() -> None:
     one = Dense(frozen(np.array([[1, -2], [3, 4]])), Format(True, 4, 0), Format(True, 8, 0))
-    assert packed_weights(one, Weights(loaded=True, word_bits=8)) == [0xE1, 0x43]
+    assert loaded_words(one, Weights(loaded=True, word_bits=8)) == [0xE1, 0x43]
 
 
 @pytest.mark.parametrize(

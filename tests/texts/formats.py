@@ -20,8 +20,7 @@ from expifref.files.limits import MODEL, RESUME
 from expifref.files.tensors import read_tensors, write_tensors
 from expifref.network.architecture import Architecture, initial_description
 from expifref.network.description import FeedDescription
-from expifref.network.model_document import ModelDocument
-from expifref.network.model_files import ModelFile, read_model, save_model
+from expifref.network.model_files import ModelDocument, ModelFile, read_model, save_model
 from expifref.training.progress import EpochReport
 from expifref.training.resume import TrainingState, load_state, save_state
 from expifref.training.resume_file import ResumeDocument
@@ -150,10 +149,9 @@ def _wide() -> Graph:
 def _deployment(folder: Path) -> Format:
     program, profile = small_program(), load_profile("generic-8bit")
     label = label_of(program)
-    wide = _wide()
     with mock.patch("exporters.deployment.make.LARGE", 0):
-        words = deploy(wide, label, profile)
-    deployments = (deploy(program.graph, label, profile), deploy(wide, label, profile), words)
+        words = tuple(deploy(graph, label, profile) for graph in (program.graph, _wide()))
+    deployments = (deploy(program.graph, label, profile), deploy(_wide(), label, profile), *words)
 
     def read(document: Document, matrices: Matrices) -> object:
         return program_of(deployment_from_json(document, "`d.json`", matrices))

@@ -74,8 +74,14 @@ def test_describe_gives_the_description_back(architecture: Architecture) -> None
     found = describe(network, architecture.dt * u.ms, encoder=architecture.encoder, steps=architecture.steps)
     wanted = network.description
     names = dict(zip(found.units, wanted.units, strict=True))
+    assert found.layers[0].path == "net.layers[0].neuron"
     layers = (
-        replace(one, name=names[one.name], feeds=tuple(replace(f, source=names[f.source]) for f in one.feeds))
+        replace(
+            one,
+            name=names[one.name],
+            path="",
+            feeds=tuple(replace(f, source=names[f.source]) for f in one.feeds),
+        )
         for one in found.layers
     )
     named = replace(found, layers=tuple(layers))

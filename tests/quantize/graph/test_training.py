@@ -39,7 +39,7 @@ def codes_of(graph: Graph, trained: Mapping[str, Mapping[str, Format]] | None = 
     """What `graph` itself holds."""
     return {
         layer.name: Codes(
-            {i: jnp.asarray(feed.connection.matrix, jnp.float32) for i, feed in enumerate(layer.feeds)},
+            {i: jnp.asarray(feed.connection.weight, jnp.float32) for i, feed in enumerate(layer.feeds)},
             {
                 name: jnp.asarray(np.broadcast_to(layer.constants[name], layer.units), jnp.float32)
                 for name in (trained or {}).get(layer.name, {})

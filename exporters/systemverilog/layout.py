@@ -1,0 +1,82 @@
+"""The weights of a connection as words of memory: one in each, or those of several lanes side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from quantize.graph.layers import Connection
+
+from .weights import Weights
+
+__all__ = ["Words", "lanes_of", "load_bits", "load_columns", "loaded_words", "row_words", "words_of"]
+
+
+@dataclass(frozen=True)
+class Words:
+    """Words of one width, two's complement in their bits."""
+
+    values: tuple[int, ...]
+    bits: int
+
+    def packed(self, count: int, depth: int) -> Words:
+        """`depth` words of `count` of these each, the first in the lowest bits, then zeros."""
+        padded = (*self.values, *(0 for _ in range(count * depth - len(self.values))))
+        rows = (padded[at : at + count] for at in range(0, count * depth, count))
+        joined = (sum(value << (self.bits * place) for place, value in enumerate(row)) for row in rows)
+        return Words(tuple(joined), self.bits * count)
+
+
+def lanes_of(part: Connection, weights: Weights) -> int:
+    """Weights of an input that are added in one clock: a power of two, or all of them."""
+    return min(weights.lanes, part.units)
+
+
+def row_words(part: Connection, weights: Weights) -> int:
+    """Words of an input, of a dense connection."""
+    return -(-part.units // lanes_of(part, weights))
+
+
+def words_of(part: Connection, weights: Weights) -> Words:
+    """The words that a walk goes over: weights in row-major order, or of each row those of all lanes."""
+    bits, lanes = part.weight_format.bits, lanes_of(part, weights)
+    codes, mask = part.weight.astype(np.int64), (1 << bits) - 1
+    if lanes == 1:
+        return Words(tuple((codes.ravel() & mask).tolist()), bits)
+    inputs, units = codes.shape
+    row = row_words(part, weights)
+    padded = np.zeros((inputs, row * lanes), np.int64)
+    padded[:, :units] = codes & mask
+    return Words(tuple(padded.ravel().tolist()), bits).packed(lanes, inputs * row)
+
+
+def load_bits(part: Connection, weights: Weights) -> int:
+    """Bits that are loaded at a time."""
+    bits = part.weight_format.bits
+    most = weights.per_word(bits)
+    return bits * (most if weights.lanes == 1 else min(most, _power(lanes_of(part, weights))))
+
+
+def load_columns(part: Connection, weights: Weights) -> int:
+    """Memories of `load_bits` side by side that make the words of several lanes."""
+    return -(-part.weight_format.bits * lanes_of(part, weights) // load_bits(part, weights))
+
+
+def loaded_words(part: Connection, weights: Weights) -> list[int]:
+    """The words that are loaded through the port, in the order of their addresses.
+
+    Of several lanes each word is loaded in as many parts as there are columns, a power of two of them.
+    """
+    words = words_of(part, weights)
+    if weights.lanes == 1:
+        count = weights.per_word(words.bits)
+        return list(words.packed(count, max(-(-len(words.values) // count), 2)).values)
+    bits = load_bits(part, weights)
+    mask, columns = (1 << bits) - 1, _power(load_columns(part, weights))
+    return [word >> (bits * column) & mask for word in words.values for column in range(columns)]
+
+
+def _power(count: int) -> int:
+    """The next power of two."""
+    return 1 << (count - 1).bit_length()
