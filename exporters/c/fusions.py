@@ -96,12 +96,14 @@ def _excess(operation: Maximum, layer: UnitLayer) -> Operation | Fused:
 def _shifted_sum(operation: RoundShift, layer: UnitLayer) -> Operation | Fused:
     """A rounding to nearest, ties upward, of a sum with a constant that nothing else needs."""
     summed = layer.results[operation.of[0]]
-    if operation.rounding is not Rounding.RND or not operation.shift or not isinstance(summed, Add):
+    if operation.rounding is not Rounding.RND or not operation.shift:
+        return operation
+    if not isinstance(summed, Add) or _uses(summed.name, layer) > 1:
         return operation
     half = 1 << (operation.shift - 1)
     for a, other in (summed.of, summed.of[::-1]):
         added = layer.results[other]
-        if not isinstance(added, Constant) or _uses(summed.name, layer) > 1:
+        if not isinstance(added, Constant):
             continue
         values = layer.constants[added.constant]
         if INT64.holds(Interval(int(values.min()), int(values.max()) + half)):
