@@ -20,7 +20,8 @@ from expifref.files.limits import MODEL, RESUME
 from expifref.files.tensors import read_tensors, write_tensors
 from expifref.network.architecture import Architecture, initial_description
 from expifref.network.description import FeedDescription
-from expifref.network.model_files import ModelDocument, ModelFile, read_model, save_model
+from expifref.network.model_document import ModelDocument
+from expifref.network.model_files import ModelFile, read_model, save_model
 from expifref.training.progress import EpochReport
 from expifref.training.resume import TrainingState, load_state, save_state
 from expifref.training.resume_file import ResumeDocument
