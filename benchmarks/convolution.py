@@ -49,9 +49,9 @@ from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from quantize.run.trace import Executor
 
-LAYERS = ("conv:12x5,tau=4ms", "pool:2", "conv:32x5,tau=4ms", "pool:2", "dense:128,tau=4ms")
-STEPS, DT = 4, 4.0
-SETTINGS = TrainingSettings(epochs=16, batch_size=32, learning_rate=4e-3)
+LAYERS = ("conv:8x5", "pool:2", "conv:24x5", "pool:2", "dense:96")
+STEPS, DT = 8, 2.0
+SETTINGS = TrainingSettings(epochs=8, batch_size=64)
 
 DEVICE, WEIGHT_BITS = "ecp5-85f", 8
 IMAGES = {"jax": None, "onnxruntime": None, "c-host": 200, "verilator": 2}
