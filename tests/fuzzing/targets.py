@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,7 @@ class Target:
     read: Callable[[Path], object]
 
 
+@cache
 def _program() -> Program:
     return lowered(network((4, 3, 2)))
 
