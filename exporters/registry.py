@@ -19,14 +19,7 @@ if TYPE_CHECKING:
     from .onnx.program import Form
     from .systemverilog.throughput import Throughput
 
-__all__ = [
-    "MODEL_TARGETS",
-    "PROGRAM_TARGETS",
-    "FolderTarget",
-    "Target",
-    "export_model",
-    "export_program",
-]
+__all__ = ["MODEL_TARGETS", "PROGRAM_TARGETS", "FolderTarget", "Target", "export_model", "export_program"]
 
 Source = TypeVar("Source")
 

@@ -8,7 +8,7 @@ from exporters.emitter import Emitter
 
 from .values import clog2
 
-__all__ = ["Sweep", "clearing", "under_way"]
+__all__ = ["Sweep", "clearing", "delayed", "under_way"]
 
 _SHORTEST_COUNT = 3
 """Clocks from which on a counter is smaller than the registers that delay an index."""
@@ -53,6 +53,15 @@ def under_way(e: Emitter, depth: int) -> None:
         e("if (rst) active <= '0;")
         e(f"else     active <= {{active[{depth - 1}:1], issue}};")
     e()
+
+
+def delayed(e: Emitter, name: str, bits: int, depth: int) -> list[str]:
+    """What `name` was one to `depth` clocks ago, in this order."""
+    names = [f"{name}_{n}" for n in range(1, depth + 1)]
+    e(f"logic [{bits - 1}:0] {', '.join(names)};")
+    old, new = ", ".join(reversed(names)), ", ".join([*reversed(names[:-1]), name])
+    e(f"always_ff @(posedge clk) {{{old}}} <= {{{new}}};")
+    return names
 
 
 @dataclass

@@ -20,7 +20,10 @@ from quantize.graph.layers import Convolution
 from .memories import Field, Files, Rom
 from .values import Value, clog2, without_sign
 
-__all__ = ["convolution_walk"]
+__all__ = ["convolution_clocks", "convolution_walk"]
+
+_SETUP = 6
+"""Clocks of an event before its first weight."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ def _channel_fields(window: Window) -> tuple[Field, ...]:
     group, inside = np.divmod(channel, window.channels // window.groups)
     first = group * (window.outputs // window.groups)
     return Field("c_weights", inside * window.outputs + first), Field("c_units", first)
+
+
+def convolution_clocks(part: Convolution) -> float:
+    """Clocks of an event, the mean over the places of the plane."""
+    return _SETUP + float(part.fan_out.mean())
 
 
 def convolution_walk(e: Emitter, files: Files, name: str, part: Convolution) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import INPUT, Graph, UnitLayer
+from quantize.graph.layers import Graph, UnitLayer
 from quantize.graph.proof import proof_of
 from quantize.numbers.intervals import Interval
 
@@ -18,7 +18,7 @@ from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
 from .states import states
-from .streams import BEGIN, TICKS, inward, outward, stream_of
+from .streams import BEGIN, inward, outward, stream_of, ticks_of
 from .units import Units, units_module
 from .values import Value, clog2, declaration
 from .weights import FeedKey, Weights
@@ -48,7 +48,7 @@ def core(
     modules = [made for index, part in feeds.items() for made in feed_modules(files, part, sums[index])]
     # A layer that sees the past alone would run ahead of the input.
     starts = all(feed.delay.min() > 0 for feed in layer.feeds)
-    start = replace(TICKS, marks=stream_of(graph, INPUT, held).marks)
+    start = ticks_of(graph, held)
     one, out = Module(f"{layer.name}_core"), stream_of(graph, layer.name, held)
     ports = [RESET, *(port for part in feeds.values() for port in feed_ports(part))]
     if starts:

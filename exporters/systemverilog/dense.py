@@ -10,7 +10,10 @@ from quantize.graph.layers import Dense
 from .memories import Files
 from .values import clog2
 
-__all__ = ["Row", "dense_walk", "row_walk"]
+__all__ = ["Row", "dense_clocks", "dense_walk", "row_walk"]
+
+_LEAST = 2
+"""Clocks of an event at least. A sum is written a clock after it is read: a single unit needs an idle one."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,13 @@ class Row:
 
 def dense_walk(e: Emitter, _files: Files, _name: str, part: Dense) -> str:
     """Write the walk over a row; returns the signal that says which unit the weight is for."""
-    # A sum is written one clock after it is read: a single unit needs an idle clock between its events.
-    row_walk(e, Row("UNITS", "unit whose weight", part.units, part.weight.size, 2))
+    row_walk(e, Row("UNITS", "unit whose weight", part.units, part.weight.size, _LEAST))
     return "j"
+
+
+def dense_clocks(part: Dense) -> int:
+    """Clocks of an event."""
+    return max(part.units, _LEAST)
 
 
 def row_walk(e: Emitter, row: Row) -> None:

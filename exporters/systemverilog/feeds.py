@@ -94,8 +94,7 @@ def feed_modules(files: Files, part: FeedPart, accumulator: Value) -> list[Modul
 def feed_ports(part: FeedPart) -> list[str]:
     """The ports of the core for it."""
     prefix = f"feed{part.index}"
-    loads = load_ports(part.connection, part.weights)
-    return [*inward(part.stream, prefix), *(port.replace("load_", f"{prefix}_load_") for port in loads)]
+    return [*inward(part.stream, prefix), *load_ports(part.connection, part.weights, f"{prefix}_")]
 
 
 def write_feed(e: Emitter, part: FeedPart, accumulator: Value) -> None:

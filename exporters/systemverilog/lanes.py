@@ -11,15 +11,16 @@ from exporters.emitter import Emitter
 from quantize.graph.layers import Dense
 from quantize.numbers.intervals import Interval
 
-from .control import clearing, under_way
+from .control import clearing, delayed, under_way
 from .dense import Row, row_walk
 from .layout import lanes_of, row_words
 from .memories import Files, zero_extended
-from .module import RESET, Module, connect, input_port, module, output_port
+from .module import Module, connect
 from .products import event_value, product, product_in_logic
-from .storage import load_ports, word_memory
-from .streams import Stream, inward
-from .values import Value, clog2, declaration, flag
+from .storage import word_memory
+from .streams import Stream
+from .synapses import sums_module
+from .values import Value, clog2, declaration
 from .weights import Weights
 
 __all__ = ["choice_module", "lanes_module", "leaves_at"]
@@ -42,16 +43,8 @@ def lanes_module(
     """Module `name`, as `synapses_module`; but `accumulator` comes `leaves_at` clocks after `sweep_valid`."""
     one, lanes, words = Module(name), lanes_of(part, weights), row_words(part, weights)
     e = one.text
-    ports = [RESET, *inward(stream, "in"), *load_ports(part, weights), input_port(flag("step_done", 0))]
-    ports += [output_port(flag("settled", 0)), input_port(flag("sweep_valid", 0))]
     accumulator = Value("accumulator", accumulator.interval, leaves_at(lanes))
-    ports += [f"input  logic [{clog2(part.units) - 1}:0] sweep_index", output_port(accumulator)]
-    notes = [
-        f"accumulator += weight * input: {stream.units} inputs, {part.units} units, {lanes} weights a clock.",
-        f"weight {part.weight_format}, accumulator {part.accumulator} (proven wide enough)",
-        "A tick ends the step: the accumulators are read in order and cleared.",
-    ]
-    with module(e, name, ports, notes):
+    with sums_module(one, part, stream, weights, accumulator):
         clearing(e, words)
         least = 2 if words > 1 else 1  # a word of sums in memory is written a clock after it is read
         row_walk(e, Row("WORDS", "word of weights that", words, part.weight.shape[0] * words, least))
@@ -108,11 +101,8 @@ def _registers(e: Emitter, _units: int, _lanes: int, depth: int) -> None:
 def _stored(e: Emitter, units: int, lanes: int, depth: int) -> None:
     words = -(-units // lanes)
     index, low = clog2(words), clog2(lanes)
-    names = [f"j_{n}" for n in range(1, depth + 1)]
     e(f"logic [LANES*BITS-1:0] accumulators [0:{words - 1}];")
-    e(f"logic [{index - 1}:0] {', '.join(names)};")
-    old, new = ", ".join(reversed(names)), ", ".join([*reversed(names[:-1]), "j"])
-    e(f"always_ff @(posedge clk) {{{old}}} <= {{{new}}};")
+    names = delayed(e, "j", index, depth)
     e(f"logic [{index - 1}:0] emptied_word, read_address, write_address;")
     e("logic write;")
     swept = f"sweep_index[{low + index - 1}:{low}]"

@@ -10,7 +10,17 @@ from quantize.graph.layers import Connection
 
 from .weights import Weights
 
-__all__ = ["Words", "lanes_of", "load_bits", "load_columns", "loaded_words", "row_words", "words_of"]
+__all__ = [
+    "Words",
+    "lanes_of",
+    "load_bits",
+    "load_columns",
+    "load_count",
+    "loaded_words",
+    "row_words",
+    "word_size",
+    "words_of",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,13 @@ def row_words(part: Connection, weights: Weights) -> int:
     return -(-part.units // lanes_of(part, weights))
 
 
+def word_size(part: Connection, weights: Weights) -> tuple[int, int]:
+    """How many words `words_of` gives, and the bits of each."""
+    lanes = lanes_of(part, weights)
+    count = part.weight.size if lanes == 1 else len(part.weight) * row_words(part, weights)
+    return count, part.weight_format.bits * lanes
+
+
 def words_of(part: Connection, weights: Weights) -> Words:
     """The words that a walk goes over: weights in row-major order, or of each row those of all lanes."""
     bits, lanes = part.weight_format.bits, lanes_of(part, weights)
@@ -63,6 +80,14 @@ def load_columns(part: Connection, weights: Weights) -> int:
     return -(-part.weight_format.bits * lanes_of(part, weights) // load_bits(part, weights))
 
 
+def load_count(part: Connection, weights: Weights) -> int:
+    """How many words are loaded."""
+    count, bits = word_size(part, weights)
+    if weights.lanes > 1:
+        return count * _power(load_columns(part, weights))
+    return max(-(-count // weights.per_word(bits)), 2)
+
+
 def loaded_words(part: Connection, weights: Weights) -> list[int]:
     """The words that are loaded through the port, in the order of their addresses.
 
@@ -70,8 +95,7 @@ def loaded_words(part: Connection, weights: Weights) -> list[int]:
     """
     words = words_of(part, weights)
     if weights.lanes == 1:
-        count = weights.per_word(words.bits)
-        return list(words.packed(count, max(-(-len(words.values) // count), 2)).values)
+        return list(words.packed(weights.per_word(words.bits), load_count(part, weights)).values)
     bits = load_bits(part, weights)
     mask, columns = (1 << bits) - 1, _power(load_columns(part, weights))
     return [word >> (bits * column) & mask for word in words.values for column in range(columns)]

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quantize.graph.layers import INPUT, Dense, Graph, UnitLayer
+from quantize.graph.layers import INPUT, Graph, UnitLayer
 
 from .families import LOADED_DEPTH, Room, room_of
 from .feeds import FeedPart
-from .layout import lanes_of, load_columns, loaded_words, row_words, words_of
+from .layout import lanes_of, load_columns, load_count, row_words, word_size
 from .memories import period
 from .network import Design, design
+from .synapses import event_clocks
 from .throughput import Throughput, multipliers
 
 __all__ = ["Activity", "Estimate", "busy", "estimate", "fastest"]
@@ -83,9 +84,9 @@ def _layer_clocks(made: Design, layer: UnitLayer, activity: Activity) -> float:
     return max(activity.steps * (each + step), once + activity.steps + each + step)
 
 
-def _event_clocks(part: FeedPart) -> int:
-    if part.weights.lanes == 1 or not isinstance(part.connection, Dense):
-        return max(part.connection.units, 2)
+def _event_clocks(part: FeedPart) -> float:
+    if part.weights.lanes == 1:
+        return event_clocks(part.connection)
     return row_words(part.connection, part.weights)
 
 
@@ -94,12 +95,12 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
     for layer in made.graph.layers:
         core = made.cores[layer.name]
         for part in core.feeds.values():
-            words, bank = words_of(part.connection, part.weights), part.weights.bank_words
+            (words, bits), bank = word_size(part.connection, part.weights), part.weights.bank_words
             if not part.weights.loaded:
-                depth = bank or len(words.values)
-                yield from ((words.bits, depth) for _ in range(-(-len(words.values) // depth)))
-            lanes = lanes_of(part.connection, part.weights)
-            if (row := -(-layer.units // lanes)) > 1:
+                depth = bank or words
+                yield from ((bits, depth) for _ in range(-(-words // depth)))
+            if (row := row_words(part.connection, part.weights)) > 1:
+                lanes = lanes_of(part.connection, part.weights)
                 yield core.units.accumulators[part.index].width * lanes, row
             if part.held and bank is None:
                 yield core.units.accumulators[part.index].width, layer.units
@@ -115,7 +116,7 @@ def _loaded(made: Design) -> int:
         for part in core.feeds.values():
             if part.weights.loaded:
                 columns = load_columns(part.connection, part.weights)
-                depth = len(loaded_words(part.connection, part.weights)) >> (columns - 1).bit_length()
+                depth = load_count(part.connection, part.weights) >> (columns - 1).bit_length()
                 found += columns * -(-depth // LOADED_DEPTH)
     return found
 

@@ -9,7 +9,7 @@ from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, Graph
 from quantize.run.trace import Spikes
 
-from .layout import load_bits, loaded_words
+from .layout import load_bits, load_count, loaded_words
 from .memories import Files
 from .module import connect
 from .streams import Stream, stream_of, wires, wires_between
@@ -223,7 +223,7 @@ def _loads(e: Emitter, graph: Graph, loaded: Mapping[FeedKey, Weights]) -> list[
             continue
         how, prefix = loaded[key], f"{key[0]}_feed{key[1]}_load"
         bits = load_bits(part, how)
-        address = clog2(len(loaded_words(part, how)))
+        address = clog2(load_count(part, how))
         e(f"logic {prefix}_valid;")
         e(f"logic [{address - 1}:0] {prefix}_address;")
         e(f"logic [{bits - 1}:0] {prefix}_data;")

@@ -6,7 +6,7 @@ from exporters.emitter import Emitter
 from quantize.graph.layers import Connection
 from quantize.numbers.intervals import Interval
 
-from .layout import Words, load_bits, load_columns, loaded_words, words_of
+from .layout import Words, load_bits, load_columns, load_count, words_of
 from .memories import Files, hex_text, zero_extended
 from .module import Module
 from .values import Value, clog2, declaration
@@ -21,14 +21,14 @@ _GROUP_BITS = 3
 """One stage brings eight banks to one word."""
 
 
-def load_ports(part: Connection, weights: Weights) -> list[str]:
-    """Ports that write a word of weights."""
+def load_ports(part: Connection, weights: Weights, prefix: str = "") -> list[str]:
+    """Ports with `prefix` that write a word of weights."""
     if not weights.loaded:
         return []
     return [
-        "input  logic load_valid",
-        f"input  logic [{clog2(len(loaded_words(part, weights))) - 1}:0] load_address",
-        f"input  logic [{load_bits(part, weights) - 1}:0] load_data",
+        f"input  logic {prefix}load_valid",
+        f"input  logic [{clog2(load_count(part, weights)) - 1}:0] {prefix}load_address",
+        f"input  logic [{load_bits(part, weights) - 1}:0] {prefix}load_data",
     ]
 
 

@@ -13,12 +13,12 @@ from .values import clog2
 __all__ = [
     "BEGIN",
     "HOLD",
-    "TICKS",
     "Stream",
     "inward",
     "marks_of",
     "outward",
     "stream_of",
+    "ticks_of",
     "wires",
     "wires_between",
 ]
@@ -65,14 +65,16 @@ class Stream:
 HOLD, BEGIN = "hold", "begin"
 """Marks of a tick."""
 
-TICKS = Stream(0, Interval(0, 0))
-"""The steps of a source and nothing else of it."""
-
 
 def stream_of(graph: Graph, source: str, held: bool = False) -> Stream:
     """The events of the input or of a layer; `held`: of a network whose input can be held."""
     marks = marks_of(graph, source) if held else ()
     return Stream(graph.units(source), proof_of(graph).sources[source], marks)
+
+
+def ticks_of(graph: Graph, held: bool) -> Stream:
+    """The steps of the input, and nothing else of it."""
+    return replace(stream_of(graph, INPUT, held), units=0, interval=Interval(0, 0))
 
 
 def marks_of(graph: Graph, source: str) -> tuple[str, ...]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Connection, Convolution, Dense
 
-from .control import clearing, under_way
-from .convolution import convolution_walk
-from .dense import dense_walk
+from .control import clearing, delayed, under_way
+from .convolution import convolution_clocks, convolution_walk
+from .dense import dense_clocks, dense_walk
+from .layout import lanes_of
 from .memories import Files
 from .module import RESET, Module, input_port, module, output_port
 from .products import event_value, product
@@ -20,7 +22,7 @@ from .streams import Stream, inward
 from .values import Value, clog2, cut, extend, flag
 from .weights import Weights
 
-__all__ = ["synapses_module"]
+__all__ = ["event_clocks", "sums_module", "synapses_module"]
 
 _WALKS: Mapping[type[Any], Callable[[Emitter, Files, str, Any], str]] = MappingProxyType(
     {Dense: dense_walk, Convolution: convolution_walk}
@@ -30,26 +32,47 @@ _WALKS: Mapping[type[Any], Callable[[Emitter, Files, str, Any], str]] = MappingP
 It takes an event when `accept`, and is in the state `SETTLE` from a tick until `step_done`.
 """
 
+_CLOCKS: Mapping[type[Any], Callable[[Any], float]] = MappingProxyType(
+    {Dense: dense_clocks, Convolution: convolution_clocks}
+)
+"""How long the walk takes over the weights of an event."""
+
+
+def event_clocks(part: Connection) -> float:
+    """Clocks of an event with one weight per clock, the mean over the units that send it."""
+    return _CLOCKS[type(part)](part)
+
+
+@contextmanager
+def sums_module(
+    one: Module, part: Connection, stream: Stream, weights: Weights, accumulator: Value
+) -> Iterator[None]:
+    """The head of module `one`, which adds up what its events bring, around what is written inside.
+
+    A tick ends the step; it is then `settled` until `step_done`, and `accumulator` is that of the unit which
+    `sweep_valid` named as many clocks ago as its stage says.
+    """
+    ports = [RESET, *inward(stream, "in"), *load_ports(part, weights), input_port(flag("step_done", 0))]
+    ports += [output_port(flag("settled", 0)), input_port(flag("sweep_valid", 0))]
+    ports += [f"input  logic [{clog2(part.units) - 1}:0] sweep_index", output_port(accumulator)]
+    rate = "a weight per clock" if weights.lanes == 1 else f"{lanes_of(part, weights)} weights a clock"
+    notes = [
+        f"accumulator += weight * input: {stream.units} inputs, {part.units} units, {rate}.",
+        f"weight {part.weight_format}, accumulator {part.accumulator} (proven wide enough)",
+        "A tick ends the step: the accumulators are read in order and cleared.",
+    ]
+    with module(one.text, one.name, ports, notes):
+        yield
+
 
 def synapses_module(
     files: Files, name: str, part: Connection, stream: Stream, weights: Weights, accumulator: Value
 ) -> Module:
-    """Module `name`: events in; `accumulator` of a unit a clock after `sweep_valid` names it.
-
-    After its tick it is `settled` until `step_done`; what is swept is cleared.
-    """
+    """Module `name`: a weight per clock; `accumulator` of a unit a clock after `sweep_valid` names it."""
     one = Module(name)
     e, units = one.text, part.units
-    ports = [RESET, *inward(stream, "in"), *load_ports(part, weights), input_port(flag("step_done", 0))]
-    ports += [output_port(flag("settled", 0)), input_port(flag("sweep_valid", 0))]
     accumulator = Value("accumulator", accumulator.interval, accumulator.stage)
-    ports += [f"input  logic [{clog2(units) - 1}:0] sweep_index", output_port(accumulator)]
-    notes = [
-        f"accumulator += weight * input: {stream.units} inputs, {units} units, a weight per clock.",
-        f"weight {part.weight_format}, accumulator {part.accumulator} (proven wide enough)",
-        "A tick ends the step: the accumulators are read in order and cleared.",
-    ]
-    with module(e, name, ports, notes):
+    with sums_module(one, part, stream, weights, accumulator):
         clearing(e, units)
         unit = _WALKS[type(part)](e, files, name, part)
         weight = weight_memory(e, files, name, part, weights)
@@ -71,10 +94,7 @@ def _contribution(e: Emitter, weight: Value, stream: Stream) -> Value:
 def _accumulators(e: Emitter, unit: str, units: int, accumulator: Value, added: Value) -> None:
     index, width, depth = clog2(units), accumulator.width, added.stage or 0
     e(f"logic signed [{width - 1}:0] accumulators [0:{max(units, 2) - 1}];")
-    names = [f"{unit}_{n}" for n in range(1, depth + 1)]
-    e(f"logic [{index - 1}:0] {', '.join(names)};")
-    old, new = ", ".join(reversed(names)), ", ".join([*reversed(names[:-1]), unit])
-    e(f"always_ff @(posedge clk) {{{old}}} <= {{{new}}};")
+    names = delayed(e, unit, index, depth)
     e(f"logic [{index - 1}:0] read_address, write_address;")
     e("logic write, emptied;")
     e(f"logic [{index - 1}:0] emptied_index;")

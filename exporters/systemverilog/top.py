@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from exporters.emitter import Emitter
@@ -13,7 +12,7 @@ from quantize.program.label import Label
 from .history import reader_name
 from .module import RESET, Module, connect, module
 from .storage import load_ports
-from .streams import TICKS, Stream, inward, outward, stream_of, wires, wires_between
+from .streams import Stream, inward, outward, stream_of, ticks_of, wires, wires_between
 from .weights import Weights, load_wires
 
 if TYPE_CHECKING:
@@ -34,8 +33,7 @@ def top(made: Design, label: Label) -> Module:
     ports = [RESET, *inward(stream_of(graph, INPUT, made.held), "in")]
     for layer, index in made.loaded:
         part = graph.by_name[layer].feeds[index].connection
-        loads = load_ports(part, made.weights[layer, index])
-        ports += [port.replace("load_", f"{layer}_feed{index}_load_") for port in loads]
+        ports += load_ports(part, made.weights[layer, index], f"{layer}_feed{index}_")
     ports += outward(stream_of(graph, graph.output, made.held), "out")
     notes = [
         f"Program {label.digest}",
@@ -100,7 +98,7 @@ def _takers(made: Design, source: str) -> dict[str, Stream]:
     if source in made.histories:
         takers[f"{source}_history"] = stream.plain
     if source == INPUT:
-        ticks = replace(TICKS, marks=stream.marks)
+        ticks = ticks_of(graph, made.held)
         takers |= {f"{layer}_start": ticks for layer, core in made.cores.items() if core.starts}
     if source == graph.output:
         takers["out"] = stream
@@ -117,8 +115,7 @@ def _core(e: Emitter, made: Design, layer: str, joined: dict[str, str]) -> None:
         how = made.weights.get((layer, index), Weights())
         links += [(f"feed{index}_{port}", signal) for port, signal in load_wires(how, f"{name}_")]
     if core.starts:
-        ticks = replace(TICKS, marks=stream_of(graph, INPUT, made.held).marks)
-        links += wires_between(ticks, "start", joined[f"{layer}_start"])
+        links += wires_between(ticks_of(graph, made.held), "start", joined[f"{layer}_start"])
     links += wires_between(stream_of(graph, layer, made.held), "out", joined[f"{layer}_out"])
     connect(e, f"{layer}_core", f"{layer}_core", links)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from expifref.connections.windows import Window
 from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.registry import export_program
 from exporters.systemverilog import emit_systemverilog
@@ -14,10 +15,11 @@ from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.network import design
 from exporters.systemverilog.planner import Activity, busy, estimate, fastest
 from exporters.systemverilog.simulator import SystemVerilogExecutor
+from exporters.systemverilog.synapses import event_clocks
 from exporters.systemverilog.throughput import Throughput
 from exporters.systemverilog.weights import FeedKey, Weights, connections
 from hw_profiles import load_profile
-from quantize.graph.layers import Dense, Graph
+from quantize.graph.layers import Convolution, Dense, Graph
 from quantize.numbers.arrays import codes
 from quantize.numbers.formats import Format
 from quantize.program.label import label_of
@@ -153,6 +155,14 @@ def test_the_clocks_of_a_sample_are_those_of_the_simulation() -> None:
         said = estimate(design(graph, weights, speed.hold), profile, Activity(6, events))
         # The smallest form starts each sample with a reset, and no layer is yet at work.
         assert said.clocks == pytest.approx(taken[1] - taken[0], rel=0.05 if speed.hold else 0.15)
+
+
+def test_an_event_of_a_convolution_meets_its_kernel_alone() -> None:
+    window = Window(3, 3, 1, (2, 2), 2)
+    four = Format(True, 4, 0)
+    kernel = Convolution(codes(np.ones((4, 2), np.int64)), four, Format(True, 8, 0), window)
+    assert event_clocks(kernel) == 6 + 4 * 4 * 2 / 9
+    assert event_clocks(Dense(codes(np.ones((3, 1), np.int64)), four, Format(True, 8, 0))) == 2
 
 
 def test_the_fastest_that_fits() -> None:
