@@ -27,6 +27,11 @@ class Group:
     count: int  # of blocks
     units: int  # of each
 
+    @property
+    def tail(self) -> str:
+        """What the names of its objects have more than those of the first blocks."""
+        return "_left" if self.first else ""
+
     def rows(self, weight: Codes | Integers) -> Integers:
         """`[block and source, unit]` of the weights of its units, with zeros for those that are not there."""
         own = weight[:, self.first : self.first + self.count * self.units]

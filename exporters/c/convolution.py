@@ -63,7 +63,7 @@ def write_convolution(
     note = f"{notation(part.weight_format)}, [place of the kernel][channel]"
     kernel = unit.constants("_weight".join(names), part.weight, note)
     sums = accumulation(unit, names, feed, sent, part.units)
-    spikes = sent.lo >= 0 and sent.hi <= 1
+    spikes = sent.binary
     with unit.function(
         f"static void {sums.function}(const {source.type} source[{part.sources}])",
         "The sum of the weights of the values that are not 0, for each position that sees them.",

@@ -41,7 +41,7 @@ def write_dense(
     weights = _weights(unit, "_weight".join(names), dense, field, row_bytes)
     sums = accumulation(unit, names, feed, sent, row_bytes * per_byte)
     array = sums.array
-    spikes = sent.lo >= 0 and sent.hi <= 1
+    spikes = sent.binary
     target = _Target(array.name, "" if spikes else "value * ")
     with unit.function(
         f"static void {sums.function}(const {source.type} source[{dense.sources}])",

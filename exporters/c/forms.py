@@ -61,6 +61,6 @@ def blocks_of(feed: LayerFeed, sent: Interval) -> Pairs | Singles | None:
     if not INT32.holds(Interval(-largest * dense.sources, largest * dense.sources)):
         return None
     field = next((bits for bits in _FIELDS if (hi - lo).bit_length() <= bits), None)
-    if field is not None and sent.lo >= 0 and sent.hi <= 1:
+    if field is not None and sent.binary:
         return Pairs(dense, field, lo, LANE_MAX // max(hi - lo, 1))
     return Singles(dense) if dense.weight_format.bits > _PACKED_IN_ROWS else None

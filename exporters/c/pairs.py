@@ -76,7 +76,7 @@ def _write_pieces(unit: Unit, sums: Accumulation, form: Pairs, events: Events, i
 
 
 def _weights(unit: Unit, names: tuple[str, str], form: Pairs, part: Group) -> Array:
-    name = f"{names[0]}_weight{'_left' if part.first else ''}{names[1]}"
+    name = f"{names[0]}_weight{part.tail}{names[1]}"
     note = (
         f"{notation(form.dense.weight_format)} less {form.least}, [block and source][word], "
         f"{32 // form.field} weights of {form.field} bits in a word"

@@ -28,12 +28,12 @@ def write_singles(
     dense, note = form.dense, f"{notation(form.dense.weight_format)}, [block and source][unit]"
     parts = groups(dense.units, form.units, 1)
     weights = [
-        unit.constants(f"{names[0]}_weight{_tail(part)}{names[1]}", part.rows(dense.weight), note)
+        unit.constants(f"{names[0]}_weight{part.tail}{names[1]}", part.rows(dense.weight), note)
         for part in parts
     ]
     sums = accumulation(unit, names, feed, seen.sent, dense.units)
     limits = accumulated(feed, seen.sent).formed.hull
-    spikes = seen.sent.lo >= 0 and seen.sent.hi <= 1
+    spikes = seen.sent.binary
     source = seen.source
     parameter = "void" if spikes else f"const {source.word.type} source[{dense.sources}]"
     value = f"const {INT32.type} value = {cast('source[i]', source.word, INT32)};"
@@ -46,10 +46,6 @@ def write_singles(
             one = _block(array, part, "" if spikes else value, limits)
             write_block(unit, part, one, dense.sources, (seen.events.units.name, sums.array))
     return sums.array, Call(sums.function, "" if spikes else source.text)
-
-
-def _tail(part: Group) -> str:
-    return "_left" if part.first else ""
 
 
 def _block(weights: Array, part: Group, value: str, limits: Interval) -> Block:

@@ -114,7 +114,7 @@ def _formed(builder: GraphBuilder, place: str, sums: _Sums, source: Value) -> Va
 def _moved(builder: GraphBuilder, place: str, source: Value, zero: int, interval: Interval) -> _Bytes:
     if not zero:
         plain = _plainly_binary(builder, source, interval)
-        return _Bytes(as_kind(builder, plain, UINT8), 0, interval.hi <= 1)
+        return _Bytes(as_kind(builder, plain, UINT8), 0, interval.binary)
     added = constant(builder, f"{place}/zero", np.array(zero), INT32)
     raised = builder.node("Add", [as_kind(builder, source, INT32), added], f"{place}/raised")
     return _Bytes(builder.cast(raised, f"{place}/bytes", UINT8), zero, False)
@@ -122,7 +122,7 @@ def _moved(builder: GraphBuilder, place: str, source: Value, zero: int, interval
 
 def _plainly_binary(builder: GraphBuilder, value: Value, interval: Interval) -> Value:
     """`value` such that 0 and 1 are seen to be all it can be, where `interval` says so."""
-    if value.kind in {BOOL, UINT8} or interval.lo < 0 or interval.hi > 1:
+    if value.kind in {BOOL, UINT8} or not interval.binary:
         return value
     return Value(as_kind(builder, value, BOOL), BOOL)
 

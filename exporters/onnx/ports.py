@@ -81,7 +81,7 @@ def ports_of(graph: Graph) -> Ports:
 
 
 def _signal_kind(interval: Interval) -> int:
-    return UINT8 if interval.lo >= 0 and interval.hi <= 1 else word(interval)
+    return UINT8 if interval.binary else word(interval)
 
 
 def check_names(names: Iterable[str]) -> None:

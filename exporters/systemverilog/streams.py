@@ -35,7 +35,7 @@ class Stream:
     @property
     def graded(self) -> bool:
         """Whether an event brings a value; else it means 1."""
-        return self.interval.lo < 0 or self.interval.hi > 1
+        return not self.interval.binary
 
     @property
     def index_bits(self) -> int:

@@ -29,10 +29,7 @@ def under_kernel(
     planes = values.reshape(*values.shape[:-1], window.height, window.width, window.groups, share)
     around = [(0, 0)] * (values.ndim - 1)
     padded = jnp.pad(planes, (*around, *window.padding, (0, 0), (0, 0)))
-    y, x = (
-        np.arange(count)[:, None] * step + np.arange(kernel)
-        for count, step, kernel in zip(window.plane, window.stride, window.kernel, strict=True)
-    )
+    y, x = (np.arange(one.positions)[:, None] * one.step + np.arange(one.kernel) for one in window.axes)
     seen = padded[..., y[:, None, :, None], x[None, :, None, :], :, :]
     seen = jnp.moveaxis(seen, -2, -6)  # the groups, before y, x, and both of the kernel
     return seen.reshape(*values.shape[:-1], window.groups, window.positions, window.rows)

@@ -26,6 +26,11 @@ class Interval(NamedTuple):
         return self.bits if self.lo < 0 else self.hi.bit_length()
 
     @property
+    def binary(self) -> bool:
+        """Whether nothing but 0 and 1 is in it."""
+        return self.lo >= 0 and self.hi <= 1
+
+    @property
     def with_zero(self) -> Interval:
         """The narrowest interval that holds it and 0."""
         return Interval(min(self.lo, 0), max(self.hi, 0))

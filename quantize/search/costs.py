@@ -31,7 +31,7 @@ def multiply_cost(graph: Graph) -> int:
 
 def _weights(graph: Graph, feed: LayerFeed) -> int:
     values = proof_of(graph).sources[feed.source]
-    if values.lo >= 0 and values.hi <= 1:
+    if values.binary:
         return 0
     return int(feed.connection.fan_out.sum()) * values.least_bits * feed.connection.weight_format.bits
 
