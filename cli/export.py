@@ -32,6 +32,10 @@ def export(
         str | None,
         typer.Option("--lanes", help="Weights that SystemVerilog adds in a clock: 8, by layer 8,4, or auto."),
     ] = None,
+    pipelines: Annotated[
+        str | None,
+        typer.Option("--pipelines", help="Datapaths that share the units of a layer: 2, or by layer 2,1."),
+    ] = None,
     hold: Annotated[
         bool, typer.Option("--hold", help="SystemVerilog whose input can be held over steps.")
     ] = False,
@@ -48,7 +52,8 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        speed = _speed(program, lanes, hold) if lanes is not None or hold else None
+        asked = lanes is not None or pipelines is not None or hold
+        speed = _speed(program, lanes, pipelines, hold) if asked else None
         export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
     if json:
@@ -57,17 +62,25 @@ def export(
     print_table("Export", [[key, value] for key, value in summary.items()])
 
 
-def _speed(program: Program, lanes: str | None, hold: bool) -> Throughput:
+def _speed(program: Program, lanes: str | None, pipelines: str | None, hold: bool) -> Throughput:
     from exporters.systemverilog.planner import busy, fastest
     from exporters.systemverilog.throughput import Throughput
 
     if lanes == "auto":
+        if pipelines is not None:
+            raise ParameterError("lanes that are auto choose the pipelines too, which must then not be given")
         graph = program.graph
         return fastest(graph, program.evidence.profile, busy(graph), hold)
-    parts = (lanes or "1").split(",")
+    return Throughput(
+        _counts(lanes or "1", "lanes must be auto or"), hold, _counts(pipelines or "1", "pipelines must be")
+    )
+
+
+def _counts(text: str, must_be: str) -> tuple[int, ...]:
+    parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
-        raise ParameterError(f"lanes must be auto or numbers such as 8 or 8,4, not `{lanes}`")
-    return Throughput(tuple(int(part) for part in parts), hold)
+        raise ParameterError(f"{must_be} numbers such as 8 or 8,4, not `{text}`")
+    return tuple(int(part) for part in parts)
 
 
 def _size(path: Path) -> int:

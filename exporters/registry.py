@@ -88,16 +88,18 @@ def _hardware(
 def _systemverilog(program: Program, speed: Throughput) -> Mapping[str, str]:
     from .systemverilog import emit_systemverilog
 
-    weights = speed.weights(program.graph, program.evidence.profile)
-    return emit_systemverilog(program.graph, label_of(program), weights, speed.hold)
+    graph = program.graph
+    weights = speed.weights(graph, program.evidence.profile)
+    return emit_systemverilog(graph, label_of(program), weights, speed.hold, speed.shares(graph))
 
 
 def _board(name: str) -> Callable[[Program, Throughput], Mapping[str, str]]:
     def emit(program: Program, speed: Throughput) -> Mapping[str, str]:
         from .systemverilog.boards import emit_board
 
-        weights = speed.weights(program.graph, program.evidence.profile)
-        return emit_board(program.graph, label_of(program), name, weights, speed.hold)
+        graph = program.graph
+        weights = speed.weights(graph, program.evidence.profile)
+        return emit_board(graph, label_of(program), name, weights, speed.hold, speed.shares(graph))
 
     return emit
 
@@ -148,7 +150,9 @@ def export_program(program: Program, target: str, path: Path, speed: Throughput 
         found.write(program, path)
         return
     if not isinstance(found, FolderTarget) or found.faster is None:
-        raise ParameterError(f"lanes and a held input are asked of SystemVerilog, not of `{target}`")
+        raise ParameterError(
+            f"lanes, pipelines and a held input are asked of SystemVerilog, not of `{target}`"
+        )
     write_folder(path, found.faster(program, speed))
 
 

@@ -80,7 +80,12 @@ BOARDS: Mapping[str, Board] = MappingProxyType({"ulx3s": ULX3S, "icebreaker": IC
 
 
 def emit_board(
-    graph: Graph, label: Label, name: str, weights: Mapping[FeedKey, Weights], held: bool = False
+    graph: Graph,
+    label: Label,
+    name: str,
+    weights: Mapping[FeedKey, Weights],
+    held: bool = False,
+    pipelines: Mapping[str, int] | None = None,
 ) -> Files:
     """`emit_systemverilog` with a top module for board `name` and the file of its pins.
 
@@ -91,7 +96,7 @@ def emit_board(
     if name not in BOARDS:
         raise ParameterError(f"the board must be one of {', '.join(BOARDS)}, not `{name}`")
     board = BOARDS[name]
-    files = emit_systemverilog(graph, label, weights, held) | serial_files(graph, weights, held)
+    files = emit_systemverilog(graph, label, weights, held, pipelines) | serial_files(graph, weights, held)
     pins = _CONSTRAINTS[board.constraints](board)
     return files | {f"{name}.sv": _top(name, board), f"{name}.{board.constraints}": pins}
 

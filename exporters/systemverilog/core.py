@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import Graph, UnitLayer
-from quantize.graph.proof import proof_of
 from quantize.numbers.intervals import Interval
 
 from .begin import begins
@@ -17,8 +16,9 @@ from .feeds import FeedPart, feed_modules, feed_parts, feed_ports, write_feed
 from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
+from .slices import Slice
 from .states import states
-from .streams import BEGIN, inward, outward, stream_of, ticks_of
+from .streams import BEGIN, inward, outward, ticks_of
 from .units import Units, units_module
 from .values import Value, clog2, declaration
 from .weights import FeedKey, Weights
@@ -28,8 +28,9 @@ __all__ = ["Core", "core"]
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """The modules of a layer, the core itself last, and what its datapath is."""
+    """The modules of a slice of a layer, the core itself last, and what its datapath is."""
 
+    slice: Slice
     modules: tuple[Module, ...]
     feeds: Mapping[int, FeedPart]
     units: Units
@@ -37,36 +38,36 @@ class Core:
     starts: bool  # whether it waits for a port that brings the ticks of the input
 
 
-def core(
-    files: Files, graph: Graph, layer: UnitLayer, weights: Mapping[FeedKey, Weights], held: bool
-) -> Core:
-    """The core of `layer`; its memories go into `files`."""
+def core(files: Files, graph: Graph, one: Slice, weights: Mapping[FeedKey, Weights], held: bool) -> Core:
+    """The core of a slice; its memories go into `files`."""
+    layer, out = one.layer, one.out
     feeds = feed_parts(graph, layer, weights, held)
     arrivals = {index: part.arrives for index, part in feeds.items()}
-    units = units_module(files, layer, proof_of(graph).layers[layer.name], arrivals)
+    units = units_module(files, layer, one.proven, arrivals)
     sums = {index: units.accumulators.get(index) or _unread(part) for index, part in feeds.items()}
     modules = [made for index, part in feeds.items() for made in feed_modules(files, part, sums[index])]
     # A layer that sees the past alone would run ahead of the input.
     starts = all(feed.delay.min() > 0 for feed in layer.feeds)
     start = ticks_of(graph, held)
-    one, out = Module(f"{layer.name}_core"), stream_of(graph, layer.name, held)
     ports = [RESET, *(port for part in feeds.values() for port in feed_ports(part))]
     if starts:
         ports += inward(start, "start")
     ports += outward(out, "out")
     notes = [f"Layer {layer.name}: {layer.units} units; events in, then a tick; events out, then the tick."]
     early = held or any(how.lanes > 1 for how in weights.values())
-    with module(one.text, one.name, ports, notes):
+    whole = Module(f"{layer.name}_core")
+    e = whole.text
+    with module(e, whole.name, ports, notes):
         sweep = Sweep(layer.units, units.latency)
-        _front(one.text, layer, sums, feeds, starts)
+        _front(e, layer, sums, feeds, starts)
         anew = BEGIN in out.marks
         if anew:
             now = next((part for part in feeds.values() if BEGIN in part.stream.marks), None)
-            begins(one.text, now.stream if now else start, f"feed{now.index}" if now else "start")
-        sweep.write(one.text)
-        _middle(one.text, files, layer, units, (sweep, anew))
-        events(one.text, out, units, sweep, Sending(out.graded and layer.name == graph.output, early))
-    return Core((*modules, units.module, one), feeds, units, early, starts)
+            begins(e, now.stream if now else start, f"feed{now.index}" if now else "start")
+        sweep.write(e)
+        _middle(e, files, layer, units, (sweep, anew))
+        events(e, out, units, sweep, Sending(one.every, early))
+    return Core(one, (*modules, units.module, whole), feeds, units, early, starts)
 
 
 def _unread(part: FeedPart) -> Value:

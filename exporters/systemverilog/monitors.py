@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from exporters.emitter import Emitter
 from quantize.graph.layers import UnitLayer
 
+from .core import Core
 from .history import History
 from .network import Design
 from .states import memory_name
 from .streams import stream_of
 from .values import Value
 
-__all__ = ["core_path", "history_file", "history_monitor", "history_path", "monitor", "trace_file"]
+__all__ = ["history_file", "history_monitor", "history_path", "monitor", "trace_file"]
 
 
 def trace_file(layer: str) -> str:
@@ -24,11 +27,6 @@ def history_file(source: str) -> str:
     return f"{source}_history.txt"
 
 
-def core_path(layer: str) -> str:
-    """The core of a layer, seen from the testbench."""
-    return f"dut.{layer}_core"
-
-
 def history_path(source: str) -> str:
     """The history of a source, seen from the testbench."""
     return f"dut.{source}_history"
@@ -36,16 +34,17 @@ def history_path(source: str) -> str:
 
 def monitor(e: Emitter, made: Design, number: int, layer: UnitLayer) -> None:
     """One line when a layer sends its tick: its memories are then those of the end of the step."""
-    core, units = core_path(layer.name), made.cores[layer.name].units
+    core, pipelines = f"dut.{layer.name}_core", made.cores[layer.name].paths
     sources = []
     for place, (signal, result) in enumerate(layer.signals.items()):
         if signal in layer.states:
-            sources.append(f"{core}.{memory_name(signal)}[i]")
+            sources += _remembered(pipelines, signal)
         elif result == layer.output:
-            sources.append(f"sent{number}[i]")
+            sources.append((f"sent{number}[i]", layer.units))
         else:
-            sources.append(_tap(e, f"tap{number}_{place}", core, units.signals[signal], layer.units))
-    sources += [f"{core}.{memory_name(state)}[i]" for state in layer.states]
+            sources += _tapped(e, f"tap{number}_{place}", pipelines, signal)
+    for state in layer.states:
+        sources += _remembered(pipelines, state)
     e(f"integer file{number};")
     e(f'initial file{number} = $fopen("{trace_file(layer.name)}", "w");')
     e(f"longint ticks{number} = 0;")
@@ -59,12 +58,26 @@ def monitor(e: Emitter, made: Design, number: int, layer: UnitLayer) -> None:
         e("else begin")
         with e.indent():
             e(f"ticks{number} <= ticks{number} + 1;")
-            for source in sources:
-                e(f'for (int i = 0; i < {layer.units}; i++) $fwrite(file{number}, "%0d ", {source});')
+            for source, units in sources:
+                e(f'for (int i = 0; i < {units}; i++) $fwrite(file{number}, "%0d ", {source});')
             e(f'$fwrite(file{number}, "\\n");')
             e(f"for (int i = 0; i < {layer.units}; i++) sent{number}[i] = 0;")
         e("end")
     e("end")
+
+
+def _remembered(pipelines: Mapping[str, Core], state: str) -> list[tuple[str, int]]:
+    """A state of unit `i` in the memory of each pipeline, and how many units it has."""
+    return [(f"dut.{path}.{memory_name(state)}[i]", one.slice.layer.units) for path, one in pipelines.items()]
+
+
+def _tapped(e: Emitter, name: str, pipelines: Mapping[str, Core], signal: str) -> list[tuple[str, int]]:
+    """The same of a signal of the datapaths."""
+    found = []
+    for number, (path, one) in enumerate(pipelines.items()):
+        tap, units = name if len(pipelines) == 1 else f"{name}_{number}", one.slice.layer.units
+        found.append((_tap(e, tap, f"dut.{path}", one.units.signals[signal], units), units))
+    return found
 
 
 def _tap(e: Emitter, name: str, core: str, value: Value, units: int) -> str:

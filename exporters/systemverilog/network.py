@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from quantize.graph.layers import Graph, LayerFeed
 from quantize.program.label import Label
 
-from .core import Core, core
 from .history import History, history, reader_module
 from .lanes import choice_module
 from .memories import Files
 from .module import Module
+from .pipelines import LayerCore, layer_core
 from .storage import bank_module
 from .streams import stream_of
 from .top import top
@@ -28,7 +28,8 @@ class Design:
     graph: Graph
     weights: Mapping[FeedKey, Weights]
     held: bool  # whether a tick can say that a step has the last input again
-    cores: Mapping[str, Core]
+    shares: Mapping[str, int]  # the pipelines that each layer is to have
+    cores: Mapping[str, LayerCore]
     histories: Mapping[str, History]
     files: Files  # the memories
 
@@ -38,11 +39,20 @@ class Design:
         return {key: how for key, how in self.weights.items() if how.loaded}
 
 
-def design(graph: Graph, weights: Mapping[FeedKey, Weights] | None = None, held: bool = False) -> Design:
+def design(
+    graph: Graph,
+    weights: Mapping[FeedKey, Weights] | None = None,
+    held: bool = False,
+    pipelines: Mapping[str, int] | None = None,
+) -> Design:
     """What is built of `graph`; arguments and errors as `emit_systemverilog`."""
     files: Files = {}
     chosen = weights or {}
-    cores = {layer.name: core(files, graph, layer, chosen, held) for layer in graph.layers}
+    shares = dict.fromkeys(graph.by_name, 1) | dict(pipelines or {})
+    cores = {
+        layer.name: layer_core(files, graph, layer, chosen, held, shares[layer.name])
+        for layer in graph.layers
+    }
     late: dict[str, dict[FeedKey, LayerFeed]] = {}
     for layer in graph.layers:
         for index, feed in enumerate(layer.feeds):
@@ -51,7 +61,7 @@ def design(graph: Graph, weights: Mapping[FeedKey, Weights] | None = None, held:
     histories = {
         source: History(source, stream_of(graph, source), readers) for source, readers in late.items()
     }
-    return Design(graph, chosen, held, cores, histories, files)
+    return Design(graph, chosen, held, shares, cores, histories, files)
 
 
 def emit_systemverilog(
@@ -59,6 +69,7 @@ def emit_systemverilog(
     label: Label,
     weights: Mapping[FeedKey, Weights] | None = None,
     held: bool = False,
+    pipelines: Mapping[str, int] | None = None,
 ) -> Files:
     """The SystemVerilog of `graph`: file name -> text, one file per module and one per memory.
 
@@ -66,13 +77,15 @@ def emit_systemverilog(
         label: is written above the top module.
         weights: feed -> how its weights lie in memory; read from a file at the start where not given.
         held: a tick can say that its step has the input of the one before, and that a sample begins.
+        pipelines: layer -> its datapaths; one where it is not given.
 
     Raises:
-        UnsupportedError: lanes are asked for where they are not there, or what is held is seen late.
+        UnsupportedError: lanes or pipelines are asked for where they are not there, or what is held is
+            seen late.
 
     The memories are read with `$readmemh` from the working folder of the tool, which is this folder.
     """
-    made = design(graph, weights, held)
+    made = design(graph, weights, held, pipelines)
     modules = [module for one in made.cores.values() for module in one.modules]
     modules += [history(made.files, one) for one in made.histories.values()]
     modules += _shared(made)

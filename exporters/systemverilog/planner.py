@@ -1,34 +1,42 @@
 """What a design will take, by formula: clocks of a sample, multipliers, block RAM; the fastest that fits.
 
 The clocks are those of samples that follow each other. Layers work at the same time, so that the slowest of
-them counts. Block RAM is that of weights, constants, tables and states, as synthesis tends to place them.
+them counts; where a reset lies between samples, also how long a step takes through the others. Block RAM is
+that of weights, constants, tables and states, as synthesis tends to place them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from quantize.graph.layers import INPUT, Graph, UnitLayer
 
+from .core import Core
 from .families import LOADED_DEPTH, Room, room_of
 from .feeds import FeedPart
 from .layout import lanes_of, load_columns, load_count, row_words, word_size
 from .memories import period
 from .network import Design, design
+from .streams import BEGIN, marks_of
 from .synapses import event_clocks
-from .throughput import Throughput, multipliers
+from .throughput import SMALLEST, Throughput, multipliers
 
 __all__ = ["Activity", "Estimate", "busy", "estimate", "fastest"]
 
 _HANDSHAKE = 4
 """Clocks of a step besides its units and the length of the datapath."""
 
+_SETTLE = 4
+"""Clocks from the last event of a step to its sums, about."""
+
 _SEND = 2
 """Clocks of an event that leaves a layer."""
 
-_MOST_LANES = 128
+_MOST_LANES = 32
+_MOST_PIPELINES = 2
+"""The most that were placed and routed: what more of them cost in clock rate is not known."""
 
 _STEPS = 16
 """Of a sample of which nothing else is known."""
@@ -66,22 +74,50 @@ def estimate(made: Design, profile: Mapping[str, Any], activity: Activity) -> Es
         UnsupportedError: the profile says nothing of multipliers.
     """
     family = room_of(profile).family
-    clocks = max(_layer_clocks(made, layer, activity) for layer in made.graph.layers)
     blocks = sum(family.blocks(bits, depth) for bits, depth in _memories(made))
-    return Estimate(round(clocks), multipliers(made.graph, made.weights, family), blocks, _loaded(made))
+    many = multipliers(made.graph, made.weights, made.shares, family)
+    return Estimate(round(_clocks(made, activity)), many, blocks, _loaded(made))
 
 
-def _layer_clocks(made: Design, layer: UnitLayer, activity: Activity) -> float:
-    core = made.cores[layer.name]
+def _clocks(made: Design, activity: Activity) -> float:
+    graph = made.graph
+    each = [_times(made, layer, activity) for layer in graph.layers]
+    if made.held and BEGIN in marks_of(graph, INPUT):
+        # What is held adds up the next sample while the steps of this one run.
+        return max(one.all(activity.steps, ahead=True) for one in each)
+    slowest = max(each, key=lambda one: one.all(activity.steps))
+    # Between samples there is a reset, and the last step of one goes through all layers.
+    filling = sum(one.step for one in each) - slowest.step
+    return slowest.all(activity.steps) + filling + max(layer.units for layer in graph.layers)
+
+
+@dataclass(frozen=True)
+class _Times:
+    """Clocks of a layer."""
+
+    step: float  # with the events that it waits for
+    once: float  # of the events of a sample that is held
+
+    def all(self, steps: int, ahead: bool = False) -> float:
+        """Of a sample of `steps`; `ahead`: its events came while the one before ran."""
+        if ahead:
+            return max(steps * self.step, self.once + steps + self.step)
+        return self.once + steps * self.step
+
+
+def _times(made: Design, layer: UnitLayer, activity: Activity) -> _Times:
+    whole = made.cores[layer.name]
+    core = whole.pipelines[0]
     sent = layer.units if layer.name == made.graph.output else activity.events[layer.name]
-    step: float = layer.units + core.units.latency + _HANDSHAKE
-    step = max(step, _SEND * sent + core.units.latency + _HANDSHAKE) if core.early else step + _SEND * sent
+    # Two pipelines send their events by turns, one a clock.
+    send = max(_SEND * sent / len(whole.pipelines), sent)
+    units = core.slice.layer.units
+    step = core.units.latency + _HANDSHAKE + (max(units, send) if core.early else units + send)
     each, once = 0.0, 0.0
     for index, part in core.feeds.items():
-        taken = activity.events[layer.feeds[index].source] * _event_clocks(part)
+        taken = activity.events[layer.feeds[index].source] * _event_clocks(part) + _SETTLE
         each, once = (each, max(once, taken)) if part.held else (max(each, taken), once)
-    # What is held adds up the next sample while the steps of this one run.
-    return max(activity.steps * (each + step), once + activity.steps + each + step)
+    return _Times(each + step, once)
 
 
 def _event_clocks(part: FeedPart) -> float:
@@ -92,8 +128,8 @@ def _event_clocks(part: FeedPart) -> float:
 
 def _memories(made: Design) -> Iterator[tuple[int, int]]:
     """Bits of a word and depth of each memory that lies in block RAM."""
-    for layer in made.graph.layers:
-        core = made.cores[layer.name]
+    for core in _cores(made):
+        layer = core.slice.layer
         for part in core.feeds.values():
             (words, bits), bank = word_size(part.connection, part.weights), part.weights.bank_words
             if not part.weights.loaded:
@@ -110,9 +146,13 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
         yield from ((state.format.bits, layer.units) for state in layer.states.values())
 
 
+def _cores(made: Design) -> Iterator[Core]:
+    return (one for core in made.cores.values() for one in core.pipelines)
+
+
 def _loaded(made: Design) -> int:
     found = 0
-    for core in made.cores.values():
+    for core in _cores(made):
         for part in core.feeds.values():
             if part.weights.loaded:
                 columns = load_columns(part.connection, part.weights)
@@ -122,10 +162,11 @@ def _loaded(made: Design) -> int:
 
 
 def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: bool) -> Throughput:
-    """The lanes of each layer with the fewest clocks for a sample whose multipliers and block RAM fit.
+    """Lanes and pipelines of each layer, of what fits those with the fewest clocks for a sample.
 
-    Layer by layer the lanes are doubled, until nothing that fits is faster. Between numbers that fit there
-    may be one that does not, as words of another width fill a block better.
+    Layer by layer they are doubled, up to what was placed and routed once, until nothing whose multipliers
+    and block RAM fit is faster. Between numbers that fit there may be one that does not, as words of another
+    width fill a block better.
 
     Raises:
         UnsupportedError: the profile says nothing of multipliers.
@@ -133,13 +174,17 @@ def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: 
     room = room_of(profile)
 
     def tried(speed: Throughput) -> Estimate:
-        return estimate(design(graph, speed.weights(graph, profile), hold), profile, activity)
+        weights = speed.weights(graph, profile)
+        return estimate(design(graph, weights, hold, speed.shares(graph)), profile, activity)
 
-    best = Throughput(tuple(1 for _ in graph.layers), hold)
+    loaded = {layer for (layer, _), how in SMALLEST.weights(graph, profile).items() if how.loaded}
+    whole = [number for number, layer in enumerate(graph.layers) if layer.name in loaded]
+    ones = tuple(1 for _ in graph.layers)
+    best = Throughput(ones, hold, ones)
     clocks, improved = tried(best).clocks, True
     while improved:
         improved = False
-        for speed in _more(best):
+        for speed in _more(best, whole):
             found = tried(speed)
             if found.clocks < clocks and _fits(found, room):
                 best, clocks, improved = speed, found.clocks, True
@@ -147,15 +192,22 @@ def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: 
     return best
 
 
-def _more(speed: Throughput) -> Iterator[Throughput]:
-    """`speed` with more lanes in one layer, the fewest first."""
+def _more(speed: Throughput, whole: Collection[int]) -> Iterator[Throughput]:
+    """`speed` with more lanes or pipelines in one layer, the fewest first; a `whole` layer has one."""
     for layer, lanes in enumerate(speed.lanes):
-        for many in _powers(lanes):
-            yield replace(speed, lanes=(*speed.lanes[:layer], many, *speed.lanes[layer + 1 :]))
+        for many in _powers(lanes, _MOST_LANES):
+            yield replace(speed, lanes=_with(speed.lanes, layer, many))
+    for layer, pipelines in enumerate(speed.pipelines):
+        for many in () if layer in whole else _powers(pipelines, _MOST_PIPELINES):
+            yield replace(speed, pipelines=_with(speed.pipelines, layer, many))
 
 
-def _powers(above: int) -> Iterator[int]:
-    while above < _MOST_LANES:
+def _with(counts: tuple[int, ...], place: int, count: int) -> tuple[int, ...]:
+    return (*counts[:place], count, *counts[place + 1 :])
+
+
+def _powers(above: int, most: int) -> Iterator[int]:
+    while above < most:
         above *= 2
         yield above
 

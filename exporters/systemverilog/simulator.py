@@ -42,8 +42,9 @@ class SystemVerilogExecutor:
         simulator: str = "verilator",
         weights: Mapping[FeedKey, Weights] | None = None,
         held: bool = False,
+        pipelines: Mapping[str, int] | None = None,
     ) -> None:
-        """Build the model, with `label`, `weights` and `held` as in `emit_systemverilog`.
+        """Build the model, with `label`, `weights`, `held` and `pipelines` as in `emit_systemverilog`.
 
         Raises:
             MissingToolError: the simulator is not there.
@@ -53,8 +54,8 @@ class SystemVerilogExecutor:
         self.graph = graph
         self.clocks = 0  # of the last run, resets and loading of states included
         self._path = scratch_folder_of(self)
-        self._design = design(graph, weights, held)
-        files = emit_systemverilog(graph, label, weights, held) | bench_files(self._design)
+        self._design = design(graph, weights, held, pipelines)
+        files = emit_systemverilog(graph, label, weights, held, pipelines) | bench_files(self._design)
         lay_out(self._path, files)
         sources = sorted(name for name in files if name.endswith(".sv"))
         self._command = _BUILDERS[simulator](self._path, sources)

@@ -41,7 +41,7 @@ _RESET, _FLUSH = f"{Opcode.RESET} 0 0 0", f"{Opcode.FLUSH} 0 0 0"
 
 def _states(made: Design, loaded: Mapping[str, Integers], sample: int) -> Iterator[str]:
     for number, memory in enumerate(memories(made)):
-        words = loaded[memory.state][sample].tolist()
+        words = loaded[memory.state][sample][memory.units].tolist()
         yield from (f"{Opcode.WRITE} {number} {j} {word}" for j, word in enumerate(words, memory.first))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT, full_name, history_name
@@ -10,7 +10,7 @@ from quantize.graph.layers import INPUT, full_name, history_name
 from .layout import load_bits, loaded_words
 from .memories import Files, hex_text
 from .module import connect
-from .monitors import core_path, history_monitor, history_path, monitor
+from .monitors import history_monitor, history_path, monitor
 from .network import Design
 from .states import memory_name
 from .streams import stream_of, wires_between
@@ -39,14 +39,16 @@ class Memory:
     state: str
     path: str
     first: int = 0  # the word of its first unit
+    units: slice = field(default_factory=lambda: slice(None))  # those that lie there
 
 
 def memories(made: Design) -> list[Memory]:
-    """The memory of every state, in the order of `Graph.state_units`."""
+    """The memories of every state, in the order of `Graph.state_units`."""
     found = [
-        Memory(full_name(layer.name, state), f"{core_path(layer.name)}.{memory_name(state)}")
+        Memory(full_name(layer.name, state), f"dut.{path}.{memory_name(state)}", units=one.slice.units)
         for layer in made.graph.layers
         for state in layer.states
+        for path, one in made.cores[layer.name].paths.items()
     ]
     for source, one in made.histories.items():
         for age in range(1, one.slots):

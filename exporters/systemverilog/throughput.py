@@ -1,13 +1,13 @@
-"""How fast a design is to be: the lanes of its dense feeds, and whether its input is held over steps."""
+"""How fast a design is to be: lanes of dense feeds, pipelines of layers, whether the input is held."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from expifref.exceptions import ParameterError
-from quantize.graph.layers import Dense, Graph
+from quantize.graph.layers import Dense, Graph, UnitLayer
 from quantize.graph.operations import Lookup, Mul
 from quantize.graph.proof import proof_of
 
@@ -34,23 +34,38 @@ class Throughput:
     hold: bool = False
     """A tick can say that its step has the input of the one before, and that a sample begins."""
 
+    pipelines: tuple[int, ...] = (1,)
+    """Of each layer, the last also of those behind: datapaths that share its units.
+
+    A power of two, each with its share of the lanes; layers with a convolution have one.
+    """
+
     def __post_init__(self) -> None:
-        for lanes in self.lanes:
-            if lanes < 1 or lanes & (lanes - 1):
-                raise ParameterError(f"the lanes of a feed must be a power of two, not {lanes}")
+        for what, counts in (("lanes of a feed", self.lanes), ("pipelines of a layer", self.pipelines)):
+            for count in counts:
+                if count < 1 or count & (count - 1):
+                    raise ParameterError(f"the {what} must be a power of two, not {count}")
+
+    def shares(self, graph: Graph) -> dict[str, int]:
+        """The pipelines of every layer of `graph`."""
+        every = _every(graph, self.pipelines)
+        return {
+            layer.name: every[layer.name] if all(isinstance(one, Dense) for one in layer.connections) else 1
+            for layer in graph.layers
+        }
 
     def weights(self, graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
         """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values."""
         found = weights_for(graph, profile)
         if max(self.lanes) == 1:
             return found
-        every = [*self.lanes, *[self.lanes[-1]] * len(graph.layers)]
-        lanes = {layer.name: count for layer, count in zip(graph.layers, every, strict=False)}
-        for key, part in connections(graph).items():
+        lanes, shares = _every(graph, self.lanes), self.shares(graph)
+        for (layer, index), part in connections(graph).items():
             if isinstance(part, Dense):
-                found[key] = _laned(part, found.get(key, Weights()), lanes[key[0]])
+                how = replace(found.get((layer, index), Weights()), lanes=lanes[layer])
+                found[layer, index] = _narrower(part, how, shares[layer])
         room = known_room(profile)
-        if room is None or multipliers(graph, found, room.family) <= room.multipliers:
+        if room is None or multipliers(graph, found, shares, room.family) <= room.multipliers:
             return found
         return {key: replace(how, soft=how.lanes > 1) for key, how in found.items()}
 
@@ -61,26 +76,40 @@ _WIDER = 4
 """How much wider than for one weight a word of a block RAM can be, at as much less depth."""
 
 
-def _laned(part: Dense, how: Weights, lanes: int) -> Weights:
-    many = replace(how, lanes=lanes)
+def _every(graph: Graph, counts: Sequence[int]) -> dict[str, int]:
+    every = [*counts, *[counts[-1]] * len(graph.layers)]
+    return {layer.name: count for layer, count in zip(graph.layers, every, strict=False)}
+
+
+def _narrower(part: Dense, how: Weights, share: int) -> Weights:
+    """`how` with banks for words of the lanes of one pipeline of `share`."""
     if how.bank_words is None:
-        return many
-    return replace(many, bank_words=how.bank_words // min(lanes_of(part, many), _WIDER))
+        return how
+    wider = min(max(lanes_of(part, how) // share, 1), _WIDER)
+    return replace(how, bank_words=how.bank_words // wider)
 
 
-def multipliers(graph: Graph, weights: Mapping[FeedKey, Weights], family: Family) -> int:
+def multipliers(
+    graph: Graph, weights: Mapping[FeedKey, Weights], shares: Mapping[str, int], family: Family
+) -> int:
     """Multipliers that the design takes at most, by the intervals of all factors."""
     count = 0
     for layer in graph.layers:
-        body = fused(listing(layer, proof_of(graph).layers[layer.name]))
-        for one in body.operations:
-            if isinstance(one, Mul):
-                count += family.multipliers(*(body.intervals[name].bits for name in one.of))
-            if isinstance(one, Lookup) and (table := layer.tables[one.tables[0]]).shift:
-                count += family.multipliers(table.format.bits, table.shift + 1)
+        count += min(shares[layer.name], layer.units) * _of_units(graph, layer, family)
         for index, feed in enumerate(layer.feeds):
             how, source = weights.get((layer.name, index), Weights()), stream_of(graph, feed.source)
             if source.graded and not how.soft:
                 factors = feed.connection.weight_format.bits, source.value_bits + 1
                 count += lanes_of(feed.connection, how) * family.multipliers(*factors)
+    return count
+
+
+def _of_units(graph: Graph, layer: UnitLayer, family: Family) -> int:
+    """Those of one datapath."""
+    count, body = 0, fused(listing(layer, proof_of(graph).layers[layer.name]))
+    for one in body.operations:
+        if isinstance(one, Mul):
+            count += family.multipliers(*(body.intervals[name].bits for name in one.of))
+        if isinstance(one, Lookup) and (table := layer.tables[one.tables[0]]).shift:
+            count += family.multipliers(table.format.bits, table.shift + 1)
     return count

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import INPUT
 from quantize.program.label import Label
 
+from .broadcast import broadcast, declare
 from .history import reader_name
 from .module import RESET, Module, connect, module
 from .storage import load_ports
-from .streams import Stream, inward, outward, stream_of, ticks_of, wires, wires_between
+from .streams import Stream, inward, outward, stream_of, ticks_of, wires_between
 from .weights import Weights, load_wires
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ __all__ = ["TOP", "top"]
 
 TOP = "network"
 """Name of the top module."""
-
-_ALWAYS = "1'b1"
 
 
 def top(made: Design, label: Label) -> Module:
@@ -56,7 +54,7 @@ def top(made: Design, label: Label) -> Module:
             links += [*wires_between(one_history.stream, "in", joined[f"{source}_history"])]
             for key in one_history.readers:
                 name = reader_name(key)
-                _declare(e, wires(one_history.stream, name))
+                declare(e, one_history.stream, name)
                 links += wires_between(one_history.stream, name, name)
             connect(e, f"{source}_history", f"{source}_history", links)
         for layer in graph.by_name:
@@ -71,18 +69,10 @@ def _joined(e: Emitter, made: Design, source: str) -> dict[str, str]:
     if source != INPUT and list(takers) == ["out"]:
         return {given: "out", "out": "out"}
     if source != INPUT:
-        _declare(e, wires(stream, given))
+        declare(e, stream, given)
     if len(takers) == 1:
         return {given: given} | dict.fromkeys(takers, given)
-    ready = " && ".join(f"{taker}_ready" for taker in takers)
-    e(f"assign {given}_ready = {ready or _ALWAYS};")
-    for taker, one in takers.items():
-        if taker != "out":
-            _declare(e, wires(one, taker))
-        others = [f"{other}_ready" for other in takers if other != taker]
-        e(f"assign {taker}_valid = {' && '.join([f'{given}_valid', *others])};")
-        for name, _ in one.signals[1:]:
-            e(f"assign {taker}_{name} = {given}_{name};")
+    broadcast(e, given, takers, ports=("out",))
     return {name: name for name in (given, *takers)}
 
 
@@ -118,8 +108,3 @@ def _core(e: Emitter, made: Design, layer: str, joined: dict[str, str]) -> None:
         links += wires_between(ticks_of(graph, made.held), "start", joined[f"{layer}_start"])
     links += wires_between(stream_of(graph, layer, made.held), "out", joined[f"{layer}_out"])
     connect(e, f"{layer}_core", f"{layer}_core", links)
-
-
-def _declare(e: Emitter, declarations: Sequence[str]) -> None:
-    for declaration in declarations:
-        e(f"{declaration};")
