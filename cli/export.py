@@ -63,14 +63,14 @@ def export(
 
 
 def _speed(program: Program, lanes: str | None, pipelines: str | None, hold: bool) -> Throughput:
-    from exporters.systemverilog.planner import busy, fastest
+    from exporters.systemverilog.planner import fastest, usual
     from exporters.systemverilog.throughput import Throughput
 
     if lanes == "auto":
         if pipelines is not None:
-            raise ParameterError("lanes that are auto choose the pipelines too, which must then not be given")
+            raise ParameterError("pipelines must not be given with lanes that are auto: say how many lanes")
         graph = program.graph
-        return fastest(graph, program.evidence.profile, busy(graph), hold)
+        return fastest(graph, program.evidence.profile, usual(graph), hold)
     return Throughput(
         _counts(lanes or "1", "lanes must be auto or"), hold, _counts(pipelines or "1", "pipelines must be")
     )

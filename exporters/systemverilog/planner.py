@@ -7,7 +7,7 @@ that of weights, constants, tables and states, as synthesis tends to place them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,9 +21,9 @@ from .memories import period
 from .network import Design, design
 from .streams import BEGIN, marks_of
 from .synapses import event_clocks
-from .throughput import SMALLEST, Throughput, multipliers
+from .throughput import Throughput, multipliers
 
-__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest"]
+__all__ = ["Activity", "Estimate", "estimate", "fastest", "usual"]
 
 _HANDSHAKE = 4
 """Clocks of a step besides its units and the length of the datapath."""
@@ -35,7 +35,6 @@ _SEND = 2
 """Clocks of an event that leaves a layer."""
 
 _MOST_LANES = 32
-_MOST_PIPELINES = 2
 """The most that were placed and routed: what more of them cost in clock rate is not known."""
 
 _STEPS = 16
@@ -51,10 +50,11 @@ class Activity:
     """Source -> its values that are not 0, in a step on average."""
 
 
-def busy(graph: Graph) -> Activity:
-    """A sample of which every input is active and of the other units one in ten."""
+def usual(graph: Graph) -> tuple[Activity, ...]:
+    """A sample of which every input is active and one of which one in ten is; of other units one in ten."""
     layers = {layer.name: layer.units / 10 for layer in graph.layers}
-    return Activity(_STEPS, {INPUT: graph.input.channels} | layers)
+    inputs = graph.input.channels
+    return tuple(Activity(_STEPS, {INPUT: active} | layers) for active in (inputs, inputs / 10))
 
 
 @dataclass(frozen=True)
@@ -161,53 +161,44 @@ def _loaded(made: Design) -> int:
     return found
 
 
-def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: bool) -> Throughput:
-    """Lanes and pipelines of each layer, of what fits those with the fewest clocks for a sample.
+def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity], hold: bool) -> Throughput:
+    """The lanes of each layer, one pipeline each, of what fits those with the fewest clocks for `samples`.
 
-    Layer by layer they are doubled, up to what was placed and routed once, until nothing whose multipliers
-    and block RAM fit is faster. Between numbers that fit there may be one that does not, as words of another
-    width fill a block better.
+    Layer by layer the lanes are doubled, up to what was placed and routed once, until nothing whose
+    multipliers and block RAM fit is faster. Between numbers that fit there may be one that does not, as words
+    of another width fill a block better.
 
     Raises:
         UnsupportedError: the profile says nothing of multipliers.
     """
     room = room_of(profile)
 
-    def tried(speed: Throughput) -> Estimate:
-        weights = speed.weights(graph, profile)
-        return estimate(design(graph, weights, hold, speed.shares(graph)), profile, activity)
+    def tried(speed: Throughput) -> tuple[int, bool]:
+        made = design(graph, speed.weights(graph, profile), hold)
+        found = [estimate(made, profile, sample) for sample in samples]
+        return sum(one.clocks for one in found), all(_fits(one, room) for one in found)
 
-    loaded = {layer for (layer, _), how in SMALLEST.weights(graph, profile).items() if how.loaded}
-    whole = [number for number, layer in enumerate(graph.layers) if layer.name in loaded]
-    ones = tuple(1 for _ in graph.layers)
-    best = Throughput(ones, hold, ones)
-    clocks, improved = tried(best).clocks, True
+    best = Throughput(tuple(1 for _ in graph.layers), hold)
+    (clocks, _), improved = tried(best), True
     while improved:
         improved = False
-        for speed in _more(best, whole):
-            found = tried(speed)
-            if found.clocks < clocks and _fits(found, room):
-                best, clocks, improved = speed, found.clocks, True
+        for speed in _more(best):
+            found, fits = tried(speed)
+            if found < clocks and fits:
+                best, clocks, improved = speed, found, True
                 break
     return best
 
 
-def _more(speed: Throughput, whole: Collection[int]) -> Iterator[Throughput]:
-    """`speed` with more lanes or pipelines in one layer, the fewest first; a `whole` layer has one."""
+def _more(speed: Throughput) -> Iterator[Throughput]:
+    """`speed` with more lanes in one layer, the fewest first."""
     for layer, lanes in enumerate(speed.lanes):
-        for many in _powers(lanes, _MOST_LANES):
-            yield replace(speed, lanes=_with(speed.lanes, layer, many))
-    for layer, pipelines in enumerate(speed.pipelines):
-        for many in () if layer in whole else _powers(pipelines, _MOST_PIPELINES):
-            yield replace(speed, pipelines=_with(speed.pipelines, layer, many))
+        for many in _powers(lanes):
+            yield replace(speed, lanes=(*speed.lanes[:layer], many, *speed.lanes[layer + 1 :]))
 
 
-def _with(counts: tuple[int, ...], place: int, count: int) -> tuple[int, ...]:
-    return (*counts[:place], count, *counts[place + 1 :])
-
-
-def _powers(above: int, most: int) -> Iterator[int]:
-    while above < most:
+def _powers(above: int) -> Iterator[int]:
+    while above < _MOST_LANES:
         above *= 2
         yield above
 
