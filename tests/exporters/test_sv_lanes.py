@@ -124,16 +124,17 @@ def test_what_cannot_be_held_or_shared_out_is_refused(tmp_path: Path) -> None:
         export_program(program, "c", tmp_path / "c", Throughput((2,)))
 
 
-def test_an_export_with_lanes_is_another_and_one_without_is_the_same(tmp_path: Path) -> None:
+def test_a_fast_export_is_another_and_one_without_is_the_same(tmp_path: Path) -> None:
     program = random_program(3)
-    for name, speed in (("default", None), ("smallest", Throughput()), ("fast", Throughput((2,), True))):
+    speeds = {"default": None, "smallest": Throughput(), "fast": Throughput((2,), True, (2,))}
+    for name, speed in speeds.items():
         export_program(program, "systemverilog", tmp_path / name, speed)
     texts = {
         folder.name: {file.name: file.read_text() for file in folder.iterdir()}
         for folder in tmp_path.iterdir()
     }
     assert texts["default"] == texts["smallest"]
-    assert "layer0_feed0_hold.sv" in set(texts["fast"]) - set(texts["default"])
+    assert {"layer0_part0_feed0_hold.sv", "layer0_part1_core.sv"} < set(texts["fast"]) - set(texts["default"])
 
 
 def test_the_clocks_of_a_sample_are_those_of_the_simulation() -> None:
