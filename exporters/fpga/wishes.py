@@ -49,7 +49,8 @@ def worst_traffic(program: Program) -> Traffic:
 def traffic_of(program: Program, spikes: Spikes) -> Traffic:
     """Samples as active as those of `spikes`, `[steps, samples, inputs]`, on average."""
     steps, samples = spikes.shape[:2]
-    events = busy(program.graph).events | {INPUT: np.count_nonzero(spikes) / (steps * samples)}
+    active = np.count_nonzero(spikes) / (steps * samples)
+    events = {**busy(program.graph).events, INPUT: active}
     return Traffic(Activity(steps, events), stays=bool((spikes == spikes[0]).all()))
 
 
