@@ -138,5 +138,11 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = []
     for key, value in values.items():
         name = f"{prefix}{key}".replace("_", " ")
-        rows += _flat(value, f"{name}: ") if isinstance(value, dict) else [(name, value)]
+        rows += _flat(value, f"{name}: ") if isinstance(value, dict) else [(name, _cell(value))]
     return rows
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value

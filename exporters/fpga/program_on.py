@@ -9,6 +9,7 @@ from typing import Any
 from expifref.exceptions import MissingToolError, ToolError
 from exporters.c.counts import synthetic_input
 from exporters.systemverilog import emit_systemverilog
+from exporters.systemverilog.target import Case
 from exporters.systemverilog.top import TOP
 from exporters.tools import tool_version
 from hw_profiles import load_profile
@@ -47,10 +48,12 @@ def measure_on(name: str, program: Program, asked: Asked) -> dict[str, Any]:
         ParameterError, UnsupportedError: what is wished for cannot be, or there are not two samples.
     """
     part, profile, spikes = PARTS[name], load_profile(name).document, asked.spikes(program)
-    speed = choose(program, profile, asked.wish, traffic_of(program, spikes))
+    traffic = traffic_of(program, spikes)
+    speed = choose(program, profile, asked.wish, traffic)
     weights = speed.weights(program.graph, profile)
     files = emit_systemverilog(program.graph, label_of(program), weights, speed.hold)
-    found: dict[str, Any] = {"part": part.name, **asdict(speed)}
+    estimated = Case(program.graph, profile, traffic.activity).estimate(speed).clocks
+    found = {"part": part.name, **asdict(speed), "estimated_clocks_per_sample": estimated}
     not_measured: dict[str, str] = {}
     attempts: dict[str, Callable[[], dict[str, Any]]] = {
         "clocks": lambda: asdict(simulate(program, weights, speed.hold, spikes)),

@@ -46,8 +46,8 @@ def check_blocks(graph: Graph, profile: Mapping[str, Any]) -> None:
         )
     if loaded > room.loaded:
         raise CapacityError(
-            f"`{profile['name']}` has {room.loaded} memories that are loaded before use, but the weights of "
-            f"the network need {loaded}: use fewer weight bits, fewer neurons or a larger device"
+            f"`{profile['name']}` has {room.loaded} of the memories that are loaded before use, but the "
+            f"weights of the network need {loaded}: use fewer weight bits, fewer neurons or a larger device"
         )
 
 
