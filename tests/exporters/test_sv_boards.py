@@ -14,7 +14,8 @@ import pytest
 from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.boards import BOARDS, emit_board
-from exporters.systemverilog.serial import HELD, decode, encode, serial_files, weight_packets
+from exporters.systemverilog.packets import HELD, decode, encode, weight_packets
+from exporters.systemverilog.serial import serial_files
 from exporters.systemverilog.weights import FeedKey, Weights
 from exporters.tools import require_tool, run_tool
 from quantize.graph.layers import Port
