@@ -80,6 +80,13 @@ def _jax(graph: Graph) -> Executor:
     return JaxExecutor(graph)
 
 
+def _jax_kernel(graph: Graph) -> Executor:
+    """Layers as GPU kernels, interpreted."""
+    from quantize.jax import JaxExecutor
+
+    return JaxExecutor(graph, steps="interpret")
+
+
 def _native(graph: Graph) -> Executor:
     from exporters.native.executor import NativeExecutor
 
@@ -113,6 +120,7 @@ MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = Mapp
         "specification": (_Specification, ()),
         "deployment": (_deployment, ()),
         "jax": (_jax, ()),
+        "jax-kernel": (_jax_kernel, ()),
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),
         "iverilog": (_iverilog, ("iverilog",)),

@@ -20,7 +20,7 @@ from quantize.run.trace import Execution, State, Totals
 
 from .pieces import cut_input, spans, values_per_step
 from .plan import LayerNumbers, layer_numbers, plan_graph
-from .run import GraphRun, run_graph
+from .run import GraphRun, Steps, run_graph, steps_on
 from .scan import Asked
 from .shapes import Output, Outputs
 
@@ -44,12 +44,13 @@ class JaxExecutor:
     across devices, so that the bits do not depend on their number.
     """
 
-    def __init__(self, graph: Graph, devices: int | None = None) -> None:
+    def __init__(self, graph: Graph, devices: int | None = None, steps: Steps = "auto") -> None:
         """Prove the widths of `graph` and move its integers to the devices.
 
         Args:
             graph: the graph of a program.
             devices: how many of this process's devices share a batch; by default all.
+            steps: how they are run, see `quantize.jax.run.Steps`.
 
         Raises:
             ParameterError: a field breaks a rule of the specification.
@@ -63,6 +64,7 @@ class JaxExecutor:
             raise ParameterError(
                 f"`devices` must be 1..{len(there)}, what this process has, not {self._devices}"
             )
+        self.steps = steps_on(there[0].platform, steps)
         mesh = Mesh(np.array(there[: self._devices]), ("batch",))
         self._by_sample = NamedSharding(mesh, _SPEC("batch"))
         self._by_frame = NamedSharding(mesh, _SPEC(None, "batch"))
@@ -163,4 +165,4 @@ class JaxExecutor:
         *,
         asked: Asked,
     ) -> GraphRun:
-        return run_graph(self._plan, numbers, state, frames, asked)
+        return run_graph(self._plan, numbers, state, frames, asked, self.steps)
