@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import jax
@@ -61,10 +63,9 @@ class _Block(NamedTuple):
 def can_compile() -> bool:
     """Whether this JAX makes kernels of Pallas for a GPU; where it does not, the steps are scanned."""
     try:
-        from jax.experimental.pallas import triton
+        return hasattr(_triton(), "CompilerParams")
     except ImportError:
         return False
-    return hasattr(triton, "CompilerParams")
 
 
 def one_layer(group: GroupPlan) -> bool:
@@ -83,9 +84,12 @@ def in_registers(interpret: bool) -> Advance:
 
 
 def _compiled() -> dict[str, Any]:
-    from jax.experimental.pallas import triton
+    return {"compiler_params": _triton().CompilerParams(num_warps=_WARPS, num_stages=1)}
 
-    return {"compiler_params": triton.CompilerParams(num_warps=_WARPS, num_stages=1)}
+
+def _triton() -> ModuleType:
+    # Versions of JAX that have dropped it must not fail before they are asked.
+    return import_module("jax.experimental.pallas.triton")
 
 
 def _advance(loop: Loop, start: Carry, inputs: Inputs, options: Mapping[str, Any]) -> tuple[Carry, Left]:
