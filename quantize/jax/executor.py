@@ -71,7 +71,7 @@ class JaxExecutor:
                 f"`devices` must be 1..{len(there)}, what this process has, not {self._devices}"
             )
         self.steps = steps_on(there[0].platform, steps)
-        self._bits = self.steps != "scan" and as_bits(graph.input)
+        self.sends_bits = self.steps != "scan" and as_bits(graph.input)
         mesh = self._mesh = Mesh(np.array(there[: self._devices]), ("batch",))
         self._by_sample = NamedSharding(mesh, _SPEC("batch"))
         self._by_frame = NamedSharding(mesh, _SPEC(None, "batch"))
@@ -86,7 +86,7 @@ class JaxExecutor:
     def run(
         self, spikes: NDArray[Any] | Frames, state: State | None = None, signals: Sequence[str] | None = None
     ) -> Execution:
-        """Run `spikes`, whole numbers `[steps, batch, inputs]` or of `upload`; see `quantize.run.trace.Executor.run`.
+        """Run `spikes`, whole numbers `[steps, batch, inputs]` or of `upload`; see `Executor.run`.
 
         Raises:
             DataError: `spikes` does not fit the program's input port, `state` not its states, or `signals`
@@ -149,7 +149,7 @@ class JaxExecutor:
     def _frames(self, spikes: NDArray[Any] | Frames) -> Frames:
         if isinstance(spikes, Frames):
             return spikes
-        return checked_frames(self.graph.input, spikes, self._bits)
+        return checked_frames(self.graph.input, spikes, self.sends_bits)
 
     def _state(self, state: State | None, batch: int) -> dict[str, Integers]:
         given = check_state(self.graph, state or {}, batch)
@@ -200,7 +200,7 @@ class JaxExecutor:
         asked: Asked,
     ) -> GraphRun:
         port, word = self.graph.input, self._plan.source_words[INPUT]
-        values = opened(frames, port.channels, self._bits, word)
+        values = opened(frames, port.channels, self.sends_bits, word)
         before = self._start(values.shape[1]) if state is None else state
         run = partial(run_graph, self._plan, asked=asked, steps_as=self.steps)
         if self._devices > 1 and self.steps != "scan":

@@ -27,7 +27,7 @@ from quantize.numbers.intervals import Interval
 from .shapes import Held, Operand, Packed
 from .words import word_of
 
-__all__ = ["CodeTable", "fused_lookups", "place", "unpacked"]
+__all__ = ["CodeTable", "fused_lookups", "index_in", "unpacked"]
 
 _MOST_WORDS = 1 << 20
 """Of the tables of one argument: beyond, they cost more memory than they save time."""
@@ -90,7 +90,7 @@ def _code_tables(first: int, values: Mapping[str, Integers], row: NDArray[Any]) 
         yield _table(first, {name: values[name] for name in names}, row)
 
 
-def place(table: CodeTable, start: Int[Held, "*#units"], codes: Operand) -> Operand:
+def index_in(table: CodeTable, start: Int[Held, "*#units"], codes: Operand) -> Operand:
     """Where the word of `codes` is in `table`, whose `start` is its own, wherever it lies."""
     # What leaves the word in this sum comes back in it: the index itself fits.
     return jnp.clip(codes.astype(start.dtype), table.first, table.last) + start

@@ -1,8 +1,9 @@
-"""A layer over all steps as one GPU kernel: its states stay in registers, its operations are those of `tracers`.
+"""A layer over all steps as one GPU kernel, with its states in registers and the operations of `tracers`.
 
-A program of the grid has a block of samples and units and runs their steps in a loop of its own; what it reads
-of a step are accumulators, what it writes are the outputs and signals that are asked for. The last sample and
-the last unit are repeated up to whole blocks, so that nothing is computed that the proof has not seen.
+A program of the grid has a block of samples and units and runs their steps in a loop of its own; what it
+reads of a step are accumulators, what it writes are the outputs and signals that are asked for. The last
+sample and the last unit are repeated up to whole blocks, so that nothing is computed that the proof has not
+seen.
 """
 
 from __future__ import annotations
@@ -124,7 +125,13 @@ def _advance(loop: Loop, start: Carry, inputs: Inputs, options: Mapping[str, Any
 
 
 def _kernel(
-    stream: Mapping[int, Ref], near: _Near, tables: _Tables, *written: Ref, loop: Loop, block: _Block, steps: int
+    stream: Mapping[int, Ref],
+    near: _Near,
+    tables: _Tables,
+    *written: Ref,
+    loop: Loop,
+    block: _Block,
+    steps: int,
 ) -> None:
     (part,) = loop.parts
     end, left = written

@@ -13,7 +13,7 @@ from .registers import can_compile, in_registers, one_layer
 from .scan import Advance, Asked, make_parts, run_group, scanned
 from .shapes import Output, Outputs, Sum, Sums, Trace
 
-__all__ = ["GraphRun", "Steps", "run_graph", "steps_on"]
+__all__ = ["GraphRun", "Steps", "advance", "run_graph", "steps_on"]
 
 Steps = Literal["auto", "scan", "kernel", "interpret"]
 """How layers that hear of no later step run: scanned, each as a kernel for a GPU, or as that kernel
@@ -53,7 +53,7 @@ def run_graph(
             one.layer.name: _accumulators(one, numbers[one.layer.name], lines, steps) for one in group.layers
         }
         parts = make_parts(group, numbers, accumulators, asked.signals, frames.shape[1])
-        done = run_group(group, parts, state, asked, _advance(steps_as, group))
+        done = run_group(group, parts, state, asked, advance(steps_as, group))
         lines.update(done.lines)
         run.state.update(done.state)
         run.totals.update(done.totals)
@@ -63,7 +63,8 @@ def run_graph(
     return run
 
 
-def _advance(steps: Steps, group: GroupPlan) -> Advance:
+def advance(steps: Steps, group: GroupPlan) -> Advance:
+    """How `group` runs; `steps` is not `auto`."""
     if steps == "scan" or not one_layer(group):
         return scanned
     return in_registers(interpret=steps == "interpret")

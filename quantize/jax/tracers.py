@@ -30,7 +30,7 @@ from quantize.graph.operations import (
 )
 
 from .arithmetic import overflow, round_shift
-from .fusions import place, unpacked
+from .fusions import index_in, unpacked
 from .plan import LayerNumbers, LayerPlan
 from .shapes import Held, Operand, Output, Packed, Result
 
@@ -137,7 +137,9 @@ def _lookup(operation: Lookup, now: Now) -> Operand:
     if table is None:
         return _interpolated(operation, now)
     if table.name not in now.packed:
-        index = place(table, now.numbers.starts.get(table.name, table.start[0]), now.results[operation.of[0]])
+        index = index_in(
+            table, now.numbers.starts.get(table.name, table.start[0]), now.results[operation.of[0]]
+        )
         now.packed[table.name] = now.read(now.numbers.tables[table.name], index)
     return unpacked(table, now.packed[table.name], operation.name, now.plan.words[operation.name].result)
 
