@@ -185,9 +185,7 @@ def _counters(e: Emitter, words: int, y: _Axis, x: _Axis, fields: Mapping[str, F
     e()
 
 
-def _addresses(
-    e: Emitter, sizes: tuple[int, int], y: _Axis, x: _Axis, fields: Mapping[str, Field]
-) -> None:
+def _addresses(e: Emitter, sizes: tuple[int, int], y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
     """`base` and `to`: where the weights and units of a position begin, of `sizes` words."""
     base, unit = map(clog2, sizes)
     parts = {"base": ("weights", base), "to": ("units", unit)}

@@ -34,7 +34,9 @@ class _Row:
 
 def dense_walk(e: Emitter, _files: Files, _name: str, part: Dense, weights: Weights) -> str:
     """Write the walk over a row; returns the signal that says which word of sums the weights are for."""
-    name, addressed = ("UNITS", "unit whose weight") if weights.lanes == 1 else ("WORDS", "word of weights that")
+    name, addressed = (
+        ("UNITS", "unit whose weight") if weights.lanes == 1 else ("WORDS", "word of weights that")
+    )
     words, (size, _) = row_words(part, weights), word_size(part, weights)
     _row_walk(e, _Row(name, addressed, words, size, dense_clocks(part, weights)))
     return "j"

@@ -57,7 +57,7 @@ def lanes_module(
         e(f"localparam int LANES = {lanes};")
         e(f"localparam int BITS = {accumulator.width};")
         e("logic [LANES*BITS-1:0] sums, added;  // of all lanes, before and after a word of weights")
-        depth = _lanes(e, part, stream, weights, (word, stage, value))
+        depth = _lanes(e, part, stream, weights, (word, stage, value), accumulator.width)
         under_way(e, depth)
         leaving = _leaving(e, part, lanes, words)
         _cleared(e, leaving.last)
@@ -69,8 +69,10 @@ def lanes_module(
     return one
 
 
-def _lanes(e: Emitter, part: Connection, stream: Stream, weights: Weights, known: tuple[str, int, str]) -> int:
-    """Add to each lane its weight, or weight times value; the stage of what is added."""
+def _lanes(
+    e: Emitter, part: Connection, stream: Stream, weights: Weights, known: tuple[str, int, str], bits: int
+) -> int:
+    """Add to each lane of `bits` its weight, or weight times value; the stage of what is added."""
     word, stage, value = known
     fmt, width = part.weight_format, part.weight_format.bits
     weight = Value("weight", Interval(fmt.lo, fmt.hi), stage)
@@ -82,7 +84,10 @@ def _lanes(e: Emitter, part: Connection, stream: Stream, weights: Weights, known
         made = weight
         if stream.graded:
             made = (product_in_logic if weights.soft else product)(e, weight, value, stream)
-        e(f"assign added[BITS*k +: BITS] = $signed(sums[BITS*k +: BITS]) + BITS'({made.name});")
+        total = f"$signed(sums[BITS*k +: BITS]) + BITS'({made.name})"
+        if made.width > bits:
+            total = f"BITS'({made.width}'($signed(sums[BITS*k +: BITS])) + {made.name})"
+        e(f"assign added[BITS*k +: BITS] = {total};")
     e("end")
     e()
     return made.stage or 0

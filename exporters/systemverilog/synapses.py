@@ -21,6 +21,7 @@ from .weights import Weights
 
 __all__ = ["sums_module", "synapses_module"]
 
+
 @contextmanager
 def sums_module(
     one: Module, part: Connection, stream: Stream, weights: Weights, accumulator: Value

@@ -15,8 +15,8 @@ from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.network import design
 from exporters.systemverilog.planner import Activity, busy, estimate, fastest
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.systemverilog.walks import event_clocks
 from exporters.systemverilog.throughput import Throughput
+from exporters.systemverilog.walks import event_clocks
 from exporters.systemverilog.weights import FeedKey, Weights, connections
 from hw_profiles import load_profile
 from quantize.graph.layers import Convolution, Dense, Graph
