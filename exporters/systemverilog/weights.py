@@ -38,7 +38,7 @@ class Weights:
     """
 
     lanes: int = 1
-    """Weights of an input that are added in one clock, a power of two; dense feeds only.
+    """Weights of an input that are added in one clock, a power of two: of a convolution to its channels.
 
     They lie in one word, so that `word_bits` is then the width of what is loaded at a time.
     """
