@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from expifref.exceptions import ParameterError
-
 from .options import Json
 from .output import print_json, print_table
+from .speed import Hold, Lanes, Rate, counts_of, wish_of
 
 if TYPE_CHECKING:
     from exporters.systemverilog.throughput import Throughput
@@ -28,22 +28,19 @@ def export(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
-    lanes: Annotated[
-        str | None,
-        typer.Option("--lanes", help="Weights that SystemVerilog adds in a clock: 8, by layer 8,4, or auto."),
-    ] = None,
+    lanes: Lanes = None,
     pipelines: Annotated[
         str | None,
         typer.Option("--pipelines", help="Datapaths that share the units of a layer: 2, or by layer 2,1."),
     ] = None,
-    hold: Annotated[
-        bool, typer.Option("--hold", help="SystemVerilog whose input can be held over steps.")
-    ] = False,
+    hold: Hold = None,
+    rate: Rate = None,
     json: Json = False,
 ) -> None:
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
+    speed = None
     if to in MODEL_TARGETS:
         from expifref.network.model_files import read_description
 
@@ -52,35 +49,29 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        asked = lanes is not None or pipelines is not None or hold
-        speed = _speed(program, lanes, pipelines, hold) if asked else None
+        speed = _speed(program, (lanes, pipelines), hold, rate)
         export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
+    if speed is not None:
+        summary |= {"lanes": ", ".join(map(str, speed.lanes)), "hold": "yes" if speed.hold else "no"}
     if json:
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
 
 
-def _speed(program: Program, lanes: str | None, pipelines: str | None, hold: bool) -> Throughput:
-    from exporters.systemverilog.planner import fastest, usual
-    from exporters.systemverilog.throughput import Throughput
+def _speed(
+    program: Program, counts: tuple[str | None, str | None], hold: bool | None, rate: float | None
+) -> Throughput | None:
+    """Of the hardware; None where nothing is said, which is the smallest. `counts`: lanes and pipelines."""
+    from exporters.fpga.wishes import choose, worst_traffic
 
-    if lanes == "auto":
-        if pipelines is not None:
-            raise ParameterError("pipelines must not be given with lanes that are auto: say how many lanes")
-        graph = program.graph
-        return fastest(graph, program.evidence.profile, usual(graph), hold)
-    return Throughput(
-        _counts(lanes or "1", "lanes must be auto or"), hold, _counts(pipelines or "1", "pipelines must be")
-    )
-
-
-def _counts(text: str, must_be: str) -> tuple[int, ...]:
-    parts = text.split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise ParameterError(f"{must_be} numbers such as 8 or 8,4, not `{text}`")
-    return tuple(int(part) for part in parts)
+    lanes, pipelines = counts
+    if lanes is None and pipelines is None and not hold and rate is None:
+        return None
+    wish = wish_of(lanes or (None if rate else "1"), hold if rate else bool(hold), rate)
+    speed = choose(program, program.evidence.profile, wish, worst_traffic(program))
+    return speed if pipelines is None else replace(speed, pipelines=counts_of(pipelines, "pipelines must be"))
 
 
 def _size(path: Path) -> int:

@@ -7,23 +7,22 @@ that of weights, constants, tables and states, as synthesis tends to place them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from quantize.device.families import LOADED_DEPTH, Room, room_of
 from quantize.graph.layers import INPUT, Graph, UnitLayer
 
 from .core import Core
-from .families import LOADED_DEPTH, Room, room_of
-from .feeds import FeedPart
-from .layout import lanes_of, load_columns, load_count, row_words, word_size
+from .layout import lanes_of, load_columns, load_count, sum_words, word_size
 from .memories import period
 from .network import Design, design
 from .streams import BEGIN, marks_of
-from .synapses import event_clocks
 from .throughput import Throughput, multipliers
+from .walks import event_clocks
 
-__all__ = ["Activity", "Estimate", "estimate", "fastest", "usual"]
+__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest", "fits"]
 
 _HANDSHAKE = 4
 """Clocks of a step besides its units and the length of the datapath."""
@@ -50,11 +49,10 @@ class Activity:
     """Source -> its values that are not 0, in a step on average."""
 
 
-def usual(graph: Graph) -> tuple[Activity, ...]:
-    """A sample of which every input is active and one of which one in ten is; of other units one in ten."""
+def busy(graph: Graph) -> Activity:
+    """A sample of which every input is active and of the other units one in ten."""
     layers = {layer.name: layer.units / 10 for layer in graph.layers}
-    inputs = graph.input.channels
-    return tuple(Activity(_STEPS, {INPUT: active} | layers) for active in (inputs, inputs / 10))
+    return Activity(_STEPS, {INPUT: graph.input.channels} | layers)
 
 
 @dataclass(frozen=True)
@@ -115,15 +113,10 @@ def _times(made: Design, layer: UnitLayer, activity: Activity) -> _Times:
     step = core.units.latency + _HANDSHAKE + (max(units, send) if core.early else units + send)
     each, once = 0.0, 0.0
     for index, part in core.feeds.items():
-        taken = activity.events[layer.feeds[index].source] * _event_clocks(part) + _SETTLE
+        events = activity.events[layer.feeds[index].source]
+        taken = events * event_clocks(part.connection, part.weights) + _SETTLE
         each, once = (each, max(once, taken)) if part.held else (max(each, taken), once)
     return _Times(each + step, once)
-
-
-def _event_clocks(part: FeedPart) -> float:
-    if part.weights.lanes == 1:
-        return event_clocks(part.connection)
-    return row_words(part.connection, part.weights)
 
 
 def _memories(made: Design) -> Iterator[tuple[int, int]]:
@@ -135,9 +128,9 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
             if not part.weights.loaded:
                 depth = bank or words
                 yield from ((bits, depth) for _ in range(-(-words // depth)))
-            if (row := row_words(part.connection, part.weights)) > 1:
+            if (sums := sum_words(part.connection, part.weights)) > 1:
                 lanes = lanes_of(part.connection, part.weights)
-                yield core.units.accumulators[part.index].width * lanes, row
+                yield core.units.accumulators[part.index].width * lanes, sums
             if part.held and bank is None:
                 yield core.units.accumulators[part.index].width, layer.units
         constants = core.units.constants
@@ -161,8 +154,10 @@ def _loaded(made: Design) -> int:
     return found
 
 
-def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity], hold: bool) -> Throughput:
-    """The lanes of each layer, one pipeline each, of what fits those with the fewest clocks for `samples`.
+def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: bool) -> Throughput:
+    """The lanes of each layer, one pipeline each, of what fits those with the fewest clocks for two samples.
+
+    One is as active as `activity`, of the other a tenth of these inputs are.
 
     Layer by layer the lanes are doubled, up to what was placed and routed once, until nothing whose
     multipliers and block RAM fit is faster. Between numbers that fit there may be one that does not, as words
@@ -172,19 +167,21 @@ def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity
         UnsupportedError: the profile says nothing of multipliers.
     """
     room = room_of(profile)
+    events = {**activity.events, INPUT: activity.events[INPUT] / 10}
+    samples = (activity, replace(activity, events=events))
 
     def tried(speed: Throughput) -> tuple[int, bool]:
         made = design(graph, speed.weights(graph, profile), hold)
         found = [estimate(made, profile, sample) for sample in samples]
-        return sum(one.clocks for one in found), all(_fits(one, room) for one in found)
+        return sum(one.clocks for one in found), all(fits(one, room) for one in found)
 
     best = Throughput(tuple(1 for _ in graph.layers), hold)
     (clocks, _), improved = tried(best), True
     while improved:
         improved = False
         for speed in _more(best):
-            found, fits = tried(speed)
-            if found < clocks and fits:
+            found, suits = tried(speed)
+            if found < clocks and suits:
                 best, clocks, improved = speed, found, True
                 break
     return best
@@ -203,7 +200,8 @@ def _powers(above: int) -> Iterator[int]:
         yield above
 
 
-def _fits(found: Estimate, room: Room) -> bool:
+def fits(found: Estimate, room: Room) -> bool:
+    """Whether multipliers and memories suffice."""
     return (
         found.blocks <= room.blocks and found.multipliers <= room.multipliers and found.loaded <= room.loaded
     )

@@ -1,4 +1,4 @@
-"""How fast a design is to be: lanes of dense feeds, pipelines of layers, whether the input is held."""
+"""How fast a design is to be: the lanes of its feeds, pipelines of layers, whether its input is held."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expifref.exceptions import ParameterError
-from quantize.graph.layers import Dense, Graph, UnitLayer
+from quantize.device.families import Family, known_room
+from quantize.graph.layers import Connection, Dense, Graph, UnitLayer
 from quantize.graph.operations import Lookup, Mul
 from quantize.graph.proof import proof_of
 
-from .families import Family, known_room
 from .fusions import fused
 from .layout import lanes_of
 from .listing import listing
@@ -26,9 +26,9 @@ class Throughput:
     """What is paid for in logic and memory."""
 
     lanes: tuple[int, ...] = (1,)
-    """Of each layer, the last also of those behind: weights of an input that a dense feed adds in one clock.
+    """Of each layer, the last also of those behind: weights of an input that a feed adds in one clock.
 
-    A power of two; all weights of the input where it has fewer.
+    A power of two; all weights of the input where it has fewer, or those to all channels of a group.
     """
 
     hold: bool = False
@@ -61,9 +61,8 @@ class Throughput:
             return found
         lanes, shares = _every(graph, self.lanes), self.shares(graph)
         for (layer, index), part in connections(graph).items():
-            if isinstance(part, Dense):
-                how = replace(found.get((layer, index), Weights()), lanes=lanes[layer])
-                found[layer, index] = _narrower(part, how, shares[layer])
+            how = replace(found.get((layer, index), Weights()), lanes=lanes[layer])
+            found[layer, index] = _narrower(part, how, shares[layer])
         room = known_room(profile)
         if room is None or multipliers(graph, found, shares, room.family) <= room.multipliers:
             return found
@@ -81,12 +80,12 @@ def _every(graph: Graph, counts: Sequence[int]) -> dict[str, int]:
     return {layer.name: count for layer, count in zip(graph.layers, every, strict=False)}
 
 
-def _narrower(part: Dense, how: Weights, share: int) -> Weights:
+def _narrower(part: Connection, how: Weights, share: int) -> Weights:
     """`how` with banks for words of the lanes of one pipeline of `share`."""
     if how.bank_words is None:
         return how
     wider = min(max(lanes_of(part, how) // share, 1), _WIDER)
-    return replace(how, bank_words=how.bank_words // wider)
+    return replace(how, bank_words=how.bank_words >> (wider - 1).bit_length())
 
 
 def multipliers(

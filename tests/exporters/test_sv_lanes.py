@@ -13,10 +13,10 @@ from exporters.registry import export_program
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.network import design
-from exporters.systemverilog.planner import Activity, estimate, fastest, usual
+from exporters.systemverilog.planner import Activity, busy, estimate, fastest
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.systemverilog.synapses import event_clocks
 from exporters.systemverilog.throughput import Throughput
+from exporters.systemverilog.walks import event_clocks
 from exporters.systemverilog.weights import FeedKey, Weights, connections
 from hw_profiles import load_profile
 from quantize.graph.layers import Convolution, Dense, Graph
@@ -36,7 +36,7 @@ _FORMS = [(1, True), (2, False), (4, True), (32, False), (32, True)]
 
 
 def of_all(graph: Graph, how: Weights) -> dict[FeedKey, Weights]:
-    return {key: how for key, part in connections(graph).items() if isinstance(part, Dense)}
+    return dict.fromkeys(connections(graph), how)
 
 
 def staying(values: Spikes) -> Spikes:
@@ -161,19 +161,22 @@ def test_an_event_of_a_convolution_meets_its_kernel_alone() -> None:
     window = Window(3, 3, 1, (2, 2), 2)
     four = Format(True, 4, 0)
     kernel = Convolution(codes(np.ones((4, 2), np.int64)), four, Format(True, 8, 0), window)
-    assert event_clocks(kernel) == 6 + 4 * 4 * 2 / 9
-    assert event_clocks(Dense(codes(np.ones((3, 1), np.int64)), four, Format(True, 8, 0))) == 2
+    assert event_clocks(kernel, Weights()) == 6 + 4 * 4 * 2 / 9
+    assert event_clocks(kernel, Weights(lanes=8)) == 6 + 4 * 4 / 9
+    single = Dense(codes(np.ones((3, 1), np.int64)), four, Format(True, 8, 0))
+    assert event_clocks(single, Weights()) == 2
+    assert event_clocks(single, Weights(lanes=2)) == 1
 
 
 def test_the_fastest_that_fits() -> None:
     program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8, input_bits=8)
     profile = load_profile("ecp5-25f").document
-    found = fastest(program.graph, profile, usual(program.graph), hold=True)
+    found = fastest(program.graph, profile, busy(program.graph), hold=True)
     taken = estimate(
-        design(program.graph, found.weights(program.graph, profile), True), profile, usual(program.graph)[0]
+        design(program.graph, found.weights(program.graph, profile), True), profile, busy(program.graph)
     )
     assert found.lanes[0] >= 8
     assert taken.multipliers <= 28
     assert taken.blocks <= 56
     with pytest.raises(UnsupportedError, match="need a profile of an FPGA"):
-        fastest(program.graph, load_profile("cortex-m4").document, usual(program.graph), hold=True)
+        fastest(program.graph, load_profile("cortex-m4").document, busy(program.graph), hold=True)

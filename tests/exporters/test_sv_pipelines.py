@@ -10,13 +10,13 @@ import pytest
 
 from expifref.exceptions import ParameterError, UnsupportedError
 from exporters.systemverilog import emit_systemverilog
-from exporters.systemverilog.families import FAMILIES
 from exporters.systemverilog.network import design
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.slices import slices_of
 from exporters.systemverilog.throughput import Throughput, multipliers
 from exporters.systemverilog.weights import Weights
 from hw_profiles import load_profile
+from quantize.device.families import FAMILIES
 from quantize.graph.layers import Graph
 from quantize.program.label import label_of
 from quantize.run.emulator import Emulator, GraphEmulator
