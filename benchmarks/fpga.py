@@ -6,7 +6,7 @@
     python benchmarks/fpga.py clocks PROGRAM [--steps 8]  clocks per image, simulated with test images
     python benchmarks/fpga.py board PROGRAM --board ulx3s --out DIR   a bitstream
 
-The network is the smallest form, unless `--lanes 8 4` and `--hold` say otherwise.
+The network is the smallest form, unless `--lanes 8 4`, `--pipelines` and `--hold` say otherwise.
 
 PROGRAM is a program (.json), for instance of a network trained and lowered by
 
@@ -99,8 +99,9 @@ def neuron(program: Program) -> list[Row]:
 
 def network_files(program: Program, speed: Throughput) -> Files:
     """The network with its weights as the device has them that it was lowered for."""
-    weights = speed.weights(program.graph, program.evidence.profile)
-    return emit_systemverilog(program.graph, label_of(program), weights, speed.hold)
+    graph = program.graph
+    weights = speed.weights(graph, program.evidence.profile)
+    return emit_systemverilog(graph, label_of(program), weights, speed.hold, speed.shares(graph))
 
 
 def network(program: Program, speed: Throughput) -> list[Row]:
@@ -132,11 +133,10 @@ def clocks(program: Program, speed: Throughput, of_steps: Sequence[int]) -> list
     from expifref.encoders import encode
 
     images = load("fashion-mnist", None, seed=0).test.values[:IMAGES]
-    weights = speed.weights(program.graph, program.evidence.profile)
     rows: list[Row] = []
     for steps in of_steps:
         spikes = encode(program.encoder, images, steps, seed=0, samples=np.arange(len(images)))
-        found = simulate(program, weights, speed.hold, spikes)
+        found = simulate(program, program.evidence.profile, speed, spikes)
         if found.differing_bits:
             raise SystemExit(f"{found.differing_bits} bits differ from the emulator's")
         rows.append({"what": "clocks", **asdict(speed), **asdict(found)})
@@ -147,8 +147,9 @@ def board(program: Program, speed: Throughput, name: str, out: Path) -> list[Row
     """A bitstream for `name` in the folder `out`; fails where the board's clock is not reached."""
     how, clock = BITSTREAMS[name], BOARDS[name].clock_hz / 1e6
     part = PARTS[how.part]
-    weights = speed.weights(program.graph, program.evidence.profile)
-    files = emit_board(program.graph, label_of(program), name, weights, speed.hold)
+    graph = program.graph
+    weights = speed.weights(graph, program.evidence.profile)
+    files = emit_board(graph, label_of(program), name, weights, speed.hold, speed.shares(graph))
     out.mkdir(parents=True, exist_ok=True)
     synthesize(out, files, part.family, name)
     pins = BOARDS[name].constraints
@@ -184,13 +185,14 @@ def main() -> None:
     parser.add_argument("what", choices=("neuron", "network", "artix", "clocks", "board"))
     parser.add_argument("program", type=Path)
     parser.add_argument("--lanes", type=int, nargs="+", default=[1], help="of each layer")
+    parser.add_argument("--pipelines", type=int, nargs="+", default=[1], help="of each layer")
     parser.add_argument("--hold", action="store_true", help="the input is held over steps")
     parser.add_argument("--steps", type=int, nargs="+", default=[16, 25], help="per image, of `clocks`")
     parser.add_argument("--board", choices=tuple(BITSTREAMS), default="ulx3s")
     parser.add_argument("--out", type=Path, default=Path("out/board"))
     arguments = parser.parse_args()
     program = replace(load_program(arguments.program), golden=None)
-    speed = Throughput(tuple(arguments.lanes), arguments.hold)
+    speed = Throughput(tuple(arguments.lanes), arguments.hold, tuple(arguments.pipelines))
     work: dict[str, Callable[[], list[Row]]] = {
         "neuron": lambda: neuron(program),
         "network": lambda: network(program, speed),

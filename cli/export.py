@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +9,10 @@ import typer
 
 from .options import Json
 from .output import print_json, print_table
-from .speed import Hold, Lanes, Rate, counts_of, wish_of
+from .speed import Hold, Lanes, Pipelines, Rate, wish_of
 
 if TYPE_CHECKING:
+    from exporters.fpga import Wish
     from exporters.systemverilog.throughput import Throughput
     from quantize.program.program import Program
 
@@ -29,10 +29,7 @@ def export(
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
     lanes: Lanes = None,
-    pipelines: Annotated[
-        str | None,
-        typer.Option("--pipelines", help="Datapaths that share the units of a layer: 2, or by layer 2,1."),
-    ] = None,
+    pipelines: Pipelines = None,
     hold: Hold = None,
     rate: Rate = None,
     json: Json = False,
@@ -49,29 +46,25 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        speed = _speed(program, (lanes, pipelines), hold, rate)
+        if lanes or pipelines or hold or rate:
+            wish = wish_of(lanes or (None if rate else "1"), pipelines, hold if rate else bool(hold), rate)
+            speed = _chosen(program, wish)
         export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
     if speed is not None:
-        summary |= {"lanes": ", ".join(map(str, speed.lanes)), "hold": "yes" if speed.hold else "no"}
+        counts = {"lanes": speed.lanes, "pipelines": speed.pipelines}
+        summary |= {name: ", ".join(map(str, count)) for name, count in counts.items()}
+        summary |= {"hold": "yes" if speed.hold else "no"}
     if json:
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
 
 
-def _speed(
-    program: Program, counts: tuple[str | None, str | None], hold: bool | None, rate: float | None
-) -> Throughput | None:
-    """Of the hardware; None where nothing is said, which is the smallest. `counts`: lanes and pipelines."""
-    from exporters.fpga.wishes import choose, worst_traffic
+def _chosen(program: Program, wish: Wish) -> Throughput:
+    from exporters.fpga.wishes import choose, usual_traffic
 
-    lanes, pipelines = counts
-    if lanes is None and pipelines is None and not hold and rate is None:
-        return None
-    wish = wish_of(lanes or (None if rate else "1"), hold if rate else bool(hold), rate)
-    speed = choose(program, program.evidence.profile, wish, worst_traffic(program))
-    return speed if pipelines is None else replace(speed, pipelines=counts_of(pipelines, "pipelines must be"))
+    return choose(program, program.evidence.profile, wish, usual_traffic(program))
 
 
 def _size(path: Path) -> int:

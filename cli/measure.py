@@ -14,7 +14,7 @@ from expifref.exceptions import ParameterError
 from .options import DataDir, Json, Limit, Seed
 from .output import print_json, print_table, print_text
 from .progress import say
-from .speed import Hold, Lanes, Rate, wish_of
+from .speed import Hold, Lanes, Pipelines, Rate, wish_of
 
 if TYPE_CHECKING:
     from exporters.fpga import Asked, Wish
@@ -38,6 +38,7 @@ def measure(
         ),
     ] = None,
     lanes: Lanes = None,
+    pipelines: Pipelines = None,
     hold: Hold = None,
     rate: Rate = None,
     input_file: Annotated[
@@ -71,7 +72,7 @@ def measure(
         raise ParameterError("the inputs must come from one of `--input` and `--dataset`: give one only")
     for name in on or ():
         require_measurement(name)
-    loaded, wish = load_program(program), wish_of(lanes, hold, rate)
+    loaded, wish = load_program(program), wish_of(lanes, pipelines, hold, rate)
     if out is not None:
         require_writable(out)
     source = Source(input_file, dataset, data_dir, seed, samples)

@@ -11,11 +11,15 @@ from expifref.exceptions import ParameterError
 if TYPE_CHECKING:
     from exporters.fpga import Wish
 
-__all__ = ["Hold", "Lanes", "Rate", "wish_of"]
+__all__ = ["Hold", "Lanes", "Pipelines", "Rate", "wish_of"]
 
 Lanes = Annotated[
     str | None,
     typer.Option("--lanes", help="Weights that SystemVerilog adds in a clock: 8, by layer 8,4, or auto."),
+]
+Pipelines = Annotated[
+    str | None,
+    typer.Option("--pipelines", help="Datapaths that share the units of a layer: 2, or by layer 2,1."),
 ]
 Hold = Annotated[
     bool | None,
@@ -29,25 +33,23 @@ Rate = Annotated[
 _AUTO = "auto"
 
 
-def wish_of(lanes: str | None, hold: bool | None, rate: float | None) -> Wish:
+def wish_of(lanes: str | None, pipelines: str | None, hold: bool | None, rate: float | None) -> Wish:
     """What the options ask for.
 
     Raises:
-        ParameterError: `lanes` are neither auto nor numbers.
+        ParameterError: `lanes` are neither auto nor numbers, or `pipelines` no numbers beside such lanes.
     """
     from exporters.fpga import Wish
 
-    if lanes is None or lanes == _AUTO:
-        return Wish(None, hold, rate)
-    return Wish(counts_of(lanes, "lanes must be auto or"), hold, rate)
+    counts = None if lanes is None or lanes == _AUTO else _counts(lanes, "lanes must be auto or")
+    if pipelines is None:
+        return Wish(counts, hold, rate)
+    if counts is None:
+        raise ParameterError("pipelines must come with lanes that are numbers: say how many with --lanes")
+    return Wish(counts, hold, rate, _counts(pipelines, "pipelines must be"))
 
 
-def counts_of(text: str, must_be: str) -> tuple[int, ...]:
-    """The numbers of an option, one for each layer.
-
-    Raises:
-        ParameterError: they are none.
-    """
+def _counts(text: str, must_be: str) -> tuple[int, ...]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise ParameterError(f"{must_be} numbers such as 8 or 8,4, not `{text}`")

@@ -50,13 +50,14 @@ def measure_on(name: str, program: Program, asked: Asked) -> dict[str, Any]:
     part, profile, spikes = PARTS[name], load_profile(name).document, asked.spikes(program)
     traffic = traffic_of(program, spikes)
     speed = choose(program, profile, asked.wish, traffic)
-    weights = speed.weights(program.graph, profile)
-    files = emit_systemverilog(program.graph, label_of(program), weights, speed.hold)
-    estimated = Case(program.graph, profile, traffic.activity).estimate(speed).clocks
+    graph = program.graph
+    built = speed.weights(graph, profile), speed.hold, speed.shares(graph)
+    files = emit_systemverilog(graph, label_of(program), *built)
+    estimated = Case(graph, profile, traffic.samples).estimate(speed).clocks
     found = {"part": part.name, **asdict(speed), "estimated_clocks_per_sample": estimated}
     not_measured: dict[str, str] = {}
     attempts: dict[str, Callable[[], dict[str, Any]]] = {
-        "clocks": lambda: asdict(simulate(program, weights, speed.hold, spikes)),
+        "clocks": lambda: asdict(simulate(program, profile, speed, spikes)),
         "cells": lambda: _on_part(files, part, asked.told),
     }
     for what, attempt in attempts.items():

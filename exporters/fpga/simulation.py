@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from expifref.exceptions import ParameterError
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.systemverilog.weights import FeedKey, Weights
+from exporters.systemverilog.throughput import Throughput
 from exporters.verification import differing_bits
 from quantize.program.label import label_of
 from quantize.program.program import Program
@@ -31,8 +32,8 @@ class Simulated:
     differing_bits: int
 
 
-def simulate(program: Program, weights: Mapping[FeedKey, Weights], held: bool, spikes: Spikes) -> Simulated:
-    """Run `spikes`, `[steps, samples, inputs]`, on the design of `weights` and `held`.
+def simulate(program: Program, profile: Mapping[str, Any], speed: Throughput, spikes: Spikes) -> Simulated:
+    """Run `spikes`, `[steps, samples, inputs]`, on the design of `speed` for the device of `profile`.
 
     The clocks of a sample are those of a run with all samples less those of a run with the first alone, so
     that loading weights is not in them.
@@ -48,11 +49,13 @@ def simulate(program: Program, weights: Mapping[FeedKey, Weights], held: bool, s
             f"clocks are the difference of runs with one sample and with more, but there is {samples}: "
             "give two at least"
         )
-    executor = SystemVerilogExecutor(program.graph, label_of(program), "verilator", weights, held)
+    graph = program.graph
+    built = speed.weights(graph, profile), speed.hold, speed.shares(graph)
+    executor = SystemVerilogExecutor(graph, label_of(program), "verilator", *built)
     executor.run(spikes[:, :1])
     of_one = executor.clocks
     found = executor.run(spikes).signals
-    expected = GraphEmulator(program.graph).run(spikes).signals
+    expected = GraphEmulator(graph).run(spikes).signals
     return Simulated(
         samples=samples,
         steps=steps,

@@ -10,7 +10,7 @@ import numpy as np
 
 from expifref.encoders import compact_frames, get_encoder
 from expifref.exceptions import ParameterError
-from exporters.systemverilog.planner import Activity, busy
+from exporters.systemverilog.planner import Activity, usual
 from exporters.systemverilog.target import Case, smallest
 from exporters.systemverilog.throughput import Throughput
 from quantize.graph.layers import INPUT
@@ -19,7 +19,7 @@ from quantize.run.trace import Spikes
 
 from .parts import PARTS
 
-__all__ = ["Traffic", "Wish", "choose", "traffic_of", "worst_traffic"]
+__all__ = ["Traffic", "Wish", "choose", "traffic_of", "usual_traffic"]
 
 
 @dataclass(frozen=True)
@@ -29,29 +29,30 @@ class Wish:
     lanes: tuple[int, ...] | None = None
     hold: bool | None = None
     rate: float | None = None  # samples a second
+    pipelines: tuple[int, ...] = (1,)  # where there are lanes
 
 
 @dataclass(frozen=True)
 class Traffic:
     """What comes into a design."""
 
-    activity: Activity  # of a sample
+    samples: tuple[Activity, ...]  # that are typical
     stays: bool  # whether each sample has the same input at every step, so that it pays to hold it
 
 
-def worst_traffic(program: Program) -> Traffic:
-    """Samples of which every input is active, images where the encoder of `program` takes them."""
+def usual_traffic(program: Program) -> Traffic:
+    """Samples of which nothing is known, images where the encoder of `program` takes them."""
     encoder = get_encoder(program.encoder)
     stays = encoder.static is not None and len(compact_frames(encoder, np.zeros((1, 1)), 2)) == 1
-    return Traffic(replace(busy(program.graph), steps=program.steps), stays)
+    return Traffic(tuple(replace(one, steps=program.steps) for one in usual(program.graph)), stays)
 
 
 def traffic_of(program: Program, spikes: Spikes) -> Traffic:
     """Samples as active as those of `spikes`, `[steps, samples, inputs]`, on average."""
     steps, samples = spikes.shape[:2]
     active = np.count_nonzero(spikes) / (steps * samples)
-    events = {**busy(program.graph).events, INPUT: active}
-    return Traffic(Activity(steps, events), stays=bool((spikes == spikes[0]).all()))
+    events = {**usual(program.graph)[0].events, INPUT: active}
+    return Traffic((Activity(steps, events),), stays=bool((spikes == spikes[0]).all()))
 
 
 def choose(program: Program, profile: Mapping[str, Any], wish: Wish, traffic: Traffic) -> Throughput:
@@ -65,10 +66,10 @@ def choose(program: Program, profile: Mapping[str, Any], wish: Wish, traffic: Tr
     """
     if wish.lanes is not None and wish.rate is not None:
         raise ParameterError("lanes or the samples a second must be asked for, but both are: leave one out")
-    case = Case(program.graph, profile, traffic.activity)
+    case = Case(program.graph, profile, traffic.samples)
     hold = wish.hold if wish.hold is not None else traffic.stays and case.can_hold
     if wish.lanes is not None:
-        return Throughput(wish.lanes, hold)
+        return Throughput(wish.lanes, hold, wish.pipelines)
     if wish.rate is None:
         return case.fastest(hold)
     both = hold and wish.hold is None

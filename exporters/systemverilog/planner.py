@@ -7,7 +7,7 @@ that of weights, constants, tables and states, as synthesis tends to place them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from .streams import BEGIN, marks_of
 from .throughput import Throughput, multipliers
 from .walks import event_clocks
 
-__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest", "fits"]
+__all__ = ["Activity", "Estimate", "cores_of", "estimate", "fastest", "fits", "usual"]
 
 _HANDSHAKE = 4
 """Clocks of a step besides its units and the length of the datapath."""
@@ -49,10 +49,11 @@ class Activity:
     """Source -> its values that are not 0, in a step on average."""
 
 
-def busy(graph: Graph) -> Activity:
-    """A sample of which every input is active and of the other units one in ten."""
+def usual(graph: Graph) -> tuple[Activity, ...]:
+    """A sample of which every input is active and one of which one in ten is; of other units one in ten."""
     layers = {layer.name: layer.units / 10 for layer in graph.layers}
-    return Activity(_STEPS, {INPUT: graph.input.channels} | layers)
+    inputs = graph.input.channels
+    return tuple(Activity(_STEPS, {INPUT: active} | layers) for active in (inputs, inputs / 10))
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def _times(made: Design, layer: UnitLayer, activity: Activity) -> _Times:
 
 def _memories(made: Design) -> Iterator[tuple[int, int]]:
     """Bits of a word and depth of each memory that lies in block RAM."""
-    for core in _cores(made):
+    for core in cores_of(made):
         layer = core.slice.layer
         for part in core.feeds.values():
             (words, bits), bank = word_size(part.connection, part.weights), part.weights.bank_words
@@ -139,13 +140,14 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
         yield from ((state.format.bits, layer.units) for state in layer.states.values())
 
 
-def _cores(made: Design) -> Iterator[Core]:
+def cores_of(made: Design) -> Iterator[Core]:
+    """Every pipeline of every layer."""
     return (one for core in made.cores.values() for one in core.pipelines)
 
 
 def _loaded(made: Design) -> int:
     found = 0
-    for core in _cores(made):
+    for core in cores_of(made):
         for part in core.feeds.values():
             if part.weights.loaded:
                 columns = load_columns(part.connection, part.weights)
@@ -154,10 +156,8 @@ def _loaded(made: Design) -> int:
     return found
 
 
-def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: bool) -> Throughput:
-    """The lanes of each layer, one pipeline each, of what fits those with the fewest clocks for two samples.
-
-    One is as active as `activity`, of the other a tenth of these inputs are.
+def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity], hold: bool) -> Throughput:
+    """The lanes of each layer, one pipeline each, of what fits those with the fewest clocks for `samples`.
 
     Layer by layer the lanes are doubled, up to what was placed and routed once, until nothing whose
     multipliers and block RAM fit is faster. Between numbers that fit there may be one that does not, as words
@@ -167,8 +167,6 @@ def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: 
         UnsupportedError: the profile says nothing of multipliers.
     """
     room = room_of(profile)
-    events = {**activity.events, INPUT: activity.events[INPUT] / 10}
-    samples = (activity, replace(activity, events=events))
 
     def tried(speed: Throughput) -> tuple[int, bool]:
         made = design(graph, speed.weights(graph, profile), hold)
@@ -180,8 +178,8 @@ def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: 
     while improved:
         improved = False
         for speed in _more(best):
-            found, suits = tried(speed)
-            if found < clocks and suits:
+            found, fit = tried(speed)
+            if found < clocks and fit:
                 best, clocks, improved = speed, found, True
                 break
     return best

@@ -14,7 +14,7 @@ from .core import Core
 from .feeds import FeedPart
 from .layout import lanes_of
 from .network import Design, design
-from .planner import Activity, Estimate, estimate, fastest, fits
+from .planner import Activity, Estimate, cores_of, estimate, fastest, fits
 from .throughput import Throughput
 
 __all__ = ["Case", "adder_bits", "smallest"]
@@ -26,15 +26,18 @@ class Case:
 
     graph: Graph
     profile: Mapping[str, Any]  # of the device, as plain JSON values
-    activity: Activity  # of a sample
+    samples: tuple[Activity, ...]  # that are typical
 
     def made(self, speed: Throughput) -> Design:
         """The design of `speed`."""
-        return design(self.graph, speed.weights(self.graph, self.profile), speed.hold)
+        weights = speed.weights(self.graph, self.profile)
+        return design(self.graph, weights, speed.hold, speed.shares(self.graph))
 
     def estimate(self, speed: Throughput) -> Estimate:
-        """What it will take."""
-        return estimate(self.made(speed), self.profile, self.activity)
+        """What it will take, for the sample of the most clocks."""
+        made = self.made(speed)
+        every = (estimate(made, self.profile, sample) for sample in self.samples)
+        return max(every, key=lambda one: one.clocks)
 
     @property
     def can_hold(self) -> bool:
@@ -47,7 +50,7 @@ class Case:
 
     def fastest(self, hold: bool) -> Throughput:
         """The fastest that fits."""
-        return fastest(self.graph, self.profile, self.activity, hold)
+        return fastest(self.graph, self.profile, self.samples, hold)
 
 
 def smallest(case: Case, holds: Sequence[bool], rate: float, hz: float) -> Throughput:
@@ -73,12 +76,7 @@ def smallest(case: Case, holds: Sequence[bool], rate: float, hz: float) -> Throu
 
 def adder_bits(made: Design) -> int:
     """Bits that lanes add, and feeds hold, in a clock: what the logic beside the units grows with."""
-    return sum(
-        _adder_bits(core, part)
-        for layer in made.cores.values()
-        for core in layer.pipelines
-        for part in core.feeds.values()
-    )
+    return sum(_adder_bits(core, part) for core in cores_of(made) for part in core.feeds.values())
 
 
 def _adder_bits(core: Core, part: FeedPart) -> int:

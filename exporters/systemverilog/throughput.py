@@ -1,4 +1,4 @@
-"""How fast a design is to be: the lanes of its feeds, pipelines of layers, whether its input is held."""
+"""How fast a design is to be: lanes of feeds, pipelines of layers, whether the input is held."""
 
 from __future__ import annotations
 

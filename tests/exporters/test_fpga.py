@@ -20,7 +20,7 @@ from exporters.fpga.parts import available, used
 from exporters.fpga.simulation import simulate
 from exporters.measurements import MEASUREMENTS, measure
 from exporters.systemverilog import emit_systemverilog
-from exporters.systemverilog.throughput import Throughput
+from exporters.systemverilog.throughput import SMALLEST, Throughput
 from exporters.tools import lay_out, override_name, run_tool
 from hw_profiles import load_profile
 from quantize.device.families import room_of
@@ -178,11 +178,11 @@ def test_clocks_and_bits_of_a_simulation(program: Program, monkeypatch: pytest.M
 
     monkeypatch.setattr(simulation, "SystemVerilogExecutor", Wrong)
     spikes = held_spikes(program)
-    found = simulate(program, {}, False, spikes)
+    found = simulate(program, load_profile("ecp5-25f").document, SMALLEST, spikes)
     assert (found.clocks_per_sample, found.differing_bits, found.samples) == (250, 1, 3)
     assert found.active_inputs_per_step == round(np.count_nonzero(spikes[0]) / 3, 1)
     with pytest.raises(ParameterError, match=r"but there is 1: give two at least$"):
-        simulate(program, {}, False, spikes[:, :1])
+        simulate(program, load_profile("ecp5-25f").document, SMALLEST, spikes[:, :1])
 
 
 def test_a_tiny_network_in_verilator_has_the_clocks_that_are_estimated(

@@ -13,7 +13,7 @@ from exporters.registry import export_program
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.network import design
-from exporters.systemverilog.planner import Activity, busy, estimate, fastest
+from exporters.systemverilog.planner import Activity, estimate, fastest, usual
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.throughput import Throughput
 from exporters.systemverilog.walks import event_clocks
@@ -171,12 +171,12 @@ def test_an_event_of_a_convolution_meets_its_kernel_alone() -> None:
 def test_the_fastest_that_fits() -> None:
     program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8, input_bits=8)
     profile = load_profile("ecp5-25f").document
-    found = fastest(program.graph, profile, busy(program.graph), hold=True)
+    found = fastest(program.graph, profile, usual(program.graph), hold=True)
     taken = estimate(
-        design(program.graph, found.weights(program.graph, profile), True), profile, busy(program.graph)
+        design(program.graph, found.weights(program.graph, profile), True), profile, usual(program.graph)[0]
     )
     assert found.lanes[0] >= 8
     assert taken.multipliers <= 28
     assert taken.blocks <= 56
     with pytest.raises(UnsupportedError, match="need a profile of an FPGA"):
-        fastest(program.graph, load_profile("cortex-m4").document, busy(program.graph), hold=True)
+        fastest(program.graph, load_profile("cortex-m4").document, usual(program.graph), hold=True)

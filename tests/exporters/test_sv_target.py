@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import ParameterError, UnsupportedError
-from exporters.fpga.wishes import Wish, choose, traffic_of, worst_traffic
-from exporters.systemverilog.planner import busy
+from exporters.fpga.wishes import Wish, choose, traffic_of, usual_traffic
+from exporters.systemverilog.planner import usual
 from exporters.systemverilog.target import Case, adder_bits, smallest
 from exporters.systemverilog.throughput import Throughput
 from hw_profiles import load_profile
@@ -28,7 +28,7 @@ def program() -> Program:
 
 @pytest.fixture(scope="module")
 def case(program: Program) -> Case:
-    return Case(program.graph, ECP5, busy(program.graph))
+    return Case(program.graph, ECP5, usual(program.graph)[:1])
 
 
 @pytest.mark.parametrize("rate", [5000, 40_000])
@@ -64,19 +64,19 @@ def test_a_held_input_is_that_of_the_samples(program: Program) -> None:
     moving[2, 1, 5:] = 0
     assert traffic_of(program, still).stays
     assert not traffic_of(program, moving).stays
-    assert traffic_of(program, moving).activity.events["input"] == 40 - 35 / 8
+    assert traffic_of(program, moving).samples[0].events["input"] == 40 - 35 / 8
     assert choose(program, ECP5, Wish(lanes=(2,)), traffic_of(program, moving)) == Throughput(
         (2,), hold=False
     )
     assert choose(program, ECP5, Wish(lanes=(2,)), traffic_of(program, still)) == Throughput((2,), hold=True)
     assert choose(program, ECP5, Wish((2,), hold=True), traffic_of(program, moving)).hold
-    assert worst_traffic(program).stays
-    assert worst_traffic(program).activity.steps == program.steps
-    assert not worst_traffic(lowered(network((4, 3, 2)))).stays
+    assert usual_traffic(program).stays
+    assert {one.steps for one in usual_traffic(program).samples} == {program.steps}
+    assert not usual_traffic(lowered(network((4, 3, 2)))).stays
 
 
 def test_a_wish_that_cannot_be_is_refused(program: Program, tmp_path: Path) -> None:
-    traffic = worst_traffic(program)
+    traffic = usual_traffic(program)
     with pytest.raises(
         ParameterError, match=r"^lanes or the samples a second must be asked for, but both are"
     ):
