@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from quantize.device.families import LOADED_DEPTH, Room, room_of
 from quantize.graph.layers import INPUT, Graph, UnitLayer
 
-from .families import LOADED_DEPTH, Room, room_of
 from .layout import lanes_of, load_columns, load_count, sum_words, word_size
 from .memories import period
 from .network import Design, design
 from .throughput import Throughput, multipliers
 from .walks import event_clocks
 
-__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest"]
+__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest", "fits"]
 
 _HANDSHAKE = 4
 """Clocks of a step besides its units and the length of the datapath."""
@@ -134,7 +134,7 @@ def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: 
         improved = False
         for speed in _more(best):
             found = tried(speed)
-            if found.clocks < clocks and _fits(found, room):
+            if found.clocks < clocks and fits(found, room):
                 best, clocks, improved = speed, found.clocks, True
                 break
     return best
@@ -153,7 +153,8 @@ def _powers(above: int) -> Iterator[int]:
         yield above
 
 
-def _fits(found: Estimate, room: Room) -> bool:
+def fits(found: Estimate, room: Room) -> bool:
+    """Whether multipliers and memories suffice."""
     return (
         found.blocks <= room.blocks and found.multipliers <= room.multipliers and found.loaded <= room.loaded
     )

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expifref.exceptions import ParameterError
+from quantize.device.families import Family, known_room
 from quantize.graph.layers import Connection, Graph
 from quantize.graph.operations import Lookup, Mul
 from quantize.graph.proof import proof_of
 
-from .families import Family, known_room
 from .fusions import fused
 from .layout import lanes_of
 from .listing import listing
