@@ -64,6 +64,7 @@ def _block(weights: Array, part: Group, form: Singles, seen: Listed, limits: Int
         part.units,
         [f"{INT32.type} sum{j} = {start};" for j in units],
         value,
-        [f"sum{j} += {scale}row[{j}];" for j in units],
+        # The first weight last: its address is that of the row, which gcc otherwise keeps twice.
+        [f"sum{j} += {scale}row[{j}];" for j in reversed(units)],
         [f"sums[{j}] = sum{j}; {admitted(j, limits)}" for j in units],
     )
