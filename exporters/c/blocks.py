@@ -13,10 +13,12 @@ import numpy as np
 from quantize.numbers.arrays import Codes, Integers
 from quantize.numbers.intervals import Interval
 
+from .events import Listed
 from .text import block
 from .unit import Array, Unit, each
+from .words import literal
 
-__all__ = ["Block", "Group", "admitted", "groups", "write_block", "write_silence"]
+__all__ = ["Block", "Group", "admitted", "groups", "write_block", "write_least", "write_silence"]
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,18 @@ class Group:
         """What the names of its objects have more than those of the first blocks."""
         return "_left" if self.first else ""
 
-    def rows(self, weight: Codes | Integers) -> Integers:
-        """`[block and source, unit]` of the weights of its units, with zeros for those that are not there."""
-        own = weight[:, self.first : self.first + self.count * self.units]
-        filled = np.pad(own, ((0, 0), (0, self.count * self.units - own.shape[1])))
-        blocks = filled.reshape(len(weight), self.count, self.units).swapaxes(0, 1)
-        return blocks.reshape(-1, self.units).astype(np.int64)
+    def rows(self, weight: Codes, least: int) -> Integers:
+        """`[block and source, unit]` of the weights of its units, less `least`."""
+        own = weight[:, self.first : self.first + self.count * self.units].astype(np.int64) - least
+        blocks = own.reshape(len(weight), self.count, self.units).swapaxes(0, 1)
+        return blocks.reshape(-1, self.units)
 
 
-def groups(units: int, size: int, multiple: int) -> tuple[Group, ...]:
-    """Blocks of `size` for `units`, and what is left as one block of a `multiple`."""
+def groups(units: int, size: int) -> tuple[Group, ...]:
+    """Blocks of `size` for `units`, and what is left as one block."""
     whole, rest = divmod(units, size)
     full = (Group(0, whole, size),) if whole else ()
-    return (*full, Group(whole * size, 1, -(-rest // multiple) * multiple)) if rest else full
+    return (*full, Group(whole * size, 1, rest)) if rest else full
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Block:
     weights: Array
     columns: int  # of a row of them
     before: Sequence[str]
-    event: Sequence[str]  # for each of `count` events, whose source is `i`
+    value: Sequence[str]  # for each of `count` events, whose source is `i`, before its row is looked up
+    event: Sequence[str]  # and after
     after: Sequence[str]
 
 
@@ -69,6 +71,17 @@ def write_silence(unit: Unit, sums: Array) -> None:
         with block(unit.text, each(sums.count)):
             unit.text(f"{sums.name}[j] = 0;")
         unit.text("return;")
+
+
+def write_least(unit: Unit, least: int, seen: Listed, events: str) -> None:
+    """Write what sums lack that are made of weights less `least`: it, as often as `events` have it."""
+    if seen.sent.binary:
+        unit.text(f"const int32_t least = {literal(least)} * (int32_t)count;")
+        return
+    unit.text("int32_t total = 0;")
+    with block(unit.text, "for (uint32_t k = 0U; k < count; ++k)"):
+        unit.text(f"total += source[{events}[k]];")
+    unit.text(f"const int32_t least = {literal(least)} * total;")
 
 
 def write_block(unit: Unit, group: Group, one: Block, sources: int, target: tuple[str, Array]) -> None:
@@ -88,6 +101,8 @@ def write_block(unit: Unit, group: Group, one: Block, sources: int, target: tupl
             text(line)
         with block(text, "for (uint32_t k = 0U; k < count; ++k)"):
             text(f"const uint32_t i = {events}[k];")
+            for line in one.value:
+                text(line)
             text(f"const {kind} *const row = rows[i];")
             for line in one.event:
                 text(line)

@@ -13,7 +13,7 @@ from .calls import Call
 from .histories import Sent
 from .text import block
 from .unit import Array, Unit
-from .words import UINT32, cast, numbering
+from .words import UINT32, Word, cast, numbering
 
 __all__ = ["Events", "Listed", "declare_events", "listing", "write_event", "write_list"]
 
@@ -33,11 +33,28 @@ class Events:
 
 @dataclass(frozen=True)
 class Listed:
-    """What a feed sees: values of `sent` in `source`, and which of them are not 0."""
+    """What a feed sees: `size` values of `sent` in `source`, and which of them are not 0."""
 
+    size: int
     source: Sent
     sent: Interval
     events: Events
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Of a function that needs the values, which are `source` in it: none where they are spikes."""
+        if self.sent.binary:
+            return ()
+        return (f"const {self.source.word.type} source[{self.size}]",)
+
+    @property
+    def argument(self) -> str:
+        """What such a function is called with."""
+        return "" if self.sent.binary else self.source.text
+
+    def value(self, word: Word) -> str:
+        """A statement in such a function: the value of source `i` as a `word`."""
+        return f"const {word.type} value = {cast('source[i]', self.source.word, word)};"
 
 
 def declare_events(unit: Unit, names: tuple[str, str], size: int) -> Events:

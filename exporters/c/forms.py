@@ -25,13 +25,19 @@ _LEAST_WEIGHTS = 256
 _FIELDS = (2, 4, 8)
 """Bits of a packed weight."""
 
+_LEAST_EVENTS = 8
+"""Below these the sums of values are brought out of the halves of words too often."""
+
 _PACKED_IN_ROWS = 4
 """Weights of so few bits are packed in rows, and would take more memory in blocks of single sums."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Two sums in each word: 16 units a block, weights without a sign packed into words of 32 bits."""
+    """Two sums in each word: 16 units a block, weights without a sign packed into words of 32 bits.
+
+    Values are spikes, or have no sign and are small enough for `_LEAST_EVENTS` events at once.
+    """
 
     dense: Dense
     field: int  # bits of a weight less `least`
@@ -45,6 +51,7 @@ class Singles:
     """A sum in each word: 8 units a block, weights as they are, values of any size."""
 
     dense: Dense
+    least: int  # what weights are stored less, so that they have no sign; 0 where sums would leave 32 bits
     units: int = 8  # of a block
 
 
@@ -56,11 +63,19 @@ def blocks_of(feed: LayerFeed, sent: Interval) -> Pairs | Singles | None:
     if dense.sources * dense.units < _LEAST_WEIGHTS:
         return None
     lo, hi = dense.extremes
-    largest = max(abs(lo), abs(hi)) * max(abs(sent.lo), abs(sent.hi))
-    # In any order of any events, so that a tool sees it which does not know whose weights a row has.
-    if not INT32.holds(Interval(-largest * dense.sources, largest * dense.sources)):
+    reach = max(abs(sent.lo), abs(sent.hi)) * dense.sources
+    if not _fits(max(abs(lo), abs(hi)) * reach):
         return None
     field = next((bits for bits in _FIELDS if (hi - lo).bit_length() <= bits), None)
-    if field is not None and sent.binary:
-        return Pairs(dense, field, lo, LANE_MAX // max(hi - lo, 1))
-    return Singles(dense) if dense.weight_format.bits > _PACKED_IN_ROWS else None
+    most_events = LANE_MAX // max((hi - lo) * sent.hi, 1)
+    if field is not None and sent.lo >= 0 and (sent.binary or most_events >= _LEAST_EVENTS):
+        return Pairs(dense, field, lo, most_events)
+    if dense.weight_format.bits <= _PACKED_IN_ROWS:
+        return None
+    return Singles(dense, lo if lo < 0 and _fits((abs(lo) + hi - lo) * reach) else 0)
+
+
+def _fits(largest: int) -> bool:
+    """Whether sums of 32 bits hold `largest`, with either sign."""
+    # In any order of any events, so that a tool sees it which does not know whose weights a row has.
+    return INT32.holds(Interval(-largest, largest))

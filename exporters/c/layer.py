@@ -111,7 +111,7 @@ def _feed(unit: Unit, layer: UnitLayer, index: int, sources: Sources) -> tuple[A
         if seen.text not in sources.lists:
             sources.lists[seen.text], call = write_list(unit, names, seen, one.sources)
             before.append(call)
-        listed = Listed(seen, sent, sources.lists[seen.text])
+        listed = Listed(one.sources, seen, sent, sources.lists[seen.text])
         array, add = _BLOCKS[type(form)](unit, names, feed, form, listed)
         return array, [*before, add]
     if isinstance(one, Convolution):

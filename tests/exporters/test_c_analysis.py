@@ -49,12 +49,18 @@ def test_random_graphs_are_defined(tmp_path: Path, seed: int) -> None:
     assert analyse(tmp_path, graph).count == 0
 
 
-def test_blocks_are_defined(tmp_path: Path) -> None:
-    graph = random_program(3, weight_bits=6, input_bits=4, widths=[22, 19, 14], layers=2).graph
+@pytest.mark.parametrize(
+    ("bits", "line"),
+    [
+        (1, "odd0 += word0 >> 8U;"),
+        (4, "odd0 += (word0 >> 8U) * value;"),
+        (8, "const int32_t least = (-32) * total;"),
+    ],
+)
+def test_blocks_are_defined(tmp_path: Path, bits: int, line: str) -> None:
+    graph = random_program(3, weight_bits=6, input_bits=bits, widths=[22, 18], layers=1).graph
     emitted(graph, tmp_path)
-    source = (tmp_path / "network.c").read_text()
-    assert "int32_t sum0 = 0;" in source
-    assert "uint32_t even0 = 0U;" in source
+    assert line in (tmp_path / "network.c").read_text()
     alarms = analyse(tmp_path, graph)
     assert alarms.count == 0, alarms.report[-3000:]
     assert "100% coverage" in alarms.report

@@ -93,9 +93,10 @@ def test_packed_weights_and_graded_inputs(bits: int) -> None:
 
 @pytest.fixture
 def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sums in blocks, also where they do not pay, two or three events before they are widened."""
+    """Sums in blocks, also where they do not pay, of a few events before they are widened."""
     monkeypatch.setattr(forms, "_LEAST_UNITS", 1)
     monkeypatch.setattr(forms, "_LEAST_WEIGHTS", 1)
+    monkeypatch.setattr(forms, "_LEAST_EVENTS", 2)
     monkeypatch.setattr(forms, "LANE_MAX", 3 * 255)
 
 
@@ -107,7 +108,9 @@ def test_random_graphs_in_blocks(seed: int, extra: str) -> None:
 
 
 @pytest.mark.usefixtures("blocks")
-@pytest.mark.parametrize(("bits", "input_bits"), [(1, 1), (2, 1), (4, 1), (8, 1), (6, 5), (12, 1)])
+@pytest.mark.parametrize(
+    ("bits", "input_bits"), [(1, 1), (2, 1), (4, 1), (8, 1), (2, 4), (4, 3), (6, 5), (12, 1)]
+)
 def test_weights_in_blocks(bits: int, input_bits: int) -> None:
     need("make", "gcc")
     check_program(7, "host", "-O0", weight_bits=bits, input_bits=input_bits, widths=[9, 37, 6], layers=2)
@@ -123,7 +126,8 @@ def test_tables_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "rv32imac"])
 def test_blocks_on_emulated_cores(platform: str) -> None:
     need(*PLATFORMS[platform].tools)
-    check_program(9, platform, "", weight_bits=8, input_bits=1, widths=[40, 37, 10], layers=2)
+    for input_bits in (1, 2, 8):
+        check_program(9, platform, "", weight_bits=8, input_bits=input_bits, widths=[40, 37, 10], layers=1)
 
 
 @pytest.mark.parametrize("platform", ["cortex-m4", "cortex-m0", "arm968", "rv32imac"])
