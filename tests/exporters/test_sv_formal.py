@@ -51,22 +51,15 @@ def test_random_graphs_are_their_lists(seed: int) -> None:
     assert all(prove(graph, layer) for layer in graph.by_name)
 
 
-@pytest.mark.usefixtures("tools")
-@pytest.mark.parametrize(("device", "layer"), some([("ice40-up5k", "readout"), ("ecp5-25f", "layer0")], 1))
-def test_a_layer_is_its_list_in_parts(device: str, layer: str) -> None:
-    graph = lowered(network((6, 4, 3), tau_synapse=None), load_profile(device)).graph
-    assert prove_in_parts(graph, layer)
+def wide_graph() -> Graph:
+    """The same for the ECP5: words that the proof of a whole layer has no answer for."""
+    return lowered(network((6, 4, 3), tau_synapse=None), load_profile("ecp5-25f")).graph
 
 
 @pytest.mark.usefixtures("tools")
-def test_a_wrong_product_is_refuted_in_parts() -> None:
-    def broken(files: Files) -> Files:
-        text = files["readout_units.sv"]
-        right = "(accumulator_0_S2) *"
-        assert text.count(right) == 1
-        return files | {"readout_units.sv": text.replace(right, "(accumulator_0_S2 ^ 1) *")}
-
-    assert not prove_in_parts(small_graph(), "readout", broken)
+@pytest.mark.parametrize("layer", some(["readout", "layer0"], 1))
+def test_a_layer_is_its_list_in_parts(layer: str) -> None:
+    assert prove_in_parts(wide_graph(), layer)
 
 
 BUGS = {
