@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from quantize.numbers.formats import Overflow, Quantizer, Rounding, round_shift
 from quantize.numbers.intervals import Interval
 
-from .pipeline import Pipeline
+from .pipeline import Pipeline, Product
 from .values import Value, cut, extend, literal
 
 __all__ = [
@@ -43,7 +43,9 @@ def multiply(pipe: Pipeline, name: str, a: Value, b: Value, interval: Interval |
     interval = interval or whole
     width = max(whole.bits, a.width, b.width)
     product = f"{extend(a, width)} * {extend(b, width)}"
-    return pipe.wire(name, stage_of(a, b), interval, _cut(product, width, interval))
+    made = pipe.wire(name, stage_of(a, b), interval, _cut(product, width, interval))
+    pipe.products.append(Product(made, (a, b)))
+    return made
 
 
 def add(pipe: Pipeline, name: str, *terms: tuple[str, Value], interval: Interval | None = None) -> Value:

@@ -10,7 +10,15 @@ from quantize.numbers.intervals import Interval
 from .text import comment
 from .values import Value, declaration, flag
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "Product"]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product and its factors, as they stand in a pipeline."""
+
+    result: Value
+    factors: tuple[Value, Value]
 
 
 @dataclass
@@ -25,6 +33,7 @@ class _Stage:
 class Pipeline:
     """Stage `n` holds what is known `n` clocks after the inputs: registers first, then wires."""
 
+    products: list[Product] = field(default_factory=list)
     _stages: dict[int, _Stage] = field(default_factory=dict)
     _delayed: dict[tuple[str, int], Value] = field(default_factory=dict)
 

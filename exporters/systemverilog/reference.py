@@ -5,7 +5,7 @@ One combinational module; nothing is taken from what writes the pipeline.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -32,6 +32,7 @@ from quantize.graph.passes import needed
 from quantize.graph.proof import proof_of
 from quantize.graph.segments import table_at
 from quantize.numbers.formats import Overflow
+from quantize.numbers.intervals import Interval
 
 from .listing import interval_of
 from .memories import Files, hex_text
@@ -67,7 +68,8 @@ def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
             e(f"input  logic signed [{scope.width - 1}:0] {name},")
         for name in layer.next:
             e(f"output logic signed [{scope.width - 1}:0] after_{name},")
-        e(f"output logic signed [{scope.width - 1}:0] output_word")
+        e(f"output logic signed [{scope.width - 1}:0] output_word,")
+        e("output logic possible  // every value lies in the interval that is proven of it")
     e(");")
     with e.indent():
         for operation in needed(layer, [*layer.next.values(), layer.output]):
@@ -75,6 +77,7 @@ def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
         for name, result in layer.next.items():
             e(f"assign after_{name} = {scope.of(result)};")
         e(f"assign output_word = {scope.of(layer.output)};")
+        e(f"assign possible = {' && '.join(scope.expected)};")
     e("endmodule")
     return one
 
@@ -101,7 +104,7 @@ def _infix(sign: str) -> Callable[[Any, Words], None]:
 
 def _mul(operation: Mul, scope: Words) -> None:
     a, b = ((scope.of(name), scope.bits(name)) for name in operation.of)
-    scope.product(scope.of(operation.name), a, b)
+    scope.product(scope.of(operation.name), a, b, scope.proven[operation.name].interval)
 
 
 def _extreme(sign: str) -> Callable[[Any, Words], None]:
@@ -144,22 +147,29 @@ def _overflow(operation: Overflowed, scope: Words) -> None:
 
 def _lookup(operation: Lookup, scope: Words) -> None:
     (a,) = scope.operands(operation)
-    name, first = scope.of(operation.name), scope.layer.tables[operation.tables[0]]
+    tables = [scope.layer.tables[table] for table in operation.tables]
+    name, first = scope.of(operation.name), tables[0]
     start, stop = scope.number(first.start), scope.number(first.stop)
     scope.word(f"{name}_C", f"{a} > ({start}) ? {a} : {start}")
     scope.word(f"{name}_I", f"({name}_C - ({start})) >>> {first.shift}")
     scope.word(f"{name}_R", f"({name}_C - ({start})) - ({name}_I <<< {first.shift})")
     scope.e(f"logic {name}_RIGHT;")
     scope.e(f"assign {name}_RIGHT = {name}_C >= ({stop});")
-    chosen = ""
-    for index, table in enumerate(operation.tables):
-        one = _interpolated(scope, name, index, scope.layer.tables[table])
-        chosen = f"given_{operation.index} == {scope.number(index)} ? {one} : {chosen}" if index else one
-    scope.result(operation, chosen)
+    segments = [_segment(scope, name, index, table) for index, table in enumerate(tables)]
+    rise = scope.word(f"{name}_RISE", _chosen(operation, scope, [rise for _, rise in segments]))
+    rises = interval_of(np.concatenate([np.diff(table.values) for table in tables])).with_zero
+    rest = (1 << first.shift) - 1
+    factors = (rise, rises.bits), (f"{name}_R", first.shift + 1)
+    product = scope.product(f"{name}_PRODUCT", *factors, Interval(rises.lo * rest, rises.hi * rest))
+    values = [
+        f"({left} + ({scope.rounded(product, table.shift, table.rounding)}))"
+        for (left, _), table in zip(segments, tables, strict=True)
+    ]
+    scope.result(operation, _chosen(operation, scope, values))
 
 
-def _interpolated(scope: Words, name: str, index: int, table: SegmentTable) -> str:
-    """One of the tables.
+def _segment(scope: Words, name: str, index: int, table: SegmentTable) -> tuple[str, str]:
+    """The left end and the rise of a segment of one of the tables.
 
     Right of it the place is its last code, where the table is a constant. Written as that constant and a
     rise of 0 the factors of the product are those of the pipeline, and the proof takes seconds.
@@ -173,11 +183,15 @@ def _interpolated(scope: Words, name: str, index: int, table: SegmentTable) -> s
     left = scope.word(f"{part}_L", _read(f"{part}_VALUES[{name}_I]", fmt.signed))
     right = scope.word(f"{part}_H", _read(f"{part}_VALUES[{name}_I + {number(1)}]", fmt.signed))
     start = scope.word(f"{part}_START", f"{name}_RIGHT ? {number(last)} : {left}")
-    rise = scope.word(f"{part}_RISE", f"{name}_RIGHT ? {number(0)} : {right} - {left}")
-    rises = interval_of(np.diff(table.values))
-    bits = rises.with_zero.bits
-    product = scope.product(f"{part}_PRODUCT", (rise, bits), (f"{name}_R", table.shift + 1))
-    return scope.word(f"{part}_VALUE", f"{start} + ({scope.rounded(product, table.shift, table.rounding)})")
+    return start, scope.word(f"{part}_RISE", f"{name}_RIGHT ? {number(0)} : {right} - {left}")
+
+
+def _chosen(operation: Lookup, scope: Words, ways: Sequence[str]) -> str:
+    """That of the table which the index of the unit names."""
+    chosen, *others = ways
+    for index, way in enumerate(others, 1):
+        chosen = f"given_{operation.index} == {scope.number(index)} ? {way} : {chosen}"
+    return chosen
 
 
 def _read(word: str, signed: bool) -> str:

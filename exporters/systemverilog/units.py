@@ -16,7 +16,7 @@ from .listing import Listing, listing, roots
 from .memories import Field, Files
 from .module import Module, input_port, module, output_port
 from .netlist import Netlist, accumulator_name, state_name
-from .pipeline import Pipeline
+from .pipeline import Pipeline, Product
 from .schedule import schedule
 from .values import Value, declaration, extend, literal
 
@@ -38,6 +38,8 @@ class Units:
     after: Mapping[str, Value]  # of every state: where what it becomes leaves
     output: Value
     signals: Mapping[str, Value]  # where each can be watched
+    products: tuple[Product, ...]
+    tables: Mapping[str, Value]  # the results of lookups
 
 
 def units_module(
@@ -76,6 +78,8 @@ def units_module(
         after={name: ports[f"next_{name}"] for name in layer.states},
         output=ports["output_value"],
         signals={signal: results[result] for signal, result in layer.signals.items()},
+        products=tuple(pipe.products),
+        tables={one.name: values[net.signal(one.name)] for one in body.operations if one.op == "lookup"},
     )
     inputs = [*found.accumulators.values(), *found.before.values()]
     inputs += [values[field.name] for field in constants]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from exporters.emitter import Emitter
 from quantize.graph.layers import UnitLayer
 from quantize.graph.proof import Proven
 from quantize.numbers.formats import Rounding
+from quantize.numbers.intervals import Interval
 
 from .memories import Files
 
@@ -25,6 +26,7 @@ class Words:
     layer: UnitLayer
     proven: Mapping[str, Proven]
     files: Files
+    expected: list[str] = field(default_factory=list)
 
     def of(self, result: str) -> str:
         """The word of a result."""
@@ -46,18 +48,26 @@ class Words:
 
     def result(self, operation: Any, expression: str) -> None:
         """The word of the result of an operation."""
-        self.word(self.of(operation.name), expression)
+        word = self.word(self.of(operation.name), expression)
+        self.expected.append(self.within(word, self.proven[operation.name].interval))
 
     def bits(self, result: str) -> int:
         """Bits that a result is proven to need."""
         return self.proven[result].interval.bits
 
-    def product(self, name: str, a: tuple[str, int], b: tuple[str, int]) -> str:
-        """The product of two words, each of which fits as many bits."""
+    def within(self, word: str, interval: Interval) -> str:
+        """Whether `word` lies in `interval`."""
+        return f"{word} >= {self.number(interval.lo)} && {word} <= {self.number(interval.hi)}"
+
+    def product(self, name: str, a: tuple[str, int], b: tuple[str, int], interval: Interval) -> str:
+        """The product of two words, each of which fits as many bits; `interval` is proven of it."""
         for part, (value, bits) in (("A", a), ("B", b)):
-            self.e(f"logic signed [{bits - 1}:0] {name}_{part};")
-            self.e(f"assign {name}_{part} = {bits}'({value});")
-        return self.word(name, f"{self.width}'({name}_A) * {self.width}'({name}_B)")
+            self.word(f"{name}_{part}", f"{self.width}'({bits}'({value}))")
+        self.word(name, f"{name}_A * {name}_B")
+        self.e(f"logic {name}_FITS;")
+        self.e(f"assign {name}_FITS = {self.within(name, interval)};")
+        self.expected += [f"{name}_FITS", f"({name}_A != {self.number(0)} || {name} == {self.number(0)})"]
+        return name
 
     def rounded(self, x: str, shift: int, mode: Rounding) -> str:
         """A floor after the constant of the mode."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from expifref.exceptions import MissingToolError
-from exporters.systemverilog.formal import TOOLS_OF_A_PROOF, formal_files, prove
+from exporters.systemverilog.formal import TOOLS_OF_A_PROOF, formal_files, prove, prove_in_parts
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.reference import REFERENCE
 from hw_profiles import load_profile
@@ -51,6 +51,17 @@ def test_random_graphs_are_their_lists(seed: int) -> None:
     assert all(prove(graph, layer) for layer in graph.by_name)
 
 
+def wide_graph() -> Graph:
+    """The same for the ECP5: words that the proof of a whole layer has no answer for."""
+    return lowered(network((6, 4, 3), tau_synapse=None), load_profile("ecp5-25f")).graph
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("layer", some(["readout", "layer0"], 1))
+def test_a_layer_is_its_list_in_parts(layer: str) -> None:
+    assert prove_in_parts(wide_graph(), layer)
+
+
 BUGS = {
     "rounding": ("r_gained_S8 + 30'sd16384", "r_gained_S8 + 30'sd0"),
     "refractory": ("state_refractory_S9 != 2'sd0", "state_refractory_S9 == 2'sd0"),
@@ -73,7 +84,8 @@ def test_a_bug_is_refuted(bug: str) -> None:
 
 def test_every_layer_has_its_proof() -> None:
     files = formal_files(random_program(11, layers=3, readout=True).graph)
-    assert {name for name in files if name.endswith(".abc")} == {"layer0.abc", "layer1.abc", "readout.abc"}
+    layers = ("layer0", "layer1", "readout")
+    assert {name for name in files if name.endswith(".abc")} >= {f"{layer}.abc" for layer in layers}
     read = {
         line.split('"')[1] for text in files.values() for line in text.splitlines() if "$readmemh" in line
     }
