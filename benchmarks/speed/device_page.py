@@ -89,8 +89,8 @@ def _cores(document: Mapping[str, Any] | None) -> Iterator[str]:
         yield "Not run: `expifref measure` writes `benchmarks/measurements.json`."
         return
     yield f"Not counted in this run: `expifref measure` did on {document['date']}, of the network with"
-    yield "currents in [c.md](c.md#measured), which has those of spikes as well. QEMU counts instructions, not"
-    yield "cycles."
+    yield "currents in [c.md](c.md#measured), which has those of spikes as well. QEMU counts instructions,"
+    yield "not cycles."
     yield ""
     yield f"| core | layer | {' | '.join(_COUNTS)} |"
     yield f"|---|---|{'---|' * len(_COUNTS)}"
