@@ -78,7 +78,7 @@ def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] =
         with jax.enable_x64(True):
             last[:] = wait(neurons(*given))
 
-    return Prepared(run, lambda: _neurons(np.asarray(last[0]), np.asarray(last[1])), _jax())
+    return Prepared(run, lambda: _neurons(np.asarray(last[0]), np.asarray(last[1])), jax_versions())
 
 
 def w1_emulator(folder: Path) -> Prepared:
@@ -106,12 +106,12 @@ def w1_emulator(folder: Path) -> Prepared:
 
 def w2_native(folder: Path) -> Prepared:
     """Outputs only."""
-    return _outputs(folder, _native)
+    return _outputs(folder, native)
 
 
 def w2_native_trace(folder: Path) -> Prepared:
     """Every signal of every step, as int64."""
-    return _outputs(folder, _native, everything=True)
+    return _outputs(folder, native, everything=True)
 
 
 def w2_jax(folder: Path) -> Prepared:
@@ -125,7 +125,7 @@ def w2_jax(folder: Path) -> Prepared:
     def run() -> None:
         last[:] = [executor.totals(spikes)]
 
-    return Prepared(run, lambda: _checked(last[0].output, last[0].state), _jax())
+    return Prepared(run, lambda: checked(last[0].output, last[0].state), jax_versions())
 
 
 def w2_jax_gpu(folder: Path) -> Prepared:
@@ -168,38 +168,6 @@ def w2_onnx_step(folder: Path) -> Prepared:
     return _outputs(folder, lambda program: _onnx(program, "step"))
 
 
-# W2 at a large batch on several devices -------------------------------------------------------------------
-
-
-def w2_devices_1_core(folder: Path) -> Prepared:
-    """Batch 1024 on one device that has one core."""
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-1:])  # before JAX counts them
-    return _on_devices(folder, 1)
-
-
-def w2_devices_1(folder: Path) -> Prepared:
-    """Batch 1024 on one device that may use all cores."""
-    return _on_devices(folder, 1)
-
-
-def w2_devices_2(folder: Path) -> Prepared:
-    """Batch 1024 on two."""
-    return _on_devices(folder, 2)
-
-
-def _on_devices(folder: Path, count: int) -> Prepared:
-    from quantize.jax import JaxExecutor
-
-    executor = JaxExecutor(load_program(folder / "program.json").graph, count)
-    spikes = np.tile(np.load(folder / "spikes.npy"), (1, 16, 1))
-    last: list[Any] = []
-
-    def run() -> None:
-        last[:] = [executor.totals(spikes)]
-
-    return Prepared(run, lambda: _checked(last[0].output, last[0].state), _jax())
-
-
 # W3: a whole test set -------------------------------------------------------------------------------------
 
 
@@ -208,7 +176,7 @@ def w3_verify(folder: Path) -> Prepared:
     from quantize.jax import JaxExecutor
 
     program, images = load_program(folder / "program.json"), np.load(folder / "images.npy")
-    native, jax_executor = _native(program, None), JaxExecutor(program.graph)
+    compiled, jax_executor = native(program, None), JaxExecutor(program.graph)
     totals = {"samples": 0, "values": 0, "differing_bits": 0}
 
     def run() -> None:
@@ -216,13 +184,13 @@ def w3_verify(folder: Path) -> Prepared:
         for first in range(0, len(images), 256):
             frames = images[first : first + 256]
             spikes = np.broadcast_to(frames, (program.steps, *frames.shape))
-            a, b = native.run(spikes), jax_executor.run(spikes)
+            a, b = compiled.run(spikes), jax_executor.run(spikes)
             for name, trace in a.signals.items():
                 totals["values"] += trace.size
                 totals["differing_bits"] += differing_bits(trace, b.signals[name])
             totals["samples"] += len(frames)
 
-    return Prepared(run, lambda: dict(totals), _jax(), warm_ups=1)
+    return Prepared(run, lambda: dict(totals), jax_versions(), warm_ups=1)
 
 
 # Start-up -------------------------------------------------------------------------------------------------
@@ -290,12 +258,13 @@ def _outputs(folder: Path, make: Callable[[Program], Executor], everything: bool
         last[:] = [executor.run(spikes, signals=signals)]
 
     def found() -> dict[str, int]:
-        return _checked(last[0].signals[output].sum(axis=0), last[0].state)
+        return checked(last[0].signals[output].sum(axis=0), last[0].state)
 
     return Prepared(run, found, _own("numpy", "onnxruntime"))
 
 
-def _native(program: Program, threads: int | None = 1) -> Executor:
+def native(program: Program, threads: int | None = 1) -> Executor:
+    """Compiled for this machine; for None on all cores."""
     from exporters.native.executor import NativeExecutor
 
     return NativeExecutor(program.graph, threads)
@@ -328,7 +297,7 @@ def _neurons(counts: Any, membrane: Any) -> dict[str, int]:
     return {"spikes": int(counts.sum()), "membrane_sum": int(membrane.sum(dtype=np.int64))}
 
 
-def _checked(output: Any, state: Any) -> dict[str, int]:
+def checked(output: Any, state: Any) -> dict[str, int]:
     """Spikes of the last layer, and sums that depend on every spike's and last membrane potential's place."""
     return {
         "output_spikes": int(output.sum()),
@@ -341,5 +310,6 @@ def _own(*more: str) -> dict[str, str]:
     return required_version("expifref", *more)
 
 
-def _jax() -> dict[str, str]:
+def jax_versions() -> dict[str, str]:
+    """Of what runs a case on JAX."""
     return _own("jax", "numpy")

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from .cases import GOALS, GROUPS, Goal, Limit
+from .bounds import bounds
+from .cases import GOALS, GROUPS, Goal, Limit, Scaling
+from .device_page import device_sections
+from .figures import number
 
 __all__ = ["page"]
 
@@ -18,43 +21,6 @@ seconds, those of child processes included. A ratio is formed within each round,
 machine does falls on both; it is given as median [smallest..largest]. *First* is the wall time of
 preparing, compiling and warming up, *peak MB* the memory of the case's own process. No time is tested
 anywhere."""
-
-_LIMITS = """\
-## What limits whom
-
-W1: a neuron needs two table values a step. One gather from a table of all codes (200 KB, of which the
-neurons visit little) beats two interpolated ones. Our native code, the JAX executor and the second C loop
-do just that, so they end close together; what is left is streaming drives and states through the caches.
-The C loops are written with AVX2, GCC gives the native code whatever the machine has: with AVX-512 it can
-pass "the limit". Fixed point is no faster than float32 as such: with vector `expf` and `expm1f` the float
-loop in C is about as fast. `brainpy.state` also differentiates its right-hand side at every step and
-compares times instead of counting steps. The emulator makes some 25 passes over arrays of int64 a step.
-Brian2 integrates by forward Euler, the cheaper rule. NEST integrates adaptively in float64 at a constant
-current, far more accurately than all others.
-
-W2: adding the rows of active inputs in registers beats the dense product of 3200 x 784 x 512, of int8 in our
-JAX executor and of float32 in the float model. The advantage of the native code shrinks with denser inputs,
-to nothing at about 67 % ([emulation](emulation.md)). Asking for all signals as int64 costs about as much
-again, for the memory written. ONNX Runtime spends its time in many small
-operators. The C99 row includes a process, its input file and its trace file: it is made for
-microcontrollers. Other libraries compute their own leaky neurons, simpler than ours. XyloSim, Lava and
-nengo-loihi run one sample at a time; their times are those of 4 or 8 samples, scaled to 64. XyloSim walks
-over synapse objects. Lava sends messages between processes, whose CPU time is included, at every step, and
-is set back to the initial state between samples by messages, too. nengo-loihi models cores, axons and
-synapses of the chip in NumPy.
-
-W3: the time includes both executors and the comparison, not the training.
-
-Training: half of our step are the two products with the hidden weights, which are the same for all. Ours
-has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
-`vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
-by layer is how ours runs.
-
-Devices: the work of one core against that of two. XLA lets a single device use both cores as well, which is
-the row between: what two devices gain over that is the smaller number ([scale](scale.md)).
-
-Devices and W3 are wall times on two cores: they mean something only where nothing else runs (see the
-load)."""
 
 
 def page(document: Mapping[str, Any]) -> str:
@@ -88,7 +54,8 @@ def page(document: Mapping[str, Any]) -> str:
         if case["not_run"]
     ]
     lines += ["", "## Not run", "", *not_run] if not_run else []
-    lines += ["", _LIMITS, "", "## Versions", "", ", ".join(_versions(results)) + "."]
+    lines += ["", *device_sections(document["devices"]), "", *bounds(results, document["devices"])]
+    lines += ["", "## Versions", "", ", ".join(_versions(results)) + "."]
     return "\n".join(lines) + "\n"
 
 
@@ -109,7 +76,7 @@ def _table(group: str, cases: Mapping[str, Any]) -> Iterator[str]:
             times = [one[about.clock] * 1e3 for one in case["rounds"]]
             ratio = _ratios(case, reference, about.clock)
             yield (
-                f"| {name} | {_number(median(times))} | {_spread(ratio)} | {case['first_s']:.1f} "
+                f"| {name} | {number(median(times))} | {_spread(ratio)} | {case['first_s']:.1f} "
                 f"| {case['peak_mb']:.0f} |"
             )
 
@@ -135,7 +102,7 @@ def _agreement(cases: Mapping[str, Any]) -> Iterator[str]:
         yield f"All {len(exact)} integer rows give the same: {said}."
 
 
-def _goal(goal: Goal | Limit, results: Mapping[str, Any]) -> str:
+def _goal(goal: Goal | Scaling | Limit, results: Mapping[str, Any]) -> str:
     case = results[goal.group].get(goal.case, {"rounds": []})
     if isinstance(goal, Limit):
         what, bound = f"{goal.group}: {goal.case}, {_FIGURES[goal.figure]}", f"< {goal.most:g} {goal.unit}"
@@ -146,8 +113,12 @@ def _goal(goal: Goal | Limit, results: Mapping[str, Any]) -> str:
             return f"| {what} | not run | {bound} | |"
         return f"| {what} | {_spread(values)} {goal.unit} | {bound} | {_met(median(values) < goal.most)} |"
     what, bound = f"{goal.group}: {goal.case}, times as fast as {goal.other}", f">= {goal.factor:g}"
-    other = results[goal.group].get(goal.other, {"rounds": []})
-    ratio = _ratios(other, case, GROUPS[goal.group].clock)
+    about, other = GROUPS[goal.group], results[goal.group].get(goal.other, {"rounds": []})
+    if isinstance(goal, Scaling):
+        what += f", by CPU time on {about.cores} cores"
+        ratio = [about.cores * one for one in _ratios(other, case, "cpu")]
+    else:
+        ratio = _ratios(other, case, about.clock)
     if not ratio:
         return f"| {what} | not run | {bound} | |"
     return f"| {what} | {_spread(ratio)} | {bound} | {_met(median(ratio) >= goal.factor)} |"
@@ -169,18 +140,14 @@ def _spread(values: list[float]) -> str:
     if not values:
         return ""
     if len(values) == 1:
-        return _number(values[0])
-    return f"{_number(median(values))} [{_number(min(values))}..{_number(max(values))}]"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+        return number(values[0])
+    return f"{number(median(values))} [{number(min(values))}..{number(max(values))}]"
 
 
 def _versions(results: Mapping[str, Any]) -> list[str]:
     found: dict[str, set[str]] = {}
     for group in results.values():
         for case in group.values():
-            for name, number in case["versions"].items():
-                found.setdefault(name, set()).add(number)
+            for name, version in case["versions"].items():
+                found.setdefault(name, set()).add(version)
     return [f"{name} {' and '.join(sorted(numbers))}" for name, numbers in sorted(found.items())]

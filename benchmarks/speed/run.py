@@ -20,6 +20,7 @@ from expifref.exceptions import DataError
 from expifref.files.writing import write_text
 
 from .cases import CASES, GROUPS, Case
+from .device_page import recorded
 from .page import page
 from .process import Result, Running
 from .workloads import make_w1, make_w2, make_w3
@@ -56,6 +57,7 @@ def main() -> None:
         "system": f"{platform.system()} {platform.machine()}",
         "rounds": chosen.rounds,
         "notes": notes,
+        "devices": recorded(),
         "results": {name: {case: asdict(r) for case, r in cases.items()} for name, cases in results.items()},
     }
     write_text(chosen.out / "benchmarks.json", json.dumps(document, indent=1) + "\n")

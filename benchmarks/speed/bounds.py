@@ -1,0 +1,114 @@
+"""What bounds each target now, in words and in the figures of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+from .figures import number
+from .fpga_rows import FpgaRow, newest
+from .workloads import W1, W2
+
+__all__ = ["bounds"]
+
+_INPUT_RATE = 0.15
+"""Of W2's inputs that spike."""
+
+_CPU = """\
+W1: a neuron needs two table values a step. One gather from a table of all codes (200 KB, of which the
+neurons visit little) beats two interpolated ones. Our native code, the JAX executor and the second C loop
+do just that, so they end close together; what is left is streaming drives and states through the caches.
+The C loops are written with AVX2, GCC gives the native code whatever the machine has: with AVX-512 it can
+pass "the limit". Fixed point is no faster than float32 as such: with vector `expf` and `expm1f` the float
+loop in C is about as fast. `brainpy.state` also differentiates its right-hand side at every step and
+compares times instead of counting steps. The emulator makes some 25 passes over arrays of int64 a step.
+Brian2 integrates by forward Euler, the cheaper rule. NEST integrates adaptively in float64 at a constant
+current, far more accurately than all others.
+
+W2: adding the rows of active inputs in registers beats the dense product of 3200 x 784 x 512, of int8 in our
+JAX executor and of float32 in the float model. The advantage of the native code shrinks with denser inputs,
+to nothing at about 67 % ([emulation](emulation.md)). Asking for all signals as int64 costs about as much
+again, for the memory written. ONNX Runtime spends its time in many small
+operators. The C99 row includes a process, its input file and its trace file: it is made for
+microcontrollers. Other libraries compute their own leaky neurons, simpler than ours. XyloSim, Lava and
+nengo-loihi run one sample at a time; their times are those of 4 or 8 samples, scaled to 64. XyloSim walks
+over synapse objects. Lava sends messages between processes, whose CPU time is included, at every step, and
+is set back to the initial state between samples by messages, too. nengo-loihi models cores, axons and
+synapses of the chip in NumPy.
+
+W3: the time includes both executors and the comparison, not the training.
+
+Training: half of our step are the two products with the hidden weights, which are the same for all. Ours
+has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
+`vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
+by layer is how ours runs."""
+
+_CORES = """\
+Two cores: samples are shared among devices or threads, and nothing is added up across them. What a second
+core costs is CPU time for the same work: caches that are shared, and for JAX new pages of memory for arrays
+too large to be kept from one piece to the next. XLA lets a single device use both cores as well
+([scale](scale.md)). Wall times of *Devices* and of W3 mean something only where nothing else runs (see the
+load); the ratio by CPU time leaves out what one core waits for the other.
+
+JAX on a CPU multiplies all inputs of W2 with all weights, 85 % of them for nothing. Its int8 products are
+fast where the CPU has instructions for them (`avx512_vnni` in the first line), and slower than float32
+where it has AVX2 alone."""
+
+_FPGA = """\
+FPGA: a layer needs a clock for as many weights as it has lanes, once an image where the input is held, else
+in each step; and in each step a clock for each unit of a pipeline. The layers work at the same time, and of
+a held input the sums of the next image are made during the steps of this one. The larger of the two is then
+the floor of the hidden layer's clocks, else their sum; what is beyond it is events that are sent, and the
+length of the datapath."""
+
+_MICROCONTROLLERS = """\
+Microcontrollers: a spike costs one load and two additions for four weights of 8 bits, 0.75 instructions for
+each event with the DSP extension, 1 without; the rest is the list of events, and the loads and stores of
+sums. A value that is more than a spike takes a product for each weight. An update loads its constants and
+states, two table values, and stores what it changed."""
+
+_GPU = """\
+GPU: the rows above, or *not run* where JAX finds none. Nothing is said of what bounds it where it was not
+measured."""
+
+
+def bounds(results: Mapping[str, Any], devices: Mapping[str, Any]) -> list[str]:
+    """Lines of the section; `devices` as `speed.device_page.recorded` gives it."""
+    return [
+        "## What bounds what",
+        "",
+        *_rates(results),
+        _CPU,
+        "",
+        _CORES,
+        "",
+        _FPGA,
+        "",
+        *_floors(newest(devices.get("fpga_results", ()))),
+        "",
+        _MICROCONTROLLERS,
+        "",
+        _GPU,
+    ]
+
+
+def _rates(results: Mapping[str, Any]) -> Iterator[str]:
+    """What one core does in a nanosecond."""
+    updates = W1.steps * W1.hidden
+    added = _INPUT_RATE * W2.inputs * W2.hidden * W2.steps * W2.batch
+    for group, work, what in (("W1", updates, "updates of neurons"), ("W2", added, "weights added")):
+        rounds = results.get(group, {}).get("expifref native", {"rounds": []})["rounds"]
+        if rounds:
+            per_ns = work / median(one["cpu"] for one in rounds) / 1e9
+            yield f"{group}, native, one core: {number(per_ns)} {what} in a nanosecond."
+            yield ""
+
+
+def _floors(rows: Sequence[FpgaRow]) -> Iterator[str]:
+    yield "| part | design | clocks | for weights | for updates |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        if row.floor is not None:
+            figures = map(number, (row.clocks, row.floor.weights, row.floor.updates))
+            yield f"| {row.profile} | {row.form} | {' | '.join(figures)} |"
