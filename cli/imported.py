@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -85,11 +86,13 @@ def import_nir(
     print_table("Imported network", [[key.replace("_", " "), _cell(value)] for key, value in summary.items()])
 
 
-def _told(graph: NirGraph, given: dict[str, object], rule: Rule, reset: ResetKind) -> Told:
+def _told(graph: NirGraph, given: Mapping[str, object], rule: Rule, reset: ResetKind) -> Told:
     from expifref.exchange.importing import metadata_of
     from expifref.exchange.options import Told
 
-    values = metadata_of(graph) | {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = metadata_of(graph) | {
+        name: value for name, value in given.items() if value is not None
+    }
     missing = [f"--{name}" for name in given if name not in values]
     if missing:
         raise ParameterError(f"a NIR file of another tool does not say its {', '.join(missing)}: give it")

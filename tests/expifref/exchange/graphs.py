@@ -23,10 +23,10 @@ __all__ = ["DESCRIPTIONS", "GRAPHS", "lif"]
 DT = 1e-3
 
 
-def _neurons(count: int, **changes: Any) -> LIFParameters:
+def _neurons(count: int) -> LIFParameters:
     rng = np.random.default_rng(count)
     tau, v_th = rng.uniform(5e-3, 20e-3, count), rng.uniform(-55e-3, -50e-3, count)
-    return leaky_neurons(count, **({"tau_ref": 0.0, "tau": tau, "v_th": v_th} | changes))
+    return leaky_neurons(count, tau_ref=0.0, tau=tau, v_th=v_th)
 
 
 def _feed(source: str, *shape: int, **other: Any) -> FeedDescription:
