@@ -11,10 +11,11 @@ from .output import print_json, print_line, print_table, print_text
 
 
 def doctor(json: Json = False) -> None:
-    """Say which external tools are installed, their versions, and what installs the others.
+    """Say which external tools are installed, their versions, and what installs the others; and the GPU.
 
     Exit 1 where CI is `true` and one is missing.
     """
+    from exporters.choice import gpu
     from exporters.executors import missing_executors
     from exporters.tools import TOOLS, find_tool, override_name, tool_version, tools_are_required
 
@@ -30,7 +31,7 @@ def doctor(json: Json = False) -> None:
     }
     missing = {name: row for name, row in found.items() if row["path"] is None}
     if json:
-        print_json({"tools": found, "executors_not_run": missing_executors()})
+        print_json({"tools": found, "executors_not_run": missing_executors(), "gpu": gpu()})
     else:
         rows = [[name, row["version"] or _state(row), row["purpose"]] for name, row in found.items()]
         print_table("External tools", rows, ["tool", "version", "purpose"])
@@ -38,6 +39,8 @@ def doctor(json: Json = False) -> None:
             print_text("These commands install what is missing:")
         for command in dict.fromkeys(row["install"] for row in missing.values()):
             print_line(command)  # in one line, to be copied
+        if kind := gpu():
+            print_text(f"JAX computes on the GPU, {kind}.")
         for name in missing_executors():
             print_text(f"`expifref verify` does not run {name}.")
     if missing and tools_are_required():

@@ -19,7 +19,7 @@ from expifref.exceptions import (
     UnsupportedError,
 )
 from expifref.network.decision import SUM
-from exporters.choice import AUTO, Choice, Workload, active_share, available, choose, make
+from exporters.choice import AUTO, Choice, Workload, active_share, available, choose, gpu, make
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from quantize.run.states import kept_signals
@@ -242,7 +242,7 @@ class EmulationJob(Job[Loaded, Emulated, Emulated]):
             return Choice(self.executor, "it was asked for")
         inputs, piece = loaded.inputs, loaded.piece
         share = active_share(inputs.frames(slice(0, piece.samples))(slice(0, piece.steps)))
-        return choose(loaded.program.graph, Workload(inputs.steps, inputs.samples, share), there)
+        return choose(loaded.program.graph, Workload(inputs.steps, inputs.samples, share), there, gpu())
 
 
 def _keep(folder: Path, piece: Emulated, left: range) -> None:

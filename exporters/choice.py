@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 import numpy as np
@@ -35,6 +36,7 @@ __all__ = [
     "active_share",
     "available",
     "choose",
+    "gpu",
     "make",
 ]
 
@@ -48,6 +50,10 @@ _SECONDS_PER_NEURON = 0.1e-6  # of the emulator, for each step and sample
 _START_SECONDS = 1.0  # which native code and JAX take to compile
 _DENSE = ((1 << 20, 0.45), (1 << 18, 0.65))
 """Bytes of a layer's weights, and the share of active inputs beyond which JAX is first with that many."""
+
+
+_JAX_PLUGINS = "jax_plugins"
+"""Under this name packages tell JAX of devices other than the CPU."""
 
 
 @dataclass(frozen=True)
@@ -84,12 +90,28 @@ def available() -> frozenset[str]:
     return frozenset((*native, *jax))
 
 
-def choose(graph: Graph, work: Workload, there: Collection[str]) -> Choice:
-    """The executor that should need the least time, of the emulator and those in `there`."""
+def gpu() -> str | None:
+    """The GPU that JAX would compute on, as its maker calls it; None without one."""
+    # Without a plugin of a device there is none, which is known before JAX has been imported.
+    if find_spec("jax") is None or not entry_points(group=_JAX_PLUGINS):
+        return None
+    from quantize.jax.gpu import gpu_kind
+
+    return gpu_kind()
+
+
+def choose(graph: Graph, work: Workload, there: Collection[str], gpu_there: str | None = None) -> Choice:
+    """The executor that should need the least time, of the emulator and those in `there`.
+
+    Args:
+        gpu_there: of `gpu`.
+    """
     if _emulator_seconds(graph, work) < _START_SECONDS:
         return Choice("emulator", "it is done before a faster one has started")
     if not there:
         return Choice("emulator", "no faster one can run here")
+    if gpu_there is not None and "jax" in there:
+        return Choice("jax", f"JAX computes on the GPU, {gpu_there}")
     if "native" not in there:
         return Choice("jax", "native code cannot be built here")
     share = f"{work.active:.0%} of the inputs are active"

@@ -22,7 +22,7 @@ from tests.graphs import program_of
 from tests.oracle import Oracle
 from tests.tools import need
 
-__all__ = ["LABEL", "MAKERS", "assert_agrees", "executor"]
+__all__ = ["BODY_MAKERS", "LABEL", "MAKERS", "assert_agrees", "executor"]
 
 
 LABEL = Label(digest="0" * 64, tool_version="0", device="none", encoder="rate", dt_seconds=1e-3, steps=5)
@@ -80,6 +80,13 @@ def _jax(graph: Graph) -> Executor:
     return JaxExecutor(graph)
 
 
+def _jax_kernel(graph: Graph) -> Executor:
+    """Layers as GPU kernels, interpreted."""
+    from quantize.jax import JaxExecutor
+
+    return JaxExecutor(graph, steps="interpret")
+
+
 def _native(graph: Graph) -> Executor:
     from exporters.native.executor import NativeExecutor
 
@@ -123,10 +130,13 @@ MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = Mapp
 )
 """Name -> what makes it, and the tools that it needs."""
 
+BODY_MAKERS = MappingProxyType({**MAKERS, "jax-kernel": (_jax_kernel, ())})
+"""Also those that differ from another executor in how a body runs, and in nothing else."""
+
 
 def executor(name: str, graph: Graph) -> Executor:
     """The executor `name` of `graph`; fails, or skips where that is allowed, without its tools."""
-    make, tools = MAKERS[name]
+    make, tools = BODY_MAKERS[name]
     need(*tools)
     return make(graph)
 

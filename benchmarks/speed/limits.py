@@ -34,6 +34,8 @@ _OPTIONS = (
     "-Wextra",
     "-Werror",
 )
+__all__ = ["address", "neuron_structure"]
+
 _SOURCE = Path(__file__).parent / "limits.c"
 
 
@@ -56,7 +58,7 @@ def w1_float(folder: Path) -> Prepared:
     def run() -> None:
         spikes[:] = 0
         v, wait = np.full(count, -65, np.float32), np.zeros(count, np.int32)
-        library.w1_float(_i64(steps), _i64(count), *map(_address, (current, v, wait, spikes)))
+        library.w1_float(_i64(steps), _i64(count), *map(address, (current, v, wait, spikes)))
 
     return Prepared(run, lambda: {"spikes_float": int(spikes.sum())}, _gcc())
 
@@ -73,7 +75,7 @@ def w2_events(folder: Path) -> Prepared:
 
     def run() -> None:
         counts[:] = 0
-        arrays = map(_address, (spikes, initial, counts, *membranes))
+        arrays = map(address, (spikes, initial, counts, *membranes))
         library.w2_events(*map(ctypes.byref, structures), _i64(steps), _i64(batch), *arrays)
 
     def found() -> dict[str, int]:
@@ -92,14 +94,14 @@ def _w1(folder: Path, function: str) -> Prepared:
     call: Callable[..., Any] = getattr(_library(), function)
     drive = np.load(folder / "drive.npy")
     constants = neuron_of(load_program(folder / "program.json").graph.layers[0])
-    neuron = _neuron(constants)
+    neuron = neuron_structure(constants)
     steps, count = drive.shape
     membrane, spikes = np.zeros(count, np.int16), np.zeros(count, np.int16)
 
     def run() -> None:
         membrane[:], spikes[:] = constants.initial, 0
         wait = np.zeros(count, np.int16)
-        arrays = map(_address, (drive, membrane, wait, spikes))
+        arrays = map(address, (drive, membrane, wait, spikes))
         call(ctypes.byref(neuron), _i64(steps), _i64(count), *arrays)
 
     def found() -> dict[str, int]:
@@ -149,7 +151,7 @@ class _Layer(ctypes.Structure):
     )
 
 
-def _neuron(n: ExpIFConstants) -> Any:
+def neuron_structure(n: ExpIFConstants) -> Any:
     """The constants of neurons that are all alike, in the modes that `limits.c` is written for."""
     sites = (n.membrane, n.sum)
     alike = all(
@@ -198,7 +200,7 @@ def _layer(layer: UnitLayer) -> Any:
     weight[:, : layer.units] = dense.weight
     row = np.zeros((2, columns), np.int64)
     row[:, : layer.units] = rescale.multiplier, rescale.bias
-    neuron = _neuron(neuron_of(layer))
+    neuron = neuron_structure(neuron_of(layer))
     structure = _Layer(
         inputs,
         columns,
@@ -241,5 +243,5 @@ def _i64(value: int) -> ctypes.c_int64:
     return ctypes.c_int64(value)
 
 
-def _address(array: NDArray[Any]) -> ctypes.c_void_p:
+def address(array: NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -44,12 +44,13 @@ def w1_native(folder: Path) -> Prepared:
     return Prepared(run, lambda: _neurons(last[0].total, last[0].state["layer0.membrane"]), _own())
 
 
-def w1_jax(folder: Path) -> Prepared:
+def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] = "auto") -> Prepared:
     """The JAX executor's loop over the steps, without the product in front of it."""
     import jax
 
     from quantize.jax.plan import layer_numbers, plan_graph
-    from quantize.jax.scan import Asked, run_group
+    from quantize.jax.run import advance, steps_on
+    from quantize.jax.scan import Asked, make_parts, run_group
 
     graph = _driven(load_program(folder / "program.json").graph)
     layer = graph.layers[0]
@@ -57,10 +58,12 @@ def w1_jax(folder: Path) -> Prepared:
     group = plan.groups[0]
     drives = np.load(folder / "drive.npy")[:, np.newaxis]
     asked = Asked(len(drives), frozenset(), frozenset([layer.name]))
+    platform = jax.local_devices()[0].platform
 
     @jax.jit
     def neurons(numbers: Any, drives: Any, state: Any) -> Any:
-        run = run_group(group, {layer.name: numbers}, {layer.name: {0: drives}}, state, asked, 1)
+        parts = make_parts(group, {layer.name: numbers}, {layer.name: {0: drives}}, asked.signals, 1)
+        run = run_group(group, parts, state, asked, advance(steps_on(platform, steps), group))
         return run.totals[layer.name], run.state["layer0.membrane"]
 
     with jax.enable_x64(True):

@@ -14,7 +14,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int, Integer
+from jaxtyping import Int
 from numpy.typing import NDArray
 
 from quantize.graph.layers import UnitLayer
@@ -27,7 +27,7 @@ from quantize.numbers.intervals import Interval
 from .shapes import Held, Operand, Packed
 from .words import word_of
 
-__all__ = ["CodeTable", "fused_lookups", "gathered", "unpacked"]
+__all__ = ["CodeTable", "fused_lookups", "index_in", "unpacked"]
 
 _MOST_WORDS = 1 << 20
 """Of the tables of one argument: beyond, they cost more memory than they save time."""
@@ -90,13 +90,10 @@ def _code_tables(first: int, values: Mapping[str, Integers], row: NDArray[Any]) 
         yield _table(first, {name: values[name] for name in names}, row)
 
 
-def gathered(
-    table: CodeTable, words: Integer[Held, " words"], start: Int[Held, "#units"], codes: Operand
-) -> Packed:
-    """The words of `table` at `codes`; `words` and `start` are its own, wherever they lie."""
+def index_in(table: CodeTable, start: Int[Held, "*#units"], codes: Operand) -> Operand:
+    """Where the word of `codes` is in `table`, whose `start` is its own, wherever it lies."""
     # What leaves the word in this sum comes back in it: the index itself fits.
-    index = jnp.clip(codes.astype(start.dtype), table.first, table.last) + start
-    return jnp.asarray(words).at[index].get(mode="promise_in_bounds")
+    return jnp.clip(codes.astype(start.dtype), table.first, table.last) + start
 
 
 def unpacked(table: CodeTable, word: Packed, lookup: str, dtype: Any) -> Operand:

@@ -13,7 +13,7 @@ from quantize.graph.passes import held_results, needed
 
 from .plan import LayerNumbers, LayerPlan
 from .shapes import Output, Result, Sum, Sums, Trace
-from .tracers import Now, trace
+from .tracers import Now, Read, from_array, trace
 
 __all__ = ["Part", "make_part"]
 
@@ -24,11 +24,12 @@ class Part:
 
     plan: LayerPlan
     numbers: LayerNumbers
-    batch: int
+    shape: tuple[int, int]  # of results: samples and units
     signals: Mapping[str, str]  # those asked for: full name -> result
     held: Mapping[str, Result]  # results that are the same in all steps
     moving: tuple[Operation, ...]  # the others
     stream: Mapping[int, Sums]  # accumulators that those need, in all steps
+    read: Read = from_array
 
     @property
     def name(self) -> str:
@@ -43,7 +44,7 @@ class Part:
     def run(self, accumulators: Mapping[int, Sum], state: Mapping[str, Output]) -> Mapping[str, Result]:
         """The results of one step, from `state` by full names."""
         own = {state_name: state[name] for state_name, name in self.state_names.items()}
-        now = Now(self.plan, self.numbers, accumulators, own, dict(self.held))
+        now = Now(self.plan, self.numbers, accumulators, own, dict(self.held), read=self.read)
         trace(self.moving, now)
         return now.results
 
@@ -85,7 +86,7 @@ class Part:
         }
 
     def _whole(self, result: Result) -> Result:
-        return jnp.broadcast_to(result, (self.batch, self.plan.layer.units))
+        return jnp.broadcast_to(result, self.shape)
 
 
 def make_part(
@@ -112,4 +113,4 @@ def make_part(
     moving = tuple(operation for operation in operations if operation.name not in held)
     fed = {operation.feed for operation in moving if isinstance(operation, Feed)}
     stream = {feed: sums for feed, sums in accumulators.items() if feed in fed}
-    return Part(plan, numbers, batch, signals, before.results, moving, stream)
+    return Part(plan, numbers, (batch, layer.units), signals, before.results, moving, stream)

@@ -7,13 +7,19 @@ from typing import NamedTuple
 
 from quantize.graph.layers import Graph
 
-__all__ = ["Cut", "cut_input", "spans", "values_per_step"]
+__all__ = ["Cut", "cut_input", "piece_memory", "spans", "values_per_step"]
 
 _MEMORY = 16 << 20
 """Bytes that the arrays of one compiled call may take; larger inputs run in pieces."""
 
 _SHARED_MEMORY = 64 << 20
 """The same for each of several devices: they wait for each other at the end of a piece."""
+
+_GPU_MEMORY = 2 << 30
+"""The same on a GPU, where larger pieces are no faster; kernels count their places in 32 bits."""
+
+_GPU_SHARE = 8
+"""The part of a smaller GPU's memory that is taken."""
 
 _LEAST_BATCH = 64
 """Samples that a piece keeps together, where there are so many, before steps are kept together."""
@@ -26,13 +32,24 @@ class Cut(NamedTuple):
     steps: int
 
 
-def cut_input(values: int, batch: int, steps: int, devices: int) -> Cut:
+def piece_memory(devices: int, gpu_bytes: int | None) -> int:
+    """Bytes that a piece may take on each of `devices`.
+
+    Args:
+        gpu_bytes: memory of each, if they are GPUs.
+    """
+    if gpu_bytes is not None:
+        return max(min(gpu_bytes // _GPU_SHARE, _GPU_MEMORY), _MEMORY)
+    return _MEMORY if devices == 1 else _SHARED_MEMORY
+
+
+def cut_input(values: int, batch: int, steps: int, devices: int, memory: int) -> Cut:
     """About equal pieces within their memory, of a number of samples that the devices share evenly.
 
     Args:
         values: that a step of one sample takes.
+        memory: bytes, see `piece_memory`.
     """
-    memory = _MEMORY if devices == 1 else _SHARED_MEMORY
     room = max(memory // (4 * values), 1)
     length = min(steps, max(room // min(batch, _LEAST_BATCH), 1))
     samples = min(batch, max(room // length, 1) * devices)

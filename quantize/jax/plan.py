@@ -13,7 +13,7 @@ from jaxtyping import Int, Integer, Real
 
 from expifref.connections.windows import Window
 from quantize.graph.layers import Convolution, Graph, LayerFeed, UnitLayer, full_name
-from quantize.graph.operations import Feed
+from quantize.graph.operations import Feed, Lookup
 from quantize.graph.proof import Proven, proof_of
 from quantize.numbers.arrays import UNSIGNED, Integers, extremes, holding
 from quantize.numbers.intervals import Interval
@@ -107,6 +107,7 @@ class LayerNumbers(NamedTuple):
     constants: Mapping[str, Int[Held, " units"]]
     tables: Mapping[str, Integer[Held, " words"]]  # by the name of the `CodeTable`
     starts: Mapping[str, Int[Held, " units"]]  # and where its rows start, unless it is the same for all
+    segments: Mapping[str, Int[Held, " ends"]]  # by the layer's name of a table that is interpolated
 
 
 def plan_graph(graph: Graph) -> GraphPlan:
@@ -138,13 +139,24 @@ def layer_numbers(plan: LayerPlan) -> LayerNumbers:
         constants={name: _constant(values, units) for name, values in constants.items()},
         tables={name: table.words for name, table in several.items()},
         starts={name: table.start for name, table in several.items() if len(table.start) > 1},
+        segments={name: _narrowest(plan.layer.tables[name].values) for name in _interpolated(plan)},
     )
 
 
 def _constant(values: Integers, units: int) -> Int[np.ndarray, " units"]:
     # One value for all is written out too: on a CPU, XLA splits a loop that reads little for what it computes
     # among threads, and each step of 10,000 neurons then takes 1.5 times as long.
-    return np.broadcast_to(values, units).astype(word_of(Interval(*extremes(values))))
+    return np.broadcast_to(_narrowest(values), units)
+
+
+def _narrowest(values: Integers) -> Int[np.ndarray, " values"]:
+    return values.astype(word_of(Interval(*extremes(values))))
+
+
+def _interpolated(plan: LayerPlan) -> set[str]:
+    """The tables of those lookups that are not gathered."""
+    lookups = (operation for operation in plan.layer.body if isinstance(operation, Lookup))
+    return {name for lookup in lookups if lookup.name not in plan.tables for name in lookup.tables}
 
 
 def _sources(layer: UnitLayer) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +18,19 @@ from .plan import GroupPlan, LayerNumbers
 from .shapes import Output, Result, Step, Sum, Sums, Trace
 from .words import word_of
 
-__all__ = ["Accumulators", "Asked", "GroupRun", "run_group"]
+__all__ = [
+    "Accumulators",
+    "Advance",
+    "Asked",
+    "Carry",
+    "GroupRun",
+    "Inputs",
+    "Left",
+    "Loop",
+    "make_parts",
+    "run_group",
+    "scanned",
+]
 
 Accumulators = Mapping[str, Mapping[int, Sums]]
 """layer -> feed -> its sums."""
@@ -42,7 +54,7 @@ class GroupRun(NamedTuple):
     traces: dict[str, Trace]  # by the names of signals
 
 
-class _Carry(NamedTuple):
+class Carry(NamedTuple):
     """What a step hands to the next one."""
 
     state: dict[str, Output]
@@ -50,14 +62,14 @@ class _Carry(NamedTuple):
     totals: dict[str, Sum]
 
 
-class _Inputs(NamedTuple):
-    """What a step takes."""
+class Inputs(NamedTuple):
+    """What a step takes, or in front of it the axis of all steps."""
 
     step: Step
     stream: dict[str, Mapping[int, Sum]]
 
 
-class _Left(NamedTuple):
+class Left(NamedTuple):
     """What a step leaves behind."""
 
     outputs: dict[str, Output]
@@ -65,18 +77,18 @@ class _Left(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class _Loop:
+class Loop:
     """What all steps share."""
 
     group: GroupPlan
     parts: tuple[Part, ...]
     stacked: frozenset[str]  # layers whose outputs of all steps are put together
 
-    def step(self, carry: _Carry, now: _Inputs) -> tuple[_Carry, _Left]:
+    def step(self, carry: Carry, now: Inputs) -> tuple[Carry, Left]:
         """One step of every layer."""
         lines = {source: Line(values, self.group.ages[source]) for source, values in carry.lines.items()}
         outputs: dict[str, Output] = {}
-        after, left = _Carry({}, {}, {}), _Left({}, {})
+        after, left = Carry({}, {}, {}), Left({}, {})
         for part in self.parts:
             sums = {**now.stream[part.name], **_sums_inside(part, outputs, lines, now.step)}
             results = part.run(sums, carry.state)
@@ -91,35 +103,58 @@ class _Loop:
         return after, left
 
 
-def run_group(
+Advance = Callable[[Loop, Carry, Inputs], tuple[Carry, Left]]
+"""How the steps are run: to the end, with what every step left behind."""
+
+
+def scanned(loop: Loop, start: Carry, inputs: Inputs) -> tuple[Carry, Left]:
+    """Step after step, of all units together."""
+    end: tuple[Carry, Left] = jax.lax.scan(loop.step, start, inputs)
+    return end
+
+
+def make_parts(
     group: GroupPlan,
     numbers: Mapping[str, LayerNumbers],
     accumulators: Accumulators,
+    signals: frozenset[str],
+    batch: int,
+) -> tuple[Part, ...]:
+    """The layers of `group`.
+
+    Args:
+        accumulators: of all feeds from outside the group.
+        signals: the wanted ones.
+    """
+    return tuple(
+        make_part(plan, numbers[plan.layer.name], accumulators[plan.layer.name], signals, batch)
+        for plan in group.layers
+    )
+
+
+def run_group(
+    group: GroupPlan,
+    parts: tuple[Part, ...],
     state: Mapping[str, Output],
     asked: Asked,
-    batch: int,
+    advance: Advance = scanned,
 ) -> GroupRun:
     """Run all layers of `group`.
 
     Args:
-        accumulators: of all feeds from outside the group.
+        parts: of `make_parts`.
         state: before the first step, by full name.
     """
-    parts = tuple(
-        make_part(plan, numbers[plan.layer.name], accumulators[plan.layer.name], asked.signals, batch)
-        for plan in group.layers
-    )
     held = {part.name: part.output(part.held) for part in parts if part.plan.layer.output in part.held}
     wanted = group.outside - group.looked_back
     before = {source: past(source, ages, state) for source, ages in group.ages.items()}
-    start = _Carry(
+    start = Carry(
         {name: state[name] for part in parts for name in part.state_names.values()},
         {source: empty_line(before[source], asked.steps) for source in sorted(group.looked_back)},
         {part.name: _zeros(part, asked.steps) for part in parts if part.name in asked.totals},
     )
-    inputs = _Inputs(jnp.arange(asked.steps, dtype=np.int32), {part.name: part.stream for part in parts})
-    loop = _Loop(group, parts, wanted.difference(held))
-    end, left = jax.lax.scan(loop.step, start, inputs, length=asked.steps)
+    inputs = Inputs(jnp.arange(asked.steps, dtype=np.int32), {part.name: part.stream for part in parts})
+    end, left = advance(Loop(group, parts, wanted.difference(held)), start, inputs)
     lines = {source: Line(values, group.ages[source]) for source, values in end.lines.items()}
     for name in sorted(wanted):
         output = held[name][np.newaxis] if name in held else left.outputs[name]
@@ -145,4 +180,4 @@ def _zeros(part: Part, steps: int) -> Sum:
     """Where a sum of the layer's outputs begins, in a word that holds it."""
     lo, hi = part.plan.proven[part.plan.layer.output].interval
     word = word_of(Interval(lo * steps, hi * steps).with_zero)
-    return jnp.zeros((part.batch, part.plan.layer.units), word)
+    return jnp.zeros(part.shape, word)

@@ -14,7 +14,7 @@ from quantize.graph.layers import UnitLayer, full_name, history_name
 from .plan import GroupPlan, LayerNumbers
 from .reverse import Codes, Inputs, Saved
 from .reverse_loop import GroupReverse, GroupSaved, accumulated
-from .scan import Accumulators, Asked, GroupRun, run_group
+from .scan import Accumulators, Asked, GroupRun, make_parts, run_group
 from .shapes import Output, Outputs, Trace
 
 __all__ = ["DifferentiableGroup", "Extent"]
@@ -103,7 +103,8 @@ class DifferentiableGroup:
     def _run(self, group: GroupPlan, numbers: AllNumbers, sums: Accumulators, extent: Extent) -> GroupRun:
         signals = [full_name(plan.layer.name, one) for plan in group.layers for one in plan.layer.signals]
         asked = Asked(extent.steps, frozenset(signals), frozenset())
-        return run_group(group, numbers, sums, self._start(extent.batch), asked, extent.batch)
+        parts = make_parts(group, numbers, sums, asked.signals, extent.batch)
+        return run_group(group, parts, self._start(extent.batch), asked)
 
     def _start(self, batch: int) -> dict[str, Output]:
         """The states before the first step, those of delays among them."""

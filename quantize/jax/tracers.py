@@ -9,8 +9,8 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
-from quantize.graph.layers import SegmentTable
 from quantize.graph.operations import (
     Add,
     AtLeast,
@@ -30,11 +30,19 @@ from quantize.graph.operations import (
 )
 
 from .arithmetic import overflow, round_shift
-from .fusions import gathered, unpacked
+from .fusions import index_in, unpacked
 from .plan import LayerNumbers, LayerPlan
-from .shapes import Operand, Output, Packed, Result
+from .shapes import Held, Operand, Output, Packed, Result
 
-__all__ = ["TRACERS", "Now", "chosen", "trace"]
+__all__ = ["TRACERS", "Now", "Read", "chosen", "from_array", "trace"]
+
+Read = Callable[[Any, Operand], Array]
+"""Words, wherever they lie, and which of them -> their values."""
+
+
+def from_array(words: Held, index: Operand) -> Array:
+    """Of an array; `index` lies in it."""
+    return jnp.asarray(words).at[index].get(mode="promise_in_bounds")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +55,7 @@ class Now:
     state: Mapping[str, Output]
     results: dict[str, Result]
     packed: dict[str, Packed] = field(default_factory=dict)  # what was gathered, by the table's name
+    read: Read = from_array
 
     def of(self, operation: Operation) -> list[Operand]:
         """The operands, in the word that `operation` is formed in."""
@@ -128,14 +137,16 @@ def _lookup(operation: Lookup, now: Now) -> Operand:
     if table is None:
         return _interpolated(operation, now)
     if table.name not in now.packed:
-        words, start = now.numbers.tables[table.name], now.numbers.starts.get(table.name, table.start)
-        now.packed[table.name] = gathered(table, words, start, now.results[operation.of[0]])
+        index = index_in(
+            table, now.numbers.starts.get(table.name, table.start[0]), now.results[operation.of[0]]
+        )
+        now.packed[table.name] = now.read(now.numbers.tables[table.name], index)
     return unpacked(table, now.packed[table.name], operation.name, now.plan.words[operation.name].result)
 
 
 def _interpolated(operation: Lookup, now: Now) -> Operand:
     (codes,) = now.of(operation)
-    return chosen(operation, now, [_segment(now.plan.layer.tables[name], codes) for name in operation.tables])
+    return chosen(operation, now, [_segment(name, codes, now) for name in operation.tables])
 
 
 def chosen(operation: Lookup, now: Now, by_table: list[Result]) -> Result:
@@ -146,12 +157,12 @@ def chosen(operation: Lookup, now: Now, by_table: list[Result]) -> Result:
     return result
 
 
-def _segment(table: SegmentTable, codes: Operand) -> Operand:
+def _segment(name: str, codes: Operand, now: Now) -> Operand:
+    table, values = now.plan.layer.tables[name], now.numbers.segments[name]
     offset = jnp.clip(codes, table.start, table.stop - 1) - table.start
     index = offset >> table.shift
     rest = offset - (index << table.shift)
-    values = jnp.asarray(table.values.astype(codes.dtype))
-    left, right = (values.at[i].get(mode="promise_in_bounds") for i in (index, index + 1))
+    left, right = (now.read(values, i).astype(codes.dtype) for i in (index, index + 1))
     return left + round_shift((right - left) * rest, table.shift, table.rounding)
 
 

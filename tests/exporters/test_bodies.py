@@ -10,7 +10,7 @@ from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
 from quantize.numbers.arrays import codes, frozen
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from tests.amount import some
-from tests.graph_executors import MAKERS, assert_agrees
+from tests.graph_executors import BODY_MAKERS, MAKERS, assert_agrees
 from tests.graphs import random_graph, random_graph_input, random_graph_state
 from tests.networks import lowered, spike_input
 from tests.networks import network as float_network
@@ -60,7 +60,7 @@ def network(recurrent: bool) -> Graph:
 
 
 @pytest.mark.parametrize("recurrent", [False, True])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", BODY_MAKERS)
 def test_a_neuron_that_nobody_prepared_for(name: str, recurrent: bool) -> None:
     graph = network(recurrent)
     spikes, state = random_graph_input(graph, 40, 4, 1), random_graph_state(graph, 4, 1)
@@ -76,7 +76,7 @@ def test_it_spikes() -> None:
 
 
 @pytest.mark.parametrize("model", ["adexif", "lif_subtracted"])
-@pytest.mark.parametrize("name", MAKERS)
+@pytest.mark.parametrize("name", BODY_MAKERS)
 def test_the_neurons_that_the_lowering_writes(name: str, model: str) -> None:
     taus = np.linspace(8e-3, 12e-3, 3) if model != "adexif" else 10e-3
     whole = float_network((5, 3), model=model, readout=False, lags=(2,), tau=taus, tau_ref=[0, 2e-3, 5e-3])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import exporters.choice
 from expifref.exceptions import ParameterError
-from exporters.choice import Choice, Workload, active_share, available, choose, make
+from exporters.choice import Choice, Workload, active_share, available, choose, gpu, make
 from exporters.tools import TOOLS, override_name
 from quantize.graph.layers import Graph
 from quantize.jax import JaxExecutor
@@ -47,6 +48,19 @@ def large() -> Program:
 )
 def test_small_layers(small: Program, work: Workload, there: Collection[str], name: str, reason: str) -> None:
     assert choose(small.graph, work, there) == Choice(name, reason)
+
+
+def test_a_gpu_is_taken(small: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    work, found = Workload(100, 200_000, 0.1), Choice("jax", "JAX computes on the GPU, NVIDIA H200")
+    assert choose(small.graph, work, BOTH, "NVIDIA H200") == found
+    assert choose(small.graph, work, ("native",), "NVIDIA H200").name == "native"
+    assert choose(small.graph, Workload(100, 10, 0.1), BOTH, "NVIDIA H200").name == "emulator"
+    monkeypatch.setattr(exporters.choice, "entry_points", lambda **_: ["cuda"])
+    assert gpu() is None  # JAX has been told of a device that is not there
+    monkeypatch.setattr(
+        "quantize.jax.gpu.jax.local_devices", lambda: [SimpleNamespace(platform="gpu", device_kind="A")]
+    )
+    assert gpu() == "A"
 
 
 @pytest.mark.parametrize(
