@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 def export(
     source: Annotated[
-        Path, typer.Argument(help="A program (.json), or a model (.safetensors) for onnx-float.")
+        Path, typer.Argument(help="A program (.json), or a model (.safetensors) for onnx-float and nir.")
     ],
     to: Annotated[
         str,
         typer.Option(
-            "--to", help="onnx, onnx-step, json, c, systemverilog, ulx3s, icebreaker, formal, or onnx-float."
+            "--to",
+            help="onnx, onnx-step, json, c, systemverilog, ulx3s, icebreaker, formal, onnx-float, or nir.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
@@ -34,7 +35,7 @@ def export(
     rate: Rate = None,
     json: Json = False,
 ) -> None:
-    """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX."""
+    """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX or NIR."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
     speed = None

@@ -19,6 +19,7 @@ from . import (
     doctor,
     emulate,
     export,
+    imported,
     measure,
     profiles,
     quantize,
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command("run", short_help="Train, lower, export, verify and compare at once.")(run.run)
 app.command("train", short_help="Train a network and write a model file.")(train.train)
+app.command("import", short_help="Read a NIR file as a model file.")(imported.import_nir)
 app.command("quantize", short_help="Lower a model to an integer program.")(quantize.quantize)
 app.command("search", short_help="Find the smallest words that keep enough.")(search.search)
 app.command("export", short_help="Write a program as ONNX, C, SystemVerilog, JSON.")(export.export)

@@ -117,6 +117,12 @@ def _float(description: Description, path: Path) -> None:
     save_model(float_model(description), Beside(), path)
 
 
+def _nir(description: Description, path: Path) -> None:
+    from expifref.exchange.exporting import write_nir
+
+    write_nir(description, path)
+
+
 PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
     {
         "onnx": Target(".onnx", "integer ONNX model of a whole sequence, in one Scan", _onnx("sequence")),
@@ -130,7 +136,10 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
     }
 )
 MODEL_TARGETS: Mapping[str, AnyTarget[Description]] = MappingProxyType(
-    {"onnx-float": Target(".onnx", "ONNX model of the float network", _float)}
+    {
+        "onnx-float": Target(".onnx", "ONNX model of the float network", _float),
+        "nir": Target(".nir", "float network of leaky neurons for other tools", _nir),
+    }
 )
 
 

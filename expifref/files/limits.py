@@ -20,6 +20,7 @@ __all__ = [
     "KINDS",
     "LIMITS",
     "MODEL",
+    "NIR",
     "ONNX",
     "PROFILE",
     "PROGRAM",
@@ -56,12 +57,14 @@ WEIGHTS = Kind("weights", 4 * _GIB)  # a side file, mapped and not read
 MODEL = Kind("model", 4 * _GIB)  # mapped
 RESUME = Kind("resume", 4 * _GIB)
 ONNX = Kind("onnx", 64 * _MIB)  # without what lies beside
+NIR = Kind("nir", 256 * _MIB)  # packed, and unpacked
 DATASET = Kind("dataset", 256 * _MIB, DataError)  # unpacked, with at least 4 bytes a value, as it is kept
 RECORDING = Kind("recording", 256 * _MIB, DataError)  # unpacked; an .npy file is mapped and may be larger
 JOURNAL = Kind("journal", 64 * _MIB)
 
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (PROFILE, PROGRAM, WEIGHTS, MODEL, RESUME, ONNX, DATASET, RECORDING, JOURNAL)
+    kind.name: kind
+    for kind in (PROFILE, PROGRAM, WEIGHTS, MODEL, RESUME, ONNX, NIR, DATASET, RECORDING, JOURNAL)
 }
 
 

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from expifref.connections.windows import Window
+from expifref.connections.windows import Pair, Window
 
 from .description import Description, FeedDescription, LayerDescription, ReadoutDescription
 
@@ -33,6 +33,7 @@ def is_pooling(layer: LayerDescription) -> bool:
     return (
         window is not None
         and window.kernel == window.stride
+        and not (window.height % window.kernel[0] or window.width % window.kernel[1])
         and window.groups == window.channels == window.outputs
         and not any(pad for pair in window.padding for pad in pair)
         and not feed.longest
@@ -72,5 +73,11 @@ def _behind(means: FeedDescription, feed: FeedDescription) -> FeedDescription:
         width=pool.width,
         kernel=(inner.kernel[0] * high, inner.kernel[1] * wide),
         stride=(inner.stride[0] * high, inner.stride[1] * wide),
+        padding=(_times(inner.padding[0], high), _times(inner.padding[1], wide)),
     )
     return replace(feed, source=means.source, weight=spread, window=window)
+
+
+def _times(pads: Pair, size: int) -> Pair:
+    """Of padding by means the same of the values themselves."""
+    return pads[0] * size, pads[1] * size

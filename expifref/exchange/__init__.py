@@ -1,0 +1,1 @@
+"""Networks of other tools: NIR files, read as descriptions and written from them."""
