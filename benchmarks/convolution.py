@@ -52,10 +52,10 @@ from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from quantize.run.trace import Executor
 
-LAYERS = ("conv:12x5,tau=4ms", "pool:2", "conv:32x5,tau=4ms", "pool:2", "dense:128,tau=4ms")
+LAYERS = ("conv:12x5", "pool:2", "conv:32x5", "pool:2", "dense:128")
 IMAGE = (28, 28)
-STEPS, DT = 4, 4.0
-SETTINGS = TrainingSettings(epochs=20, batch_size=32, learning_rate=4e-3)
+STEPS, DT = 8, 2.0
+SETTINGS = TrainingSettings(epochs=12, batch_size=64, learning_rate=6e-3)
 
 DEVICE, WEIGHT_BITS = "ecp5-85f", 8
 IMAGES = {"jax": None, "onnxruntime": None, "c-host": 200, "verilator": 2}
