@@ -129,7 +129,7 @@ def network_lines(graph: Graph, spikes: NDArray[np.uint8], tiles: int, steps: St
     ]
 
 
-def digest_lines(graph: Graph, spikes: NDArray[np.uint8], steps: Steps, piece: int = _PIECE) -> list[Line]:
+def digest_lines(graph: Graph, spikes: NDArray[Any], steps: Steps, piece: int = _PIECE) -> list[Line]:
     """All samples: every signal digested where it is computed, and by the emulator."""
     executor, emulator = JaxExecutor(graph, 1, steps), GraphEmulator(graph)
     found = executor.digests(spikes)  # compiles
