@@ -42,7 +42,7 @@ def measure_on(name: str, program: Program, asked: Asked) -> dict[str, Any]:
     """Measure `program` on the part whose profile is called `name`.
 
     What cannot be measured here is named under `not_measured`, with what stands against it. There is no
-    energy: of none of the parts a figure is published that it could be estimated from.
+    energy: no published figure of these parts was found to estimate it from.
 
     Raises:
         ParameterError, UnsupportedError: what is wished for cannot be, or there are not two samples.

@@ -15,11 +15,11 @@ _MEMORY = 16 << 20
 _SHARED_MEMORY = 32 << 20
 """The same for each of several devices, which wait for each other at the end of a piece.
 
-Beyond it, the C library takes pages anew for every piece: a tenth of the time of W2 at batch 1024.
+Beyond it, the C library takes pages anew for every piece: a tenth of the time of W2 (docs/scale.md).
 """
 
 _GPU_MEMORY = 2 << 30
-"""The same on a GPU, where larger pieces are no faster; kernels count their places in 32 bits."""
+"""The same on a GPU: kernels count their places in 32 bits."""
 
 _GPU_SHARE = 8
 """The part of a smaller GPU's memory that is taken."""

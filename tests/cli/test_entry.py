@@ -19,6 +19,7 @@ from .shell import expifref, refused, succeeds
 COMMANDS = [
     "run",
     "train",
+    "import",
     "quantize",
     "search",
     "export",
