@@ -128,7 +128,8 @@ class JaxExecutor:
         frames = self._frames(spikes)
         with jax.enable_x64(True):
             values = jax.device_put(frames.values, self._by_frame)
-            return self._call(self._numbers, None, values, asked=asked)
+            run: GraphRun = self._call(self._numbers, None, values, asked=asked)
+        return run
 
     def digests(
         self, spikes: NDArray[Any] | Frames, state: State | None = None, signals: Sequence[str] | None = None

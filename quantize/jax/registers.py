@@ -34,6 +34,8 @@ _VALUES = 128
 
 _WARPS = 4
 
+_ARRAY: Any = jax.ShapeDtypeStruct  # which JAX ships without types
+
 Ref = Any
 """An array as a kernel sees it: in the memory of the device, to be read and written in parts."""
 
@@ -107,8 +109,8 @@ def _advance(loop: Loop, start: Carry, inputs: Inputs, options: Mapping[str, Any
     )
     shape = tuple(count * one for count, one in zip(grid, block, strict=True))
     wanted = (
-        jax.tree.map(lambda one: jax.ShapeDtypeStruct(shape, _stored(one.dtype)), start),
-        jax.tree.map(lambda one: jax.ShapeDtypeStruct((steps, *shape), _stored(one.dtype)), left),
+        jax.tree.map(lambda one: _ARRAY(shape, _stored(one.dtype)), start),
+        jax.tree.map(lambda one: _ARRAY((steps, *shape), _stored(one.dtype)), left),
     )
     spec = partial(_spec, block=block)
     call = pallas.pallas_call(

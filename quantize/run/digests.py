@@ -41,4 +41,5 @@ def place_digest(values: Array, first_step: Array, first_sample: Array) -> Array
     mixed = mixed + ((steps + first_step) * at_step)[:, np.newaxis, np.newaxis]
     for shift, odd in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(odd)
-    return (mixed ^ (mixed >> np.uint64(31))).sum(dtype=np.uint64)
+    total: Array = (mixed ^ (mixed >> np.uint64(31))).sum(dtype=np.uint64)
+    return total
