@@ -17,8 +17,9 @@ COMPILE := $(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-header
 # Without --universal, since that would resolve for every later Python too.
 OLDEST := --python-version 3.11 --python-platform linux
 NEWEST := --python-version 3.11 --universal
+TWINE := 6.2.0
 
-.PHONY: help demo test check evidence profiles neurons series idioms modules results bench bench-peers cost-model large lock clean
+.PHONY: help demo test check evidence profiles neurons series idioms modules results bench bench-peers cost-model large lock release clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,8 +86,18 @@ $(VENV)/.series: requirements/aeon.txt $(RUNTIME)
 	$(PIP) --no-deps --requirement requirements/aeon.txt
 	touch $@
 
+release: $(DEV) ## Build wheel and sdist in dist/, check both, and run the demo of the wheel in an empty environment
+	rm -rf dist
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	$(BIN)/uv tool run twine==$(TWINE) check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/python -m venv dist/try
+	dist/try/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCKS)/runtime.lock
+	dist/try/bin/python -m pip install --quiet --disable-pip-version-check --no-deps dist/*.whl
+	cd dist && try/bin/expifref run --out demo
+	rm -rf dist/try dist/demo
+
 clean: ## Remove the environment and everything that was made
-	rm -rf .venv .venv-* out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* out dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .grimp_cache .import_linter_cache
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "expifref needs Python 3.11 or newer; say PYTHON=... to make")'

@@ -42,6 +42,7 @@ from expifref.training.settings import TrainingSettings
 from expifref.training.train import train
 from exporters.executors import make_executors
 from exporters.native.executor import NativeExecutor
+from exporters.systemverilog.throughput import SMALLEST
 from exporters.verification import Terms, verify
 from hw_profiles import load_profile
 from quantize.device.placement import place
@@ -140,8 +141,8 @@ def measured(model: ModelFile, dataset: Dataset) -> dict[str, Any]:
 
 def placed(program: Program) -> dict[str, object]:
     """The SystemVerilog on its device: cells and clock rate, and clocks per image."""
-    (routed,), (simulated,) = fpga.network(program, False), fpga.clocks(program, (STEPS,))
-    return routed | {"what": "network", "clocks_per_image": simulated["clocks_per_image"]}
+    (routed,), (simulated,) = fpga.network(program, SMALLEST), fpga.clocks(program, SMALLEST, (STEPS,))
+    return routed | {"what": "network", "clocks_per_sample": simulated["clocks_per_sample"]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from expifref.exceptions import ParameterError
-
 from .options import Json
 from .output import print_json, print_table
+from .speed import Hold, Lanes, Rate, wish_of
 
 if TYPE_CHECKING:
     from exporters.systemverilog.throughput import Throughput
@@ -28,18 +27,15 @@ def export(
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
-    lanes: Annotated[
-        str | None,
-        typer.Option("--lanes", help="Weights that SystemVerilog adds in a clock: 8, by layer 8,4, or auto."),
-    ] = None,
-    hold: Annotated[
-        bool, typer.Option("--hold", help="SystemVerilog whose input can be held over steps.")
-    ] = False,
+    lanes: Lanes = None,
+    hold: Hold = None,
+    rate: Rate = None,
     json: Json = False,
 ) -> None:
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
+    speed = None
     if to in MODEL_TARGETS:
         from expifref.network.model_files import read_description
 
@@ -48,26 +44,25 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        speed = _speed(program, lanes, hold) if lanes is not None or hold else None
+        speed = _speed(program, lanes, hold, rate)
         export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
+    if speed is not None:
+        summary |= {"lanes": ", ".join(map(str, speed.lanes)), "hold": "yes" if speed.hold else "no"}
     if json:
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
 
 
-def _speed(program: Program, lanes: str | None, hold: bool) -> Throughput:
-    from exporters.systemverilog.planner import busy, fastest
-    from exporters.systemverilog.throughput import Throughput
+def _speed(program: Program, lanes: str | None, hold: bool | None, rate: float | None) -> Throughput | None:
+    """Of the hardware; None where nothing is said, which is the smallest."""
+    from exporters.fpga.wishes import choose, worst_traffic
 
-    if lanes == "auto":
-        graph = program.graph
-        return fastest(graph, program.evidence.profile, busy(graph), hold)
-    parts = (lanes or "1").split(",")
-    if not all(part.strip().isdecimal() for part in parts):
-        raise ParameterError(f"lanes must be auto or numbers such as 8 or 8,4, not `{lanes}`")
-    return Throughput(tuple(int(part) for part in parts), hold)
+    if lanes is None and not hold and rate is None:
+        return None
+    wish = wish_of(lanes or (None if rate else "1"), hold if rate else bool(hold), rate)
+    return choose(program, program.evidence.profile, wish, worst_traffic(program))
 
 
 def _size(path: Path) -> int:

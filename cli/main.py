@@ -42,7 +42,6 @@ app = typer.Typer(
     help="Train exponential integrate-and-fire networks, lower them to one integer program, "
     "and prove that every form of it computes the same bits.",
     invoke_without_command=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -41,8 +41,8 @@ def exit_code(command: Callable[[], int]) -> int:
     except Exception as error:  # noqa: BLE001  # whatever it is, a person is told what to do with it
         _show_traceback()
         return fail(_fault(error), _UNFORESEEN)
-    except SystemExit:  # how typer and rich end when nobody reads stdout any more
-        return _BROKEN_PIPE
+    except SystemExit as end:  # how typer ends when a shell asked it for words, and it and rich when
+        return _BROKEN_PIPE if end.code else 0  # nobody reads stdout any more
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     return fail("interrupted", INTERRUPTED) if code == INTERRUPTED else code

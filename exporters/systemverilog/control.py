@@ -8,14 +8,14 @@ from exporters.emitter import Emitter
 
 from .values import clog2
 
-__all__ = ["Sweep", "clearing", "delayed", "under_way"]
+__all__ = ["Sweep", "clearing", "counter", "delayed", "under_way"]
 
 _SHORTEST_COUNT = 3
 """Clocks from which on a counter is smaller than the registers that delay an index."""
 
 
-def _counter(e: Emitter, name: str, enable: str, units: int) -> None:
-    """The index of a unit; `enable` advances it, and it wraps."""
+def counter(e: Emitter, name: str, enable: str, units: int) -> None:
+    """An index below `units` that `enable` advances, and that wraps."""
     e(f"logic [{clog2(units) - 1}:0] {name};")
     _count(e, name, enable, units)
 
@@ -109,7 +109,7 @@ class Sweep:
                 e(f"logic [{clog2(self.units) - 1}:0] {name};")
                 e(f"always_ff @(posedge clk) {name} <= {before};")
             else:
-                _counter(e, name, self.valid(stage), self.units)
+                counter(e, name, self.valid(stage), self.units)
             self._indices[stage] = name
         return self._indices[stage]
 
@@ -118,5 +118,5 @@ class Sweep:
         if period == self.units:
             return self.index(e, stage)
         name = f"place_{stage}"
-        _counter(e, name, self.valid(stage), period)
+        counter(e, name, self.valid(stage), period)
         return name

@@ -2,7 +2,8 @@
 
 Memory holds the kernel alone. An event is first split into channel and place; small memories say of each
 place, along y and along x, how many positions see it, which is the first, and what of the kernel it has
-there. From then on every clock has a weight: channel by channel, then position by position.
+there. From then on every clock has a word of weights: channel by channel, or with lanes several channels at a
+time, then position by position.
 """
 
 from __future__ import annotations
@@ -17,13 +18,18 @@ from expifref.connections.windows import Axis, Window
 from exporters.emitter import Emitter
 from quantize.graph.layers import Convolution
 
+from .layout import row_words, sum_words, word_size
 from .memories import Field, Files, Rom
 from .values import Value, clog2, without_sign
+from .weights import Weights
 
 __all__ = ["convolution_clocks", "convolution_walk"]
 
 _SETUP = 6
-"""Clocks of an event before its first weight."""
+"""Clocks of an event before its first word of weights."""
+
+_ADDRESSED = ("channel whose weight is", "word of weights that is")
+"""What `j` counts with one lane, and with several."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +38,8 @@ class _Axis:
 
     name: str  # of the place in the source
     along: Axis
-    weights: int  # from one place of the kernel to the next
-    units: int  # from one position to the next
+    weights: int  # words from one place of the kernel to the next
+    units: int  # words of sums from one position to the next
 
     @property
     def weights_back(self) -> int:
@@ -62,31 +68,31 @@ class _Axis:
         ]
 
 
-def _axes(window: Window) -> tuple[_Axis, _Axis]:
-    row = window.channels // window.groups * window.outputs
+def _axes(window: Window, words: int) -> tuple[_Axis, _Axis]:
+    """With `words` for the channels of a group."""
+    position = window.groups * words
+    row = window.channels // window.groups * position
     y, x = window.axes
-    return (
-        _Axis("y", y, x.kernel * row, x.positions * window.outputs),
-        _Axis("x", x, row, window.outputs),
-    )
+    return _Axis("y", y, x.kernel * row, x.positions * position), _Axis("x", x, row, position)
 
 
-def _channel_fields(window: Window) -> tuple[Field, ...]:
+def _channel_fields(window: Window, words: int) -> tuple[Field, ...]:
     """Of every channel: where its weights and units begin among those of a place."""
     channel = np.arange(window.channels)
     group, inside = np.divmod(channel, window.channels // window.groups)
-    first = group * (window.outputs // window.groups)
-    return Field("c_weights", inside * window.outputs + first), Field("c_units", first)
+    first = group * words
+    return Field("c_weights", inside * (window.groups * words) + first), Field("c_units", first)
 
 
-def convolution_clocks(part: Convolution) -> float:
+def convolution_clocks(part: Convolution, weights: Weights) -> float:
     """Clocks of an event, the mean over the places of the plane."""
-    return _SETUP + float(part.fan_out.mean())
+    return _SETUP + float(part.fan_out.mean()) / part.block * row_words(part, weights)
 
 
-def convolution_walk(e: Emitter, files: Files, name: str, part: Convolution) -> str:
-    """Write the walk over the kernel; returns the signal that says which unit the weight is for."""
-    window, (y, x) = part.window, _axes(part.window)
+def convolution_walk(e: Emitter, files: Files, name: str, part: Convolution, weights: Weights) -> str:
+    """Write the walk over the kernel; returns the signal that says which word of sums the weights are for."""
+    window, words = part.window, row_words(part, weights)
+    y, x = _axes(window, words)
     e("typedef enum logic [2:0] {IDLE, CHANNEL, ROW, COLUMN, FETCH, BEGIN, ACCUMULATE, SETTLE} state_t;")
     e("state_t state;")
     e("logic accept, issue;")
@@ -95,11 +101,12 @@ def convolution_walk(e: Emitter, files: Files, name: str, part: Convolution) -> 
     e("assign issue = state == ACCUMULATE;")
     _split(e, window)
     fields: dict[str, Field] = {}
-    for axis, known in (("y", y.fields()), ("x", x.fields()), ("c", _channel_fields(window))):
+    for axis, known in (("y", y.fields()), ("x", x.fields()), ("c", _channel_fields(window, words))):
         _memory(e, files, name, axis, known)
         fields |= {field.name: field for field in known}
-    _counters(e, window, y, x, fields)
-    _addresses(e, part, y, x, fields)
+    e(f"logic [{clog2(words) - 1}:0] j;  // the {_ADDRESSED[weights.lanes > 1]} addressed")
+    _counters(e, words, y, x, fields)
+    _addresses(e, (word_size(part, weights)[0], sum_words(part, weights)), y, x, fields)
     _states(e)
     return "unit"
 
@@ -152,16 +159,14 @@ def _memory(e: Emitter, files: Files, owner: str, axis: str, fields: Sequence[Fi
     rom.write(e, axis)
 
 
-def _counters(e: Emitter, window: Window, y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
-    """`j` goes over the channels of a position, `wide` and `high` over the positions that are left."""
-    channels = window.outputs // window.groups
-    j = clog2(channels)
-    e(f"logic [{j - 1}:0] j;  // the channel whose weight is addressed")
+def _counters(e: Emitter, words: int, y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
+    """`j` goes over the words of a position, `wide` and `high` over the positions that are left."""
+    j = clog2(words)
     bits = {"high": clog2(y.along.positions + 1), "wide": clog2(x.along.positions + 1)}
     for name, width in bits.items():
         e(f"logic [{width - 1}:0] {name};")
     e("logic next, turn, last;  // of the last channel; and the last in its row; and the last of all")
-    e(f"assign next = j == {j}'d{channels - 1};")
+    e(f"assign next = j == {j}'d{words - 1};")
     e(f"assign turn = next && wide == {bits['wide']}'d1;")
     e(f"assign last = turn && high == {bits['high']}'d1;")
     high, wide = _stored(fields["y_count"], bits["high"]), _stored(fields["x_count"], bits["wide"])
@@ -180,9 +185,10 @@ def _counters(e: Emitter, window: Window, y: _Axis, x: _Axis, fields: Mapping[st
     e()
 
 
-def _addresses(e: Emitter, part: Convolution, y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
-    """`base` and `to`: where the weights and units of a position begin."""
-    parts = {"base": ("weights", clog2(part.weight.size)), "to": ("units", clog2(part.units))}
+def _addresses(e: Emitter, sizes: tuple[int, int], y: _Axis, x: _Axis, fields: Mapping[str, Field]) -> None:
+    """`base` and `to`: where the weights and units of a position begin, of `sizes` words."""
+    base, unit = map(clog2, sizes)
+    parts = {"base": ("weights", base), "to": ("units", unit)}
     steps = {"base": (-x.weights_back, -y.weights_back), "to": (x.units, y.units)}
     for name, (what, width) in parts.items():
         across, down = (_moved(step, width) for step in steps[name])
@@ -198,7 +204,6 @@ def _addresses(e: Emitter, part: Convolution, y: _Axis, x: _Axis, fields: Mappin
             e(f"if (state == BEGIN) {name} <= {begins};")
             e(f"else if (turn) {name} <= {row}{down};")
             e(f"else if (next) {name} <= {name}{across};")
-    unit = clog2(part.units)
     e(f"logic [{unit - 1}:0] unit;")
     e(f"assign unit = to + {unit}'(j);")
     e()

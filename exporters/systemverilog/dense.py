@@ -7,40 +7,50 @@ from dataclasses import dataclass
 from exporters.emitter import Emitter
 from quantize.graph.layers import Dense
 
+from .layout import row_words, word_size
 from .memories import Files
 from .values import clog2
+from .weights import Weights
 
-__all__ = ["Row", "dense_clocks", "dense_walk", "row_walk"]
+__all__ = ["dense_clocks", "dense_walk"]
 
 _LEAST = 2
-"""Clocks of an event at least. A sum is written a clock after it is read: a single unit needs an idle one."""
+"""Clocks of an event at least. A sum is written a clock after it is read: a single unit needs an idle one.
+
+A single word of lanes needs none, because its sums are registers.
+"""
 
 
 @dataclass(frozen=True)
-class Row:
+class _Row:
     """The words of an input in memory."""
 
     name: str  # of their count
     addressed: str  # what a word is for
     words: int
     size: int  # words of all inputs
-    least: int  # clocks that an event takes at least
+    clocks: int  # that an event takes
 
 
-def dense_walk(e: Emitter, _files: Files, _name: str, part: Dense) -> str:
-    """Write the walk over a row; returns the signal that says which unit the weight is for."""
-    row_walk(e, Row("UNITS", "unit whose weight", part.units, part.weight.size, _LEAST))
+def dense_walk(e: Emitter, _files: Files, _name: str, part: Dense, weights: Weights) -> str:
+    """Write the walk over a row; returns the signal that says which word of sums the weights are for."""
+    name, addressed = (
+        ("UNITS", "unit whose weight") if weights.lanes == 1 else ("WORDS", "word of weights that")
+    )
+    words, (size, _) = row_words(part, weights), word_size(part, weights)
+    _row_walk(e, _Row(name, addressed, words, size, dense_clocks(part, weights)))
     return "j"
 
 
-def dense_clocks(part: Dense) -> int:
+def dense_clocks(part: Dense, weights: Weights) -> int:
     """Clocks of an event."""
-    return max(part.units, _LEAST)
+    words = row_words(part, weights)
+    return max(words, _LEAST) if weights.lanes == 1 else words
 
 
-def row_walk(e: Emitter, row: Row) -> None:
+def _row_walk(e: Emitter, row: _Row) -> None:
     """Write the walk over the words of `row`: `j` of them, from `base` on."""
-    index, last = clog2(row.words), max(row.words, row.least) - 1
+    index, last = clog2(row.words), row.clocks - 1
     address = clog2(row.size)
     e(f"localparam int {row.name} = {row.words};")
     e("typedef enum logic [1:0] {IDLE, ACCUMULATE, SETTLE} state_t;")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from expifref.exceptions import UnsupportedError
 from exporters.emitter import Emitter
-from quantize.graph.layers import INPUT, Connection, Dense, Graph, UnitLayer
+from quantize.graph.layers import INPUT, Connection, Graph, UnitLayer
 
 from .hold import held_wires, hold_module, hold_name
 from .lanes import lanes_module, leaves_at
@@ -56,16 +56,11 @@ def feed_parts(
     """The feeds of `layer`.
 
     Raises:
-        UnsupportedError: lanes are asked for where they are not there, or what is held is seen late.
+        UnsupportedError: what is held is seen late.
     """
     found = {}
     for index, feed in enumerate(layer.feeds):
         how, keeps = weights.get((layer.name, index), Weights()), held and feed.source == INPUT
-        if how.lanes > 1 and not isinstance(feed.connection, Dense):
-            raise UnsupportedError(
-                f"feed {index} of layer `{layer.name}` must be dense for {how.lanes} lanes, but is a "
-                f"{type(feed.connection).__name__.lower()}: export it with one lane"
-            )
         if keeps and feed.longest:
             raise UnsupportedError(
                 f"an input that is held must be seen in its own step, but feed {index} of layer "
@@ -79,10 +74,8 @@ def feed_parts(
 def feed_modules(files: Files, part: FeedPart, accumulator: Value) -> list[Module]:
     """Its modules; memories go into `files`."""
     how, stream = part.weights, part.stream.plain
-    if how.lanes > 1 and isinstance(part.connection, Dense):
-        made = lanes_module(files, part.name, part.connection, stream, how, accumulator)
-    else:
-        made = synapses_module(files, part.name, part.connection, stream, how, accumulator)
+    write = synapses_module if how.lanes == 1 else lanes_module
+    made = write(files, part.name, part.connection, stream, how, accumulator)
     if not part.held:
         return [made]
     return [

@@ -18,6 +18,7 @@ __all__ = [
     "load_count",
     "loaded_words",
     "row_words",
+    "sum_words",
     "word_size",
     "words_of",
 ]
@@ -40,32 +41,35 @@ class Words:
 
 def lanes_of(part: Connection, weights: Weights) -> int:
     """Weights of an input that are added in one clock: a power of two, or all of them."""
-    return min(weights.lanes, part.units)
+    return min(weights.lanes, part.block)
 
 
 def row_words(part: Connection, weights: Weights) -> int:
-    """Words of an input, of a dense connection."""
-    return -(-part.units // lanes_of(part, weights))
+    """Words of the weights that an input has to a block of units; none has weights to two blocks."""
+    return -(-part.block // lanes_of(part, weights))
+
+
+def sum_words(part: Connection, weights: Weights) -> int:
+    """Words of the sums of all lanes."""
+    return part.units // part.block * row_words(part, weights)
 
 
 def word_size(part: Connection, weights: Weights) -> tuple[int, int]:
     """How many words `words_of` gives, and the bits of each."""
     lanes = lanes_of(part, weights)
-    count = part.weight.size if lanes == 1 else len(part.weight) * row_words(part, weights)
-    return count, part.weight_format.bits * lanes
+    return part.weight.size // part.block * row_words(part, weights), part.weight_format.bits * lanes
 
 
 def words_of(part: Connection, weights: Weights) -> Words:
-    """The words that a walk goes over: weights in row-major order, or of each row those of all lanes."""
+    """The words that a walk goes over: weights in row-major order, or of each block those of all lanes."""
     bits, lanes = part.weight_format.bits, lanes_of(part, weights)
     codes, mask = part.weight.astype(np.int64), (1 << bits) - 1
     if lanes == 1:
         return Words(tuple((codes.ravel() & mask).tolist()), bits)
-    inputs, units = codes.shape
-    row = row_words(part, weights)
-    padded = np.zeros((inputs, row * lanes), np.int64)
-    padded[:, :units] = codes & mask
-    return Words(tuple(padded.ravel().tolist()), bits).packed(lanes, inputs * row)
+    blocks, row = codes.size // part.block, row_words(part, weights)
+    padded = np.zeros((blocks, row * lanes), np.int64)
+    padded[:, : part.block] = (codes & mask).reshape(blocks, part.block)
+    return Words(tuple(padded.ravel().tolist()), bits).packed(lanes, blocks * row)
 
 
 def load_bits(part: Connection, weights: Weights) -> int:

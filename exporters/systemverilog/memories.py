@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from exporters.emitter import Emitter
+from quantize.numbers import periods
 from quantize.numbers.arrays import Integers
 from quantize.numbers.intervals import Interval
 
@@ -56,12 +57,8 @@ class Field:
 
 
 def period(fields: Sequence[Field]) -> int:
-    """The fewest words after which all `fields` repeat, as those of channels do at every place of a plane."""
-    words = np.stack([field.values for field in fields])
-    count = words.shape[1]
-    lengths = (length for length in range(1, count) if count % length == 0)
-    repeats = (n for n in lengths if (words.reshape(len(words), -1, n) == words[:, None, :n]).all())
-    return next(repeats, count)
+    """The fewest words after which all `fields` repeat."""
+    return periods.period([field.values for field in fields])
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from quantize.device.families import LOADED_DEPTH, Room, room_of
 from quantize.graph.layers import INPUT, Graph, UnitLayer
 
-from .families import LOADED_DEPTH, Room, room_of
-from .feeds import FeedPart
-from .layout import lanes_of, load_columns, load_count, row_words, word_size
+from .layout import lanes_of, load_columns, load_count, sum_words, word_size
 from .memories import period
 from .network import Design, design
-from .synapses import event_clocks
 from .throughput import Throughput, multipliers
+from .walks import event_clocks
 
-__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest"]
+__all__ = ["Activity", "Estimate", "busy", "estimate", "fastest", "fits"]
 
 _HANDSHAKE = 4
 """Clocks of a step besides its units and the length of the datapath."""
@@ -78,16 +77,10 @@ def _layer_clocks(made: Design, layer: UnitLayer, activity: Activity) -> float:
     step = max(step, _SEND * sent + core.units.latency + _HANDSHAKE) if core.early else step + _SEND * sent
     each, once = 0.0, 0.0
     for index, part in core.feeds.items():
-        taken = activity.events[layer.feeds[index].source] * _event_clocks(part)
+        taken = activity.events[layer.feeds[index].source] * event_clocks(part.connection, part.weights)
         each, once = (each, max(once, taken)) if part.held else (max(each, taken), once)
     # What is held adds up the next sample while the steps of this one run.
     return max(activity.steps * (each + step), once + activity.steps + each + step)
-
-
-def _event_clocks(part: FeedPart) -> float:
-    if part.weights.lanes == 1:
-        return event_clocks(part.connection)
-    return row_words(part.connection, part.weights)
 
 
 def _memories(made: Design) -> Iterator[tuple[int, int]]:
@@ -99,9 +92,9 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
             if not part.weights.loaded:
                 depth = bank or words
                 yield from ((bits, depth) for _ in range(-(-words // depth)))
-            if (row := row_words(part.connection, part.weights)) > 1:
+            if (sums := sum_words(part.connection, part.weights)) > 1:
                 lanes = lanes_of(part.connection, part.weights)
-                yield core.units.accumulators[part.index].width * lanes, row
+                yield core.units.accumulators[part.index].width * lanes, sums
             if part.held and bank is None:
                 yield core.units.accumulators[part.index].width, layer.units
         constants = core.units.constants
@@ -141,7 +134,7 @@ def fastest(graph: Graph, profile: Mapping[str, Any], activity: Activity, hold: 
         improved = False
         for speed in _more(best):
             found = tried(speed)
-            if found.clocks < clocks and _fits(found, room):
+            if found.clocks < clocks and fits(found, room):
                 best, clocks, improved = speed, found.clocks, True
                 break
     return best
@@ -160,7 +153,8 @@ def _powers(above: int) -> Iterator[int]:
         yield above
 
 
-def _fits(found: Estimate, room: Room) -> bool:
+def fits(found: Estimate, room: Room) -> bool:
+    """Whether multipliers and memories suffice."""
     return (
         found.blocks <= room.blocks and found.multipliers <= room.multipliers and found.loaded <= room.loaded
     )

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import MappingProxyType
-from typing import Any
 
 from exporters.emitter import Emitter
-from quantize.graph.layers import Connection, Convolution, Dense
+from quantize.graph.layers import Connection
 
 from .control import clearing, delayed, under_way
-from .convolution import convolution_clocks, convolution_walk
-from .dense import dense_clocks, dense_walk
 from .layout import lanes_of
 from .memories import Files
 from .module import RESET, Module, input_port, module, output_port
@@ -20,27 +16,10 @@ from .products import event_value, product
 from .storage import load_ports, weight_memory
 from .streams import Stream, inward
 from .values import Value, clog2, cut, extend, flag
+from .walks import walk
 from .weights import Weights
 
-__all__ = ["event_clocks", "sums_module", "synapses_module"]
-
-_WALKS: Mapping[type[Any], Callable[[Emitter, Files, str, Any], str]] = MappingProxyType(
-    {Dense: dense_walk, Convolution: convolution_walk}
-)
-"""What goes over the weights of an event: while `issue` at `base + j`, for the unit whose signal is returned.
-
-It takes an event when `accept`, and is in the state `SETTLE` from a tick until `step_done`.
-"""
-
-_CLOCKS: Mapping[type[Any], Callable[[Any], float]] = MappingProxyType(
-    {Dense: dense_clocks, Convolution: convolution_clocks}
-)
-"""How long the walk takes over the weights of an event."""
-
-
-def event_clocks(part: Connection) -> float:
-    """Clocks of an event with one weight per clock, the mean over the units that send it."""
-    return _CLOCKS[type(part)](part)
+__all__ = ["sums_module", "synapses_module"]
 
 
 @contextmanager
@@ -74,7 +53,7 @@ def synapses_module(
     accumulator = Value("accumulator", accumulator.interval, accumulator.stage)
     with sums_module(one, part, stream, weights, accumulator):
         clearing(e, units)
-        unit = _WALKS[type(part)](e, files, name, part)
+        unit = walk(e, files, name, part, weights)
         weight = weight_memory(e, files, name, part, weights)
         contribution = _contribution(e, weight, stream)
         under_way(e, contribution.stage or 0)

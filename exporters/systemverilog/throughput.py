@@ -1,4 +1,4 @@
-"""How fast a design is to be: the lanes of its dense feeds, and whether its input is held over steps."""
+"""How fast a design is to be: the lanes of its feeds, and whether its input is held over steps."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from expifref.exceptions import ParameterError
-from quantize.graph.layers import Dense, Graph
+from quantize.device.families import Family, known_room
+from quantize.graph.layers import Connection, Graph
 from quantize.graph.operations import Lookup, Mul
 from quantize.graph.proof import proof_of
 
-from .families import Family, known_room
 from .fusions import fused
 from .layout import lanes_of
 from .listing import listing
@@ -26,9 +26,9 @@ class Throughput:
     """What is paid for in logic and memory."""
 
     lanes: tuple[int, ...] = (1,)
-    """Of each layer, the last also of those behind: weights of an input that a dense feed adds in one clock.
+    """Of each layer, the last also of those behind: weights of an input that a feed adds in one clock.
 
-    A power of two; all weights of the input where it has fewer.
+    A power of two; all weights of the input where it has fewer, or those to all channels of a group.
     """
 
     hold: bool = False
@@ -47,8 +47,7 @@ class Throughput:
         every = [*self.lanes, *[self.lanes[-1]] * len(graph.layers)]
         lanes = {layer.name: count for layer, count in zip(graph.layers, every, strict=False)}
         for key, part in connections(graph).items():
-            if isinstance(part, Dense):
-                found[key] = _laned(part, found.get(key, Weights()), lanes[key[0]])
+            found[key] = _laned(part, found.get(key, Weights()), lanes[key[0]])
         room = known_room(profile)
         if room is None or multipliers(graph, found, room.family) <= room.multipliers:
             return found
@@ -61,11 +60,12 @@ _WIDER = 4
 """How much wider than for one weight a word of a block RAM can be, at as much less depth."""
 
 
-def _laned(part: Dense, how: Weights, lanes: int) -> Weights:
+def _laned(part: Connection, how: Weights, lanes: int) -> Weights:
     many = replace(how, lanes=lanes)
     if how.bank_words is None:
         return many
-    return replace(many, bank_words=how.bank_words // min(lanes_of(part, many), _WIDER))
+    wider = min(lanes_of(part, many), _WIDER)
+    return replace(many, bank_words=how.bank_words >> (wider - 1).bit_length())
 
 
 def multipliers(graph: Graph, weights: Mapping[FeedKey, Weights], family: Family) -> int:

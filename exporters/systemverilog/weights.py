@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from quantize.device.weight_memory import weight_memory
 from quantize.graph.layers import Connection, Graph
 
 __all__ = [
@@ -37,7 +38,7 @@ class Weights:
     """
 
     lanes: int = 1
-    """Weights of an input that are added in one clock, a power of two; dense feeds only.
+    """Weights of an input that are added in one clock, a power of two: of a convolution to its channels.
 
     They lie in one word, so that `word_bits` is then the width of what is loaded at a time.
     """
@@ -61,24 +62,10 @@ def connections(graph: Graph) -> Mapping[FeedKey, Connection]:
     return {(layer.name, index): one for layer in graph.layers for index, one in enumerate(layer.connections)}
 
 
-_LOADED_WORD = "word of weights in memory that no bitstream fills"
-_BLOCK_RAM = "weights of a connection that stay in block RAM"
-_BANK = "words of weights in a block RAM with a register of its own"
-"""What the facts of a profile are called that say how weights lie in memory; a profile need not have any."""
-
-
 def weights_for(graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
     """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values."""
-    facts = {fact["what"]: fact["value"] for fact in profile.get("facts", ())}
-    parts = connections(graph)
-    if word_bits := facts.get(_LOADED_WORD):
-        most = facts.get(_BLOCK_RAM) or 0
-        how = Weights(loaded=True, word_bits=word_bits)
-        return {key: how for key, part in parts.items() if _bits(part) > most}
-    if words := facts.get(_BANK):
-        return {key: Weights(bank_words=words) for key, part in parts.items() if part.weight.size > words}
-    return {}
-
-
-def _bits(part: Connection) -> int:
-    return part.weight.size * part.weight_format.bits
+    memory, parts = weight_memory(profile), connections(graph)
+    loaded = Weights(loaded=True, word_bits=memory.loaded_word)
+    found = {key: loaded for key, part in parts.items() if memory.loads(part)}
+    banked = Weights(bank_words=memory.bank_words)
+    return found | {key: banked for key, part in parts.items() if memory.banks(part)}

@@ -11,6 +11,7 @@ from expifref.exceptions import CapacityError
 from hw_profiles import Profile
 from quantize.graph.layers import Graph, UnitLayer
 
+from .blocks import check_blocks
 from .memory import LayerMemory, layer_memory, store_of
 
 __all__ = ["Placement", "Slice", "place"]
@@ -50,7 +51,7 @@ def place(graph: Graph, profile: Profile) -> Placement:
     """Fill cores in layer order, as many units of a layer on each as units and memory allow.
 
     Raises:
-        CapacityError: a fan-in, the units or the memory exceed the device; with the layer and the numbers.
+        CapacityError: a fan-in, the units, the memory or its blocks exceed the device; with the numbers.
     """
     _check_fans(graph, profile)
     capacity = profile.capacity
@@ -77,6 +78,7 @@ def place(graph: Graph, profile: Profile) -> Placement:
             core, units_left, bytes_left = core + 1, per_core, memory
             if core >= cores:
                 raise CapacityError(_too_small(graph, profile, layer, cores))
+    check_blocks(graph, profile.document)
     return Placement(tuple(slices))
 
 

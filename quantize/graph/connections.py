@@ -60,6 +60,11 @@ class Dense(_Sums):
         return int(self.weight.shape[1])
 
     @property
+    def block(self) -> int:
+        """Units behind each other that a source unit meets together, with weights behind each other."""
+        return self.units
+
+    @property
     def matrix(self) -> Codes:
         """What each source unit adds to each unit, `[source units, units]`."""
         return self.weight
@@ -105,6 +110,11 @@ class Convolution(_Sums):
     def units(self) -> int:
         """Number of sums."""
         return self.window.units
+
+    @property
+    def block(self) -> int:
+        """The same: the channels of a group at a position."""
+        return self.window.outputs // self.window.groups
 
     @cached_property
     def matrix(self) -> Codes:

@@ -15,8 +15,8 @@ from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.network import design
 from exporters.systemverilog.planner import Activity, busy, estimate, fastest
 from exporters.systemverilog.simulator import SystemVerilogExecutor
-from exporters.systemverilog.synapses import event_clocks
 from exporters.systemverilog.throughput import Throughput
+from exporters.systemverilog.walks import event_clocks
 from exporters.systemverilog.weights import FeedKey, Weights, connections
 from hw_profiles import load_profile
 from quantize.graph.layers import Convolution, Dense, Graph
@@ -36,7 +36,7 @@ _FORMS = [(1, True), (2, False), (4, True), (32, False), (32, True)]
 
 
 def of_all(graph: Graph, how: Weights) -> dict[FeedKey, Weights]:
-    return {key: how for key, part in connections(graph).items() if isinstance(part, Dense)}
+    return dict.fromkeys(connections(graph), how)
 
 
 def staying(values: Spikes) -> Spikes:
@@ -161,8 +161,11 @@ def test_an_event_of_a_convolution_meets_its_kernel_alone() -> None:
     window = Window(3, 3, 1, (2, 2), 2)
     four = Format(True, 4, 0)
     kernel = Convolution(codes(np.ones((4, 2), np.int64)), four, Format(True, 8, 0), window)
-    assert event_clocks(kernel) == 6 + 4 * 4 * 2 / 9
-    assert event_clocks(Dense(codes(np.ones((3, 1), np.int64)), four, Format(True, 8, 0))) == 2
+    assert event_clocks(kernel, Weights()) == 6 + 4 * 4 * 2 / 9
+    assert event_clocks(kernel, Weights(lanes=8)) == 6 + 4 * 4 / 9
+    single = Dense(codes(np.ones((3, 1), np.int64)), four, Format(True, 8, 0))
+    assert event_clocks(single, Weights()) == 2
+    assert event_clocks(single, Weights(lanes=2)) == 1
 
 
 def test_the_fastest_that_fits() -> None:

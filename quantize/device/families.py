@@ -28,7 +28,7 @@ class Family:
         """Block RAMs of a memory of `depth` words of `bits` bits, in the best shape for it."""
         if bits * depth <= self.small_bits or depth <= self.shallow:
             return 0
-        shapes = ((self.widest >> n, self.block_bits // self.widest << n) for n in range(3))
+        shapes = ((self.widest >> n, self.block_bits // self.widest << n) for n in range(4))
         return min(-(-bits // wide) * -(-depth // deep) for wide, deep in shapes)
 
     def multipliers(self, a: int, b: int) -> int:

@@ -1,0 +1,102 @@
+"""The smallest design that reaches so many samples a second, by the formulas of the planner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from expifref.exceptions import UnsupportedError
+from quantize.device.families import room_of
+from quantize.graph.layers import Graph
+
+from .core import Core
+from .feeds import FeedPart
+from .layout import lanes_of
+from .network import Design, design
+from .planner import Activity, Estimate, estimate, fastest, fits
+from .throughput import Throughput
+
+__all__ = ["Case", "adder_bits", "smallest"]
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What a design is looked for."""
+
+    graph: Graph
+    profile: Mapping[str, Any]  # of the device, as plain JSON values
+    activity: Activity  # of a sample
+
+    def made(self, speed: Throughput) -> Design:
+        """The design of `speed`."""
+        return design(self.graph, speed.weights(self.graph, self.profile), speed.hold)
+
+    def estimate(self, speed: Throughput) -> Estimate:
+        """What it will take."""
+        return estimate(self.made(speed), self.profile, self.activity)
+
+    @property
+    def can_hold(self) -> bool:
+        """Whether the input can be held."""
+        try:
+            self.made(Throughput(hold=True))
+        except UnsupportedError:
+            return False
+        return True
+
+    def fastest(self, hold: bool) -> Throughput:
+        """The fastest that fits."""
+        return fastest(self.graph, self.profile, self.activity, hold)
+
+
+def smallest(case: Case, holds: Sequence[bool], rate: float, hz: float) -> Throughput:
+    """The design of the fewest adders that reaches `rate` samples a second at a clock of `hz`.
+
+    Args:
+        holds: whether the input is held; of several, all are tried.
+
+    Raises:
+        UnsupportedError: the fastest that fits does not reach it, or the profile says nothing of multipliers.
+    """
+    clocks = {speed: case.estimate(speed).clocks for speed in map(case.fastest, holds)}
+    reached = [speed for speed, taken in clocks.items() if taken * rate <= hz]
+    if not reached:
+        raise UnsupportedError(
+            f"a design for `{case.profile['name']}` must reach {rate:g} samples a second, but the fastest "
+            f"that fits reaches {hz / min(clocks.values()):.0f} by estimate, at {hz / 1e6:g} MHz: ask for "
+            "less, or take a larger device or a smaller network"
+        )
+    slowed = [_slowed(case, speed, hz / rate) for speed in reached]
+    return min(slowed, key=lambda speed: adder_bits(case.made(speed)))
+
+
+def adder_bits(made: Design) -> int:
+    """Bits that lanes add, and feeds hold, in a clock: what the logic beside the units grows with."""
+    return sum(_adder_bits(core, part) for core in made.cores.values() for part in core.feeds.values())
+
+
+def _adder_bits(core: Core, part: FeedPart) -> int:
+    width = core.units.accumulators[part.index].width
+    product = part.connection.weight_format.bits * part.stream.value_bits if part.weights.soft else 0
+    return lanes_of(part.connection, part.weights) * (width + product) + (width if part.held else 0)
+
+
+def _slowed(case: Case, speed: Throughput, most: float) -> Throughput:
+    """`speed` with the fewest lanes in every layer that take at most `most` clocks and fit."""
+    room = room_of(case.profile)
+    for layer in range(len(speed.lanes)):
+        for fewer in _fewer(speed, layer):
+            found = case.estimate(fewer)
+            if found.clocks <= most and fits(found, room):
+                speed = fewer
+                break
+    return speed
+
+
+def _fewer(speed: Throughput, layer: int) -> Iterator[Throughput]:
+    """`speed` with fewer lanes in one layer, the fewest first."""
+    lanes = 1
+    while lanes < speed.lanes[layer]:
+        yield replace(speed, lanes=(*speed.lanes[:layer], lanes, *speed.lanes[layer + 1 :]))
+        lanes *= 2
