@@ -1,4 +1,4 @@
-"""The input on its way to the devices: spikes as bits, graded values in narrow words, which are widened there."""
+"""The input on its way to the devices: spikes as bits, graded values in narrow words, widened there."""
 
 from __future__ import annotations
 
