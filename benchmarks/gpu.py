@@ -103,7 +103,7 @@ def neuron_lines(folder: Path, steps: Steps) -> list[Line]:
     ]
 
 
-def network_lines(graph: Graph, spikes: NDArray[np.uint8], tiles: int, steps: Steps) -> list[Line]:
+def network_lines(graph: Graph, spikes: NDArray[Any], tiles: int, steps: Steps) -> list[Line]:
     """W2: every signal of one batch against the emulator, then many batches side by side."""
     executor = JaxExecutor(graph, 1, steps)
     found, wanted = executor.run(spikes), GraphEmulator(graph).run(spikes)

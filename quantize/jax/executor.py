@@ -129,7 +129,7 @@ class JaxExecutor:
         with jax.enable_x64(True):
             values = jax.device_put(frames.values, self._by_frame)
             run: GraphRun = self._call(self._numbers, None, values, asked=asked)
-            return run
+        return run
 
     def digests(
         self, spikes: NDArray[Any] | Frames, state: State | None = None, signals: Sequence[str] | None = None

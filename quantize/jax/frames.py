@@ -1,4 +1,4 @@
-"""The input on its way to the devices: spikes as bits, graded values as bytes, which are widened there."""
+"""The input on its way to the devices: spikes as bits, graded values in narrow words, widened there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quantize.graph.layers import Port
+from quantize.numbers.arrays import UNSIGNED, holding
 from quantize.run.states import check_input
 
 from .shapes import Held, Outputs
@@ -42,7 +43,7 @@ def as_bits(port: Port) -> bool:
 
 
 def checked_frames(port: Port, spikes: NDArray[Any], bits: bool) -> Frames:
-    """`spikes`, whole numbers `[steps, batch, inputs]`, in bytes, or eight in one.
+    """`spikes`, whole numbers `[steps, batch, inputs]`, in the narrowest words, or eight in a byte.
 
     Raises:
         DataError: `spikes` does not fit `port`.
@@ -53,7 +54,11 @@ def checked_frames(port: Port, spikes: NDArray[Any], bits: bool) -> Frames:
     frames = check_input(port, spikes)
     if np.array_equal(frames[0], frames[-1]) and bool((frames == frames[:1]).all()):
         frames = frames[:1]
-    return Frames(np.packbits(frames != 0, axis=-1) if bits else frames.astype(port.dtype, copy=False), steps)
+    if bits:
+        return Frames(np.packbits(frames != 0, axis=-1), steps)
+    lo, hi = port.format.lo, port.format.hi
+    word = holding(lo, hi, UNSIGNED) if lo == 0 else holding(lo, hi)
+    return Frames(frames.astype(word, copy=False), steps)
 
 
 def opened(values: Held, channels: int, bits: bool, word: Any) -> Outputs:

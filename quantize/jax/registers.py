@@ -34,6 +34,8 @@ _VALUES = 128
 
 _WARPS = 4
 
+_ARRAY: Any = jax.ShapeDtypeStruct  # which JAX ships without types
+
 Ref = Any
 """An array as a kernel sees it: in the memory of the device, to be read and written in parts."""
 
@@ -107,8 +109,8 @@ def _advance(loop: Loop, start: Carry, inputs: Inputs, options: Mapping[str, Any
     )
     shape = tuple(count * one for count, one in zip(grid, block, strict=True))
     wanted = (
-        jax.tree.map(lambda one: _written(shape, one.dtype), start),
-        jax.tree.map(lambda one: _written((steps, *shape), one.dtype), left),
+        jax.tree.map(lambda one: _ARRAY(shape, _stored(one.dtype)), start),
+        jax.tree.map(lambda one: _ARRAY((steps, *shape), _stored(one.dtype)), left),
     )
     spec = partial(_spec, block=block)
     call = pallas.pallas_call(
@@ -193,10 +195,6 @@ def _spec(values: Any, block: _Block) -> pallas.BlockSpec:
 
 def _put(ref: Ref, place: Any, values: Result) -> None:
     ref[place] = values.astype(ref.dtype)
-
-
-def _written(shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, _stored(dtype))  # type: ignore[no-untyped-call]  # JAX gives it no types
 
 
 def _stored(dtype: Any) -> Any:

@@ -16,7 +16,6 @@ import pytest
 import quantize.jax.fusions
 import quantize.jax.pieces
 import quantize.jax.registers
-from expifref.reading.sources import shape_of
 from quantize.graph.layers import INPUT, Graph, Port
 from quantize.jax import JaxExecutor
 from quantize.jax.frames import as_bits
@@ -37,6 +36,7 @@ from tests.networks import lowered, network
 pytestmark = pytest.mark.usefixtures("strict_promotion")
 
 GPU = "NVIDIA H200"
+ARRAY: Any = jax.ShapeDtypeStruct  # which JAX ships without types
 
 
 @contextlib.contextmanager
@@ -60,9 +60,9 @@ def kernels_of(graph: Graph) -> int:
     numbers = {one.layer.name: layer_numbers(one) for group in plan.groups for one in group.layers}
     with jax.enable_x64(True), compiling_for_a_gpu():
         state = {
-            name: shape_of((batch, graph.state_units[name]), word) for name, word in plan.state_words.items()
+            name: ARRAY((batch, graph.state_units[name]), word) for name, word in plan.state_words.items()
         }
-        frames = shape_of((steps, batch, graph.input.channels), plan.source_words[INPUT])
+        frames = ARRAY((steps, batch, graph.input.channels), plan.source_words[INPUT])
         run = jax.jit(lambda state, frames: run_graph(plan, numbers, state, frames, asked, "kernel"))
         text: str = run.trace(state, frames).lower(lowering_platforms=("cuda",)).as_text()
     return text.count("@__gpu$xla.gpu.triton")
@@ -145,7 +145,7 @@ def test_graded_inputs_are_sent_as_bytes() -> None:
     assert not executor.sends_bits
     assert not as_bits(graph.input)
     uploaded = executor.upload(values.astype(np.int64))
-    assert uploaded.values.dtype == np.int8
+    assert uploaded.values.dtype == np.dtype(np.int8)
     assert uploaded.values.shape == values.shape
     assert executor.digests(uploaded) == digests(GraphEmulator(graph).run(values).signals)
 
