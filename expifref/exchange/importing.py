@@ -23,6 +23,7 @@ from expifref.network.description import (
 from expifref.network.pooling import folded
 
 from .hdf5 import NirGraph, NirNode, read_graph
+from .names import check_names
 from .options import DT, ENCODER, STEPS, Told
 from .signals import Signal, memoryless, order_of, source_signal, summed
 from .stateful import REFUSED, STATEFUL, Place, shape_of
@@ -108,6 +109,7 @@ class _Reader:
         if path in self._signals:
             return self._signals[path]
         node = self._wiring.nodes[path]
+        check_names(node)
         if path == self._wiring.input:
             self._signals[path] = source_signal(INPUT, path, tuple(whole_of(node, "shape")))
         elif node.kind in STATEFUL:

@@ -67,6 +67,17 @@ def test_numbers_that_are_none_of_theirs_are_refused(case: str, tmp_path: Path) 
         _read(tmp_path, graph, change)
 
 
+def test_what_a_node_says_besides_is_not_passed_over(tmp_path: Path) -> None:
+    def change(nodes: Any) -> None:
+        nodes["n0/tau_ref"] = np.full(4, 3e-3)
+
+    sentence = (
+        "the LIF node `n0` must have no numbers but tau, r, v_leak, v_threshold, v_reset, and has tau_ref"
+    )
+    with pytest.raises(UnsupportedError, match=sentence):
+        _read(tmp_path, _graph(lif(4)), change)
+
+
 def _lined(node: Any) -> Any:
     nodes = {"input": nir.Input(np.array([1, 4])), "n0": node, "output": nir.Output(np.array([1, 2]))}
     return nir.NIRGraph(nodes, [("input", "n0"), ("n0", "output")], type_check=False)
