@@ -104,8 +104,9 @@ class _Writer:
 
         feed, name = layer.feeds[index], f"{layer.name}_{index}"
         source, shape = feed.source, self._shapes[feed.source]
-        # That a layer sees itself a step later is what every reader of NIR does by itself.
-        own = feed.source == layer.name and bool((feed.delay == 1).all())
+        # That a node with a state sees itself a step later is what every reader of NIR does by itself.
+        stateful = bool(layer.neurons) or layer.filter_tau is not None
+        own = stateful and feed.source == layer.name and bool((feed.delay == 1).all())
         if feed.longest and not own:
             delay = np.broadcast_to(feed.delay * self._dt, shape.order.size)
             source = self._node(f"{name}_delay", nir.Delay(_counted(delay, shape)), source)

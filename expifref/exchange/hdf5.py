@@ -111,9 +111,9 @@ def _value(where: str, value: Any) -> Any:
         return value.decode("utf-8", "replace")
     array = np.asarray(value)
     if array.dtype.kind in "OS":
-        texts = [_value(where, text) for text in array.ravel().tolist()]
-        if all(isinstance(text, str) for text in texts):
-            return np.array(texts, object).reshape(array.shape)
+        texts = array.ravel().tolist()
+        if all(isinstance(text, bytes) for text in texts):
+            return np.array([_value(where, text) for text in texts], object).reshape(array.shape)
     elif array.dtype.kind in "fiub":
         return array
     raise FileFormatError(f"{where} must be numbers or texts, not of the type {array.dtype}")

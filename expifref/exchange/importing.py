@@ -23,6 +23,7 @@ from expifref.network.description import (
 from expifref.network.pooling import folded
 
 from .hdf5 import NirGraph, NirNode, read_graph
+from .names import check_names
 from .options import DT, ENCODER, STEPS, Told
 from .signals import Signal, memoryless, order_of, source_signal, summed
 from .stateful import REFUSED, STATEFUL, Place, shape_of
@@ -49,7 +50,7 @@ def metadata_of(graph: NirGraph) -> dict[str, Any]:
     names = {"dt": (DT, float), "steps": (STEPS, int), "encoder": (ENCODER, str)}
     try:
         return {name: of(graph.metadata[key]) for name, (key, of) in names.items() if key in graph.metadata}
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise FileFormatError(
             f"the metadata {DT}, {STEPS} and {ENCODER} of a NIR file must be two numbers and a name"
         ) from None
@@ -89,6 +90,8 @@ class _Reader:
         """All layers, the output last."""
         output = self._wiring.nodes[self._wiring.output]
         last = self._output(output.path)
+        if len(last.shape) == 1:  # values in a row, as classes are, keep their numbers
+            last = last.ordered(order_of(output.path, last.shape))
         while self._waiting:
             self._make(self._waiting.pop(0))
         source = last.terms[0].source
@@ -106,6 +109,7 @@ class _Reader:
         if path in self._signals:
             return self._signals[path]
         node = self._wiring.nodes[path]
+        check_names(node)
         if path == self._wiring.input:
             self._signals[path] = source_signal(INPUT, path, tuple(whole_of(node, "shape")))
         elif node.kind in STATEFUL:
@@ -142,7 +146,8 @@ class _Reader:
                 node, f"have numbers for the {list(signal.shape)} values that it is given, not {list(shape)}"
             )
         order = order_of(node.path, shape)
-        place = Place(self.name(node), _place(node.path), self._told, order)
+        name = self.name(node)
+        place = Place(name, self._free(f"{name}_synapse"), _place(node.path), self._told, order)
         for layer in STATEFUL[node.kind](node, signal.ordered(order), place):
             self._layers[layer.name] = _closed(layer)
 

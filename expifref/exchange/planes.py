@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
-from expifref.connections.windows import Pair, Window, window_flaw
+from expifref.connections.windows import MOST_WEIGHTS, Pair, Window, window_flaw
 from expifref.network.description import Floats
 
 from .hdf5 import NirNode
 from .signals import Signal, order_of
-from .values import floats_of, pair_of, refuse, whole_of
+from .values import floats_of, number_of, pair_of, refuse
 
 __all__ = ["Kernel", "convolution", "pool_window"]
 
@@ -34,8 +35,8 @@ def convolution(node: NirNode, signal: Signal) -> Kernel:
     if flat:
         weight = weight[:, :, None]
     channels, height, width = plane_of(node, signal, 2 if flat else 3)
-    groups = whole_of(node, "groups")
-    if len(groups) != 1 or groups[0] < 1 or weight.shape[1] * groups[0] != channels:
+    groups = number_of(node, "groups")
+    if groups < 1 or weight.shape[1] * groups != channels:
         raise refuse(node, f"have weights for {channels} channels in its groups, not {list(weight.shape)}")
     weight = _spread(node, weight, _along(node, "dilation", flat, 1))
     high, wide = weight.shape[2:]
@@ -50,7 +51,7 @@ def convolution(node: NirNode, signal: Signal) -> Kernel:
         len(weight),
         _along(node, "stride", flat, 1),
         _padding(node, flat, (high, wide)),
-        groups[0],
+        groups,
     )
     _check(node, window)
     kernel = weight.transpose(2, 3, 1, 0).reshape(window.rows, window.outputs)
@@ -79,8 +80,7 @@ def plane_of(node: NirNode, signal: Signal, dimensions: int) -> tuple[int, int, 
 
 def _along(node: NirNode, name: str, flat: bool, alone: int) -> Pair:
     """Numbers along y and x; of a node of one dimension `alone` along y."""
-    y, x = pair_of(node, name)
-    return (alone, x) if flat else (y, x)
+    return (alone, number_of(node, name)) if flat else pair_of(node, name)
 
 
 def _padding(node: NirNode, flat: bool, size: Pair) -> tuple[Pair, Pair]:
@@ -102,6 +102,8 @@ def _spread(node: NirNode, weight: Floats, dilation: Pair) -> Floats:
     high, wide = ((size - 1) * step + 1 for size, step in zip(weight.shape[2:], dilation, strict=True))
     if min(dilation) < 1 or max(high, wide) > 1 << 12:
         raise refuse(node, f"have a dilation of 1 or more and a kernel of at most {1 << 12}")
+    if prod(weight.shape[:2]) * high * wide > MOST_WEIGHTS:
+        raise refuse(node, f"have at most {MOST_WEIGHTS} weights with the zeros of its dilation")
     if dilation == (1, 1):
         return weight
     spread = np.zeros((*weight.shape[:2], high, wide))

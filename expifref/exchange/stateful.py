@@ -38,6 +38,7 @@ class Place:
     """Where a node becomes a layer."""
 
     name: str
+    synapse: str  # of a second layer, before the one called `name`
     path: str  # as descriptions tell it
     told: Told
     order: Order
@@ -75,11 +76,10 @@ def _li(node: NirNode, signal: Signal, place: Place) -> tuple[LayerDescription, 
 
 
 def _cuba_li(node: NirNode, signal: Signal, place: Place) -> tuple[LayerDescription, ...]:
-    name = f"{place.name}_synapse"
     tau, gain = _synapse(node, place)
-    synapse = _filter(name, signal.gained(gain), tau, place)
+    synapse = _filter(place.synapse, signal.gained(gain), tau, place)
     tau, gain = _integrator(node, "tau_mem", place)
-    membrane = source_signal(name, node.path, signal.shape).gained(gain)
+    membrane = source_signal(place.synapse, node.path, signal.shape).gained(gain)
     return synapse, _filter(place.name, membrane, tau, place)
 
 

@@ -14,13 +14,13 @@ from typing import Protocol
 import numpy as np
 
 from expifref.connections.windows import Window
-from expifref.network.description import FeedDescription, Floats, ReadoutDescription
+from expifref.network.description import MAX_DELAY, FeedDescription, Floats, ReadoutDescription
 from expifref.network.pooling import pooling
 
 from .hdf5 import NirNode
 from .planes import convolution, pool_window
 from .signals import Signal, Term, order_of
-from .values import floats_of, refuse, whole_of
+from .values import floats_of, number_of, refuse, whole_of
 
 __all__ = ["STATELESS", "Layers"]
 
@@ -104,7 +104,7 @@ def _means(name: str, source: str, window: Window) -> ReadoutDescription:
 def _flatten(node: NirNode, signal: Signal, layers: Layers) -> Signal:
     del layers
     count = len(signal.shape)
-    (start,), (end,) = whole_of(node, "start_dim"), whole_of(node, "end_dim")
+    start, end = number_of(node, "start_dim"), number_of(node, "end_dim")
     first, last = start % count, end % count
     if not -count <= start < count or not -count <= end < count or first > last:
         raise refuse(
@@ -120,9 +120,12 @@ def _scale(node: NirNode, signal: Signal, layers: Layers) -> Signal:
 
 
 def _delay(node: NirNode, signal: Signal, layers: Layers) -> Signal:
-    delays = _own(node, "delay", signal) / layers.dt
+    times = _own(node, "delay", signal)
+    if (times < 0).any() or (times > (MAX_DELAY + 0.5) * layers.dt).any():
+        raise refuse(node, f"have delays of 0 to {MAX_DELAY} steps of {layers.dt * 1e3:g} ms")
+    delays = times / layers.dt
     steps = np.rint(delays)
-    if (steps < 0).any() or (np.abs(delays - steps) > 1e-6 * np.maximum(steps, 1)).any():
+    if (np.abs(delays - steps) > 1e-6 * np.maximum(steps, 1)).any():
         raise refuse(node, f"have delays of whole steps of {layers.dt * 1e3:g} ms")
     late = steps.astype(np.int64)
     behind = any(term.weight is not None for term in signal.terms) and late.min() != late.max()

@@ -6,23 +6,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from expifref.exceptions import FileFormatError, ParameterError, UnsupportedError
+from expifref.files.texts import short
 from expifref.network.description import Floats
 
 from .hdf5 import NirNode
 
-__all__ = ["array_of", "floats_of", "pair_of", "refuse", "vectors_of", "whole_of"]
+__all__ = ["array_of", "floats_of", "number_of", "pair_of", "refuse", "vectors_of", "whole_of"]
 
 
 def refuse(node: NirNode, rule: str) -> UnsupportedError:
     """What to raise of a node that must ..."""
-    return UnsupportedError(f"the {node.kind} node `{node.path}` must {rule}")
+    return UnsupportedError(f"the {node.kind} node `{short(node.path)}` must {rule}")
 
 
 def array_of(node: NirNode, name: str) -> NDArray[np.generic]:
     """The numbers `name`, of any shape; raises FileFormatError."""
     value = node.values.get(name)
     if not isinstance(value, np.ndarray) or value.dtype == object:
-        raise FileFormatError(f"the {node.kind} node `{node.path}` must have numbers `{name}`")
+        raise FileFormatError(f"the {node.kind} node `{short(node.path)}` must have numbers `{name}`")
     return value
 
 
@@ -30,7 +31,7 @@ def floats_of(node: NirNode, name: str) -> Floats:
     """The same in float64, all finite; raises ParameterError."""
     values = array_of(node, name).astype(np.float64)
     if not np.isfinite(values).all():
-        raise ParameterError(f"`{name}` of the {node.kind} node `{node.path}` must be finite")
+        raise ParameterError(f"`{name}` of the {node.kind} node `{short(node.path)}` must be finite")
     return values
 
 
@@ -53,6 +54,14 @@ def whole_of(node: NirNode, name: str) -> list[int]:
     if values.size > 8 or (values != np.rint(values)).any() or (np.abs(values) > 1 << 20).any():
         raise refuse(node, f"have whole numbers `{name}` of at most {1 << 20}")
     return [int(value) for value in values]
+
+
+def number_of(node: NirNode, name: str) -> int:
+    """The one whole number `name`."""
+    numbers = whole_of(node, name)
+    if len(numbers) != 1:
+        raise refuse(node, f"have one number `{name}`, not {len(numbers)}")
+    return numbers[0]
 
 
 def pair_of(node: NirNode, name: str) -> tuple[int, int]:

@@ -36,9 +36,14 @@ def wired(graph: NirGraph) -> Wiring:
         FileFormatError: a graph has no input or output, or feeds an input of its own.
         UnsupportedError: it has several of them, or a node that does not lead from its input to its output.
     """
-    nodes = {node.path: node for node in _nodes(graph)}
-    if len(nodes) > _MOST_NODES:
-        raise UnsupportedError(f"a NIR graph must have at most {_MOST_NODES} nodes, not {len(nodes)}")
+    every = list(_nodes(graph))
+    if len(every) > _MOST_NODES:
+        raise UnsupportedError(f"a NIR graph must have at most {_MOST_NODES} nodes, not {len(every)}")
+    nodes = {node.path: node for node in every}
+    if len(nodes) != len(every):
+        raise UnsupportedError(
+            "nodes must have different paths, and two have the same: rename the one with a dot in its name"
+        )
     before: dict[str, list[str]] = {path: [] for path in nodes}
     for source, target in _edges(graph):
         before[target].append(source)

@@ -6,6 +6,7 @@ to be held or rounded in integers, and what a feed sees are spikes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from math import prod
 
@@ -44,16 +45,23 @@ def is_pooling(layer: LayerDescription) -> bool:
 def folded(description: Description) -> Description:
     """The same network, its poolings a part of the feeds behind them."""
     poolings: dict[str, FeedDescription] = {}
-    layers: list[LayerDescription] = []
+    others: list[LayerDescription] = []
     for layer in description.layers:
-        feeds = tuple(
-            _behind(poolings[feed.source], feed) if feed.source in poolings else feed for feed in layer.feeds
-        )
         if is_pooling(layer) and layer is not description.layers[-1]:
-            poolings[layer.name] = feeds[0]
+            (poolings[layer.name],) = _folded_feeds(layer, poolings)
         else:
-            layers.append(replace(layer, feeds=feeds))
-    return replace(description, layers=tuple(layers))
+            others.append(layer)
+    # Only now: with a delay, layers see poolings that come after them.
+    layers = tuple(replace(layer, feeds=_folded_feeds(layer, poolings)) for layer in others)
+    return replace(description, layers=layers)
+
+
+def _folded_feeds(
+    layer: LayerDescription, poolings: Mapping[str, FeedDescription]
+) -> tuple[FeedDescription, ...]:
+    return tuple(
+        _behind(poolings[feed.source], feed) if feed.source in poolings else feed for feed in layer.feeds
+    )
 
 
 def _behind(means: FeedDescription, feed: FeedDescription) -> FeedDescription:
@@ -65,8 +73,12 @@ def _behind(means: FeedDescription, feed: FeedDescription) -> FeedDescription:
     inner = feed.window or Window(*pool.plane, pool.outputs, pool.plane, feed.units)
     kernel = feed.weight.reshape(*inner.kernel, -1) / prod(pool.kernel)
     spread = kernel.repeat(high, axis=0).repeat(wide, axis=1).reshape(-1, inner.outputs)
+    delay = feed.delay
+    if delay.size > 1:
+        delay = delay.reshape(*pool.plane, -1).repeat(high, axis=0).repeat(wide, axis=1).ravel()
+    behind = replace(feed, source=means.source, weight=spread, delay=delay)
     if feed.window is None:
-        return replace(feed, source=means.source, weight=spread)
+        return behind
     window = replace(
         inner,
         height=pool.height,
@@ -75,7 +87,7 @@ def _behind(means: FeedDescription, feed: FeedDescription) -> FeedDescription:
         stride=(inner.stride[0] * high, inner.stride[1] * wide),
         padding=(_times(inner.padding[0], high), _times(inner.padding[1], wide)),
     )
-    return replace(feed, source=means.source, weight=spread, window=window)
+    return replace(behind, window=window)
 
 
 def _times(pads: Pair, size: int) -> Pair:

@@ -1,6 +1,7 @@
 """Small networks of leaky neurons, as descriptions and as NIR graphs."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import nir
@@ -146,8 +147,58 @@ def _recurrent() -> Any:
     return nir.NIRGraph(nodes, [tuple(edge.split()) for edge in edges])
 
 
+def _planes_in_a_row() -> Any:
+    """An output in a row, whose values NIR counts channel by channel."""
+    return nir.NIRGraph.from_list(
+        nir.Input(np.array([2, 3, 3])),
+        lif((2, 3, 3), v_threshold=np.linspace(0.05, 0.3, 18).reshape(2, 3, 3)),
+        nir.Flatten({"input": np.array([2, 3, 3])}, 0, -1),
+    )
+
+
+def _synapse_names() -> Any:
+    """A node called as the second layer of another would be."""
+    nodes = {
+        "input": nir.Input(np.array([4])),
+        "li_synapse": lif(4, v_threshold=0.3),
+        "w": nir.Linear(_normal(4, 4)),
+        "li": nir.CubaLI(*(np.full(4, one) for one in (3e-3, 9e-3, 2.0, 0.0))),
+        "output": nir.Output(np.array([4])),
+    }
+    return nir.NIRGraph(nodes, list(pairwise(nodes)))
+
+
+def _late_means() -> Any:
+    """Means that are delayed unevenly, and that their neurons see again."""
+    delays = np.array([[[1, 2], [3, 1]]]) * DT
+    nodes = {
+        "input": nir.Input(np.array([1, 4, 4])),
+        "lif": lif((1, 4, 4), v_threshold=0.2),
+        "means": nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        "late": nir.Delay(delays),
+        "own": nir.Conv2d((2, 2), _normal(1, 1, 1, 1), (1, 1), (1, 1), (1, 1), 1, np.zeros(1)),
+        "flat": nir.Flatten({"input": np.array([1, 2, 2])}, 0, -1),
+        "out": nir.Linear(_normal(3, 4)),
+        "output": nir.Output(np.array([3])),
+    }
+    edges = [
+        "input lif",
+        "lif means",
+        "means late",
+        "late own",
+        "own lif",
+        "late flat",
+        "flat out",
+        "out output",
+    ]
+    return nir.NIRGraph(nodes, [tuple(edge.split()) for edge in edges])
+
+
 GRAPHS: dict[str, Callable[[], Any]] = {
     "sum_pooled": _sum_pooled,
     "flat_neurons": _flat_neurons,
     "recurrent": _recurrent,
+    "planes_in_a_row": _planes_in_a_row,
+    "synapse_names": _synapse_names,
+    "late_means": _late_means,
 }
