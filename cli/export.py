@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from expifref.exceptions import ParameterError
+
 from .options import Json
 from .output import print_json, print_table
 from .speed import Hold, Lanes, Pipelines, Rate, wish_of
@@ -38,8 +40,12 @@ def export(
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX or NIR."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
-    speed = None
+    wish, speed = _wish(lanes, pipelines, hold, rate), None
     if to in MODEL_TARGETS:
+        if wish is not None:
+            raise ParameterError(
+                f"lanes, pipelines and a held input are asked of SystemVerilog, not of `{to}`"
+            )
         from expifref.network.model_files import read_description
 
         export_model(read_description(source), to, out)
@@ -47,9 +53,7 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        if lanes or pipelines or hold or rate:
-            wish = wish_of(lanes or (None if rate else "1"), pipelines, hold if rate else bool(hold), rate)
-            speed = _chosen(program, wish)
+        speed = None if wish is None else _chosen(program, wish)
         export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
     if speed is not None:
@@ -60,6 +64,15 @@ def export(
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
+
+
+def _wish(lanes: str | None, pipelines: str | None, hold: bool | None, rate: float | None) -> Wish | None:
+    """What the options ask for; None: the smallest design."""
+    if lanes is None and pipelines is None and not hold and rate is None:
+        return None
+    if rate is not None:
+        return wish_of(lanes, pipelines, hold, rate)
+    return wish_of("1" if lanes is None else lanes, pipelines, bool(hold), None)
 
 
 def _chosen(program: Program, wish: Wish) -> Throughput:

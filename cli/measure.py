@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json as json_module
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,13 +73,15 @@ def measure(
         raise ParameterError("the inputs must come from one of `--input` and `--dataset`: give one only")
     for name in on or ():
         require_measurement(name)
+    of_fpgas = {"--lanes": lanes, "--pipelines": pipelines, "--hold": hold, "--target": rate}
+    _require_fpga(on or (), of_fpgas | {"--input": input_file, "--dataset": dataset})
     loaded, wish = load_program(program), wish_of(lanes, pipelines, hold, rate)
     if out is not None:
         require_writable(out)
     source = Source(input_file, dataset, data_dir, seed, samples)
     missing = {} if on else missing_measurements()
     not_run = missing | ({} if on else _minutes(missing))
-    names = on or [name for name in MEASUREMENTS if name not in not_run]
+    names = dict.fromkeys(on or []) or [name for name in MEASUREMENTS if name not in not_run]
     measured = {name: run(loaded, name, asked_on(name, source, wish)) for name in names}
     result = {
         "schema": "expifref/measurements/1",
@@ -95,6 +98,17 @@ def measure(
         _print(measured, not_run)
     if differs(measured):
         raise typer.Exit(1)
+
+
+def _require_fpga(names: Collection[str], given: Mapping[str, object]) -> None:
+    """Raise ParameterError where an option is `given` that no measurement of `names` looks at."""
+    from exporters.fpga import PARTS
+
+    found = [option for option, value in given.items() if value is not None]
+    if found and not any(name in PARTS for name in names):
+        raise ParameterError(
+            f"{', '.join(found)} must come with an FPGA: name one with --on, one of {', '.join(PARTS)}"
+        )
 
 
 def asked_on(name: str, source: Source, wish: Wish) -> Asked:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from exporters.emitter import Emitter
 from quantize.numbers import periods
 from quantize.numbers.arrays import Integers
@@ -14,7 +12,7 @@ from quantize.numbers.intervals import Interval
 
 from .values import Value, declaration, literal, unsigned_bits
 
-__all__ = ["Field", "Files", "Rom", "constants", "hex_text", "neuron_field", "period", "zero_extended"]
+__all__ = ["Field", "Files", "Rom", "constants", "hex_text", "period", "zero_extended"]
 
 Files = dict[str, str]
 """File name -> text."""
@@ -120,8 +118,3 @@ def constants(e: Emitter, fields: Sequence[Field]) -> dict[str, Value]:
         e(f"localparam {declaration(value)} = {literal(field.interval.lo, value.width)};")
         made[field.name] = value
     return made
-
-
-def neuron_field(name: str, values: Integers) -> Field:
-    """A field with one number for each neuron."""
-    return Field(name, np.asarray(values, np.int64))

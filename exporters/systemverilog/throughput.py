@@ -47,7 +47,11 @@ class Throughput:
                     raise ParameterError(f"the {what} must be a power of two, not {count}")
 
     def shares(self, graph: Graph) -> dict[str, int]:
-        """The pipelines of every layer of `graph`."""
+        """The pipelines of every layer of `graph`.
+
+        Raises:
+            ParameterError: there are fewer layers.
+        """
         every = _every(graph, self.pipelines)
         return {
             layer.name: every[layer.name] if all(isinstance(one, Dense) for one in layer.connections) else 1
@@ -55,11 +59,15 @@ class Throughput:
         }
 
     def weights(self, graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
-        """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values."""
+        """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values.
+
+        Raises:
+            ParameterError: there are fewer layers.
+        """
         found = weights_for(graph, profile)
+        lanes, shares = _every(graph, self.lanes), self.shares(graph)
         if max(self.lanes) == 1:
             return found
-        lanes, shares = _every(graph, self.lanes), self.shares(graph)
         for (layer, index), part in connections(graph).items():
             how = replace(found.get((layer, index), Weights()), lanes=lanes[layer])
             found[layer, index] = _narrower(part, how, shares[layer])
@@ -76,6 +84,9 @@ _WIDER = 4
 
 
 def _every(graph: Graph, counts: Sequence[int]) -> dict[str, int]:
+    there, given = len(graph.layers), ", ".join(map(str, counts))
+    if len(counts) > there:
+        raise ParameterError(f"lanes and pipelines must be given for at most {there} layers, not as {given}")
     every = [*counts, *[counts[-1]] * len(graph.layers)]
     return {layer.name: count for layer, count in zip(graph.layers, every, strict=False)}
 
@@ -94,12 +105,14 @@ def multipliers(
     """Multipliers that the design takes at most, by the intervals of all factors."""
     count = 0
     for layer in graph.layers:
-        count += min(shares[layer.name], layer.units) * _of_units(graph, layer, family)
+        paths = min(shares[layer.name], layer.units)
+        count += paths * _of_units(graph, layer, family)
         for index, feed in enumerate(layer.feeds):
             how, source = weights.get((layer.name, index), Weights()), stream_of(graph, feed.source)
             if source.graded and not how.soft:
                 factors = feed.connection.weight_format.bits, source.value_bits + 1
-                count += lanes_of(feed.connection, how) * family.multipliers(*factors)
+                # Each pipeline has a lane at least.
+                count += max(lanes_of(feed.connection, how), paths) * family.multipliers(*factors)
     return count
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cli.measure import differs
+from exporters import measurements
+from exporters.measurements import MEASUREMENTS
 from exporters.tools import TOOLS, override_name
 from quantize.program.file import save_program
 from tests.cli.shell import refused, succeeds
@@ -25,6 +29,20 @@ def nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """No tool is there."""
     for name in TOOLS:
         monkeypatch.setenv(override_name(name), f"/nowhere/{name}")
+
+
+@pytest.mark.usefixtures("nothing")
+def test_a_name_that_is_given_twice_is_measured_once(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def run(*_arguments: object) -> dict[str, Any]:
+        made.append("frama-c")
+        return {"alarms": 0}
+
+    row = replace(MEASUREMENTS["frama-c"], run=run)
+    monkeypatch.setattr(measurements, "MEASUREMENTS", {**MEASUREMENTS, "frama-c": row})
+    assert succeeds("measure", program, "--on", "frama-c", "--on", "frama-c", "--json").json["measured"]
+    assert made == ["frama-c"]
 
 
 @pytest.mark.usefixtures("nothing")
@@ -54,8 +72,16 @@ def test_what_cannot_be_measured_is_refused(program: Path, tmp_path: Path) -> No
     assert "a measurement must be one of cortex-m4" in refused(tmp_path, "measure", program, "--on", "avr")
     assert "give one only" in refused(tmp_path, "measure", program, "--input", "a.npz", "--dataset", "digits")
     assert "auto or numbers such as 8 or 8,4, not `x`" in refused(
-        tmp_path, "measure", program, "--lanes", "x"
+        tmp_path, "measure", program, "--on", "ecp5-25f", "--lanes", "x"
     )
+    three = ("--on", "ecp5-25f", "--lanes", "4,2,2")
+    assert "at most 2 layers" in refused(tmp_path, "measure", program, *three)
+    assert "at most 2 layers" in refused(
+        tmp_path, "measure", program, *three[:2], "--lanes", "1", "--pipelines", "1,1,2"
+    )
+    for option in (("--lanes", "4"), ("--target", "9"), ("--no-hold",), ("--dataset", "digits")):
+        said = refused(tmp_path, "measure", program, "--on", "frama-c", *option)
+        assert f"{option[0].replace('no-', '')} must come with an FPGA" in said
     # Before anything is trained.
     assert "a measurement must be one of" in refused(
         tmp_path, "run", "--measure", "avr", "--out", tmp_path / "out"
@@ -82,3 +108,8 @@ def test_an_export_says_which_design_reaches_the_target(program: Path, tmp_path:
         tmp_path, "export", program, "--to", "c", "--out", tmp_path / "c", "--lanes", "4", "--target", "9"
     )
     assert "but both are: leave one out" in both
+    for option in (("--lanes", "4"), ("--pipelines", "2"), ("--hold",), ("--target", "9")):
+        said = refused(tmp_path, "export", program, "--to", "nir", "--out", tmp_path / "nir", *option)
+        assert "are asked of SystemVerilog, not of `nir`" in said
+    empty = ("export", program, "--to", "systemverilog", "--out", tmp_path / "empty", "--lanes", "")
+    assert "numbers such as 8 or 8,4, not ``" in refused(tmp_path, *empty)

@@ -85,6 +85,12 @@ def test_pipelines_share_the_lanes_and_take_multipliers() -> None:
     one = dict.fromkeys(shares, 1)
     family = FAMILIES["MULT18X18D"]
     assert multipliers(graph, weights, shares, family) > multipliers(graph, weights, one, family)
+    # Each of them multiplies a weight by the value of an event, however few lanes there are.
+    values = random_program(9, layers=2, widths=(300, 16, 3), input_bits=8).graph
+    both, one_path = ({layer.name: count for layer in values.layers} for count in (2, 1))
+    units = Throughput((2,)).weights(values, {})
+    few, more = multipliers(values, {}, both, family), multipliers(values, units, both, family)
+    assert few == more > multipliers(values, {}, one_path, family)
 
 
 def test_what_cannot_be_shared_out_is_refused() -> None:
