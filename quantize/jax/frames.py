@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from quantize.graph.layers import Port
 from quantize.numbers.arrays import UNSIGNED, holding
+from quantize.numbers.intervals import Interval
 from quantize.run.states import check_input
 
 from .shapes import Held, Outputs
@@ -39,7 +40,7 @@ class Frames:
 
 def as_bits(port: Port) -> bool:
     """Whether the input is spikes, which need a bit each."""
-    return (port.format.lo, port.format.hi) == (0, 1)
+    return Interval(port.format.lo, port.format.hi).binary
 
 
 def checked_frames(port: Port, spikes: NDArray[Any], bits: bool) -> Frames:
