@@ -100,8 +100,7 @@ def neuron(program: Program) -> list[Row]:
 def network_files(program: Program, speed: Throughput) -> Files:
     """The network with its weights as the device has them that it was lowered for."""
     graph = program.graph
-    weights = speed.weights(graph, program.evidence.profile)
-    return emit_systemverilog(graph, label_of(program), weights, speed.hold, speed.shares(graph))
+    return emit_systemverilog(graph, label_of(program), *speed.build(graph, program.evidence.profile))
 
 
 def network(program: Program, speed: Throughput) -> list[Row]:
@@ -148,8 +147,7 @@ def board(program: Program, speed: Throughput, name: str, out: Path) -> list[Row
     how, clock = BITSTREAMS[name], BOARDS[name].clock_hz / 1e6
     part = PARTS[how.part]
     graph = program.graph
-    weights = speed.weights(graph, program.evidence.profile)
-    files = emit_board(graph, label_of(program), name, weights, speed.hold, speed.shares(graph))
+    files = emit_board(graph, label_of(program), name, *speed.build(graph, program.evidence.profile))
     out.mkdir(parents=True, exist_ok=True)
     synthesize(out, files, part.family, name)
     pins = BOARDS[name].constraints

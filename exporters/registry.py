@@ -89,8 +89,7 @@ def _systemverilog(program: Program, speed: Throughput) -> Mapping[str, str]:
     from .systemverilog import emit_systemverilog
 
     graph = program.graph
-    weights = speed.weights(graph, program.evidence.profile)
-    return emit_systemverilog(graph, label_of(program), weights, speed.hold, speed.shares(graph))
+    return emit_systemverilog(graph, label_of(program), *speed.build(graph, program.evidence.profile))
 
 
 def _board(name: str) -> Callable[[Program, Throughput], Mapping[str, str]]:
@@ -98,8 +97,7 @@ def _board(name: str) -> Callable[[Program, Throughput], Mapping[str, str]]:
         from .systemverilog.boards import emit_board
 
         graph = program.graph
-        weights = speed.weights(graph, program.evidence.profile)
-        return emit_board(graph, label_of(program), name, weights, speed.hold, speed.shares(graph))
+        return emit_board(graph, label_of(program), name, *speed.build(graph, program.evidence.profile))
 
     return emit
 

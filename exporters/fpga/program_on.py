@@ -51,8 +51,7 @@ def measure_on(name: str, program: Program, asked: Asked) -> dict[str, Any]:
     traffic = traffic_of(program, spikes)
     speed = choose(program, profile, asked.wish, traffic)
     graph = program.graph
-    built = speed.weights(graph, profile), speed.hold, speed.shares(graph)
-    files = emit_systemverilog(graph, label_of(program), *built)
+    files = emit_systemverilog(graph, label_of(program), *speed.build(graph, profile))
     estimated = Case(graph, profile, traffic.samples).estimate(speed).clocks
     found = {"part": part.name, **asdict(speed), "estimated_clocks_per_sample": estimated}
     not_measured: dict[str, str] = {}

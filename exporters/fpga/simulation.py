@@ -50,8 +50,7 @@ def simulate(program: Program, profile: Mapping[str, Any], speed: Throughput, sp
             "give two at least"
         )
     graph = program.graph
-    built = speed.weights(graph, profile), speed.hold, speed.shares(graph)
-    executor = SystemVerilogExecutor(graph, label_of(program), "verilator", *built)
+    executor = SystemVerilogExecutor(graph, label_of(program), "verilator", *speed.build(graph, profile))
     executor.run(spikes[:, :1])
     of_one = executor.clocks
     found = executor.run(spikes).signals

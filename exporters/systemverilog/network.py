@@ -18,7 +18,7 @@ from .streams import stream_of
 from .top import top
 from .weights import FeedKey, Weights
 
-__all__ = ["Design", "design", "emit_systemverilog"]
+__all__ = ["Design", "design", "design_files", "emit_systemverilog"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,11 @@ def emit_systemverilog(
 
     The memories are read with `$readmemh` from the working folder of the tool, which is this folder.
     """
-    made = design(graph, weights, held, pipelines)
+    return design_files(design(graph, weights, held, pipelines), label)
+
+
+def design_files(made: Design, label: Label) -> Files:
+    """The text of a design, as `emit_systemverilog` gives it."""
     modules = [module for one in made.cores.values() for module in one.modules]
     modules += [history(made.files, one) for one in made.histories.values()]
     modules += _shared(made)

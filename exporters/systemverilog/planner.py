@@ -169,7 +169,7 @@ def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity
     room = room_of(profile)
 
     def tried(speed: Throughput) -> tuple[int, bool]:
-        made = design(graph, speed.weights(graph, profile), hold)
+        made = design(graph, *speed.build(graph, profile))
         found = [estimate(made, profile, sample) for sample in samples]
         return sum(one.clocks for one in found), all(fits(one, room) for one in found)
 

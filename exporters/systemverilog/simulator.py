@@ -19,7 +19,7 @@ from quantize.run.states import check_state, check_values, initial_state, kept_s
 from quantize.run.trace import Execution, Spikes, State
 
 from .monitors import history_file, trace_file
-from .network import design, emit_systemverilog
+from .network import design, design_files
 from .stimulus import stimulus
 from .testbench import BENCH, bench_files
 from .weights import FeedKey, Weights
@@ -55,7 +55,7 @@ class SystemVerilogExecutor:
         self.clocks = 0  # of the last run, resets and loading of states included
         self._path = scratch_folder_of(self)
         self._design = design(graph, weights, held, pipelines)
-        files = emit_systemverilog(graph, label, weights, held, pipelines) | bench_files(self._design)
+        files = design_files(self._design, label) | bench_files(self._design)
         lay_out(self._path, files)
         sources = sorted(name for name in files if name.endswith(".sv"))
         self._command = _BUILDERS[simulator](self._path, sources)

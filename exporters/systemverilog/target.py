@@ -30,8 +30,7 @@ class Case:
 
     def made(self, speed: Throughput) -> Design:
         """The design of `speed`."""
-        weights = speed.weights(self.graph, self.profile)
-        return design(self.graph, weights, speed.hold, speed.shares(self.graph))
+        return design(self.graph, *speed.build(self.graph, self.profile))
 
     def estimate(self, speed: Throughput) -> Estimate:
         """What it will take, for the sample of the most clocks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from expifref.exceptions import ParameterError
 from quantize.device.families import Family, known_room
@@ -18,7 +18,15 @@ from .listing import listing
 from .streams import stream_of
 from .weights import FeedKey, Weights, connections, weights_for
 
-__all__ = ["SMALLEST", "Throughput", "multipliers"]
+__all__ = ["SMALLEST", "Build", "Throughput", "multipliers"]
+
+
+class Build(NamedTuple):
+    """What of a graph is built how: the arguments of `design` and `emit_systemverilog` behind it."""
+
+    weights: Mapping[FeedKey, Weights]
+    held: bool
+    pipelines: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,10 @@ class Throughput:
             layer.name: every[layer.name] if all(isinstance(one, Dense) for one in layer.connections) else 1
             for layer in graph.layers
         }
+
+    def build(self, graph: Graph, profile: Mapping[str, Any]) -> Build:
+        """All of it for `graph` on the device of `profile`, a profile as plain JSON values."""
+        return Build(self.weights(graph, profile), self.hold, self.shares(graph))
 
     def weights(self, graph: Graph, profile: Mapping[str, Any]) -> dict[FeedKey, Weights]:
         """How the weights lie in the memories of the device of `profile`, a profile as plain JSON values.
