@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from exporters.systemverilog import emit_systemverilog
+from exporters.systemverilog.network import Design, design_files
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.top import TOP
 from exporters.systemverilog.weights import FeedKey, Weights, connections
@@ -173,13 +174,13 @@ def test_a_wrong_memory_is_seen(file: str, monkeypatch: pytest.MonkeyPatch) -> N
     program = random_program(2, layers=1, readout=False, widths=(4, 3))
     spikes, state = stimulus(program, 2, steps=20)
 
-    def damaged(graph: Graph, label: Label, *_how: object) -> dict[str, str]:
-        files = emit_systemverilog(graph, label)
+    def damaged(made: Design, label: Label) -> dict[str, str]:
+        files = design_files(made, label)
         words = [f"{int(word, 16) ^ 1:x}" for word in files[file].split()]
         return files | {file: "\n".join(words) + "\n"}
 
     expected = Emulator(program).run(spikes, state)
-    monkeypatch.setattr("exporters.systemverilog.simulator.emit_systemverilog", damaged)
+    monkeypatch.setattr("exporters.systemverilog.simulator.design_files", damaged)
     found = executor_of(program, "iverilog").run(spikes, state)
     with pytest.raises(AssertionError):
         assert_equal(expected, found)
