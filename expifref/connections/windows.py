@@ -80,6 +80,12 @@ class Window:
         return y, x
 
     @property
+    def is_tiling(self) -> bool:
+        """Whether the kernel comes to each value of the plane once."""
+        covered = tuple(count * step for count, step in zip(self.plane, self.stride, strict=True))
+        return self.kernel == self.stride and covered == (self.height, self.width)
+
+    @property
     def positions(self) -> int:
         """Number of places that the kernel comes to."""
         return math.prod(self.plane)

@@ -168,7 +168,9 @@ class SpikingNetwork(brainstate.nn.Module):
             drive = layer.drive(signal)  # before it is repeated: held inputs have one for all steps
             signal = _repeated(signal, steps)
             if layer.neuron is not None:
-                signal = brainstate.transform.for_loop(layer.neuron.update, signal)
+                # What the backward pass needs of a step costs more to keep for all steps than to make again.
+                step = brainstate.transform.checkpoint(layer.neuron.update, prevent_cse=False)
+                signal = brainstate.transform.for_loop(step, signal)
             told.append(Advance(signal, drive))
         return told
 
