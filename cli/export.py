@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from expifref.exceptions import ParameterError
 
-from .options import Json
+from .options import DataDir, Dataset, Json, Seed
 from .output import print_json, print_table
 from .speed import Hold, Lanes, Pipelines, Rate, wish_of
 
@@ -35,27 +35,48 @@ def export(
     pipelines: Pipelines = None,
     hold: Hold = None,
     rate: Rate = None,
+    leaky: Annotated[
+        bool,
+        typer.Option(
+            "--approximate-lif",
+            help="With nir: exponential neurons as leaky ones, fitted on training samples of --dataset; what "
+            "that costs is measured on its test samples.",
+        ),
+    ] = False,
+    dataset: Dataset = "digits",
+    data_dir: DataDir = None,
+    seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX or NIR."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
-    wish, speed = _wish(lanes, pipelines, hold, rate), None
+    wish, speed, losses = _wish(lanes, pipelines, hold, rate), None, dict[str, Any]()
+    if leaky and to != "nir":
+        raise ParameterError(
+            f"--approximate-lif is for `--to nir`, which has no other neurons, not for `{to}`"
+        )
     if to in MODEL_TARGETS:
         if wish is not None:
             raise ParameterError(
                 f"lanes, pipelines and a held input are asked of SystemVerilog, not of `{to}`"
             )
-        from expifref.network.model_files import read_description
+        if leaky:
+            from .approximation import approximated
 
-        export_model(read_description(source), to, out)
+            description, losses = approximated(source, dataset, data_dir, seed)
+        else:
+            from expifref.network.model_files import read_description
+
+            description = read_description(source)
+        export_model(description, to, out)
     else:
         from quantize.program.file import load_program
 
         program = load_program(source)
         speed = None if wish is None else _chosen(program, wish)
         export_program(program, to, out, speed)
-    summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out)}
+    summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out), **losses}
     if speed is not None:
         counts = {"lanes": speed.lanes, "pipelines": speed.pipelines}
         summary |= {name: ", ".join(map(str, count)) for name, count in counts.items()}

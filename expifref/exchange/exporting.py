@@ -138,7 +138,8 @@ def _state(layer: LayerDescription, shape: Counted, dt: float) -> Any:
 def _neuron(layer: LayerDescription, neuron: AnyNeuron, shape: Counted, dt: float) -> Any:
     if type(neuron) not in _NEURONS:
         raise UnsupportedError(
-            f"{layer.called()} must have leaky neurons: NIR has no node for exponential or adaptive ones"
+            f"{layer.called()} must have leaky neurons: NIR has no node for exponential or adaptive ones "
+            "(--approximate-lif, or `expifref.exchange.leaky.as_leaky`, fits leaky ones)"
         )
     values = {
         name: _counted(value, shape) for name, value in _NEURONS[type(neuron)](layer, neuron, dt).items()

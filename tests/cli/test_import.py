@@ -9,9 +9,11 @@ import nir
 import numpy as np
 import pytest
 
+from expifref.network.description import LIFParameters
 from expifref.network.model_files import read_description, save_description
 from tests.cli.shell import refused, succeeds
 from tests.expifref.exchange.graphs import DESCRIPTIONS, lif
+from tests.networks import network
 
 
 def test_a_network_goes_out_and_comes_back(tmp_path: Path) -> None:
@@ -26,6 +28,28 @@ def test_a_network_goes_out_and_comes_back(tmp_path: Path) -> None:
     for one, other in zip(description.layers, found.layers, strict=True):
         for name, values in (one.trained | one.vectors).items():
             np.testing.assert_allclose((other.trained | other.vectors)[name], values, rtol=1e-12)
+
+
+def test_exponential_neurons_go_out_as_leaky_ones_with_what_that_costs(tmp_path: Path) -> None:
+    model, data, path = (tmp_path / name for name in ("net.safetensors", "data.npz", "net.nir"))
+    save_description(model, network((6, 20, 3)))
+    random = np.random.default_rng(0)
+    x, y = random.integers(0, 256, (40, 6)).astype(np.uint8), np.arange(40) % 3
+    np.savez(data, x_train=x, y_train=y, x_test=x, y_test=y)
+    refusal = "`hidden0` must have leaky neurons: NIR has no node for exponential or adaptive ones"
+    assert refused(tmp_path, "export", model, "--to", "nir", "--out", path).startswith(refusal)
+    command = ("export", model, "--to", "nir", "--out", path, "--approximate-lif", "--dataset", data)
+    report = succeeds(*command, "--json").json
+    assert report["hidden0_rate_hz"] > 3 * report["hidden0_leaky_error_hz"] > 0
+    assert report["test_firing_rate_hz"] == pytest.approx(report["leaky_test_firing_rate_hz"], rel=0.2)
+    assert {"test_accuracy", "leaky_test_accuracy"} < set(report)
+    again = tmp_path / "again.safetensors"
+    succeeds("import", path, "--out", again)
+    assert type(read_description(again).layers[0].neurons[0]) is LIFParameters
+    message = refused(tmp_path, *(again if part is model else part for part in command))
+    assert message.endswith("and has leaky ones: leave out --approximate-lif")
+    message = refused(tmp_path, *("onnx-float" if part == "nir" else part for part in command))
+    assert message.startswith("--approximate-lif is for `--to nir`")
 
 
 def test_what_the_file_of_another_tool_does_not_say_is_asked_for(tmp_path: Path) -> None:
