@@ -13,6 +13,7 @@ from .begin import begins
 from .control import Sweep, clearing
 from .events import Sending, events
 from .feeds import FeedPart, feed_modules, feed_parts, feed_ports, write_feed
+from .layout import sum_words
 from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
@@ -92,6 +93,9 @@ def _front(
     for index, part in feeds.items():
         write_feed(e, part, sums[index])
     ready = [*(f"settled_{index}" for index in feeds), *(["started"] if starts else [])]
+    if layer.states and all(sum_words(part.connection, part.weights) < layer.units for part in feeds.values()):
+        # Feeds with lanes are cleared before the states are, and could have a step by then.
+        ready.append("!clearing")
     e(f"assign settled = {' && '.join(ready)};")
     e()
 

@@ -132,7 +132,7 @@ def _walk(claims: Claims, sources: int, sizes: _Sizes) -> None:
     claims.register("logic", "waits", ("accept && !in_tick", "1'b1"), ("here", "1'b0"))
     row = f"{clog2(sources * sizes.words)}'(event) * {sizes.words}"
     claims.kept |= {
-        "nothing moves while sums are cleared": "!clearing || (state == IDLE && active == '0 && passed == '0)",
+        "nothing moves while sums are cleared": "!clearing || (state == IDLE && !settled && active == '0 && passed == '0)",
         "no more is cleared than there is": f"cleared <= {sizes.words}",
         "it walks, rests or is settled": "state == IDLE || state == ACCUMULATE || state == SETTLE",
         "an event is one of those that there are": f"state != ACCUMULATE || event < {sources}",
