@@ -42,6 +42,8 @@ class Claims:
     apart: list[str] = field(default_factory=list)
     """Modules inside of which nothing is known: what they give may be anything at any time."""
 
+    _late: dict[str, int] = field(default_factory=dict)
+
     def any(self, kind: str, name: str) -> None:
         """A signal that may be anything."""
         self.e(f"{kind} {name};")
@@ -64,10 +66,14 @@ class Claims:
                 self.e(f"else if ({condition}) {name} <= {value};")
 
     def late(self, kind: str, name: str, clocks: int, *cases: tuple[str, str]) -> str:
-        """What `name` was so many clocks ago, or 0 since a reset; `cases` go before that."""
-        for clock in range(1, clocks + 1):
+        """What `name` was so many clocks ago, or 0 since a reset; `cases` go before that.
+
+        All who ask for a name share its registers.
+        """
+        for clock in range(self._late.get(name, 0) + 1, clocks + 1):
             before = name if clock == 1 else f"{name}_{clock - 1}"
             self.register(kind, f"{name}_{clock}", *cases, ("1'b1", before))
+        self._late[name] = max(clocks, self._late.get(name, 0))
         return f"{name}_{clocks}" if clocks else name
 
     @property

@@ -34,6 +34,7 @@ class Core:
     slice: Slice
     modules: tuple[Module, ...]
     feeds: Mapping[int, FeedPart]
+    sums: Mapping[int, Value]  # of the feeds, as they come to the units
     units: Units
     early: bool  # whether events leave while units still pass
     starts: bool  # whether it waits for a port that brings the ticks of the input
@@ -68,7 +69,7 @@ def core(files: Files, graph: Graph, one: Slice, weights: Mapping[FeedKey, Weigh
         sweep.write(e)
         _middle(e, files, layer, units, (sweep, anew))
         events(e, out, units, sweep, Sending(one.every, early))
-    return Core(one, (*modules, units.module, whole), feeds, units, early, starts)
+    return Core(one, (*modules, units.module, whole), feeds, sums, units, early, starts)
 
 
 def _unread(part: FeedPart) -> Value:

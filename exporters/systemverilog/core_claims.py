@@ -70,6 +70,7 @@ def _data(files: Files, claims: Claims, core: Core, layer: UnitLayer) -> None:
             claims.e(f"if (rst) now_{name} <= {first};")
             claims.e(f"else if (passes_{after.stage}) now_{name} <= {without_sign(after, bits)};")
         claims.kept[f"state {name} is what it became"] = f"!beyond_2 || {memory}[followed] == now_{name}"
+        claims.kept[f"state {name} is the first until it is cleared"] = f"beyond_2 || now_{name} == {first}"
         if name in made.before:
             before = made.before[name]
             now = f"(begins ? {first} : now_{name})" if BEGIN in core.slice.out.marks else f"now_{name}"

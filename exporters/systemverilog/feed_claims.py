@@ -115,6 +115,7 @@ def _reference(files: Files, claims: Claims, part: FeedPart, whole: Followed, si
         signed = stream.interval.lo < 0
         kind = f"logic {'signed ' if signed else ''}[{stream.value_bits - 1}:0]"
         claims.register(kind, "its_value", (taken, "in_value"))
+        claims.kept["a value is that of its event"] = "state != ACCUMULATE || value == its_value"
         text = f"{text} * {sizes.sum_bits}'({_signed('its_value', signed)})"
     e(f"{sizes.sum_kind} its_part;")
     e(f"assign its_part = {text};")
@@ -147,8 +148,8 @@ def _sums(claims: Claims, sizes: _Sizes) -> None:
     """The sum in memory is that of the weights which have come so far, until its word has left."""
     e, lanes, bits = claims.e, sizes.lanes, sizes.sum_bits
     end = ("step_done", "'0")
-    claims.register(sizes.sum_kind, "added", end, ("here", "added + its_part"))
-    so_far = claims.late(sizes.sum_kind, "added", sizes.depth, end)
+    claims.register(sizes.sum_kind, "added_up", end, ("here", "added_up + its_part"))
+    so_far = claims.late(sizes.sum_kind, "added_up", sizes.depth, end)
     registers = lanes > 1 and sizes.clocks == 1
     e(f"logic [{lanes * bits - 1}:0] its_sums;")
     e(f"assign its_sums = {'sums' if registers else 'accumulators[its_word]'};")
@@ -158,7 +159,7 @@ def _sums(claims: Claims, sizes: _Sizes) -> None:
     e(f"assign left = passed == {sizes.units} || passed >= (32'(its_word) + 1) * {lanes};")
     emptied = claims.late("logic", "left", 1, end)
     claims.kept["what waits is what is missing"] = (
-        "due_sum + (counts ? its_part : '0) == added + (waits ? its_part : '0)"
+        "due_sum + (counts ? its_part : '0) == added_up + (waits ? its_part : '0)"
     )
     claims.kept["the sum is that of the weights so far"] = (
         f"cleared <= its_word || its_sum == ({emptied} ? '0 : {so_far})"

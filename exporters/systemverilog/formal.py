@@ -15,6 +15,7 @@ from quantize.graph.layers import Graph, UnitLayer
 from quantize.graph.proof import proof_of
 
 from .comparison import comparison_module, differences
+from .core import Core
 from .cuts import cut_commands, cut_products, factor_commands, factors_module, parts_of
 from .memories import Files
 from .module import Module
@@ -70,11 +71,15 @@ def formal_files(graph: Graph) -> Files:
     return files
 
 
-def proof_files(graph: Graph, layer: UnitLayer) -> Files:
-    """The files of the proof of one layer."""
+def proof_files(graph: Graph, layer: UnitLayer, core: Core | None = None) -> Files:
+    """The files of the proof of one layer, or of the units of it that `core` has, as it has them."""
     files: Files = {}
-    units = units_module(files, layer, proof_of(graph).layers[layer.name])
-    reference = reference_module(files, graph, layer)
+    proven, arrivals = proof_of(graph).layers[layer.name], {}
+    if core is not None:
+        layer = core.slice.layer
+        arrivals = {index: part.arrives for index, part in core.feeds.items()}
+    units = units_module(files, layer, proven, arrivals)
+    reference = reference_module(files, graph, layer, proven)
     sources, name = f"{units.module.file} {reference.file}", layer.name
     whole = comparison_module(files, graph, layer, units)
     modules = [units.module, reference, whole]
