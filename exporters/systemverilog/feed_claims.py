@@ -161,6 +161,7 @@ def _sums(claims: Claims, sizes: _Sizes) -> None:
     claims.kept["what waits is what is missing"] = (
         "due_sum + (counts ? its_part : '0) == added_up + (waits ? its_part : '0)"
     )
+    claims.kept["there is no sum while sums are cleared"] = f"!clearing || ({so_far} == '0 && added_up == '0)"
     claims.kept["the sum is that of the weights so far"] = (
         f"cleared <= its_word || its_sum == ({emptied} ? '0 : {so_far})"
     )

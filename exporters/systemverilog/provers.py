@@ -44,7 +44,7 @@ memory_map
 opt -full
 techmap
 opt -fast
-dffunmap
+{more}dffunmap
 simplemap
 aigmap
 opt_clean

@@ -81,7 +81,7 @@ def test_a_module_keeps_what_is_claimed(module: str) -> None:
 def test_feeds_of_all_forms(how: Weights, input_bits: int) -> None:
     graph = random_program(7, layers=1, widths=(5, 6), weight_bits=4, input_bits=input_bits).graph
     one = design(graph, dict.fromkeys(connections(graph), how))
-    assert proof(one, "layer0_feed0").answer() == ()
+    assert proof(one, f"{graph.layers[0].name}_feed0").answer() == ()
 
 
 def replaced(file: str, pattern: str, wrong: str) -> Callable[[Files], Files]:
@@ -103,7 +103,9 @@ def one_unit_off(files: Files) -> Files:
     return files | {name: hex_text(words.values, words.bits)}
 
 
-FEED, HOLD, CORE, JOIN = (f"layer0{name}_claims.sv" for name in ("_part1_feed0", "_part1_feed0_hold", "_part1_core", "_core"))
+FEED, HOLD, CORE, JOIN = (
+    f"layer0{name}_claims.sv" for name in ("_part1_feed0", "_part1_feed0_hold", "_part1_core", "_core")
+)
 
 BUGS = {
     "a lane's slice one bit off": (
@@ -113,7 +115,7 @@ BUGS = {
     ),
     "a sign that is lost": (
         "layer0_part1_feed0",
-        replaced(FEED, r"assign weight = \$signed\(", "assign weight = ("),
+        replaced(FEED, r"BITS'\(weight\)", "BITS'($unsigned(weight))"),
         "the sum is that of the weights so far",
     ),
     "a lane that is another": (
