@@ -22,12 +22,15 @@ from .values import clog2, without_sign
 
 __all__ = ["core_claims"]
 
+_CLOCKS = 3
+"""From a reset of a state to its word in memory."""
+
 
 def core_claims(files: Files, core: Core, layer: UnitLayer) -> Claims:
     """The claims of the core itself, the last of its modules, of units of `layer`; memories go into `files`."""
     *others, whole = core.modules
     units, late = core.slice.layer.units, core.units.latency
-    claims = Claims(whole, late + 2, apart=[module.name for module in others])
+    claims = Claims(whole, _CLOCKS, apart=[module.name for module in others])
     for index in core.feeds:
         claims.given += settles(claims, f"settled_{index}", "step_done").values()
     claims.kept |= sweeps(claims, units, late)
@@ -35,19 +38,34 @@ def core_claims(files: Files, core: Core, layer: UnitLayer) -> Claims:
         "units pass while all is settled": "passed == '0 || settled",
         "units pass one behind the other": f"passed == '0 || passed == {units} || sweep_valid",
         "a sweep is one in a step": "swept == (passed != '0)",
+        "a unit is named by how many passed": f"sweep_index == (passed == {units} ? '0 : passed)",
     }
-    claims.kept["a unit is named by how many passed"] = f"sweep_index == (passed == {units} ? '0 : passed)"
-    claims.late(f"logic [{units.bit_length() - 1}:0]", "passed", late, ("step_done", "'0"))
-    for stage in _counted(str(whole.text)):
-        claims.kept[f"stage {stage} counts the units"] = (
-            f"index_{stage} == (passed_{stage} == {units} ? '0 : passed_{stage})"
-        )
-    passed, text = f"passed_{late} == {units}", "through" if core.early else "phase != COLLECT"
-    claims.kept["events end behind all units"] = f"!({text} || phase == TICK || step_done) || {passed}"
+    _stages(claims, units, late, str(whole.text))
+    ended = f"{'through' if core.early else 'phase != COLLECT'} || phase == TICK || step_done"
+    claims.kept["events end behind all units"] = f"!({ended}) || passed_{late} == {units}"
     if core.early:
         claims.kept["a tick leaves when all are through"] = "!(phase == TICK || step_done) || through"
     _data(files, claims, core, layer)
     return claims
+
+
+def _stages(claims: Claims, units: int, late: int, text: str) -> None:
+    """Each stage knows whether there is a unit, and which: `passed_N` had passed when it was named."""
+    claims.late(f"logic [{units.bit_length() - 1}:0]", "passed", late, ("step_done", "'0"))
+    behind = ", ".join(f"sweep_valid_{stage}" for stage in range(late, 0, -1))
+    claims.kept["a unit in flight was named"] = f"in_flight == {{{behind}}}"
+    for stage in range(1, late + 1):
+        before = f"passed_{stage - 1}" if stage > 1 else "passed"
+        claims.kept[f"as many pass stage {stage} as were named"] = (
+            f"{before} == passed_{stage} + $bits(passed)'(in_flight[{stage}]) && "
+            f"(passed_{stage} < {units} || (passed_{stage} == {units} && !in_flight[{stage}]))"
+        )
+    for stage in map(int, re.findall(r"^ *logic \[\d+:0\] index_(\d+);$", text, re.MULTILINE)):
+        claims.kept[f"stage {stage} names its unit"] = f"!in_flight[{stage}] || index_{stage} == passed_{stage}"
+    for stage in map(int, re.findall(r"if \(rst\) index_(\d+) <=", text)):
+        claims.kept[f"stage {stage} counts its units"] = (
+            f"index_{stage} == (passed_{stage} == {units} ? '0 : passed_{stage})"
+        )
 
 
 def _data(files: Files, claims: Claims, core: Core, layer: UnitLayer) -> None:
@@ -55,9 +73,10 @@ def _data(files: Files, claims: Claims, core: Core, layer: UnitLayer) -> None:
     units, made = core.slice.layer.units, core.units
     claims.constant(f"logic [{clog2(units) - 1}:0]", "followed")
     claims.given.append(f"followed < {units}")
-    claims.e("logic passes;")
-    claims.e("assign passes = sweep_valid && sweep_index == followed;")
-    claims.late("logic", "passes", made.latency)
+    for stage in range(made.latency + 1):
+        late = f"_{stage}" if stage else ""
+        claims.e(f"logic passes{late};")
+        claims.e(f"assign passes{late} = sweep_valid{late} && passed{late} == followed;")
     if core.slice.layer.states:
         _cleared(claims, core)
     for name, state in layer.states.items():
@@ -96,7 +115,7 @@ def _cleared(claims: Claims, core: Core) -> None:
             # It is cleared for as long as the states are.
             claims.given.append(f"!clearing || !settled_{index}")
     claims.kept["no more is cleared than there is"] = f"cleared <= {units}"
-    claims.kept["no unit passes while states are cleared"] = "!clearing || (passed == '0 && !sweep_valid)"
+    claims.kept["no unit passes while states are cleared"] = "!clearing || (passed == '0 && !sweep_valid && in_flight == '0)"
 
 
 def _value(files: Files, claims: Claims, name: str, of: tuple[int, int, Integers], bits: int) -> str:
@@ -110,8 +129,3 @@ def _value(files: Files, claims: Claims, name: str, of: tuple[int, int, Integers
     claims.e(f"logic [{bits - 1}:0] {name};")
     claims.e(f"assign {name} = {name}_of[{index}'(followed) + {index}'d{first}];")
     return name
-
-
-def _counted(text: str) -> list[int]:
-    """Stages with a counter of their own for the units that pass."""
-    return [int(stage) for stage in re.findall(r"if \(rst\) index_(\d+) <=", text)]
