@@ -1,4 +1,4 @@
-"""`expifref verify --formal`: what is proven of the SystemVerilog of a program, for all inputs at all times."""
+"""`expifref verify --formal`: proofs of the SystemVerilog of a program, for all inputs at all times."""
 
 from __future__ import annotations
 

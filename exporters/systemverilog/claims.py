@@ -1,8 +1,8 @@
 """Claims about a module: what always holds of it, said in its own signals and proven by induction.
 
-They are written at the end of the module as it was emitted. What holds in so many clocks behind one another,
-from any content of all registers and memories, must hold in the next; a reset counts as such clocks, so that it
-holds from the first reset on.
+They are written at the end of the module as it was emitted. What holds in so many clocks behind one
+another, from any content of all registers and memories, must hold in the next; a reset counts as such clocks,
+so that it holds from the first reset on.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Claims:
         return f"{head}{e}{_END}\n"
 
     def files(self, others: Sequence[str]) -> Files:
-        """The module with its claims, and the scripts that ask whether they hold; `others`: files it needs."""
+        """The module with its claims, and the scripts that ask whether they hold; with files `others`."""
         name, sources = self.module.name, " ".join([f"{self.name}.sv", *others])
         asked = {"name": self.name, "clocks": self.clocks + 1, "last": self.clocks}
         script = [

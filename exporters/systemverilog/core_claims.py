@@ -1,7 +1,7 @@
-"""What is claimed of a core: what its feeds rely on, and that the datapath has the states and constants of its unit.
+"""What is claimed of a core: what its feeds rely on, and that units have their own states and constants.
 
-Feeds and datapath are apart, and give anything at any time, but that a feed stays settled until its step is done.
-One unit is followed, which may be any; its initial states are those of the program.
+Feeds and datapath are apart, and give anything at any time, but that a feed stays settled until its step is
+done. One unit is followed, which may be any; its initial states are those of the program.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLOCKS = 3
 
 
 def core_claims(files: Files, core: Core, layer: UnitLayer) -> Claims:
-    """The claims of the core itself, the last of its modules, of units of `layer`; memories go into `files`."""
+    """The claims of `core`, the last of its modules, of units of `layer`; memories go into `files`."""
     *others, whole = core.modules
     units, late = core.slice.layer.units, core.units.latency
     claims = Claims(whole, _CLOCKS, apart=[module.name for module in others])
@@ -61,7 +61,9 @@ def _stages(claims: Claims, units: int, late: int, text: str) -> None:
             f"(passed_{stage} < {units} || (passed_{stage} == {units} && !in_flight[{stage}]))"
         )
     for stage in map(int, re.findall(r"^ *logic \[\d+:0\] index_(\d+);$", text, re.MULTILINE)):
-        claims.kept[f"stage {stage} names its unit"] = f"!in_flight[{stage}] || index_{stage} == passed_{stage}"
+        claims.kept[f"stage {stage} names its unit"] = (
+            f"!in_flight[{stage}] || index_{stage} == passed_{stage}"
+        )
     for stage in map(int, re.findall(r"if \(rst\) index_(\d+) <=", text)):
         claims.kept[f"stage {stage} counts its units"] = (
             f"index_{stage} == (passed_{stage} == {units} ? '0 : passed_{stage})"
@@ -81,7 +83,9 @@ def _data(files: Files, claims: Claims, core: Core, layer: UnitLayer) -> None:
         _cleared(claims, core)
     for name, state in layer.states.items():
         bits, signed, after = state.format.bits, state.format.signed, made.after[name]
-        first = _value(files, claims, f"first_of_{name}", (layer.units, core.slice.first, state.initial), bits)
+        first = _value(
+            files, claims, f"first_of_{name}", (layer.units, core.slice.first, state.initial), bits
+        )
         kind, memory = f"logic [{bits - 1}:0]", memory_name(name)
         claims.e(f"{kind} now_{name};")
         claims.e("always_ff @(posedge clk)")
@@ -115,11 +119,13 @@ def _cleared(claims: Claims, core: Core) -> None:
             # It is cleared for as long as the states are.
             claims.given.append(f"!clearing || !settled_{index}")
     claims.kept["no more is cleared than there is"] = f"cleared <= {units}"
-    claims.kept["no unit passes while states are cleared"] = "!clearing || (passed == '0 && !sweep_valid && in_flight == '0)"
+    claims.kept["no unit passes while states are cleared"] = (
+        "!clearing || (passed == '0 && !sweep_valid && in_flight == '0)"
+    )
 
 
 def _value(files: Files, claims: Claims, name: str, of: tuple[int, int, Integers], bits: int) -> str:
-    """That of the unit that is followed, of `of`: how many units, the first of these, and the values of all."""
+    """That of the unit that is followed, `of` how many units, the first of these, and the values of all."""
     units, first, values = of
     file, index = f"{claims.name}_{name}.hex", clog2(units)
     known = [*values.tolist(), *([] if len(values) > 1 else values.tolist() * (units - 1))]

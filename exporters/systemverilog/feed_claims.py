@@ -1,4 +1,4 @@
-"""What is claimed of a feed: the sum that leaves for a unit is that of its weights, by the matrix of the program.
+"""What is claimed of a feed: the sum that leaves for a unit is that of its weights, by the program's matrix.
 
 One unit is followed, which may be any. Its weights are read from that matrix as it is, whatever lanes, words,
 banks and slices they lie in; an event counts once, a clock after it is taken.
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from quantize.numbers.arrays import Integers
 
 from .claims import Claims
-from .dense import dense_clocks
 from .feeds import FeedPart
 from .layout import lanes_of, row_words
 from .memories import Files, hex_text
 from .module import Module
 from .promises import settles, sweeps
 from .values import Value, clog2
+from .walks import event_clocks
 
 __all__ = ["FEED_QUIET", "Followed", "feed_claims"]
 
@@ -55,7 +55,7 @@ def feed_claims(files: Files, module: Module, part: FeedPart, sum_of: Value, who
     connection, how = part.connection, part.weights
     lanes, words = lanes_of(connection, how), row_words(connection, how)
     depth = (2 if how.bank_words is None else 4) + _clocks_of_product(part)
-    clocks = int(dense_clocks(connection, how))
+    clocks = int(event_clocks(connection, how))
     sizes = _Sizes(connection.units, lanes, words, clocks, depth, sum_of.width)
     claims = Claims(module, max(depth, part.leaves) + 2)
     claims.constant(f"logic [{clog2(sizes.units) - 1}:0]", "followed")
@@ -133,7 +133,8 @@ def _walk(claims: Claims, sources: int, sizes: _Sizes) -> None:
     claims.register("logic", "waits", ("accept && !in_tick", "1'b1"), ("here", "1'b0"))
     row = f"{clog2(sources * sizes.words)}'(event) * {sizes.words}"
     claims.kept |= {
-        "nothing moves while sums are cleared": "!clearing || (state == IDLE && !settled && active == '0 && passed == '0)",
+        "nothing moves while it clears": "!clearing || (state == IDLE && active == '0 && passed == '0)",
+        "it is not settled while sums are cleared": "!clearing || !settled",
         "no more is cleared than there is": f"cleared <= {sizes.words}",
         "it walks, rests or is settled": "state == IDLE || state == ACCUMULATE || state == SETTLE",
         "an event is one of those that there are": f"state != ACCUMULATE || event < {sources}",

@@ -49,7 +49,7 @@ def _order(claims: Claims) -> None:
     claims.register(number, "came", (taken, "came + 1'b1"))
     claims.register(number, "done", ("step_done", "done + 1'b1"))
     claims.register("logic", "began", (f"{taken} && !in_hold", "1'b1"))
-    claims.given.append(f"!(in_valid && in_tick && in_hold) || began")
+    claims.given.append("!(in_valid && in_tick && in_hold) || began")
     claims.register("logic", "is_hold", (f"{taken} && came == which", "in_hold"))
     claims.e("logic pending, running;")
     claims.e(f"assign pending = {bits}'(which - done) < {bits}'(came - done);")

@@ -44,7 +44,7 @@ def _given_to(port: str, stream: Stream, name: str) -> dict[str, str]:
 
 
 def _leaves(names: Sequence[str], length: int, out: Stream) -> dict[str, str]:
-    """An event that leaves is of one pipeline, under the number of its unit in the layer; a tick is of all."""
+    """An event that leaves is of one pipeline, under its number in the layer; a tick is of all."""
     taken = [f"({name}_out_valid && {name}_out_ready)" for name in names]
     event, tick = "(out_valid && out_ready && !out_tick)", "(out_valid && out_ready && out_tick)"
     one = " + ".join(f"{len(names).bit_length()}'({each})" for each in taken)

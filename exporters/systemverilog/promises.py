@@ -9,7 +9,7 @@ __all__ = ["settles", "sweeps"]
 
 
 def sweeps(claims: Claims, units: int, quiet: int) -> dict[str, str]:
-    """A core's: each unit passes once and in order when all is settled, and `quiet` clocks later the step ends.
+    """A core's: units pass once, in order, when all is settled, and `quiet` clocks later the step ends.
 
     `passed` counts the units.
     """

@@ -1,4 +1,4 @@
-"""All proofs of a design: datapaths, feeds, sums that are held, cores, and what joins the pipelines of a layer.
+"""All proofs of a design: datapaths, feeds, sums that are held, cores, and what joins pipelines.
 
 Each is a question to yosys and ABC by itself. What one of them takes as given of its neighbours is what the
 proofs of these claim.
@@ -76,11 +76,13 @@ def proofs_of(made: Design) -> Iterator[Proof]:
 
 def unproven(made: Design) -> dict[str, str]:
     """The modules of layers that have no proof, and why."""
-    found = {}
+    found: dict[str, str] = {}
     for whole in made.cores.values():
         for core in whole.pipelines:
             found |= {part.name: why for part in core.feeds.values() if (why := _reason(part))}
-    return found | {f"{source}_history": "histories are compared in simulation alone" for source in made.histories}
+    return found | {
+        f"{source}_history": "histories are compared in simulation alone" for source in made.histories
+    }
 
 
 _FEED = "the sum that leaves for a unit is that of its weights and the events of the step"

@@ -56,9 +56,7 @@ def inputs_of(layer: UnitLayer) -> list[str]:
     return [*feeds, *states, *(f"given_{name}" for name in layer.constants)]
 
 
-def reference_module(
-    files: Files, graph: Graph, layer: UnitLayer, proven: Mapping[str, Proven]
-) -> Module:
+def reference_module(files: Files, graph: Graph, layer: UnitLayer, proven: Mapping[str, Proven]) -> Module:
     """The module `LAYER_reference`; its tables go into `files`."""
     one = Module(f"{layer.name}_reference")
     scope = Words(one.text, word_bits(graph), layer, proven, files)

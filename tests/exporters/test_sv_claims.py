@@ -167,7 +167,7 @@ def test_what_has_no_proof_is_named() -> None:
 
 @pytest.mark.parametrize("held", [False, True])
 def test_a_step_soon_after_a_reset_waits_for_the_states(held: bool) -> None:
-    """More lanes than units: sums are cleared in a clock, and the only event of a step comes right after it."""
+    """More lanes than units: sums are cleared in a clock, and the only event of a step comes right then."""
     need("iverilog")
     many = random_program(5, layers=2, widths=(12, 40, 3), weight_bits=8, input_bits=8)
     weights = dict.fromkeys(connections(many.graph), Weights(lanes=64))
