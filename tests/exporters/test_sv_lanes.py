@@ -70,7 +70,13 @@ def test_random_graphs_with_lanes_in_icarus(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [Weights(lanes=4, bank_words=4), Weights(True, 16, None, 2, True), Weights(True, None, None, 32)]
+    "how",
+    [
+        Weights(lanes=4, bank_words=4),
+        Weights(True, 16, None, 2, True),
+        Weights(True, 16, None, 4),
+        Weights(True, None, None, 32),
+    ],
 )
 def test_memories_of_lanes_in_icarus(how: Weights, tmp_path: Path) -> None:
     need("iverilog", "verilator")
