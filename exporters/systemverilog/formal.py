@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from expifref.exceptions import UnsupportedError
-from expifref.files.scratch import scratch_folder
-from exporters.tools import lay_out
 from quantize.graph.layers import Graph, UnitLayer
 from quantize.graph.proof import proof_of
 
@@ -58,9 +56,7 @@ def _holds(graph: Graph, layer: str, name: str, change: Callable[[Files], Files]
             f"layer `{layer}` must have a product of two values to be proven in parts, but has none: "
             "prove it as a whole"
         )
-    with scratch_folder() as folder:
-        lay_out(folder, change(files) if change else files)
-        return all(answers(folder, name))
+    return all(answers(change(files) if change else files, name))
 
 
 def formal_files(graph: Graph) -> Files:

