@@ -13,6 +13,7 @@ from quantize.numbers.arrays import Integers
 
 from .claims import Claims
 from .core import Core
+from .feed_claims import FEED_QUIET
 from .layout import sum_words
 from .memories import Files, hex_text
 from .promises import settles, sweeps
@@ -33,7 +34,9 @@ def core_claims(files: Files, core: Core, layer: UnitLayer) -> Claims:
     claims = Claims(whole, _CLOCKS, apart=[module.name for module in others])
     for index in core.feeds:
         claims.given += settles(claims, f"settled_{index}", "step_done").values()
-    claims.kept |= sweeps(claims, units, late)
+    # As long as what is taken as given of it in feeds and where sums are held.
+    quiet = max(late, FEED_QUIET, *(part.leaves for part in core.feeds.values()))
+    claims.kept |= sweeps(claims, units, quiet)
     claims.kept |= {
         "units pass while all is settled": "passed == '0 || settled",
         "units pass one behind the other": f"passed == '0 || passed == {units} || sweep_valid",
