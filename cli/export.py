@@ -11,7 +11,7 @@ from expifref.exceptions import ParameterError
 
 from .options import DataDir, Dataset, Json, Seed
 from .output import print_json, print_table
-from .speed import Hold, Lanes, Pipelines, Rate, wish_of
+from .speed import Hold, Lanes, Pipelines, Rate, hardware_wish
 
 if TYPE_CHECKING:
     from exporters.fpga import Wish
@@ -51,7 +51,7 @@ def export(
     """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX or NIR."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
-    wish, speed, losses = _wish(lanes, pipelines, hold, rate), None, dict[str, Any]()
+    wish, speed, losses = hardware_wish(lanes, pipelines, hold, rate), None, dict[str, Any]()
     if leaky and to != "nir":
         raise ParameterError(
             f"--approximate-lif is for `--to nir`, which has no other neurons, not for `{to}`"
@@ -85,15 +85,6 @@ def export(
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
-
-
-def _wish(lanes: str | None, pipelines: str | None, hold: bool | None, rate: float | None) -> Wish | None:
-    """What the options ask for; None: the smallest design."""
-    if lanes is None and pipelines is None and not hold and rate is None:
-        return None
-    if rate is not None:
-        return wish_of(lanes, pipelines, hold, rate)
-    return wish_of("1" if lanes is None else lanes, pipelines, bool(hold), None)
 
 
 def _chosen(program: Program, wish: Wish) -> Throughput:

@@ -1,4 +1,4 @@
-"""How fast SystemVerilog is asked to be: options that `export` and `measure` share."""
+"""How fast SystemVerilog is asked to be: options that `export`, `verify` and `measure` share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from expifref.exceptions import ParameterError
 if TYPE_CHECKING:
     from exporters.fpga import Wish
 
-__all__ = ["Hold", "Lanes", "Pipelines", "Rate", "wish_of"]
+__all__ = ["Hold", "Lanes", "Pipelines", "Rate", "hardware_wish", "wish_of"]
 
 Lanes = Annotated[
     str | None,
@@ -47,6 +47,17 @@ def wish_of(lanes: str | None, pipelines: str | None, hold: bool | None, rate: f
     if counts is None:
         raise ParameterError("pipelines must come with lanes that are numbers: say how many with --lanes")
     return Wish(counts, hold, rate, _counts(pipelines, "pipelines must be"))
+
+
+def hardware_wish(
+    lanes: str | None, pipelines: str | None, hold: bool | None, rate: float | None
+) -> Wish | None:
+    """What the options ask for; None: the smallest design."""
+    if lanes is None and pipelines is None and not hold and rate is None:
+        return None
+    if rate is not None:
+        return wish_of(lanes, pipelines, hold, rate)
+    return wish_of("1" if lanes is None else lanes, pipelines, bool(hold), None)
 
 
 def _counts(text: str, must_be: str) -> tuple[int, ...]:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from expifref.exceptions import ParameterError
+
 from .options import DataDir, Distributed, Json, Limit, Processes, Rank, Ranks, Seed
 from .output import print_json, print_text
+from .proofs import verify_formally
+from .speed import Hold, Lanes, Pipelines, hardware_wish
 from .verification_report import EMULATOR, print_result, summarize
 
 if TYPE_CHECKING:
@@ -38,9 +42,22 @@ def verify(
     ranks: Ranks = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
+    formal: Annotated[
+        bool,
+        typer.Option("--formal", help="Prove the SystemVerilog instead of running executors; takes minutes."),
+    ] = False,
+    lanes: Lanes = None,
+    pipelines: Pipelines = None,
+    hold: Hold = None,
     json: Json = False,
 ) -> None:
     """Compare every signal of every step of all executors with the emulator; exit 1 when a bit differs."""
+    wish = hardware_wish(lanes, pipelines, hold, None)
+    if formal:
+        verify_formally(program, wish, json)
+        return
+    if wish is not None:
+        raise ParameterError("lanes, pipelines and a held input are asked of --formal: give it, too")
     from quantize.program.golden import differing_signals
 
     from .inputs import Source

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from exporters.emitter import Emitter
@@ -13,6 +13,7 @@ from .begin import begins
 from .control import Sweep, clearing
 from .events import Sending, events
 from .feeds import FeedPart, feed_modules, feed_parts, feed_ports, write_feed
+from .layout import sum_words
 from .memories import Files, Rom, period
 from .module import RESET, Module, connect, module
 from .netlist import accumulator_name
@@ -23,28 +24,57 @@ from .units import Units, units_module
 from .values import Value, clog2, declaration
 from .weights import FeedKey, Weights
 
-__all__ = ["Core", "core"]
+__all__ = ["Core", "Outline", "core", "outline"]
 
 
 @dataclass(frozen=True, eq=False)
-class Core:
-    """The modules of a slice of a layer, the core itself last, and what its datapath is."""
+class Outline:
+    """What is known of the core of a slice of a layer before its modules are written."""
 
     slice: Slice
-    modules: tuple[Module, ...]
     feeds: Mapping[int, FeedPart]
     units: Units
     early: bool  # whether events leave while units still pass
+
+    @property
+    def sums(self) -> Mapping[int, Value]:
+        """Of the feeds, as they come to the units."""
+        return {
+            index: self.units.accumulators.get(index) or _unread(one) for index, one in self.feeds.items()
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Core(Outline):
+    """The same with its modules, the core itself last."""
+
+    modules: tuple[Module, ...]
     starts: bool  # whether it waits for a port that brings the ticks of the input
+
+
+def outline(
+    one: Slice,
+    feeds: Mapping[int, FeedPart],
+    weights: Mapping[FeedKey, Weights],
+    held: bool,
+    units: Callable[[Slice, Mapping[int, int]], Units],
+) -> Outline:
+    """The outline of a core; `units` makes the datapath of a slice whose sums come at given stages."""
+    early = held or any(how.lanes > 1 for how in weights.values())
+    return Outline(one, feeds, units(one, {index: part.arrives for index, part in feeds.items()}), early)
 
 
 def core(files: Files, graph: Graph, one: Slice, weights: Mapping[FeedKey, Weights], held: bool) -> Core:
     """The core of a slice; its memories go into `files`."""
-    layer, out = one.layer, one.out
-    feeds = feed_parts(graph, layer, weights, held)
-    arrivals = {index: part.arrives for index, part in feeds.items()}
-    units = units_module(files, layer, one.proven, arrivals)
-    sums = {index: units.accumulators.get(index) or _unread(part) for index, part in feeds.items()}
+    layer, out, feeds = one.layer, one.out, feed_parts(graph, one.layer, weights, held)
+    known = outline(
+        one,
+        feeds,
+        weights,
+        held,
+        lambda part, arrivals: units_module(files, part.layer, part.proven, arrivals),
+    )
+    units, sums = known.units, known.sums
     modules = [made for index, part in feeds.items() for made in feed_modules(files, part, sums[index])]
     # A layer that sees the past alone would run ahead of the input.
     starts = all(feed.delay.min() > 0 for feed in layer.feeds)
@@ -54,7 +84,6 @@ def core(files: Files, graph: Graph, one: Slice, weights: Mapping[FeedKey, Weigh
         ports += inward(start, "start")
     ports += outward(out, "out")
     notes = [f"Layer {layer.name}: {layer.units} units; events in, then a tick; events out, then the tick."]
-    early = held or any(how.lanes > 1 for how in weights.values())
     whole = Module(f"{layer.name}_core")
     e = whole.text
     with module(e, whole.name, ports, notes):
@@ -66,8 +95,8 @@ def core(files: Files, graph: Graph, one: Slice, weights: Mapping[FeedKey, Weigh
             begins(e, now.stream if now else start, f"feed{now.index}" if now else "start")
         sweep.write(e)
         _middle(e, files, layer, units, (sweep, anew))
-        events(e, out, units, sweep, Sending(one.every, early))
-    return Core(one, (*modules, units.module, whole), feeds, units, early, starts)
+        events(e, out, units, sweep, Sending(one.every, known.early))
+    return Core(one, feeds, units, known.early, (*modules, units.module, whole), starts)
 
 
 def _unread(part: FeedPart) -> Value:
@@ -92,6 +121,11 @@ def _front(
     for index, part in feeds.items():
         write_feed(e, part, sums[index])
     ready = [*(f"settled_{index}" for index in feeds), *(["started"] if starts else [])]
+    if layer.states and all(
+        sum_words(part.connection, part.weights) < layer.units for part in feeds.values()
+    ):
+        # Feeds with lanes are cleared before the states are, and could have a step by then.
+        ready.append("!clearing")
     e(f"assign settled = {' && '.join(ready)};")
     e()
 

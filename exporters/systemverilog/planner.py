@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from quantize.device.families import LOADED_DEPTH, Room, room_of
-from quantize.graph.layers import INPUT, Graph, UnitLayer
+from quantize.graph.layers import INPUT, Dense, Graph, UnitLayer
 
-from .core import Core
+from .core import Outline
 from .layout import lanes_of, load_columns, load_count, sum_words, word_size
 from .memories import period
-from .network import Design, design
+from .plans import Plan, Plans
 from .streams import BEGIN, marks_of
 from .throughput import Throughput, multipliers
 from .walks import event_clocks
+from .weights import weights_for
 
 __all__ = ["Activity", "Estimate", "cores_of", "estimate", "fastest", "fits", "usual"]
 
@@ -35,6 +36,9 @@ _SEND = 2
 
 _MOST_LANES = 32
 """The most that were placed and routed: what more of them cost in clock rate is not known."""
+
+_MOST_PIPELINES = 4
+"""The most that the tests simulate."""
 
 _STEPS = 16
 """Of a sample of which nothing else is known."""
@@ -66,7 +70,7 @@ class Estimate:
     loaded: int  # of the other
 
 
-def estimate(made: Design, profile: Mapping[str, Any], activity: Activity) -> Estimate:
+def estimate(made: Plan, profile: Mapping[str, Any], activity: Activity) -> Estimate:
     """What `made` will take of the device of `profile`.
 
     Raises:
@@ -78,7 +82,7 @@ def estimate(made: Design, profile: Mapping[str, Any], activity: Activity) -> Es
     return Estimate(round(_clocks(made, activity)), many, blocks, _loaded(made))
 
 
-def _clocks(made: Design, activity: Activity) -> float:
+def _clocks(made: Plan, activity: Activity) -> float:
     graph = made.graph
     each = [_times(made, layer, activity) for layer in graph.layers]
     if made.held and BEGIN in marks_of(graph, INPUT):
@@ -104,12 +108,12 @@ class _Times:
         return self.once + steps * self.step
 
 
-def _times(made: Design, layer: UnitLayer, activity: Activity) -> _Times:
-    whole = made.cores[layer.name]
-    core = whole.pipelines[0]
+def _times(made: Plan, layer: UnitLayer, activity: Activity) -> _Times:
+    pipelines = made.cores[layer.name]
+    core = pipelines[0]
     sent = layer.units if layer.name == made.graph.output else activity.events[layer.name]
     # Two pipelines send their events by turns, one a clock.
-    send = max(_SEND * sent / len(whole.pipelines), sent)
+    send = max(_SEND * sent / len(pipelines), sent)
     units = core.slice.layer.units
     step = core.units.latency + _HANDSHAKE + (max(units, send) if core.early else units + send)
     each, once = 0.0, 0.0
@@ -120,7 +124,7 @@ def _times(made: Design, layer: UnitLayer, activity: Activity) -> _Times:
     return _Times(each + step, once)
 
 
-def _memories(made: Design) -> Iterator[tuple[int, int]]:
+def _memories(made: Plan) -> Iterator[tuple[int, int]]:
     """Bits of a word and depth of each memory that lies in block RAM."""
     for core in cores_of(made):
         layer = core.slice.layer
@@ -140,12 +144,12 @@ def _memories(made: Design) -> Iterator[tuple[int, int]]:
         yield from ((state.format.bits, layer.units) for state in layer.states.values())
 
 
-def cores_of(made: Design) -> Iterator[Core]:
+def cores_of(made: Plan) -> Iterator[Outline]:
     """Every pipeline of every layer."""
-    return (one for core in made.cores.values() for one in core.pipelines)
+    return (one for cores in made.cores.values() for one in cores)
 
 
-def _loaded(made: Design) -> int:
+def _loaded(made: Plan) -> int:
     found = 0
     for core in cores_of(made):
         for part in core.feeds.values():
@@ -156,28 +160,29 @@ def _loaded(made: Design) -> int:
     return found
 
 
-def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity], hold: bool) -> Throughput:
-    """The lanes of each layer, one pipeline each, of what fits those with the fewest clocks for `samples`.
+def fastest(plans: Plans, samples: Sequence[Activity], hold: bool) -> Throughput:
+    """The lanes and pipelines of each layer, of what fits those with the fewest clocks for `samples`.
 
-    Layer by layer the lanes are doubled, up to what was placed and routed once, until nothing whose
-    multipliers and block RAM fit is faster. Between numbers that fit there may be one that does not, as words
-    of another width fill a block better.
+    Layer by layer the lanes are doubled, up to what was placed and routed once, or its units shared out to
+    twice as many pipelines, until nothing whose multipliers and block RAM fit is faster. Between numbers that
+    fit there may be one that does not, as words of another width fill a block better.
 
     Raises:
         UnsupportedError: the profile says nothing of multipliers.
     """
-    room = room_of(profile)
+    room, profile = room_of(plans.profile), plans.profile
 
     def tried(speed: Throughput) -> tuple[int, bool]:
-        made = design(graph, *speed.build(graph, profile))
+        made = plans.of(speed)
         found = [estimate(made, profile, sample) for sample in samples]
         return sum(one.clocks for one in found), all(fits(one, room) for one in found)
 
-    best = Throughput(tuple(1 for _ in graph.layers), hold)
+    ones = tuple(1 for _ in plans.graph.layers)
+    best = Throughput(ones, hold, ones)
     (clocks, _), improved = tried(best), True
     while improved:
         improved = False
-        for speed in _more(best):
+        for speed in _more(best, plans):
             found, fit = tried(speed)
             if found < clocks and fit:
                 best, clocks, improved = speed, found, True
@@ -185,11 +190,25 @@ def fastest(graph: Graph, profile: Mapping[str, Any], samples: Sequence[Activity
     return best
 
 
-def _more(speed: Throughput) -> Iterator[Throughput]:
-    """`speed` with more lanes in one layer, the fewest first."""
+def _more(speed: Throughput, plans: Plans) -> Iterator[Throughput]:
+    """`speed` with more lanes in one layer, the fewest first, or more pipelines, which have a lane each."""
     for layer, lanes in enumerate(speed.lanes):
         for many in _powers(lanes):
-            yield replace(speed, lanes=(*speed.lanes[:layer], many, *speed.lanes[layer + 1 :]))
+            yield replace(speed, lanes=_with(speed.lanes, layer, many))
+    for layer, paths in enumerate(speed.pipelines):
+        if 2 * paths <= min(speed.lanes[layer], _MOST_PIPELINES) and _shared(plans, layer):
+            yield replace(speed, pipelines=_with(speed.pipelines, layer, 2 * paths))
+
+
+def _with(counts: tuple[int, ...], place: int, count: int) -> tuple[int, ...]:
+    return (*counts[:place], count, *counts[place + 1 :])
+
+
+def _shared(plans: Plans, layer: int) -> bool:
+    """Whether a layer can have several pipelines."""
+    one, weights = plans.graph.layers[layer], weights_for(plans.graph, plans.profile)
+    loaded = any(weights[key].loaded for key in weights if key[0] == one.name)
+    return not loaded and all(isinstance(part, Dense) for part in one.connections)
 
 
 def _powers(above: int) -> Iterator[int]:

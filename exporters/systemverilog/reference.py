@@ -29,7 +29,7 @@ from quantize.graph.operations import (
     Sub,
 )
 from quantize.graph.passes import needed
-from quantize.graph.proof import proof_of
+from quantize.graph.proof import Proven, proof_of
 from quantize.graph.segments import table_at
 from quantize.numbers.formats import Overflow
 from quantize.numbers.intervals import Interval
@@ -56,10 +56,10 @@ def inputs_of(layer: UnitLayer) -> list[str]:
     return [*feeds, *states, *(f"given_{name}" for name in layer.constants)]
 
 
-def reference_module(files: Files, graph: Graph, layer: UnitLayer) -> Module:
+def reference_module(files: Files, graph: Graph, layer: UnitLayer, proven: Mapping[str, Proven]) -> Module:
     """The module `LAYER_reference`; its tables go into `files`."""
     one = Module(f"{layer.name}_reference")
-    scope = Words(one.text, word_bits(graph), layer, proof_of(graph).layers[layer.name], files)
+    scope = Words(one.text, word_bits(graph), layer, proven, files)
     e = one.text
     e("// The operations of the program, without a clock; every value in one width that holds them all.")
     e(f"module {one.name} (")

@@ -24,10 +24,11 @@ def stimulus(made: Design, values: NDArray[np.int64], loaded: Mapping[str, Integ
     """
     marks = stream_of(made.graph, INPUT, made.held).marks
     flows = BEGIN in marks and loaded is None
-    lines = [_RESET] if flows else []
+    reset = _RESET if loaded is None else _RESET_BEFORE_STATES
+    lines = [reset] if flows else []
     for sample in range(values.shape[1]):
         if not flows:
-            lines.append(_RESET)
+            lines.append(reset)
         if loaded is not None:
             lines += _states(made, loaded, sample)
         lines += _steps(values[:, sample], marks, flows)
@@ -36,7 +37,8 @@ def stimulus(made: Design, values: NDArray[np.int64], loaded: Mapping[str, Integ
     return "\n".join([*lines, *([_FLUSH] if flows else [])]) + "\n"
 
 
-_RESET, _FLUSH = f"{Opcode.RESET} 0 0 0", f"{Opcode.FLUSH} 0 0 0"
+_RESET, _RESET_BEFORE_STATES = f"{Opcode.RESET} 0 0 0", f"{Opcode.RESET} 1 0 0"
+_FLUSH = f"{Opcode.FLUSH} 0 0 0"
 
 
 def _states(made: Design, loaded: Mapping[str, Integers], sample: int) -> Iterator[str]:

@@ -9,7 +9,7 @@ from quantize.numbers.intervals import Interval
 from .layout import Words, load_bits, load_columns, load_count, words_of
 from .memories import Files, hex_text, zero_extended
 from .module import Module
-from .values import Value, clog2, declaration
+from .values import Value, clog2, cut, declaration
 from .weights import Weights
 
 __all__ = ["BANK", "bank_module", "load_ports", "weight_memory", "word_memory"]
@@ -95,15 +95,18 @@ def _columns(e: Emitter, words: Words, bits: int, columns: int) -> str:
     e(f"logic [{address - 1}:0] word_address;")
     loading = f"{address}'(load_address{f' >> {low}' if low else ''})"
     e(f"assign word_address = load_valid ? {loading} : {address}'(base) + {address}'(j);")
-    e(f"logic [{bits * columns - 1}:0] word, word_2;")
+    e(f"logic [{words.bits - 1}:0] word, word_2;")
     for column in range(columns):
+        # Of the last column a word may need some bits only.
+        used = min(bits, words.bits - bits * column)
+        read = f"weights_{column}[word_address]"
         e('(* ram_style = "huge" *)')
         e(f"logic [{bits - 1}:0] weights_{column} [0:{depth - 1}];")
         chosen = f" && load_address[{low - 1}:0] == {low}'d{column}" if low else ""
         e("always_ff @(posedge clk)")
         with e.indent():
             e(f"if (load_valid{chosen}) weights_{column}[word_address] <= load_data;")
-            e(f"else word[{bits * column} +: {bits}] <= weights_{column}[word_address];")
+            e(f"else word[{bits * column} +: {used}] <= {read if used == bits else cut(read, used)};")
     e("always_ff @(posedge clk) word_2 <= word;  // a register after the memories")
     return "word_2"
 

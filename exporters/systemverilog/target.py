@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from expifref.exceptions import UnsupportedError
 from quantize.device.families import room_of
 from quantize.graph.layers import Graph
 
-from .core import Core
+from .core import Outline
 from .feeds import FeedPart
 from .layout import lanes_of
-from .network import Design, design
 from .planner import Activity, Estimate, cores_of, estimate, fastest, fits
+from .plans import Plan, Plans
 from .throughput import Throughput
 
 __all__ = ["Case", "adder_bits", "smallest"]
@@ -28,9 +29,14 @@ class Case:
     profile: Mapping[str, Any]  # of the device, as plain JSON values
     samples: tuple[Activity, ...]  # that are typical
 
-    def made(self, speed: Throughput) -> Design:
-        """The design of `speed`."""
-        return design(self.graph, *speed.build(self.graph, self.profile))
+    @cached_property
+    def plans(self) -> Plans:
+        """Makes outlines of designs."""
+        return Plans(self.graph, self.profile)
+
+    def made(self, speed: Throughput) -> Plan:
+        """The design of `speed` in outline."""
+        return self.plans.of(speed)
 
     def estimate(self, speed: Throughput) -> Estimate:
         """What it will take, for the sample of the most clocks."""
@@ -49,7 +55,7 @@ class Case:
 
     def fastest(self, hold: bool) -> Throughput:
         """The fastest that fits."""
-        return fastest(self.graph, self.profile, self.samples, hold)
+        return fastest(self.plans, self.samples, hold)
 
 
 def smallest(case: Case, holds: Sequence[bool], rate: float, hz: float) -> Throughput:
@@ -73,19 +79,19 @@ def smallest(case: Case, holds: Sequence[bool], rate: float, hz: float) -> Throu
     return min(slowed, key=lambda speed: adder_bits(case.made(speed)))
 
 
-def adder_bits(made: Design) -> int:
+def adder_bits(made: Plan) -> int:
     """Bits that lanes add, and feeds hold, in a clock: what the logic beside the units grows with."""
     return sum(_adder_bits(core, part) for core in cores_of(made) for part in core.feeds.values())
 
 
-def _adder_bits(core: Core, part: FeedPart) -> int:
+def _adder_bits(core: Outline, part: FeedPart) -> int:
     width = core.units.accumulators[part.index].width
     product = part.connection.weight_format.bits * part.stream.value_bits if part.weights.soft else 0
     return lanes_of(part.connection, part.weights) * (width + product) + (width if part.held else 0)
 
 
 def _slowed(case: Case, speed: Throughput, most: float) -> Throughput:
-    """`speed` with the fewest lanes in every layer that take at most `most` clocks and fit."""
+    """`speed` with the fewest pipelines and lanes in every layer that take at most `most` clocks and fit."""
     room = room_of(case.profile)
     for layer in range(len(speed.lanes)):
         for fewer in _fewer(speed, layer):
@@ -97,8 +103,16 @@ def _slowed(case: Case, speed: Throughput, most: float) -> Throughput:
 
 
 def _fewer(speed: Throughput, layer: int) -> Iterator[Throughput]:
-    """`speed` with fewer lanes in one layer, the fewest first."""
-    lanes = 1
-    while lanes < speed.lanes[layer]:
-        yield replace(speed, lanes=(*speed.lanes[:layer], lanes, *speed.lanes[layer + 1 :]))
-        lanes *= 2
+    """`speed` with fewer pipelines or lanes in one layer, the fewest first."""
+    for paths in _powers(speed.pipelines[layer]):
+        for lanes in _powers(speed.lanes[layer]):
+            if paths <= lanes and (paths, lanes) != (speed.pipelines[layer], speed.lanes[layer]):
+                yield replace(
+                    speed,
+                    lanes=(*speed.lanes[:layer], lanes, *speed.lanes[layer + 1 :]),
+                    pipelines=(*speed.pipelines[:layer], paths, *speed.pipelines[layer + 1 :]),
+                )
+
+
+def _powers(most: int) -> list[int]:
+    return [1 << power for power in range(most.bit_length())]

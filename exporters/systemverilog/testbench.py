@@ -138,7 +138,8 @@ def _player(e: Emitter, made: Design) -> None:
                 e(f"{Opcode.RESET}: begin")
                 with e.indent():
                     e("rst <= 1; @(posedge clk); @(posedge clk); rst <= 0; @(posedge clk);")
-                    e(f"repeat ({_clearing_clocks(made)}) @(posedge clk);")
+                    # States that are written must not be cleared after that.
+                    e(f"if (a != 0) repeat ({_clearing_clocks(made)}) @(posedge clk);")
                 e("end")
                 e(f"{Opcode.EVENT}, {Opcode.TICK}: begin")
                 with e.indent():

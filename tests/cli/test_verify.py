@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 
 from exporters.executors import EXECUTORS, missing_executors
+from exporters.systemverilog.proofs import Proof
+from exporters.systemverilog.provers import TOOLS_OF_A_PROOF
 from exporters.tools import TOOLS, override_name
 from quantize.numbers.arrays import frozen
+from quantize.program.file import save_program
 from quantize.tables.design import table_sha256
+from tests.programs import random_program
+from tests.tools import need
 
 from .conftest import Workspace
 from .edits import edit_json, flip_onnx
@@ -194,3 +199,40 @@ def test_another_reference(work: Workspace, tmp_path: Path) -> None:
     flipped_model = flip_onnx(work.onnx, tmp_path / "flipped.onnx", "layer0/constants/threshold")
     outcome = expifref("verify", work.program, "--reference", flipped_model, "--executor", "deployment")
     assert (outcome.code, outcome.err) == (1, "")
+
+
+@pytest.fixture
+def leaky(tmp_path: Path) -> Path:
+    """A program of one leaky layer, whose proofs take seconds."""
+    path = tmp_path / "leaky.json"
+    save_program(random_program(7, layers=1, widths=(5, 6), weight_bits=4, input_bits=1), path)
+    return path
+
+
+def test_a_design_is_proven(leaky: Path) -> None:
+    need(*TOOLS_OF_A_PROOF)
+    options = ("--formal", "--lanes", 4, "--pipelines", 2, "--hold")
+    result = succeeds("verify", leaky, *options, "--json").json
+    assert result["passed"] is True
+    assert result["without_proof"] == {}
+    parts = [
+        f"readout_part{part}_{name}" for part in (0, 1) for name in ("feed0", "feed0_hold", "units", "core")
+    ]
+    assert [one["module"] for one in result["proofs"]] == [*parts, "readout_core"]
+
+
+def test_what_is_not_proven_fails(leaky: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"readout_core": ("a sweep is one in a step",)}
+    monkeypatch.setattr(Proof, "answer", lambda proof: answers.get(proof.module, ()))
+    outcome = expifref("verify", leaky, "--formal")
+    assert (outcome.code, outcome.err) == (1, "")
+    said = outcome.out.replace("\n", " ")
+    assert "readout_core: NOT PROVEN: units pass in order" in said
+    assert "does not follow: a sweep is one in a step" in said
+    assert "readout_feed0: proven: the sum that leaves" in said
+
+
+def test_lanes_are_asked_of_a_proof(leaky: Path, tmp_path: Path) -> None:
+    assert refused(tmp_path, "verify", leaky, "--lanes", "8") == (
+        "lanes, pipelines and a held input are asked of --formal: give it, too"
+    )

@@ -12,6 +12,7 @@ from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.layout import words_of
 from exporters.systemverilog.network import design
 from exporters.systemverilog.planner import Activity, estimate
+from exporters.systemverilog.plans import plan_of
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.throughput import Throughput
 from exporters.systemverilog.weights import Weights, connections
@@ -128,5 +129,5 @@ def test_the_clocks_of_a_sample_are_those_of_the_simulation() -> None:
         taken.append(executor.clocks)
     sent = np.count_nonzero(found.signals["one.spikes"]) / 12
     activity = Activity(4, {INPUT: graph.input.channels, "one": sent})
-    said = estimate(design(graph, weights, True), profile.document, activity)
+    said = estimate(plan_of(design(graph, weights, True)), profile.document, activity)
     assert said.clocks == pytest.approx((taken[1] - taken[0]) / 2, rel=0.05)

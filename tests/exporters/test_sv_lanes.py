@@ -14,6 +14,7 @@ from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.layout import loaded_words, words_of
 from exporters.systemverilog.network import design
 from exporters.systemverilog.planner import Activity, estimate, fastest, usual
+from exporters.systemverilog.plans import Plans, plan_of
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.throughput import Throughput
 from exporters.systemverilog.walks import event_clocks
@@ -69,7 +70,13 @@ def test_random_graphs_with_lanes_in_icarus(seed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "how", [Weights(lanes=4, bank_words=4), Weights(True, 16, None, 2, True), Weights(True, None, None, 32)]
+    "how",
+    [
+        Weights(lanes=4, bank_words=4),
+        Weights(True, 16, None, 2, True),
+        Weights(True, 16, None, 4),
+        Weights(True, None, None, 32),
+    ],
 )
 def test_memories_of_lanes_in_icarus(how: Weights, tmp_path: Path) -> None:
     need("iverilog", "verilator")
@@ -153,7 +160,7 @@ def test_the_clocks_of_a_sample_are_those_of_the_simulation() -> None:
             taken.append(executor.clocks)
         sent = np.count_nonzero(found.signals["layer0.spikes"]) / (6 * 2)
         events = {"input": np.count_nonzero(spikes) / (6 * 2), "layer0": sent}
-        said = estimate(design(graph, weights, speed.hold, shares), profile, Activity(6, events))
+        said = estimate(plan_of(design(graph, weights, speed.hold, shares)), profile, Activity(6, events))
         assert said.clocks == pytest.approx(taken[1] - taken[0], rel=0.05)
 
 
@@ -171,12 +178,11 @@ def test_an_event_of_a_convolution_meets_its_kernel_alone() -> None:
 def test_the_fastest_that_fits() -> None:
     program = random_program(5, layers=2, widths=(300, 40, 3), weight_bits=8, input_bits=8)
     profile = load_profile("ecp5-25f").document
-    found = fastest(program.graph, profile, usual(program.graph), hold=True)
-    taken = estimate(
-        design(program.graph, found.weights(program.graph, profile), True), profile, usual(program.graph)[0]
-    )
+    plans = Plans(program.graph, profile)
+    found = fastest(plans, usual(program.graph), hold=True)
+    taken = estimate(plans.of(found), profile, usual(program.graph)[0])
     assert found.lanes[0] >= 8
     assert taken.multipliers <= 28
     assert taken.blocks <= 56
     with pytest.raises(UnsupportedError, match="need a profile of an FPGA"):
-        fastest(program.graph, load_profile("cortex-m4").document, usual(program.graph), hold=True)
+        fastest(Plans(program.graph, load_profile("cortex-m4").document), usual(program.graph), hold=True)

@@ -46,7 +46,7 @@ def test_no_smaller_design_reaches_the_rate(case: Case, rate: float) -> None:
 
 
 def test_the_smallest_of_all_is_enough_for_a_slow_rate(case: Case) -> None:
-    assert smallest(case, (False, True), 100, HZ) == Throughput((1, 1), hold=False)
+    assert smallest(case, (False, True), 100, HZ) == Throughput((1, 1), False, (1, 1))
 
 
 def test_what_is_out_of_reach_is_refused(case: Case) -> None:

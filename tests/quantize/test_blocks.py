@@ -11,6 +11,7 @@ import pytest
 from expifref.exceptions import CapacityError
 from exporters.systemverilog.network import design
 from exporters.systemverilog.planner import estimate, usual
+from exporters.systemverilog.plans import plan_of
 from exporters.systemverilog.weights import weights_for
 from hw_profiles import Profile, load_profile
 from quantize.device.blocks import block_uses, check_blocks
@@ -41,7 +42,7 @@ def test_blocks_are_those_of_the_planner(name: str) -> None:
     for program in programs:
         graph = program.graph
         uses = list(block_uses(graph, weight_memory(profile), family))
-        said = estimate(design(graph, weights_for(graph, profile)), profile, usual(graph)[0])
+        said = estimate(plan_of(design(graph, weights_for(graph, profile))), profile, usual(graph)[0])
         # The planner knows which multipliers became shifts and how wide sums are proven to be.
         assert said.blocks <= sum(use.blocks for use in uses) <= said.blocks + 3
         assert said.loaded == sum(use.loaded for use in uses)
