@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,6 @@ from expifref.network.description import (
     LayerDescription,
     LIFParameters,
     NeuronParameters,
-    SpikingDescription,
 )
 from expifref.network.neuron_steps import advance_of, initial_state
 from expifref.network.simulate import LayerStep, simulate
@@ -59,13 +59,13 @@ def as_leaky(description: Description, frames: Frames) -> tuple[Description, tup
     told = list(simulate(description, frames))
     layers, fits = list[LayerDescription](), list[Fit]()
     for index, layer in enumerate(description.layers):
-        if not isinstance(layer, SpikingDescription) or not isinstance(layer.neuron, NeuronParameters):
-            layers.append(layer)
-            continue
-        steps = [step[index] for step in told]
-        neuron = _fitted(layer.neuron, steps, description.dt)
-        layers.append(replace(layer, neuron=neuron))
-        fits.append(_fit(layer, neuron, steps, description.dt))
+        changes = dict[str, Any]()
+        for neuron in layer.neurons:
+            if isinstance(neuron, NeuronParameters):
+                steps = [step[index] for step in told]
+                changes["neuron"] = _fitted(neuron, steps, description.dt)
+                fits.append(_fit(layer, changes["neuron"], steps, description.dt))
+        layers.append(replace(layer, **changes))
     return replace(description, layers=tuple(layers)), tuple(fits)
 
 
@@ -114,7 +114,7 @@ def _counts(steps: Sequence[LayerStep]) -> Floats:
     return counts
 
 
-def _fit(layer: SpikingDescription, neuron: LIFParameters, steps: Sequence[LayerStep], dt: float) -> Fit:
+def _fit(layer: LayerDescription, neuron: LIFParameters, steps: Sequence[LayerStep], dt: float) -> Fit:
     seconds, wanted = len(steps) * dt, _counts(steps)
     error = np.sqrt(np.square(_spikes(neuron, steps, dt) - wanted).mean())
     return Fit(layer.name, float(wanted.mean() / seconds), float(error / seconds))

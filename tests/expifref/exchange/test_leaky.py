@@ -35,7 +35,7 @@ def test_what_is_leaky_stays_and_all_of_it_can_be_written() -> None:
     description = replace_layer(description, 0, neuron=leaky_neurons(10, tau_ref=0.0))
     found, fits = as_leaky(description, spike_input(description))
     assert [fit.layer for fit in fits] == ["hidden1"]
-    assert found.layers[0] is description.layers[0]
+    assert found.layers[0].neurons[0] is description.layers[0].neurons[0]
     made = found.layers[1].neurons[0]
     assert isinstance(made, LIFParameters)
     for name, values in description.layers[1].trained.items():
