@@ -81,9 +81,10 @@ class Window:
 
     @property
     def is_tiling(self) -> bool:
-        """Whether the kernel comes to each value of the plane once."""
+        """Whether the kernel comes to each value of the plane once, and to no padding."""
         covered = tuple(count * step for count, step in zip(self.plane, self.stride, strict=True))
-        return self.kernel == self.stride and covered == (self.height, self.width)
+        padded = any(pad for pair in self.padding for pad in pair)
+        return self.kernel == self.stride and covered == (self.height, self.width) and not padded
 
     @property
     def positions(self) -> int:

@@ -33,10 +33,8 @@ def is_pooling(layer: LayerDescription) -> bool:
     window = feed.window
     return (
         window is not None
-        and window.kernel == window.stride
-        and not (window.height % window.kernel[0] or window.width % window.kernel[1])
+        and window.is_tiling
         and window.groups == window.channels == window.outputs
-        and not any(pad for pair in window.padding for pad in pair)
         and not feed.longest
         and bool((feed.weight == 1 / window.rows).all())
     )

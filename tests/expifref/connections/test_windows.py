@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from expifref.connections.convolve import convolved
+from expifref.connections.kernels import convolution
 from expifref.connections.windows import Window, as_convolution, check_window
 from expifref.exceptions import ParameterError
 from expifref.network.description import FeedDescription
@@ -19,6 +20,11 @@ WINDOWS = {
     "one row": Window(1, 7, 3, (1, 3), 2, (1, 2), ((0, 0), (1, 1))),
     "strides, padding of one side, groups": Window(5, 6, 4, (3, 2), 6, (1, 2), ((1, 0), (2, 1)), 2),
     "pooling": Window(4, 4, 3, (2, 2), 3, (2, 2), groups=3),
+    "pooling with padding, as many places as without": Window(
+        6, 6, 3, (3, 3), 3, (3, 3), ((1, 1), (1, 1)), 3
+    ),
+    "pooling with padding of one side": Window(4, 4, 3, (2, 2), 3, (2, 2), ((1, 0), (0, 1)), 3),
+    "pooling that leaves an edge out": Window(5, 7, 2, (2, 3), 2, (2, 3), groups=2),
     "a kernel larger than the plane": Window(3, 3, 2, (5, 5), 1, padding=((2, 2), (4, 4))),
     "steps that skip values": Window(5, 7, 2, (1, 2), 3, (3, 4)),
 }
@@ -58,6 +64,24 @@ def test_the_dense_matrix_convolves(name: str) -> None:
     np.testing.assert_array_equal(window.fan_out, np.count_nonzero(matrix, axis=1))
     each = window.seen.sum(axis=1).repeat(window.outputs)
     np.testing.assert_array_equal(each, np.count_nonzero(matrix, axis=0))
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_planes_are_convolved_as_the_dense_matrix_does_with_its_gradients(name: str) -> None:
+    window = WINDOWS[name]
+    with jax.enable_x64(True):
+        values = jnp.asarray(np.random.default_rng(1).normal(size=(2, window.sources)))
+        kernel = jnp.asarray(drawn(window))
+
+        def ours(values: Any, kernel: Any) -> Any:
+            return jnp.tanh(convolution(window, values, kernel)).sum()
+
+        def wanted(values: Any, kernel: Any) -> Any:
+            return jnp.tanh(values @ window.expand(kernel)).sum()
+
+        found, expected = (jax.value_and_grad(one, (0, 1))(values, kernel) for one in (ours, wanted))
+    for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
 def test_a_kernel_is_trained_through_the_dense_matrix() -> None:
