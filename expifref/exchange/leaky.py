@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -63,25 +64,28 @@ def as_leaky(description: Description, frames: Frames) -> tuple[Description, tup
         for neuron in layer.neurons:
             if isinstance(neuron, NeuronParameters):
                 steps = [step[index] for step in told]
-                changes["neuron"] = _fitted(neuron, steps, description.dt)
-                fits.append(_fit(layer, changes["neuron"], steps, description.dt))
+                changes["neuron"], fit = _fitted(layer.name, neuron, steps, description.dt)
+                fits.append(fit)
         layers.append(replace(layer, **changes))
     return replace(description, layers=tuple(layers)), tuple(fits)
 
 
-def _fitted(neuron: NeuronParameters, steps: Sequence[LayerStep], dt: float) -> LIFParameters:
+def _fitted(
+    layer: str, neuron: NeuronParameters, steps: Sequence[LayerStep], dt: float
+) -> tuple[LIFParameters, Fit]:
     """The best of a grid, and of finer ones around the best so far."""
-    wanted = _counts(steps)
-    above, below, best = 0.0, 0.0, np.inf
+    wanted = np.sum([step.spikes for step in steps], axis=0, dtype=np.float64)
+    best, least = (float(_THRESHOLDS.mean()), float(_RESETS.mean())), np.inf
     for finer in range(_ROUNDS):
         share = _FINER**finer
-        middle = (above, below) if finer else (_THRESHOLDS.mean(), _RESETS.mean())
-        for one in middle[0] + share * (_THRESHOLDS - _THRESHOLDS.mean()):
-            for other in np.maximum(0.0, middle[1] + share * (_RESETS - _RESETS.mean())):
-                missed = float(np.square(_spikes(_leaky(neuron, one, other), steps, dt) - wanted).mean())
-                if missed < best:
-                    above, below, best = one, other, missed
-    return _leaky(neuron, above, below)
+        thresholds = best[0] + share * (_THRESHOLDS - _THRESHOLDS.mean())
+        resets = np.maximum(0.0, best[1] + share * (_RESETS - _RESETS.mean()))
+        for tried in product(thresholds, resets):
+            missed = float(np.square(_spikes(_leaky(neuron, *tried), steps, dt) - wanted).mean())
+            if missed < least:
+                best, least = tried, missed
+    seconds = len(steps) * dt
+    return _leaky(neuron, *best), Fit(layer, float(wanted.mean() / seconds), float(np.sqrt(least) / seconds))
 
 
 def _leaky(neuron: NeuronParameters, above: float, below: float) -> LIFParameters:
@@ -107,14 +111,3 @@ def _spikes(neuron: LIFParameters, steps: Sequence[LayerStep], dt: float) -> Flo
         state, spikes, _ = advance(state, step.current)
         counts += spikes
     return counts
-
-
-def _counts(steps: Sequence[LayerStep]) -> Floats:
-    counts: Floats = np.sum([step.spikes for step in steps], axis=0, dtype=np.float64)
-    return counts
-
-
-def _fit(layer: LayerDescription, neuron: LIFParameters, steps: Sequence[LayerStep], dt: float) -> Fit:
-    seconds, wanted = len(steps) * dt, _counts(steps)
-    error = np.sqrt(np.square(_spikes(neuron, steps, dt) - wanted).mean())
-    return Fit(layer.name, float(wanted.mean() / seconds), float(error / seconds))
