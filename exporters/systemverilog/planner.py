@@ -8,18 +8,18 @@ that of weights, constants, tables and states, as synthesis tends to place them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from quantize.device.families import LOADED_DEPTH, Room, room_of
-from quantize.graph.layers import INPUT, Dense, Graph, UnitLayer
+from quantize.graph.layers import INPUT, Graph, UnitLayer
 
 from .core import Outline
 from .layout import lanes_of, load_columns, load_count, sum_words, word_size
 from .memories import period
 from .plans import Plan, Plans
 from .streams import BEGIN, marks_of
-from .throughput import Throughput, multipliers
+from .throughput import Throughput, can_share, multipliers
 from .walks import event_clocks
 from .weights import weights_for
 
@@ -170,7 +170,8 @@ def fastest(plans: Plans, samples: Sequence[Activity], hold: bool) -> Throughput
     Raises:
         UnsupportedError: the profile says nothing of multipliers.
     """
-    room, profile = room_of(plans.profile), plans.profile
+    profile = plans.profile
+    room, shared = room_of(profile), _shared(plans.graph, profile)
 
     def tried(speed: Throughput) -> tuple[int, bool]:
         made = plans.of(speed)
@@ -182,7 +183,7 @@ def fastest(plans: Plans, samples: Sequence[Activity], hold: bool) -> Throughput
     (clocks, _), improved = tried(best), True
     while improved:
         improved = False
-        for speed in _more(best, plans):
+        for speed in _more(best, shared):
             found, fit = tried(speed)
             if found < clocks and fit:
                 best, clocks, improved = speed, found, True
@@ -190,25 +191,21 @@ def fastest(plans: Plans, samples: Sequence[Activity], hold: bool) -> Throughput
     return best
 
 
-def _more(speed: Throughput, plans: Plans) -> Iterator[Throughput]:
+def _more(speed: Throughput, shared: Sequence[bool]) -> Iterator[Throughput]:
     """`speed` with more lanes in one layer, the fewest first, or more pipelines, which have a lane each."""
-    for layer, lanes in enumerate(speed.lanes):
+    each = list(zip(speed.lanes, speed.pipelines, shared, strict=True))
+    for layer, (lanes, paths, _) in enumerate(each):
         for many in _powers(lanes):
-            yield replace(speed, lanes=_with(speed.lanes, layer, many))
-    for layer, paths in enumerate(speed.pipelines):
-        if 2 * paths <= min(speed.lanes[layer], _MOST_PIPELINES) and _shared(plans, layer):
-            yield replace(speed, pipelines=_with(speed.pipelines, layer, 2 * paths))
+            yield speed.changed(layer, many, paths)
+    for layer, (lanes, paths, can) in enumerate(each):
+        if can and 2 * paths <= min(lanes, _MOST_PIPELINES):
+            yield speed.changed(layer, lanes, 2 * paths)
 
 
-def _with(counts: tuple[int, ...], place: int, count: int) -> tuple[int, ...]:
-    return (*counts[:place], count, *counts[place + 1 :])
-
-
-def _shared(plans: Plans, layer: int) -> bool:
-    """Whether a layer can have several pipelines."""
-    one, weights = plans.graph.layers[layer], weights_for(plans.graph, plans.profile)
-    loaded = any(weights[key].loaded for key in weights if key[0] == one.name)
-    return not loaded and all(isinstance(part, Dense) for part in one.connections)
+def _shared(graph: Graph, profile: Mapping[str, Any]) -> list[bool]:
+    """Of each layer whether it can have several pipelines; weights that are loaded go to one."""
+    loaded = {layer for (layer, _), how in weights_for(graph, profile).items() if how.loaded}
+    return [can_share(layer) and layer.name not in loaded for layer in graph.layers]
 
 
 def _powers(above: int) -> Iterator[int]:

@@ -36,13 +36,17 @@ def plan_of(made: Design) -> Plan:
     return Plan(made.graph, made.weights, made.held, made.shares, cores)
 
 
+_Datapath = tuple[str, int, int, tuple[tuple[int, int], ...]]
+"""Name, first unit and units of a slice, and the stages at which its sums arrive."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plans:
     """Makes outlines for one device; datapaths are kept, since few differ from one design to the next."""
 
     graph: Graph
     profile: Mapping[str, Any]  # of the device, as plain JSON values
-    _units: dict[tuple[str, tuple[tuple[int, int], ...]], Units] = field(default_factory=dict)
+    _units: dict[_Datapath, Units] = field(default_factory=dict)
     _slices: dict[tuple[str, int, bool], tuple[Slice, ...]] = field(default_factory=dict)
 
     def of(self, speed: Throughput) -> Plan:
@@ -72,7 +76,7 @@ class Plans:
         )
 
     def _made(self, one: Slice, arrivals: Mapping[int, int]) -> Units:
-        key = f"{one.layer.name} {one.layer.units}", tuple(sorted(arrivals.items()))
+        key = one.layer.name, one.first, one.layer.units, tuple(sorted(arrivals.items()))
         if key not in self._units:
             self._units[key] = units_module({}, one.layer, one.proven, arrivals)
         return self._units[key]

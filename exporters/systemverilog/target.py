@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -107,11 +107,7 @@ def _fewer(speed: Throughput, layer: int) -> Iterator[Throughput]:
     for paths in _powers(speed.pipelines[layer]):
         for lanes in _powers(speed.lanes[layer]):
             if paths <= lanes and (paths, lanes) != (speed.pipelines[layer], speed.lanes[layer]):
-                yield replace(
-                    speed,
-                    lanes=(*speed.lanes[:layer], lanes, *speed.lanes[layer + 1 :]),
-                    pipelines=(*speed.pipelines[:layer], paths, *speed.pipelines[layer + 1 :]),
-                )
+                yield speed.changed(layer, lanes, paths)
 
 
 def _powers(most: int) -> list[int]:

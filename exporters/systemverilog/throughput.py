@@ -18,7 +18,7 @@ from .listing import listing
 from .streams import stream_of
 from .weights import FeedKey, Weights, connections, weights_for
 
-__all__ = ["SMALLEST", "Build", "Throughput", "multipliers"]
+__all__ = ["SMALLEST", "Build", "Throughput", "can_share", "multipliers"]
 
 
 class Build(NamedTuple):
@@ -54,6 +54,10 @@ class Throughput:
                 if count < 1 or count & (count - 1):
                     raise ParameterError(f"the {what} must be a power of two, not {count}")
 
+    def changed(self, layer: int, lanes: int, pipelines: int) -> Throughput:
+        """The same but for the layer of this number; lanes and pipelines are given for every one."""
+        return Throughput(_with(self.lanes, layer, lanes), self.hold, _with(self.pipelines, layer, pipelines))
+
     def shares(self, graph: Graph) -> dict[str, int]:
         """The pipelines of every layer of `graph`.
 
@@ -61,10 +65,7 @@ class Throughput:
             ParameterError: there are fewer layers.
         """
         every = _every(graph, self.pipelines)
-        return {
-            layer.name: every[layer.name] if all(isinstance(one, Dense) for one in layer.connections) else 1
-            for layer in graph.layers
-        }
+        return {layer.name: every[layer.name] if can_share(layer) else 1 for layer in graph.layers}
 
     def build(self, graph: Graph, profile: Mapping[str, Any]) -> Build:
         """All of it for `graph` on the device of `profile`, a profile as plain JSON values."""
@@ -93,6 +94,15 @@ SMALLEST = Throughput()
 
 _WIDER = 4
 """How much wider than for one weight a word of a block RAM can be, at as much less depth."""
+
+
+def can_share(layer: UnitLayer) -> bool:
+    """Whether the units of `layer` can go through several pipelines."""
+    return all(isinstance(one, Dense) for one in layer.connections)
+
+
+def _with(counts: tuple[int, ...], place: int, count: int) -> tuple[int, ...]:
+    return (*counts[:place], count, *counts[place + 1 :])
 
 
 def _every(graph: Graph, counts: Sequence[int]) -> dict[str, int]:
