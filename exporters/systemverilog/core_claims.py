@@ -19,7 +19,7 @@ from .memories import Files, hex_text
 from .promises import settles, sweeps
 from .states import memory_name
 from .streams import BEGIN
-from .values import clog2, without_sign
+from .values import as_signed, clog2, without_sign
 
 __all__ = ["core_claims"]
 
@@ -100,9 +100,9 @@ def _data(files: Files, claims: Claims, core: Core, layer: UnitLayer) -> None:
         if name in made.before:
             before = made.before[name]
             now = f"(begins ? {first} : now_{name})" if BEGIN in core.slice.out.marks else f"now_{name}"
-            number = f"$signed({now})" if signed else f"$signed({{1'b0, {now}}})"
+            passes = f"passes_{before.stage}" if before.stage else "passes"
             claims.kept[f"state {name} comes where its unit is"] = (
-                f"!{'passes_' if before.stage else 'passes'}{before.stage or ''} || {before.name} == {number}"
+                f"!{passes} || {before.name} == {as_signed(now, signed)}"
             )
     for field in made.constants:
         value = _value(files, claims, f"its_{field.name}", (units, 0, field.values), field.stored.bits)

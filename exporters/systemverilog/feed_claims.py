@@ -16,7 +16,7 @@ from .layout import lanes_of, row_words
 from .memories import Files, hex_text
 from .module import Module
 from .promises import settles, sweeps
-from .values import Value, clog2
+from .values import Value, as_signed, clog2
 from .walks import event_clocks
 
 __all__ = ["FEED_QUIET", "Followed", "feed_claims"]
@@ -89,7 +89,7 @@ def _possible(part: FeedPart) -> list[str]:
     given = [f"in_index < {stream.units}"]
     if stream.graded:
         lo, hi = stream.interval
-        value = "in_value" if lo < 0 else "$signed({1'b0, in_value})"
+        value = as_signed("in_value", lo < 0)
         given += [f"{value} >= {lo}", f"{value} <= {hi}"]
     return [f"!in_valid || in_tick || ({' && '.join(given)})"]
 
@@ -110,20 +110,16 @@ def _reference(files: Files, claims: Claims, part: FeedPart, whole: Followed, si
     e(f"assign column = {columns}'(followed) + {columns}'d{whole.first};")
     e(f"logic [{bits - 1}:0] its_weight;")
     e("assign its_weight = matrix[{event, column}];")
-    text = f"{sizes.sum_bits}'({_signed('its_weight', fmt.signed)})"
+    text = f"{sizes.sum_bits}'({as_signed('its_weight', fmt.signed)})"
     if stream.graded:
         signed = stream.interval.lo < 0
         kind = f"logic {'signed ' if signed else ''}[{stream.value_bits - 1}:0]"
         claims.register(kind, "its_value", (taken, "in_value"))
         claims.kept["a value is that of its event"] = "state != ACCUMULATE || value == its_value"
-        text = f"{text} * {sizes.sum_bits}'({_signed('its_value', signed)})"
+        text = f"{text} * {sizes.sum_bits}'({as_signed('its_value', signed)})"
     e(f"{sizes.sum_kind} its_part;")
     e(f"assign its_part = {text};")
     claims.register(sizes.sum_kind, "due_sum", ("step_done", "'0"), ("counts", "due_sum + its_part"))
-
-
-def _signed(name: str, signed: bool) -> str:
-    return f"$signed({name})" if signed else f"$signed({{1'b0, {name}}})"
 
 
 def _walk(claims: Claims, sources: int, sizes: _Sizes) -> None:

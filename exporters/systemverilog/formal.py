@@ -17,11 +17,11 @@ from .core import Core
 from .cuts import cut_commands, cut_products, factor_commands, factors_module, parts_of
 from .memories import Files
 from .module import Module
-from .provers import ABC, TOOLS_OF_A_PROOF, UNROLLED, YOSYS, answers
+from .provers import ABC, UNROLLED, YOSYS, answers
 from .reference import reference_module, word_bits
 from .units import units_module
 
-__all__ = ["TOOLS_OF_A_PROOF", "formal_files", "proof_files", "prove", "prove_in_parts"]
+__all__ = ["formal_files", "proof_files", "prove", "prove_in_parts"]
 
 
 def prove(graph: Graph, layer: str, change: Callable[[Files], Files] | None = None) -> bool:

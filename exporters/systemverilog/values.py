@@ -8,6 +8,7 @@ from quantize.numbers.intervals import Interval
 
 __all__ = [
     "Value",
+    "as_signed",
     "clog2",
     "cut",
     "declaration",
@@ -63,6 +64,11 @@ def without_sign(value: Value, width: int) -> str:
         return extend(value, width)
     # Masked rather than cut, which says that the bit above is dropped on purpose.
     return cut(f"{value.name} & {literal((1 << width) - 1, value.width)}", width)
+
+
+def as_signed(text: str, signed: bool) -> str:
+    """The word `text` as a signed number, which it is or has to become."""
+    return f"$signed({text})" if signed else f"$signed({{1'b0, {text}}})"
 
 
 def cut(text: str, width: int) -> str:

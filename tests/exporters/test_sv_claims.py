@@ -9,11 +9,11 @@ from functools import cache
 import numpy as np
 import pytest
 
-from exporters.systemverilog.formal import TOOLS_OF_A_PROOF
 from exporters.systemverilog.layout import words_of
 from exporters.systemverilog.memories import Files, hex_text
 from exporters.systemverilog.network import Design, design
 from exporters.systemverilog.proofs import Proof, proofs_of, unproven
+from exporters.systemverilog.provers import TOOLS_OF_A_PROOF
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.weights import Weights, connections
 from quantize.graph.layers import Dense

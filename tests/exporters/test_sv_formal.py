@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from expifref.exceptions import MissingToolError, UnsupportedError
-from exporters.systemverilog.formal import TOOLS_OF_A_PROOF, formal_files, prove, prove_in_parts
+from exporters.systemverilog.formal import formal_files, prove, prove_in_parts
 from exporters.systemverilog.memories import Files
+from exporters.systemverilog.provers import TOOLS_OF_A_PROOF
 from exporters.systemverilog.reference import REFERENCE
 from hw_profiles import load_profile
 from quantize.graph.layers import Graph
