@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,12 +11,7 @@ from expifref.exceptions import ParameterError
 
 from .options import DataDir, Dataset, Json, Seed
 from .output import print_json, print_table
-from .speed import Hold, Lanes, Pipelines, Rate, hardware_wish
-
-if TYPE_CHECKING:
-    from exporters.fpga import Wish
-    from exporters.systemverilog.throughput import Throughput
-    from quantize.program.program import Program
+from .speed import Hold, Lanes, Pipelines, Rate, chosen_speed, hardware_wish
 
 
 def export(
@@ -74,7 +69,7 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        speed = None if wish is None else _chosen(program, wish)
+        speed = None if wish is None else chosen_speed(program, wish)
         export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out), **losses}
     if speed is not None:
@@ -85,12 +80,6 @@ def export(
         print_json(summary)
         return
     print_table("Export", [[key, value] for key, value in summary.items()])
-
-
-def _chosen(program: Program, wish: Wish) -> Throughput:
-    from exporters.fpga.wishes import choose, usual_traffic
-
-    return choose(program, program.evidence.profile, wish, usual_traffic(program))
 
 
 def _size(path: Path) -> int:

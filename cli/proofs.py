@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from .output import print_json, print_text, progress_bar
+from .speed import chosen_speed
 
 if TYPE_CHECKING:
     from exporters.fpga import Wish
@@ -17,27 +18,25 @@ __all__ = ["verify_formally"]
 
 def verify_formally(program: Path, wish: Wish | None, json: bool) -> None:
     """Prove the design that `wish` asks for; exit 1 where something does not hold."""
-    from exporters.fpga.wishes import choose, usual_traffic
     from exporters.systemverilog.network import design
     from exporters.systemverilog.proofs import proofs_of, unproven
     from exporters.systemverilog.throughput import SMALLEST
     from quantize.program.file import load_program
 
     loaded = load_program(program)
-    profile = loaded.evidence.profile
-    speed = SMALLEST if wish is None else choose(loaded, profile, wish, usual_traffic(loaded))
-    made = design(loaded.graph, *speed.build(loaded.graph, profile))
+    speed = SMALLEST if wish is None else chosen_speed(loaded, wish)
+    made = design(loaded.graph, *speed.build(loaded.graph, loaded.evidence.profile))
     proofs, found = list(proofs_of(made)), []
     with progress_bar("proofs", len(proofs), "proofs") as report:
         for proof in proofs:
             report(0, proof.module)
             found.append({"module": proof.module, "claim": proof.sentence, "not_proven": proof.answer()})
             report(1)
-    passed = not any(one["not_proven"] for one in found)
+    passed, without = not any(one["not_proven"] for one in found), unproven(made)
     if json:
-        print_json({"passed": passed, "proofs": found, "without_proof": unproven(made)})
+        print_json({"passed": passed, "proofs": found, "without_proof": without})
     else:
-        _print(found, unproven(made))
+        _print(found, without)
     if not passed:
         raise typer.Exit(1)
 

@@ -10,8 +10,10 @@ from expifref.exceptions import ParameterError
 
 if TYPE_CHECKING:
     from exporters.fpga import Wish
+    from exporters.systemverilog.throughput import Throughput
+    from quantize.program.program import Program
 
-__all__ = ["Hold", "Lanes", "Pipelines", "Rate", "hardware_wish", "wish_of"]
+__all__ = ["Hold", "Lanes", "Pipelines", "Rate", "chosen_speed", "hardware_wish", "wish_of"]
 
 Lanes = Annotated[
     str | None,
@@ -58,6 +60,13 @@ def hardware_wish(
     if rate is not None:
         return wish_of(lanes, pipelines, hold, rate)
     return wish_of("1" if lanes is None else lanes, pipelines, bool(hold), None)
+
+
+def chosen_speed(program: Program, wish: Wish) -> Throughput:
+    """What `wish` comes to on the device that `program` is for; errors as `exporters.fpga.wishes.choose`."""
+    from exporters.fpga.wishes import choose, usual_traffic
+
+    return choose(program, program.evidence.profile, wish, usual_traffic(program))
 
 
 def _counts(text: str, must_be: str) -> tuple[int, ...]:
