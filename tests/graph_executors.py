@@ -99,6 +99,12 @@ def _c_host(graph: Graph) -> Executor:
     return CExecutor(graph, LABEL, "host")
 
 
+def _wasm(graph: Graph) -> Executor:
+    from exporters.web.executor import WasmExecutor
+
+    return WasmExecutor(graph, LABEL)
+
+
 def _onnx(form: str, backend: Backend) -> Callable[[Graph], Executor]:
     def make(graph: Graph) -> Executor:
         from exporters.onnx.executor import OnnxExecutor
@@ -122,6 +128,7 @@ MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = Mapp
         "jax": (_jax, ()),
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),
+        "wasm": (_wasm, ("python-zig", "wasmtime")),
         "iverilog": (_iverilog, ("iverilog",)),
         "onnxruntime": (_onnx("sequence", "onnxruntime"), ()),
         "onnxruntime-step": (_onnx("step", "onnxruntime"), ()),

@@ -42,6 +42,7 @@ def no_tools(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine on which every external tool is missing."""
     for name in TOOLS:
         monkeypatch.setenv(override_name(name), "/nowhere")
+    monkeypatch.setattr("exporters.tools.find_spec", lambda _name: None)
 
 
 @pytest.mark.usefixtures("no_tools")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import stat
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A machine without any tool."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setattr("exporters.tools.find_spec", lambda _name: None)
     for name in TOOLS:
         monkeypatch.delenv(override_name(name), raising=False)
 
@@ -58,6 +60,26 @@ def test_a_missing_tool_is_one_sentence() -> None:
         "run `apt-get install -y --no-install-recommends clang`, or set EXPIFREF_CLANG to its path"
     )
     assert tool_version("clang") is None
+
+
+@pytest.mark.usefixtures("nothing")
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(override_name("wasmtime"), "/somewhere")  # a package is where imports find it
+    with pytest.raises(MissingToolError) as caught:
+        require_tool("wasmtime")
+    assert str(caught.value) == (
+        "`wasmtime` must be installed (run WebAssembly), but was not found: "
+        "run `pip install ziglang wasmtime`"
+    )
+    assert tool_version("wasmtime") is None
+
+
+def test_a_package_has_a_place_and_a_version() -> None:
+    need("wasmtime")
+    place = find_tool("wasmtime")
+    assert place is not None
+    assert (place / "__init__.py").exists()
+    assert tool_version("wasmtime") == importlib.metadata.version("wasmtime")
 
 
 @pytest.mark.usefixtures("nothing")
