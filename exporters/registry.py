@@ -42,6 +42,7 @@ class FolderTarget(Generic[Source]):
     emit: Callable[[Source], Mapping[str, str]]
     faster: Callable[[Source, Throughput], Mapping[str, str]] | None = None
     """The same for hardware that is more than the smallest."""
+    tools: tuple[str, ...] = ()  # external tools that must be installed
 
     def write(self, source: Source, path: Path) -> None:
         """Write the form as the folder `path`, whole or not at all."""
@@ -72,6 +73,13 @@ def _c(program: Program) -> Mapping[str, str]:
     from .c.network import c_files
 
     return c_files(program.graph, label_of(program))
+
+
+def _web(program: Program) -> Mapping[str, str]:
+    from .web.folder import web_files
+    from .web.recordings import shown_of
+
+    return web_files(program, shown_of(program))
 
 
 def _hardware(
@@ -127,6 +135,9 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _onnx("step")),
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
+        "web": FolderTarget(
+            "page that runs the C as WebAssembly in a browser", _web, tools=("python-zig",)
+        ),
         "systemverilog": _hardware("SystemVerilog for FPGAs, with its memory files", _systemverilog),
         "ulx3s": _hardware("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
         "icebreaker": _hardware("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),
@@ -150,6 +161,7 @@ def export_program(program: Program, target: str, path: Path, speed: Throughput 
     Raises:
         ParameterError: the target is not known, or `speed` is given for one that is not hardware.
         CapacityError, UnsupportedError: the target cannot take this program.
+        MissingToolError, ToolError: a tool of the target is not there, or fails.
         FileFormatError: the file or folder cannot be written.
     """
     found = _find(PROGRAM_TARGETS, target, "a program")

@@ -1,0 +1,64 @@
+"""The samples of a data set that a web page has with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expifref.data import load
+from expifref.exceptions import DataError
+
+from .inputs import dataset_inputs
+from .samples import Feed
+
+if TYPE_CHECKING:
+    from exporters.web.recordings import Shown
+    from quantize.program.program import Program
+
+__all__ = ["shown_samples"]
+
+_MOST = 30
+"""Samples, as many as a person may want to look through."""
+
+_ROOM = 1 << 18
+"""Bytes that they take together, unless one alone takes more."""
+
+
+def shown_samples(program: Program, dataset: str, data_dir: Path | None, seed: int) -> Shown:
+    """The first test samples of `dataset`, encoded for `program`, and whether its inputs can be drawn.
+
+    Raises:
+        DataError: the data set does not have the network's inputs, or no test samples.
+    """
+    from exporters.web.recordings import Recording, Shown, is_drawn
+
+    loaded = load(dataset, data_dir, seed=seed)
+    port = program.graph.input
+    bits = 8 if port.graded else 1
+    most = max(1, min(_MOST, 8 * _ROOM // (program.steps * port.channels * bits)))
+    feed = Feed(program.encoder, program.steps, seed, program.decision)
+    inputs = dataset_inputs(loaded, port.channels, feed, most)
+    if not inputs.samples:
+        raise DataError(f"the data set `{loaded.name}` must have test samples to be shown, but has none")
+    (batch,) = inputs.batches(0, inputs.samples)
+    counted = batch.decision.lengths
+    recordings = [
+        Recording(
+            f"test sample {sample}",
+            batch.spikes[:, sample],
+            program.steps if counted is None else int(counted[sample]),
+            _label(batch.labels, sample),
+        )
+        for sample in range(inputs.samples)
+    ]
+    square = loaded.image is not None and loaded.image[0] == loaded.image[1] and loaded.image[2] == 1
+    return Shown(tuple(recordings), loaded.image[0] if square and is_drawn(program) else None)
+
+
+def _label(labels: object, sample: int) -> int | None:
+    """The class of a whole sample, where that is what labels are."""
+    import numpy as np
+
+    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        return None
+    return int(labels[sample])

@@ -1,0 +1,89 @@
+// From strokes to the pixels of a picture, as the training data has them: a fine bitmap of which each pixel
+// of the network counts a block of 4 x 4.
+"use strict";
+globalThis.expifref ??= {};
+
+const BLOCK = 4;
+const SMALL_SIDE = 20;
+
+// How the common data sets of digits were made: small pictures are filled from edge to edge by the digit, in
+// larger ones (28 x 28) it fills the 20 pixels in the middle, and its centre of mass is theirs.
+expifref.styleOf = (side) =>
+  side < SMALL_SIDE ? { share: 1, radius: 0.07, byMass: false } : { share: 20 / 28, radius: 0.045, byMass: true };
+
+const boxOf = (points) => {
+  const axis = (which) => points.map((point) => point[which]);
+  return [0, 1].map((which) => [Math.min(...axis(which)), Math.max(...axis(which))]);
+};
+
+// `strokes`, lists of points from 0 to 1, moved and scaled so that they fill the middle `share` of the frame.
+const fitted = (strokes, style) => {
+  const [wide, high] = boxOf(strokes.flat());
+  const room = style.share - 2 * style.radius;
+  const size = Math.max(wide[1] - wide[0], high[1] - high[0]);
+  // A dot has no size, and must not become a line.
+  const scale = size > 0.05 ? room / size : 1;
+  const place = (value, [least, most]) => 0.5 + scale * (value - (least + most) / 2);
+  return strokes.map((stroke) => stroke.map(([x, y]) => [place(x, wide), place(y, high)]));
+};
+
+const squaredDistance = (x, y, [ax, ay], [bx, by]) => {
+  const [dx, dy] = [bx - ax, by - ay];
+  const length = dx * dx + dy * dy;
+  const along = length === 0 ? 0 : Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / length));
+  return (x - ax - along * dx) ** 2 + (y - ay - along * dy) ** 2;
+};
+
+// A byte for each place of a bitmap of `size` x `size`: 1 where it is within the pen's radius of a stroke.
+const bitmapOf = (strokes, size, radius) => {
+  const bitmap = new Uint8Array(size * size);
+  const limit = (value) => Math.min(size, Math.max(0, value));
+  for (const stroke of strokes) {
+    stroke.forEach((point, index) => {
+      const before = stroke[Math.max(0, index - 1)];
+      const [wide, high] = boxOf([before, point]).map(([least, most]) => [
+        limit(Math.floor((least - radius) * size)), limit(Math.ceil((most + radius) * size)),
+      ]);
+      for (let row = high[0]; row < high[1]; row += 1) {
+        for (let column = wide[0]; column < wide[1]; column += 1) {
+          const [x, y] = [(column + 0.5) / size, (row + 0.5) / size];
+          if (squaredDistance(x, y, before, point) <= radius * radius) {
+            bitmap[row * size + column] = 1;
+          }
+        }
+      }
+    });
+  }
+  return bitmap;
+};
+
+// How far a bitmap must be moved, down and to the right, so that its centre of mass is in the middle.
+const offCentre = (bitmap, size) => {
+  let [count, rows, columns] = [0, 0, 0];
+  bitmap.forEach((bit, place) => {
+    count += bit;
+    rows += bit * (Math.floor(place / size) + 0.5);
+    columns += bit * ((place % size) + 0.5);
+  });
+  return count === 0 ? [0, 0] : [rows, columns].map((sum) => Math.round(size / 2 - sum / count));
+};
+
+// The pixels of `strokes`, a Float32Array `[side * side]` of numbers from 0 to 1. `fit` fills the frame.
+expifref.pixelsOf = (strokes, side, fit) => {
+  const pixels = new Float32Array(side * side);
+  const drawn = strokes.filter((stroke) => stroke.length > 0);
+  if (drawn.length === 0) {
+    return pixels;
+  }
+  const style = expifref.styleOf(side);
+  const size = BLOCK * side;
+  const bitmap = bitmapOf(fit ? fitted(drawn, style) : drawn, size, style.radius);
+  const [down, right] = fit && style.byMass ? offCentre(bitmap, size) : [0, 0];
+  bitmap.forEach((bit, place) => {
+    const [row, column] = [Math.floor(place / size) + down, (place % size) + right];
+    if (bit === 1 && Math.min(row, column) >= 0 && Math.max(row, column) < size) {
+      pixels[Math.floor(row / BLOCK) * side + Math.floor(column / BLOCK)] += 1 / (BLOCK * BLOCK);
+    }
+  });
+  return pixels;
+};
