@@ -9,7 +9,7 @@ import typer
 
 from expifref.exceptions import ParameterError
 
-from .options import DataDir, Dataset, Json, Seed
+from .options import DataDir, Json, Seed
 from .output import print_json, print_table
 from .speed import Hold, Lanes, Pipelines, Rate, chosen_speed, hardware_wish
 
@@ -22,7 +22,7 @@ def export(
         str,
         typer.Option(
             "--to",
-            help="onnx, onnx-step, json, c, systemverilog, ulx3s, icebreaker, formal, onnx-float, or nir.",
+            help="onnx, onnx-step, json, c, web, systemverilog, ulx3s, icebreaker, formal, onnx-float, or nir.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],
@@ -38,18 +38,30 @@ def export(
             "that costs is measured on its test samples.",
         ),
     ] = False,
-    dataset: Dataset = "digits",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            help="With web: the data set of which the page has test samples with it. With --approximate-lif: "
+            "the one to fit on, digits without it. Names and files as for `train`.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Write a program as ONNX, C99, SystemVerilog or a deployment file, or a model as float ONNX or NIR."""
+    """Write a program as ONNX, C99, SystemVerilog, a web page or a deployment file, or a model as float ONNX
+    or NIR."""
     from exporters.registry import MODEL_TARGETS, export_model, export_program
 
     wish, speed, losses = hardware_wish(lanes, pipelines, hold, rate), None, dict[str, Any]()
     if leaky and to != "nir":
         raise ParameterError(
             f"--approximate-lif is for `--to nir`, which has no other neurons, not for `{to}`"
+        )
+    if dataset is not None and to != "web" and not leaky:
+        raise ParameterError(
+            f"--dataset is for `--to web` and --approximate-lif, which run samples, not for `{to}`"
         )
     if to in MODEL_TARGETS:
         if wish is not None:
@@ -59,7 +71,7 @@ def export(
         if leaky:
             from .approximation import approximated
 
-            description, losses = approximated(source, dataset, data_dir, seed)
+            description, losses = approximated(source, dataset or "digits", data_dir, seed)
         else:
             from expifref.network.model_files import read_description
 
@@ -69,8 +81,13 @@ def export(
         from quantize.program.file import load_program
 
         program = load_program(source)
-        speed = None if wish is None else chosen_speed(program, wish)
-        export_program(program, to, out, speed)
+        if to == "web" and dataset is not None and wish is None:
+            from .page import write_page
+
+            write_page(program, dataset, data_dir, seed, out)
+        else:
+            speed = None if wish is None else chosen_speed(program, wish)
+            export_program(program, to, out, speed)
     summary = {"source": str(source), "target": to, "out": str(out), "bytes": _size(out), **losses}
     if speed is not None:
         counts = {"lanes": speed.lanes, "pipelines": speed.pipelines}

@@ -1,9 +1,11 @@
-"""The samples of a data set that a web page has with it."""
+"""A web page that has samples of a data set with it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from expifref.data import load
 from expifref.exceptions import DataError
@@ -15,13 +17,27 @@ if TYPE_CHECKING:
     from exporters.web.recordings import Shown
     from quantize.program.program import Program
 
-__all__ = ["shown_samples"]
+__all__ = ["shown_samples", "write_page"]
 
 _MOST = 30
 """Samples, as many as a person may want to look through."""
 
 _ROOM = 1 << 18
 """Bytes that they take together, unless one alone takes more."""
+
+
+def write_page(program: Program, dataset: str, data_dir: Path | None, seed: int, out: Path) -> None:
+    """Write `program` to the folder `out` with the first test samples of `dataset`.
+
+    Raises:
+        DataError: see `shown_samples`.
+        MissingToolError, ToolError, UnsupportedError: see `exporters.web.folder.web_files`.
+        FileFormatError: the folder cannot be written.
+    """
+    from expifref.files.writing import write_folder
+    from exporters.web.folder import web_files
+
+    write_folder(out, web_files(program, shown_samples(program, dataset, data_dir, seed)))
 
 
 def shown_samples(program: Program, dataset: str, data_dir: Path | None, seed: int) -> Shown:
@@ -57,8 +73,6 @@ def shown_samples(program: Program, dataset: str, data_dir: Path | None, seed: i
 
 def _label(labels: object, sample: int) -> int | None:
     """The class of a whole sample, where that is what labels are."""
-    import numpy as np
-
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu":
         return None
     return int(labels[sample])

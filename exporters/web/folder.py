@@ -63,8 +63,18 @@ def samples_script(shown: Shown, port: Port) -> str:
 
 
 def _row(one: Recording, port: Port) -> str:
-    """A recording, with the bits of spikes eight to a byte, the first the lowest, or a byte for each value."""
-    frames = np.ascontiguousarray(one.frames, port.dtype)
+    """A recording, with the bits of spikes eight to a byte, the first the lowest, or a byte for each value.
+
+    Where all steps are the same, the first stands for them.
+    """
+    held = bool((one.frames == one.frames[:1]).all())
+    frames = np.ascontiguousarray(one.frames[:1] if held else one.frames, port.dtype)
     content = frames.tobytes() if port.graded else np.packbits(frames, bitorder="little").tobytes()
-    told = data({"name": one.name, "label": one.label, "steps": len(frames), "counted": one.counted})
-    return f"{{...{told}, frames: {binary(content)}}}"
+    told = {
+        "name": one.name,
+        "label": one.label,
+        "steps": len(one.frames),
+        "counted": one.counted,
+        "held": held,
+    }
+    return f"{{...{data(told)}, frames: {binary(content)}}}"

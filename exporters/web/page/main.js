@@ -18,20 +18,20 @@ const guarded = (action) => async (...given) => {
   }
 };
 
-// A sample that came with the page, with its frames as bytes.
+// A sample that came with the page, with its frames as bytes, a row for each step.
 const unpacked = (sample, port) => {
   const bytes = expifref.bytesOf(sample.frames);
-  if (port.least < 0 || port.largest > 1) {
-    return { ...sample, frames: bytes };
-  }
-  const frames = Uint8Array.from({ length: sample.steps * port.channels }, (_, bit) => (bytes[bit >> 3] >> (bit & 7)) & 1);
+  const spikes = port.least === 0 && port.largest === 1;
+  const value = (place) => (spikes ? (bytes[place >> 3] >> (place & 7)) & 1 : bytes[place]);
+  const size = sample.steps * port.channels;
+  const frames = Uint8Array.from({ length: size }, (_, place) => value(sample.held ? place % port.channels : place));
   return { ...sample, frames };
 };
 
 const aboutText = (facts) => {
-  const sizes = facts.layers.map((layer) => `${layer.units} in ${layer.name}`).join(", ");
+  const sizes = facts.layers.map((layer) => `${layer.name} of ${layer.units}`).join(", ");
   const rule = expifref.RULE_TEXTS[facts.decision];
-  return `${facts.input.channels} inputs; neurons: ${sizes}. A sample lasts ${facts.steps} steps of ${facts.milliseconds} ms. ` +
+  return `${facts.input.channels} inputs; layers: ${sizes}. A sample lasts ${facts.steps} steps of ${facts.milliseconds} ms. ` +
     `The answer is ${rule}.`;
 };
 
@@ -69,6 +69,10 @@ expifref.View = class {
     } else {
       this.pad = new expifref.Pad(at("pad"), port.side, guarded(() => this.#takeDrawing()));
     }
+    this.#listSamples();
+  }
+
+  #listSamples() {
     at("sample").replaceChildren(...this.samples.map((sample, index) => {
       const label = sample.label === null ? "" : `, class ${sample.label}`;
       return new Option(`${sample.name}${label}`, String(index));
@@ -109,11 +113,12 @@ expifref.View = class {
     player.rate = Number(at("speed").value);
   }
 
-  // Plays `input` from its start; what was drawn is at once run to its end.
+  // Goes to the start of `input`.
   take(input) {
     this.player.pause();
     this.#forget();
     this.player.load(input);
+    at("sample").selectedIndex = this.samples.indexOf(input);
   }
 
   #takeDrawing() {
@@ -131,14 +136,9 @@ expifref.View = class {
       return;
     }
     const found = expifref.readNpy(new Uint8Array(await file.arrayBuffer()), this.network.facts.input);
-    this.samples = found;
-    this.#replaceSamples();
-  }
-
-  #replaceSamples() {
-    at("sample").replaceChildren(...this.samples.map((sample, index) => new Option(sample.name, String(index))));
-    at("samples").hidden = false;
-    this.take(this.samples[0]);
+    this.samples = [...this.samples.filter((sample) => !sample.ofFile), ...found];
+    this.#listSamples();
+    this.take(found[0]);
   }
 
   #forget() {

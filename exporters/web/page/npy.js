@@ -43,6 +43,6 @@ expifref.readNpy = (bytes, port) => {
       const from = (step * samples + sample) * inputs;
       frames.set(whole.subarray(from, from + inputs), step * inputs);
     }
-    return { name: `sample ${sample} of the file`, label: null, steps, counted: steps, frames };
+    return { name: `sample ${sample} of the file`, label: null, steps, counted: steps, frames, ofFile: true };
   });
 };
