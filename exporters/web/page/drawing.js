@@ -5,21 +5,27 @@ globalThis.expifref ??= {};
 
 const BLOCK = 4;
 const SMALL_SIDE = 20;
+const THICKNESS = [0.04, 0.15]; // of the frame, the radius of the thinnest and of the thickest pen
+const HALVINGS = 7;
 
-// How the common data sets of digits were made: small pictures are filled from edge to edge by the digit, in
-// larger ones (28 x 28) it fills the 20 pixels in the middle, and its centre of mass is theirs.
+// How the common data sets of digits were made. In the small ones (8 x 8) a digit fills the frame from edge to
+// edge, and covers 30 % of it, whichever it is. In the larger ones (28 x 28) it fills the 20 pixels in the
+// middle, and its centre of mass is theirs.
 expifref.styleOf = (side) =>
-  side < SMALL_SIDE ? { share: 1, radius: 0.07, byMass: false } : { share: 20 / 28, radius: 0.045, byMass: true };
+  side < SMALL_SIDE
+    ? { share: 1, radius: 0.08, ink: 0.305, byMass: false }
+    : { share: 20 / 28, radius: 0.045, ink: null, byMass: true };
 
 const boxOf = (points) => {
   const axis = (which) => points.map((point) => point[which]);
   return [0, 1].map((which) => [Math.min(...axis(which)), Math.max(...axis(which))]);
 };
 
-// `strokes`, lists of points from 0 to 1, moved and scaled so that they fill the middle `share` of the frame.
-const fitted = (strokes, style) => {
+// `strokes`, lists of points from 0 to 1, moved and scaled so that a pen of this radius fills the middle
+// `share` of the frame with them.
+const fitted = (strokes, share, radius) => {
   const [wide, high] = boxOf(strokes.flat());
-  const room = style.share - 2 * style.radius;
+  const room = share - 2 * radius;
   const size = Math.max(wide[1] - wide[0], high[1] - high[0]);
   // A dot has no size, and must not become a line.
   const scale = size > 0.05 ? room / size : 1;
@@ -68,6 +74,26 @@ const offCentre = (bitmap, size) => {
   return count === 0 ? [0, 0] : [rows, columns].map((sum) => Math.round(size / 2 - sum / count));
 };
 
+const inkOf = (bitmap) => bitmap.reduce((sum, bit) => sum + bit, 0) / bitmap.length;
+
+// A bitmap of `strokes` that fill the frame, by the pen that covers as much of it as `style` says.
+const filled = (strokes, size, style) => {
+  const drawn = (radius) => bitmapOf(fitted(strokes, style.share, radius), size, radius);
+  if (style.ink === null) {
+    return drawn(style.radius);
+  }
+  let [thin, thick] = THICKNESS;
+  for (let half = 0; half < HALVINGS; half += 1) {
+    const middle = (thin + thick) / 2;
+    if (inkOf(drawn(middle)) < style.ink) {
+      thin = middle;
+    } else {
+      thick = middle;
+    }
+  }
+  return drawn(thin);
+};
+
 // The pixels of `strokes`, a Float32Array `[side * side]` of numbers from 0 to 1. `fit` fills the frame.
 expifref.pixelsOf = (strokes, side, fit) => {
   const pixels = new Float32Array(side * side);
@@ -77,7 +103,7 @@ expifref.pixelsOf = (strokes, side, fit) => {
   }
   const style = expifref.styleOf(side);
   const size = BLOCK * side;
-  const bitmap = bitmapOf(fit ? fitted(drawn, style) : drawn, size, style.radius);
+  const bitmap = fit ? filled(drawn, size, style) : bitmapOf(drawn, size, style.radius);
   const [down, right] = fit && style.byMass ? offCentre(bitmap, size) : [0, 0];
   bitmap.forEach((bit, place) => {
     const [row, column] = [Math.floor(place / size) + down, (place % size) + right];
