@@ -67,8 +67,9 @@ def shown_samples(program: Program, dataset: str, data_dir: Path | None, seed: i
         )
         for sample in range(inputs.samples)
     ]
-    square = loaded.image is not None and loaded.image[0] == loaded.image[1] and loaded.image[2] == 1
-    return Shown(tuple(recordings), loaded.image[0] if square and is_drawn(program) else None)
+    high, wide, depth = loaded.image or (0, 0, 0)
+    drawn = is_drawn(program) and high == wide and depth == 1
+    return Shown(tuple(recordings), high if drawn else None)
 
 
 def _label(labels: object, sample: int) -> int | None:

@@ -42,7 +42,6 @@ class FolderTarget(Generic[Source]):
     emit: Callable[[Source], Mapping[str, str]]
     faster: Callable[[Source, Throughput], Mapping[str, str]] | None = None
     """The same for hardware that is more than the smallest."""
-    tools: tuple[str, ...] = ()  # external tools that must be installed
 
     def write(self, source: Source, path: Path) -> None:
         """Write the form as the folder `path`, whole or not at all."""
@@ -135,9 +134,7 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _onnx("step")),
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
-        "web": FolderTarget(
-            "page that runs the C as WebAssembly in a browser", _web, tools=("python-zig",)
-        ),
+        "web": FolderTarget("page that runs the C as WebAssembly in a browser", _web),
         "systemverilog": _hardware("SystemVerilog for FPGAs, with its memory files", _systemverilog),
         "ulx3s": _hardware("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
         "icebreaker": _hardware("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),

@@ -1,7 +1,7 @@
 """The external programs that build and run the targets: where they are, and how to get one that is not.
 
-None is needed to train, lower or export, but for `export --to web`. A path in `EXPIFREF_<NAME>` (upper case, `-` as `_`) goes before
-what is on the path, for instance `EXPIFREF_CLANG=/opt/llvm/bin/clang`.
+None is needed to train, lower or export, but for `export --to web`. A path in `EXPIFREF_<NAME>` (upper
+case, `-` as `_`) goes before what is on the path, for instance `EXPIFREF_CLANG=/opt/llvm/bin/clang`.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.tools import need
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-__all__ = ["browser", "complaints"]
+__all__ = ["browser", "complaints", "log"]
 
 _OPTIONS = (
     "--headless=new",
@@ -45,4 +45,10 @@ def browser(folder: Path, wide: int = 1000, high: int = 1200) -> Iterator[Chrome
 
 def complaints(driver: Chrome) -> list[Any]:
     """What pages have written to the console since this was asked last."""
-    return [row["message"] for row in driver.get_log("browser")]
+    return [row["message"] for row in log(driver, "browser")]
+
+
+def log(driver: Chrome, kind: str) -> list[dict[str, Any]]:
+    """What came into the log `kind`, browser or performance, since this was asked last."""
+    found: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]
+    return found

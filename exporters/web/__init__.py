@@ -1,1 +1,1 @@
-"""The program in a browser: the emitted C as WebAssembly, and a page that feeds and shows it (docs/web.md)."""
+"""A program in a browser: its C as WebAssembly, and a page that feeds and shows it (docs/web.md)."""

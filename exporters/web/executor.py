@@ -88,7 +88,7 @@ class _Module:
         self._heap: int = _function(found["heap"])(self._store)
 
     def trace(self, frames: Spikes, states: Integers | None, out: Integers) -> None:
-        """Run `frames` `[steps, inputs]` from `states` (None: the initial ones) into `out` `[steps, values]`."""
+        """Run `frames` `[steps, inputs]` from `states`, or the initial ones, into `out` `[steps, values]`."""
         self._reset(self._store)
         if states is not None:
             self._write(states.astype("<i8").tobytes(), self._heap)

@@ -37,7 +37,5 @@ def wasm_module(graph: Graph, label: Label) -> bytes:
         lay_out(folder, {name: files[name] for name in ("network.c", "network.h")} | {_MODULE: shim})
         # Nothing of a network is worth keeping, and the home folder need not be writable.
         cache = {f"ZIG_{which}_CACHE_DIR": str(folder / "cache") for which in ("GLOBAL", "LOCAL")}
-        run_tool(
-            COMPILER, [*_OPTIONS, "network.c", _MODULE, "-o", "network.wasm"], folder, environment=cache
-        )
+        run_tool(COMPILER, [*_OPTIONS, "network.c", _MODULE, "-o", "network.wasm"], folder, environment=cache)
         return (folder / "network.wasm").read_bytes()

@@ -21,7 +21,7 @@ from exporters.c.signals import told
 from exporters.registry import export_program
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
-from tests.browser import browser, complaints
+from tests.browser import browser, complaints, log
 from tests.networks import lowered, network
 from tests.tools import need
 
@@ -134,7 +134,7 @@ def drawn(driver: Chrome, strokes: object) -> Any:
 
 
 def test_a_drawing_is_counted_in_blocks(page: Chrome) -> None:
-    """Without filling the frame, a dot in the middle is a disc there: of each block its pixels are counted."""
+    """Without filling the frame, a dot in the middle is a disc: of each block its pixels are counted."""
     page.find_element("id", "fit").click()
     frames = drawn(page, [[[0.5, 0.5]]])["frames"]
     rows = (np.arange(32) + 0.5) / 32 - 0.5
@@ -186,7 +186,7 @@ def test_a_recording_of_the_user(page: Chrome, program: Program, tmp_path: Path)
     np.testing.assert_array_equal(signals(page).reshape(40, -1), np.concatenate(rows, axis=1))
 
 
-BAD = {
+BAD: dict[str, Any] = {
     "A recording must be an .npy file of NumPy, but this file is none: save it with numpy.save.": b"PK",
     "A recording must have the shape [steps, samples, 64], not [3,2,5].": np.zeros((3, 2, 5), np.uint8),
     "A recording must be of uint8, int8 or bool and in C order, not <f8.": np.zeros((3, 2, 64)),
@@ -229,7 +229,8 @@ def test_rules_decide_as_in_python(page: Chrome) -> None:
     output = np.random.default_rng(2).integers(-5, 5, (7, 1, 4))
     for rule in RULES:
         found = page.execute_script(
-            "const decision = new expifref.Decision(arguments[0]); arguments[1].forEach((o) => decision.add(o));"
+            "const decision = new expifref.Decision(arguments[0]);"
+            "arguments[1].forEach((output) => decision.add(output));"
             "return [decision.scores, decision.winner];",
             rule,
             output[:, 0].tolist(),
@@ -240,7 +241,7 @@ def test_rules_decide_as_in_python(page: Chrome) -> None:
 
 def test_nothing_is_fetched_but_the_folder(driver: Chrome, folder: Path) -> None:
     """From a static host, with a phone's width, in the dark: only its own files, and all of them."""
-    driver.get_log("performance")
+    log(driver, "performance")
     driver.execute_cdp_cmd(
         "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     )
@@ -261,12 +262,10 @@ def test_nothing_is_fetched_but_the_folder(driver: Chrome, folder: Path) -> None
     driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert complaints(driver) == []
-    asked = [json.loads(row["message"])["message"] for row in driver.get_log("performance")]
+    asked = [json.loads(row["message"])["message"] for row in log(driver, "performance")]
     urls = {row["params"]["request"]["url"] for row in asked if row["method"] == "Network.requestWillBeSent"}
     fetched = {url for url in urls if not url.startswith("data:")}
-    assert fetched == {base} | {
-        base + path.name for path in folder.iterdir() if path.name != "index.html"
-    }
+    assert fetched == {base} | {base + path.name for path in folder.iterdir() if path.name != "index.html"}
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["c_code", "systemverilog_code"]
+__all__ = ["c_code", "javascript_code", "systemverilog_code"]
 
 _TRIGRAPHS = {"=": "#", "/": "\\", "'": "^", "(": "[", ")": "]", "!": "|", "<": "{", ">": "}", "-": "~"}
 _TOKEN = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|.", re.DOTALL)
 _SV_TOKEN = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|.", re.DOTALL)
+_JS_TOKEN = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|`(?:\\.|[^`\\])*`|.", re.DOTALL)
 _LINE_ENDS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
 
 
@@ -24,6 +25,11 @@ def systemverilog_code(text: str) -> str:
     text = _LINE_ENDS.sub("\n", text)
     assert re.search(r"\\[ \t]*\n", text) is None
     return _without_comments(_SV_TOKEN, text)
+
+
+def javascript_code(text: str) -> str:
+    """JavaScript likewise; nothing continues a comment to the end of a line."""
+    return _without_comments(_JS_TOKEN, _LINE_ENDS.sub("\n", text))
 
 
 def _without_comments(token: re.Pattern[str], text: str) -> str:

@@ -24,6 +24,9 @@ from exporters.systemverilog import emit_systemverilog, module
 from exporters.systemverilog.network import design
 from exporters.systemverilog.simulator import SystemVerilogExecutor
 from exporters.systemverilog.testbench import bench_files
+from exporters.web.facts import facts
+from exporters.web.folder import network_script, samples_script
+from exporters.web.recordings import shown_of
 from hw_profiles import load_profile
 from quantize.graph.operations import IDENTIFIER
 from quantize.graph.proof import prove_graph
@@ -36,7 +39,7 @@ from tests.edits import with_operation, with_tables
 from tests.exporters.models import sequence_of
 from tests.tools import need
 
-from .code import c_code, systemverilog_code
+from .code import c_code, javascript_code, systemverilog_code
 from .formats import small_program
 from .payloads import EXECUTED_C, EXECUTED_SV, LINES, PAYLOADS, every_payload, is_utf8
 from .places import at, has, in_memory, places_in
@@ -73,7 +76,9 @@ def with_texts(text: str) -> Program:
 
 def emitted(program: Program, everything: bool = True) -> dict[str, str]:
     """What the targets of C and SystemVerilog write, or every target of text files and every executor."""
-    targets = {name: row for name, row in PROGRAM_TARGETS.items() if isinstance(row, FolderTarget)}
+    targets = {
+        name: row for name, row in PROGRAM_TARGETS.items() if isinstance(row, FolderTarget) and name != "web"
+    }
     if not everything:
         targets = {name: targets[name] for name in ("c", "systemverilog")}
     files = {
@@ -82,7 +87,17 @@ def emitted(program: Program, everything: bool = True) -> dict[str, str]:
     if everything:
         files |= {f"bench/{file}": text for file, text in bench_files(design(program.graph)).items()}
         files["native/network.c"] = native_text(program.graph).source
+        files |= page_scripts(program)
     return files
+
+
+def page_scripts(program: Program) -> dict[str, str]:
+    """What `--to web` writes of a program beside the module, which is compiled of the C."""
+    shown = shown_of(program)
+    return {
+        "web/program.js": network_script(facts(program, shown), label_of(program), b""),
+        "web/samples.js": samples_script(shown, program.graph.input),
+    }
 
 
 def c_network(program: Program) -> str:
@@ -95,7 +110,7 @@ def c_executor(program: Program) -> CExecutor:
 
 def code(files: Files) -> dict[str, str]:
     """`files` without comments; those that tools read as they are."""
-    strip = {".c": c_code, ".h": c_code, ".sv": systemverilog_code}
+    strip = {".c": c_code, ".h": c_code, ".sv": systemverilog_code, ".js": javascript_code}
     return {name: strip.get(Path(name).suffix, str)(text) for name, text in files.items()}
 
 
@@ -131,7 +146,7 @@ def test_a_name_that_executors_use_is_refused(language: str) -> None:
 def test_all_languages_are_checked() -> None:
     """Makefile, pins and scripts among them: of texts nothing gets there, they are the same to the byte."""
     suffixes = {Path(name).suffix for name in HARMLESS}
-    assert suffixes == {".c", ".h", "", ".txt", ".sv", ".hex", ".lpf", ".pcf", ".ys", ".abc"}
+    assert suffixes == {".c", ".h", "", ".txt", ".sv", ".hex", ".lpf", ".pcf", ".ys", ".abc", ".js"}
     assert "c/Makefile" in HARMLESS
 
 
