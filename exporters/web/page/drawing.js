@@ -8,29 +8,30 @@ const SMALL_SIDE = 20;
 const THICKNESS = [0.04, 0.15]; // of the frame, the radius of the thinnest and of the thickest pen
 const HALVINGS = 7;
 
-// How the common data sets of digits were made. In the small ones (8 x 8) a digit fills the frame from edge to
-// edge, and covers 30 % of it, whichever it is. In the larger ones (28 x 28) it fills the 20 pixels in the
-// middle, and its centre of mass is theirs.
+// How the common data sets of digits were made. In the small ones (8 x 8) a digit is as high as the frame, at
+// most 6 pixels wide, and covers 30 % of it, whichever it is. In the larger ones (28 x 28) it keeps its shape
+// in the 20 x 20 pixels in the middle, and its centre of mass is theirs.
 expifref.styleOf = (side) =>
   side < SMALL_SIDE
-    ? { share: 1, radius: 0.08, ink: 0.305, byMass: false }
-    : { share: 20 / 28, radius: 0.045, ink: null, byMass: true };
+    ? { wide: 6 / 8, high: 1, keepsShape: false, radius: 0.08, ink: 0.305, byMass: false }
+    : { wide: 20 / 28, high: 20 / 28, keepsShape: true, radius: 0.045, ink: null, byMass: true };
 
 const boxOf = (points) => {
   const axis = (which) => points.map((point) => point[which]);
   return [0, 1].map((which) => [Math.min(...axis(which)), Math.max(...axis(which))]);
 };
 
-// `strokes`, lists of points from 0 to 1, moved and scaled so that a pen of this radius fills the middle
-// `share` of the frame with them.
-const fitted = (strokes, share, radius) => {
+// `strokes`, lists of points from 0 to 1, moved and scaled so that a pen of this radius fills with them what
+// `style` says of the frame.
+const fitted = (strokes, style, radius) => {
   const [wide, high] = boxOf(strokes.flat());
-  const room = share - 2 * radius;
-  const size = Math.max(wide[1] - wide[0], high[1] - high[0]);
-  // A dot has no size, and must not become a line.
-  const scale = size > 0.05 ? room / size : 1;
-  const place = (value, [least, most]) => 0.5 + scale * (value - (least + most) / 2);
-  return strokes.map((stroke) => stroke.map(([x, y]) => [place(x, wide), place(y, high)]));
+  // A dot has no size, and a line no width: they must not be blown up.
+  const scaleTo = (share, [least, most]) => (most - least > 0.05 ? (share - 2 * radius) / (most - least) : Infinity);
+  const [across, down] = [scaleTo(style.wide, wide), scaleTo(style.high, high)];
+  const scales = style.keepsShape ? [Math.min(across, down), Math.min(across, down)] : [Math.min(across, down), down];
+  const [right, below] = scales.map((scale) => (scale === Infinity ? 1 : scale));
+  const place = (value, [least, most], scale) => 0.5 + scale * (value - (least + most) / 2);
+  return strokes.map((stroke) => stroke.map(([x, y]) => [place(x, wide, right), place(y, high, below)]));
 };
 
 const squaredDistance = (x, y, [ax, ay], [bx, by]) => {
@@ -78,7 +79,7 @@ const inkOf = (bitmap) => bitmap.reduce((sum, bit) => sum + bit, 0) / bitmap.len
 
 // A bitmap of `strokes` that fill the frame, by the pen that covers as much of it as `style` says.
 const filled = (strokes, size, style) => {
-  const drawn = (radius) => bitmapOf(fitted(strokes, style.share, radius), size, radius);
+  const drawn = (radius) => bitmapOf(fitted(strokes, style, radius), size, radius);
   if (style.ink === null) {
     return drawn(style.radius);
   }
