@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -147,7 +148,9 @@ def test_keys_draw_too(page: Chrome) -> None:
     from selenium.webdriver.common.keys import Keys
 
     pad = page.find_element("id", "pad")
-    pad.send_keys(*[Keys.ARROW_UP] * 8, Keys.SPACE, *[Keys.ARROW_DOWN] * 16, Keys.SPACE)
+    pad.send_keys(*[Keys.ARROW_UP] * 8)
+    assert page.execute_script("return expifref.view.player.input.name") == "test sample 0"
+    pad.send_keys(Keys.SPACE, *[Keys.ARROW_DOWN] * 16, Keys.SPACE)
     assert text(page, "decision") == "Decision: class 1."
     pad.send_keys(Keys.DELETE)
     assert page.execute_script("return expifref.view.pad.strokes") == []
@@ -294,3 +297,28 @@ def test_other_networks_show_their_golden_input(driver: Chrome, tmp_path: Path, 
     if sizes[0] == 64:
         assert drawn(driver, DRAWN[3])["frames"].count(1) > 100
     assert complaints(driver) == []
+
+
+def test_what_is_not_of_a_whole_folder_is_said(driver: Chrome, folder: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "page"
+    shutil.copytree(folder, broken)
+    (broken / "program.js").write_text("globalThis.expifref ??= {};\n")
+    driver.get(f"{broken.as_uri()}/index.html")
+    wait(driver, "!document.getElementById('error').hidden")
+    assert text(driver, "error") == (
+        "The page must lie beside its program.js, but that is not there or damaged: export the folder again."
+    )
+    assert not driver.find_element("id", "main").is_displayed()
+    assert complaints(driver) == []
+
+
+def test_everything_is_reached_by_keys_in_its_order(page: Chrome) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    reached = []
+    for _ in range(12):
+        ActionChains(page).send_keys(Keys.TAB).perform()
+        reached.append(page.execute_script("return document.activeElement.id"))
+    wanted = ["pad", "clear", "fit", "sample", "file", "play", "step", "begin", "finish", "speed", "signal"]
+    assert reached == [*wanted, "neuron"]

@@ -1,5 +1,8 @@
 // The page: what is on it, and what follows when something is touched.
 "use strict";
+globalThis.expifref ??= {};
+
+const SHOWN_RADIUS = 0.035; // of a pen whose strokes are going to be scaled
 
 const at = (id) => document.getElementById(id);
 
@@ -67,7 +70,8 @@ expifref.View = class {
       this.inputRaster = new expifref.Raster(at("seen"), port.channels, "Input that is not 0");
       at("seen").classList.add("wide");
     } else {
-      this.pad = new expifref.Pad(at("pad"), port.side, guarded(() => this.#takeDrawing()));
+      const radius = () => (at("fit").checked ? SHOWN_RADIUS : expifref.styleOf(port.side).radius);
+      this.pad = new expifref.Pad(at("pad"), radius, guarded(() => this.#takeDrawing()));
     }
     this.#listSamples();
   }
@@ -99,7 +103,7 @@ expifref.View = class {
     on("sample", "change", () => this.take(this.samples[Number(at("sample").value)]));
     on("file", "change", () => this.#takeFile());
     on("clear", "click", () => this.pad.clear());
-    on("fit", "change", () => this.#takeDrawing());
+    on("fit", "change", () => { this.pad.draw(); this.#takeDrawing(); });
     on("play", "click", () => (player.playing ? player.pause() : player.play()));
     on("step", "click", () => { player.pause(); player.step(); this.say(); });
     on("begin", "click", () => { player.pause(); player.begin(); });
@@ -193,6 +197,9 @@ expifref.View = class {
 };
 
 guarded(async () => {
+  if (expifref.program === undefined || expifref.module === undefined) {
+    throw new Error("The page must lie beside its program.js, but that is not there or damaged: export the folder again.");
+  }
   const network = await expifref.Network.load(expifref.program, expifref.bytesOf(expifref.module));
   expifref.view = new expifref.View(network);
   at("main").hidden = false;

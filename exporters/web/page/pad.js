@@ -6,10 +6,10 @@ const KEY_STEP = 1 / 24;
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 expifref.Pad = class {
-  // Calls `changed` whenever the strokes are others.
-  constructor(canvas, side, changed) {
+  // Draws with a pen of `radius()`, of a frame of 1, and calls `changed` whenever the strokes are others.
+  constructor(canvas, radius, changed) {
     this.canvas = canvas;
-    this.radius = expifref.styleOf(side).radius;
+    this.radius = radius;
     this.changed = changed;
     this.strokes = [];
     this.pointer = null;
@@ -36,7 +36,7 @@ expifref.Pad = class {
     context.clearRect(0, 0, wide, high);
     context.lineCap = context.lineJoin = "round";
     context.strokeStyle = expifref.colour("ink");
-    context.lineWidth = 2 * this.radius * wide;
+    context.lineWidth = 2 * this.radius() * wide;
     for (const stroke of this.strokes) {
       context.beginPath();
       context.moveTo(stroke[0][0] * wide, stroke[0][1] * high);
@@ -48,7 +48,7 @@ expifref.Pad = class {
       context.beginPath();
       context.lineWidth = 2;
       context.strokeStyle = context.fillStyle = expifref.colour("accent");
-      context.arc(this.pen.place[0] * wide, this.pen.place[1] * high, this.radius * wide, 0, 2 * Math.PI);
+      context.arc(this.pen.place[0] * wide, this.pen.place[1] * high, this.radius() * wide, 0, 2 * Math.PI);
       context.stroke();
       if (this.pen.down) {
         context.fill();
@@ -86,21 +86,22 @@ expifref.Pad = class {
     if (event.key === " " || event.key === "Enter") {
       this.pen.down = !this.pen.down;
       if (this.pen.down) {
-        this.strokes.push([this.pen.place]);
+        this.strokes.push([]);
       }
     } else if (event.key in MOVES) {
       this.pen.place = this.pen.place.map((value, axis) => Math.min(1, Math.max(0, value + KEY_STEP * MOVES[event.key][axis])));
-      if (this.pen.down) {
-        this.strokes.at(-1).push(this.pen.place);
-      }
     } else if (event.key === "Delete" || event.key === "Backspace") {
-      this.strokes = [];
-      this.pen.down = false;
+      this.clear();
     } else {
       return;
     }
     event.preventDefault();
     this.pen.used = true;
-    this.#tell();
+    if (this.pen.down) {
+      this.strokes.at(-1).push(this.pen.place);
+      this.#tell();
+    } else {
+      this.draw();
+    }
   }
 };

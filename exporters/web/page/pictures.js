@@ -76,10 +76,13 @@ expifref.Raster = class {
   }
 };
 
+// Not by the spread of `Math.min`, which fails for the many steps that a small network may keep.
+const rangeOf = (values) => values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
+
 // The course of one value over `steps` steps, of which `values` are known.
 expifref.drawCourse = (canvas, values, steps, name) => {
   const context = cleared(canvas);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [least, most] = rangeOf(values);
   const [wide, high] = [canvas.clientWidth, canvas.clientHeight];
   const across = (step) => (wide * (step + 0.5)) / steps;
   const up = (value) => high - 8 - ((high - 16) * (value - least)) / Math.max(1, most - least);

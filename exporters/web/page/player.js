@@ -76,22 +76,20 @@ expifref.Player = class {
     this.owed = 1;
     this.last = performance.now();
     this.measured = { since: this.last, steps: 0 };
-    requestAnimationFrame((time) => this.#frame(time));
+    this.request = requestAnimationFrame(() => this.#frame());
   }
 
   pause() {
     if (this.playing) {
       this.playing = false;
       this.pace = null;
+      cancelAnimationFrame(this.request);
       this.shown();
       this.paused();
     }
   }
 
   #frame() {
-    if (!this.playing) {
-      return;
-    }
     const start = performance.now();
     const forever = this.rate === Infinity;
     this.owed = forever ? Infinity : this.owed + ((start - this.last) * this.rate) / 1000;
@@ -113,8 +111,9 @@ expifref.Player = class {
     this.shown();
     if (this.ended && !forever) {
       this.pause();
+    } else {
+      this.request = requestAnimationFrame(() => this.#frame());
     }
-    requestAnimationFrame(() => this.#frame());
   }
 
   #measure() {
