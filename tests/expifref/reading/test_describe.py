@@ -235,13 +235,12 @@ def test_a_state_of_the_networks_own_is_refused_by_path() -> None:
 def _run_inside_jit(net: Any) -> None:
     """As training does: the states are made while a function is traced, and end with it."""
 
-    @brainstate.transform.jit
     def step(x: Any) -> Any:
         brainstate.nn.init_all_states(net, batch_size=2)
         return net(x)
 
     with brainstate.environ.context(dt=1.0 * u.ms):
-        step(jnp.ones((2, 3)))
+        brainstate.transform.jit(step)(jnp.ones((2, 3)))
 
 
 def test_states_that_ended_with_a_transformation() -> None:
@@ -256,7 +255,7 @@ def test_states_that_ended_with_a_transformation() -> None:
 
 
 def test_a_state_that_nothing_renews_is_refused_by_path() -> None:
-    class Kept(Module):  # type: ignore[misc]  # brainstate has no types
+    class Kept(Module):
         def __init__(self) -> None:
             super().__init__()
             self.into, self.neurons = Linear(3, 2, w_init=MA, b_init=None), ExpIFRef(2)
