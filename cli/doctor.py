@@ -25,7 +25,7 @@ def doctor(json: Json = False) -> None:
             "version": tool_version(name),
             "purpose": tool.purpose,
             "install": tool.install,
-            "override": None if tool.package else override_name(name),
+            "override": None if tool.module else override_name(name),
         }
         for name, tool in TOOLS.items()
     }

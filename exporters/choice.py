@@ -27,6 +27,7 @@ from quantize.run.emulator import Emulator
 from quantize.run.trace import Spikes, SummingExecutor
 
 from .tools import missing_tools
+from .ways import COMPILERS
 
 __all__ = [
     "AUTO",
@@ -85,7 +86,7 @@ def active_share(spikes: Spikes) -> float:
 
 def available() -> frozenset[str]:
     """The fast executors that can run here."""
-    native = () if missing_tools(("gcc",)) else ("native",)
+    native = () if all(map(missing_tools, COMPILERS)) else ("native",)
     jax = () if find_spec("jax") is None else ("jax",)
     return frozenset((*native, *jax))
 

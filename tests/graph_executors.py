@@ -100,9 +100,9 @@ def _c_host(graph: Graph) -> Executor:
 
 
 def _wasm(graph: Graph) -> Executor:
-    from exporters.web.executor import WasmExecutor
+    from exporters.web.executor import wasm_executor
 
-    return WasmExecutor(graph, LABEL)
+    return wasm_executor(graph, LABEL)
 
 
 def _onnx(form: str, backend: Backend) -> Callable[[Graph], Executor]:

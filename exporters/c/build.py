@@ -8,7 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from expifref.exceptions import ParameterError
-from exporters.tools import require_tool, run_tool
+from exporters.tools import require_tool, run_program, run_tool
+from exporters.ways import ZIG
+
+from .freestanding import FLAGS
 
 __all__ = ["PLATFORMS", "Platform", "build", "run_built"]
 
@@ -25,6 +28,8 @@ class Platform:
     @property
     def tools(self) -> tuple[str, ...]:
         """Everything that must be installed."""
+        if self.compiler == ZIG:  # which may be there where make is not
+            return (ZIG,)
         return ("make", self.compiler, *self.emulator[:1])
 
 
@@ -40,6 +45,7 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
     {
         "host": Platform("network", "network", "gcc"),
         "host-clang": Platform("network", "network", "clang"),
+        "host-zig": Platform("network", "network", ZIG),
         "cortex-m4": Platform(
             "cortex-m4", "cortex-m4.elf", "arm-none-eabi-gcc", _qemu("qemu-system-arm", "mps2-an386")
         ),
@@ -62,6 +68,8 @@ PLATFORMS: Mapping[str, Platform] = MappingProxyType(
     }
 )
 
+_SOURCES = ("network.c", "trace.c", "main_host.c")
+_FILES = ("stimulus.bin", "trace.bin")
 _COMPILER_VARIABLE = {
     "gcc": "CC",
     "clang": "CC",
@@ -81,6 +89,9 @@ def build(folder: Path, platform: str, extra: str = "") -> None:
     if platform not in PLATFORMS:
         raise ParameterError(f"a platform of C must be one of {', '.join(PLATFORMS)}, not `{platform}`")
     row = PLATFORMS[platform]
+    if row.compiler == ZIG:
+        run_tool(ZIG, ["cc", *FLAGS, *_SOURCES, *extra.split(), "-o", row.product], folder)
+        return
     compiler = f"{_COMPILER_VARIABLE[row.compiler]}={require_tool(row.compiler)}"
     run_tool("make", ["--silent", row.rule, compiler, f"EXTRA={extra}"], folder)
 
@@ -89,7 +100,7 @@ def run_built(folder: Path, platform: str) -> None:
     """Turn `stimulus.bin` in `folder` into `trace.bin`; raises ToolError when the program fails."""
     row = PLATFORMS[platform]
     if not row.emulator:
-        run_tool("make", ["--silent", "run"], folder)
+        run_program("the emitted C", [folder / row.product, *_FILES], folder)
         return
     tool, *options = row.emulator
     run_tool(tool, [*options, "-kernel", row.product], folder)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
 from exporters.tools import lay_out, run_tool
+from exporters.ways import host_compiler
 
 __all__ = ["Library"]
 
@@ -30,14 +31,15 @@ class Library:
         """Compile `source`, which reads `arrays` by their numbers.
 
         Raises:
-            MissingToolError: there is no GCC.
+            MissingToolError: there is no compiler.
             ToolError: the compiler refuses the text.
         """
         folder = scratch_folder_of(self)
         package = resources.files(__package__)
         headers = {name: (package / name).read_text(encoding="utf-8") for name in _HEADERS}
         lay_out(folder, {**headers, "network.c": source})
-        run_tool("gcc", [*_OPTIONS, "network.c", "-o", "network.so"], folder)
+        compiler, *first = host_compiler()
+        run_tool(compiler, [*first, *_OPTIONS, "network.c", "-o", "network.so"], folder)
         self._functions = ctypes.CDLL(str(folder / "network.so"))
         # The machine reads these arrays: they must live as long as the library.
         self._arrays = tuple(arrays)

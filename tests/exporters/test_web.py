@@ -12,10 +12,11 @@ import pytest
 
 from cli.page import shown_samples
 from expifref.exceptions import DataError, FileFormatError, ToolError, UnsupportedError
+from exporters.c import machine
 from exporters.c.network import c_files
 from exporters.registry import export_program
-from exporters.web import executor, module
-from exporters.web.executor import WasmExecutor
+from exporters.web import module
+from exporters.web.executor import wasm_executor
 from exporters.web.folder import PAGE_FILES, samples_script
 from exporters.web.module import wasm_module
 from exporters.web.recordings import Recording, Shown, shown_of
@@ -52,8 +53,8 @@ def test_long_runs_go_through_memory_in_pieces(program: Program, monkeypatch: py
     need("python-zig", "wasmtime")
     spikes = spike_input(network(SIZES), steps=23, batch=2)
     wanted = Emulator(program).run(spikes)
-    monkeypatch.setattr(executor, "_ROOM", 4000)
-    found = WasmExecutor(program.graph, LABEL).run(spikes, signals=["readout"])
+    monkeypatch.setattr(machine, "_ROOM", 4000)
+    found = wasm_executor(program.graph, LABEL).run(spikes, signals=["readout"])
     np.testing.assert_array_equal(found.signals["readout"], wanted.signals["readout"])
     assert set(found.signals) == {"readout"}
     for name, state in wanted.state.items():
@@ -72,15 +73,15 @@ def test_a_module_that_returns_another_output_is_found(
         )
         return files
 
-    monkeypatch.setattr("exporters.web.module.c_files", wrong)
+    monkeypatch.setattr("exporters.c.freestanding.c_files", wrong)
     with pytest.raises(ToolError, match=r"^the WebAssembly module must return the output that it traces"):
-        WasmExecutor(program.graph, LABEL).run(spike_input(network(SIZES)))
+        wasm_executor(program.graph, LABEL).run(spike_input(network(SIZES)))
 
 
 def test_inputs_are_checked(program: Program) -> None:
     need("python-zig", "wasmtime")
     with pytest.raises(DataError, match=r"^the input must have 6 channels, not 5$"):
-        WasmExecutor(program.graph, LABEL).run(np.zeros((2, 2, 5), np.uint8))
+        wasm_executor(program.graph, LABEL).run(np.zeros((2, 2, 5), np.uint8))
     wide = replace(program.graph, input=Port(6, Format(False, 9, 0)))
     with pytest.raises(UnsupportedError, match=r"^the inputs of the emitted C must be bytes, not 0\.\.511$"):
         wasm_module(wide, LABEL)

@@ -1,10 +1,15 @@
 /*
- * What the WebAssembly module offers beside the network, for the page and for verification alike. Whoever
- * runs it writes inputs and states into its memory from `heap` on, and reads signals there.
+ * What a network offers that runs in the memory of another program: as WebAssembly for the page and for
+ * verification, on an emulated core for verification. Whoever runs it writes inputs and states into its
+ * memory from `heap` on, and reads signals there.
  */
 #include "network.h"
 
+#ifdef __wasm__
 #define EXPORT(name) __attribute__((export_name(name)))
+#else
+#define EXPORT(name)
+#endif
 
 #ifdef EXPIFREF_INPUT_MIN
 typedef int8_t network_input;
@@ -12,6 +17,7 @@ typedef int8_t network_input;
 typedef uint8_t network_input;
 #endif
 
+#ifdef __wasm__
 extern unsigned char __heap_base;
 
 /* The first byte of the memory that nothing else uses, at a multiple of 16. */
@@ -19,6 +25,7 @@ EXPORT("heap") uint32_t module_heap(void)
 {
     return ((uint32_t)(uintptr_t)&__heap_base + 15U) & ~UINT32_C(15);
 }
+#endif
 
 EXPORT("reset") void module_reset(void)
 {
