@@ -76,8 +76,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
         "python-zig": Tool("C as WebAssembly", _WEB, ("version",)),
         "wasmtime": Tool("run WebAssembly", _WEB, package=True),
-        "chromium": Tool("test pages", _BROWSER),
-        "chromedriver": Tool("test pages", _BROWSER),
+        "chromium": Tool("open pages in tests", _BROWSER),
+        "chromedriver": Tool("steer the browser in tests", _BROWSER),
         "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
     }
 )
