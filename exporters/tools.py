@@ -81,8 +81,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "wasmtime": Tool("run WebAssembly", _WEB, module="wasmtime"),
         "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", _CORES, module="unicorn"),
         "pyelftools": Tool("load C into unicorn", _CORES, module="elftools"),
-        "chromium": Tool("test pages", _BROWSER),
-        "chromedriver": Tool("test pages", _BROWSER),
+        "chromium": Tool("open pages in tests", _BROWSER),
+        "chromedriver": Tool("steer the browser in tests", _BROWSER),
         "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
     }
 )

@@ -1,42 +1,33 @@
-"""A browser without a window, for tests of pages."""
+"""A real browser without a window, for pages that this project writes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
 from exporters.tools import require_tool
-from tests.tools import need
 
-if TYPE_CHECKING:
-    from selenium.webdriver import Chrome
+from .tools import need
 
 __all__ = ["browser", "complaints", "log"]
 
-_OPTIONS = (
-    "--headless=new",
-    "--no-sandbox",  # tests may be run by root, whom the sandbox refuses
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-)
-
 
 @contextmanager
-def browser(folder: Path, wide: int = 1000, high: int = 1200) -> Iterator[Chrome]:
-    """Chromium with a profile in `folder`; skips, or fails, as `tests.tools.need`."""
+def browser() -> Iterator[Chrome]:
+    """Chromium; skipped where it is missing, see `tests.tools`."""
     need("chromium", "chromedriver")
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
+    options = Options()
     options.binary_location = str(require_tool("chromium"))
-    for option in (*_OPTIONS, f"--window-size={wide},{high}", f"--user-data-dir={folder / 'profile'}"):
-        options.add_argument(option)
+    # A container gives the browser's own sandbox, and shared memory, too little.
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
+        options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(str(require_tool("chromedriver"))))
+    driver = Chrome(options=options, service=Service(str(require_tool("chromedriver"))))
     try:
         yield driver
     finally:

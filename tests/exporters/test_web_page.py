@@ -48,8 +48,9 @@ def folder(program: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with browser(tmp_path_factory.mktemp("browser")) as found:
+def driver() -> Iterator[Chrome]:
+    with browser() as found:
+        found.set_window_size(1000, 1200)
         yield found
 
 
