@@ -143,7 +143,7 @@ def test_a_tool_backed_test_is_skipped_or_fails(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.usefixtures("nothing")
 def test_executors_without_tools_are_left_out_and_named() -> None:
     missing = missing_executors()
-    assert set(missing) == {name for name, row in EXECUTORS.items() if row.tools}
+    assert set(missing) == {name for name, row in EXECUTORS.items() if row.ways}
     assert missing["c-host"].startswith("make is not installed: apt-get install")
     program = lowered(network((4, 3, 2)), "generic-16bit")
     profile = load_profile("generic-16bit")
