@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exporters.executors import are_boards
+
 from .output import print_table, print_text
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def print_result(result: Verification, reference: str = EMULATOR) -> None:
     ]
     headers = ["executor", "samples", "neuron steps", "values compared", "differing bits"]
     print_table(f"Every signal of every step against {_named(reference)}", rows, headers)
+    for name in sorted(are_boards(result.executors)):
+        print_text(f"{name} tells its output alone: nothing else of it was compared, and no probe was run.")
     for name, entry in result.executors.items():
         if entry.first is not None:
             print_text(f"{name}: {entry.first}")

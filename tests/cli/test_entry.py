@@ -146,7 +146,8 @@ def test_unknown_names(work: Workspace, tmp_path: Path) -> None:
     )
     assert refused(tmp_path, "verify", work.program, "--executor", "gpu") == (
         "executor must be one of deployment, jax, native, onnxruntime, onnxruntime-step, "
-        "onnx-reference, c-host, c-cortex-m4, verilator, or an .onnx or deployment file, not `gpu`"
+        "onnx-reference, c-host, c-cortex-m4, verilator, board:PORT, or an .onnx or deployment file, "
+        "not `gpu`"
     )
     command = ("emulate", work.program, "--input", work.spikes, "--out", out, "--signal", "V")
     assert refused(tmp_path, *command).startswith("`V` is not a signal of this program: layer0.accumulator, ")
