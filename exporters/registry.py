@@ -74,6 +74,12 @@ def _c(program: Program) -> Mapping[str, str]:
     return c_files(program.graph, label_of(program))
 
 
+def _firmware(program: Program) -> Mapping[str, str]:
+    from .c.firmware import firmware_files
+
+    return firmware_files(program.graph, label_of(program))
+
+
 def _hardware(
     summary: str, emit: Callable[[Program, Throughput], Mapping[str, str]]
 ) -> FolderTarget[Program]:
@@ -127,6 +133,7 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "onnx-step": Target(".onnx", "integer ONNX model of one step, with explicit states", _onnx("step")),
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
+        "firmware": FolderTarget("C99 behind a serial line, for the RP2040, STM32F4 and QEMU", _firmware),
         "systemverilog": _hardware("SystemVerilog for FPGAs, with its memory files", _systemverilog),
         "ulx3s": _hardware("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
         "icebreaker": _hardware("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),

@@ -56,6 +56,7 @@ CLOSED, IDENTITY, REFUSED = 0x8000, 0x8001, 0x8002
 _REASONS = {
     1: "what it got has another checksum than what was sent, so there is noise in the line",
     2: "it got events faster than its design takes them",
+    3: "an event is no input of its program",
 }
 
 

@@ -141,8 +141,8 @@ def test_bad_lowering_option(
 def test_unknown_names(work: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "x"
     assert refused(tmp_path, "export", work.program, "--to", "verilog", "--out", out) == (
-        "the target of a program must be one of onnx, onnx-step, json, c, systemverilog, ulx3s, "
-        "icebreaker, formal, not `verilog`"
+        "the target of a program must be one of onnx, onnx-step, json, c, firmware, systemverilog, "
+        "ulx3s, icebreaker, formal, not `verilog`"
     )
     assert refused(tmp_path, "verify", work.program, "--executor", "gpu") == (
         "executor must be one of deployment, jax, native, onnxruntime, onnxruntime-step, "

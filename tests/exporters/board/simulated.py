@@ -1,8 +1,9 @@
-"""Boards that are none: the serial design in Verilator, and ends of pseudo-terminals that misbehave."""
+"""Boards that are none: the serial design in Verilator, the firmware in QEMU, and whatever a test answers."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import tty
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from exporters.c.firmware import firmware_files
 from exporters.systemverilog.boards import serial_design
 from exporters.systemverilog.serial import SERIAL
 from exporters.systemverilog.weights import FeedKey, Weights
@@ -17,7 +19,7 @@ from exporters.tools import lay_out, run_tool
 from quantize.program.label import label_of
 from quantize.program.program import Program
 
-__all__ = ["CLOCKS_PER_BIT", "fpga", "running", "someone"]
+__all__ = ["CLOCKS_PER_BIT", "firmware", "fpga", "someone"]
 
 CLOCKS_PER_BIT = 4
 """Few, so that a byte takes a simulator little time."""
@@ -41,12 +43,14 @@ def fpga(program: Program, folder: Path, weights: Mapping[FeedKey, Weights] | No
 @contextmanager
 def running(command: list[str], folder: Path) -> Iterator[str]:
     """The first line that a process prints, which is ended afterwards."""
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield process.stdout.readline()
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # make and what it started
 
 
 @contextmanager
@@ -75,3 +79,12 @@ def someone(answer: Callable[[bytes], bytes]) -> Iterator[str]:
         thread.join()
         os.close(master)
         os.close(other)
+
+
+@contextmanager
+def firmware(program: Program, board: str, folder: Path) -> Iterator[str]:
+    """The port of an emulated microcontroller that runs the firmware of `program`, built in `folder`."""
+    lay_out(folder, firmware_files(program.graph, label_of(program)))
+    run_tool("make", ["--silent", board], folder)
+    with running(["make", "--silent", f"run-{board}"], folder) as line:
+        yield line.removeprefix("char device redirected to ").partition(" ")[0]

@@ -12,19 +12,23 @@ import pytest
 
 from expifref.exceptions import BoardError, ParameterError
 from exporters.board.executor import BoardExecutor
-from exporters.board.packets import HELLO, checksum
+from exporters.board.line import Line
+from exporters.board.packets import HELLO, Packet, checksum, close, identity_of, values_of
+from exporters.c.firmware import firmware_files
 from exporters.systemverilog.weights import Weights
+from exporters.tools import lay_out, run_tool
 from exporters.verification import Terms, verify
 from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
 from quantize.program.file import digest
+from quantize.program.label import label_of
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator
 from tests.graphs import random_graph_input
 from tests.programs import random_program
 from tests.tools import need
 
-from .simulated import fpga, someone
+from .simulated import firmware, fpga, someone
 from .written import WrittenBoard, crc
 
 SOON_S = 0.6
@@ -207,3 +211,33 @@ def test_a_port_that_another_has_is_refused() -> None:
             connected(program, port)
         first.close()
         connected(program, port).close()
+
+
+@pytest.mark.parametrize("board", ["mps2", "stm32f4"])
+@pytest.mark.parametrize(("readout", "fmt"), [(True, Format(True, 7, 0)), (False, Format(False, 1, 0))])
+def test_the_firmware_in_qemu(board: str, readout: bool, fmt: Format, tmp_path: Path) -> None:
+    need("make", "arm-none-eabi-gcc", "qemu-system-arm")
+    program = program_of(readout, fmt)
+    with firmware(program, board, tmp_path) as port:
+        executor = connected(program, port, 60.0)
+        require_equal(program, executor)
+        executor.close()
+        line = Line(port, 60.0)
+        for outside in ((Packet.EVENT, 7, 0, 1), (Packet.EVENT, 0, 0, 0x80)):
+            line.hello((identity_of(digest(program)),))
+            with pytest.raises(BoardError) as caught:
+                values_of(line.ask(close(bytes(outside)), 4))
+            assert str(caught.value) == (
+                "the board must take every step, but refuses one: an event is no input of its program"
+            )
+        line.close()
+        require_equal(program, connected(program, port, 60.0))
+
+
+def test_the_firmware_links_for_the_rp2040_into_its_ram(tmp_path: Path) -> None:
+    need("make", "arm-none-eabi-gcc")
+    program = program_of()
+    lay_out(tmp_path, firmware_files(program.graph, label_of(program)))
+    run_tool("make", ["--silent", "rp2040"], tmp_path)
+    image = (tmp_path / "rp2040.elf").read_bytes()
+    assert int.from_bytes(image[24:28], "little") == 0x2000_0001  # where the boot ROM goes, in Thumb code
