@@ -225,7 +225,7 @@ def _first_difference(
 ) -> Difference | None:
     """The earliest differing value: by step, then in the order in which a step computes its signals."""
     best: tuple[int, int, int, int, str] | None = None
-    for order, name in enumerate(graph.signal_units):
+    for order, name in enumerate(name for name in graph.signal_units if name in expected.signals):
         places = np.argwhere(expected.signals[name] != found.signals[name])
         if not len(places):
             continue

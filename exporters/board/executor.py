@@ -53,6 +53,7 @@ class BoardExecutor:
                 f"what leaves a board must be a signal of the program, but `{graph.output_signal}` is none"
             )
         self.graph = graph
+        self.binary = proof_of(graph).sources[graph.output].binary
         self.loaded_words = 0
         known = _known(graph, digest, profile)
         self._line = Line(port, patience_s)
@@ -88,10 +89,9 @@ class BoardExecutor:
         """The output `[units]` of each step of one sample, `[steps, inputs]`, from the initial state on."""
         self._line.again(self._identity)
         units = self.graph.units(self.graph.output)
-        graded = not proof_of(self.graph).sources[self.graph.output].binary
         for frame in values:
             answer = values_of(self._line.ask(encode(frame.tolist()), units + 1))
-            yield _output(answer, units, graded)
+            yield _output(answer, units, not self.binary)
 
     def _load(self, weights: Mapping[FeedKey, Weights]) -> None:
         packets = weight_packets(self.graph, weights)

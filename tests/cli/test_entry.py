@@ -27,6 +27,7 @@ COMMANDS = [
     "verify",
     "compare",
     "measure",
+    "board",
     "doctor",
     "tables",
     "profiles",
