@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from exporters.executors import are_boards
-
 from .output import print_table, print_text
 
 if TYPE_CHECKING:
@@ -38,6 +36,8 @@ def summarize(result: Verification) -> dict[str, Any]:
 
 def print_result(result: Verification, reference: str = EMULATOR) -> None:
     """The verification as a table, and the first difference of each executor that has one."""
+    from exporters.executors import are_boards
+
     rows = [
         [name, entry.samples, entry.neuron_steps, entry.values, entry.differing_bits]
         for name, entry in result.executors.items()
