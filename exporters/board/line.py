@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -9,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from expifref.exceptions import BoardError, MissingToolError
+from expifref.files.texts import short
 
 from .packets import ANSWER_BYTES, HELLO, IDENTITY, is_last
 
@@ -164,12 +168,16 @@ def _faults(port: str) -> Iterator[None]:
         yield
     except (OSError, ValueError, termios.error) as fault:
         raise BoardError(
-            f"`{port}` must be the serial line of a board, but does not work as one: {_said(fault)}; "
+            f"`{short(port)}` must be the serial line of a board, but does not work as one: {_said(fault)}; "
             "`python -m serial.tools.list_ports` lists those there are"
         ) from None
 
 
 def _said(fault: Exception) -> str:
-    """The last cause alone, without the numbers and texts that are put around it."""
+    """What the system calls it, where that can be told; pyserial puts numbers and texts around it."""
     text = " ".join(str(fault).split())
-    return text.rpartition("] ")[2].rstrip(".")
+    number = re.search(r"\[Errno (\d+)\]|\((\d+), ", text)
+    if number is None:
+        return text.rstrip(".") or type(fault).__name__
+    code = int(number[1] or number[2])
+    return "another program has it" if code == errno.EAGAIN else os.strerror(code)

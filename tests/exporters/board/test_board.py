@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from expifref.exceptions import BoardError, ParameterError
+from expifref.files.texts import short
 from exporters.board.executor import BoardExecutor
 from exporters.board.line import Line
 from exporters.board.packets import HELLO, Packet, checksum, close, identity_of, values_of
@@ -191,15 +192,24 @@ def test_what_a_board_does_wrong_is_said_in_good_time(case: str) -> None:
     assert time.monotonic() - start < 10 * SOON_S
 
 
-@pytest.mark.parametrize("kind", ["nowhere", "file", "/dev/null", ""])
+NO_LINES = {
+    "nowhere": "No such file or directory",
+    "file": "Inappropriate ioctl for device",
+    "/dev/null": "Inappropriate ioctl for device",
+    "": "No such file or directory",
+}
+
+
+@pytest.mark.parametrize("kind", NO_LINES)
 def test_what_is_no_serial_line_is_refused(kind: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     port = kind if kind.startswith("/") or not kind else str(tmp_path / kind)
     with pytest.raises(BoardError) as caught:
         connected(program_of(), port)
-    said = str(caught.value)
-    assert said.startswith(f"`{port}` must be the serial line of a board, but does not work as one: ")
-    assert said.endswith("; `python -m serial.tools.list_ports` lists those there are")
+    assert str(caught.value) == (
+        f"`{short(port)}` must be the serial line of a board, but does not work as one: {NO_LINES[kind]}; "
+        "`python -m serial.tools.list_ports` lists those there are"
+    )
     assert (tmp_path / "file").read_bytes() == b"x"
 
 
@@ -207,7 +217,7 @@ def test_a_port_that_another_has_is_refused() -> None:
     program = program_of()
     with someone(WrittenBoard(program)) as port:
         first = connected(program, port)
-        with pytest.raises(BoardError, match="does not work as one"):
+        with pytest.raises(BoardError, match="does not work as one: another program has it; "):
             connected(program, port)
         first.close()
         connected(program, port).close()
