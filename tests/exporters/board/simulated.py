@@ -34,7 +34,7 @@ def fpga(program: Program, folder: Path, weights: Mapping[FeedKey, Weights] | No
     lay_out(folder, files)
     sources = sorted(name for name in files if name.endswith(".sv"))
     arguments = ["--cc", "--exe", "--build", "--top-module", SERIAL, f"-GCLOCKS_PER_BIT={CLOCKS_PER_BIT}"]
-    arguments += ["-O3", "-Wno-fatal", "-Wno-lint", "-CFLAGS", f"-O1 -DCLOCKS_PER_BIT={CLOCKS_PER_BIT}"]
+    arguments += ["-O3", "-Wno-fatal", "-Wno-lint", "-CFLAGS", f"-O0 -DCLOCKS_PER_BIT={CLOCKS_PER_BIT}"]
     run_tool("verilator", [*arguments, "--Mdir", "build", "-o", "board", *sources, _BRIDGE], folder)
     with running([str(folder / "build" / "board")], folder) as line:
         yield line.strip()
