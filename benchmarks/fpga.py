@@ -23,28 +23,21 @@ import argparse
 import datetime
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from datapaths import expif_datapath, lif_datapath
 
-from exporters.fpga.implementation import (
-    clock_mhz,
-    implement,
-    place,
-    routed_cells,
-    synthesize,
-    synthesized,
-)
+from exporters.fpga.bitstream import BITSTREAMS, build_board
+from exporters.fpga.implementation import implement, synthesized
 from exporters.fpga.parts import PARTS, Part, used
 from exporters.fpga.simulation import simulate
 from exporters.systemverilog import emit_systemverilog
-from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.memories import Files
 from exporters.systemverilog.throughput import Throughput
 from exporters.systemverilog.top import TOP
-from exporters.tools import run_tool, tool_version
+from exporters.tools import tool_version
 from quantize.program.file import load_program
 from quantize.program.label import label_of
 from quantize.program.program import Program
@@ -53,21 +46,6 @@ RESULTS = Path(__file__).with_name("fpga_results.json")
 IMAGES = 5
 """That are simulated: clocks are told of all but the first."""
 
-
-@dataclass(frozen=True)
-class Bitstream:
-    """How a board gets one."""
-
-    part: str
-    routed: str  # option of the file that is packed
-    packer: str
-    suffix: str
-
-
-BITSTREAMS = {
-    "ulx3s": Bitstream("ecp5-25f", "--textcfg", "yowasp-ecppack", "bit"),
-    "icebreaker": Bitstream("ice40-up5k", "--asc", "yowasp-icepack", "bin"),
-}
 
 Row = dict[str, object]
 
@@ -144,34 +122,15 @@ def clocks(program: Program, speed: Throughput, of_steps: Sequence[int]) -> list
 
 def board(program: Program, speed: Throughput, name: str, out: Path) -> list[Row]:
     """A bitstream for `name` in the folder `out`; fails where the board's clock is not reached."""
-    how, clock = BITSTREAMS[name], BOARDS[name].clock_hz / 1e6
-    part = PARTS[how.part]
-    graph = program.graph
-    files = emit_board(graph, label_of(program), name, *speed.build(graph, program.evidence.profile))
-    out.mkdir(parents=True, exist_ok=True)
-    synthesize(out, files, part.family, name)
-    pins = BOARDS[name].constraints
-    options = [
-        f"--{pins}",
-        f"{name}.{pins}",
-        how.routed,
-        f"{name}.cfg",
-        "--seed",
-        "1",
-        "--freq",
-        f"{clock:g}",
-    ]
-    report = place(out, part, options)
-    bitstream = f"{name}.{how.suffix}"
-    run_tool(how.packer, [f"{name}.cfg", bitstream], out)
+    made = build_board(program, name, out, speed)
     return [
         {
             "what": f"bitstream for {name}",
             **asdict(speed),
-            "cells": routed_cells(report),
-            "fmax_mhz": clock_mhz(report),
-            "clock_mhz": clock,
-            "bitstream_bytes": (out / bitstream).stat().st_size,
+            "cells": made.cells,
+            "fmax_mhz": made.mhz,
+            "clock_mhz": made.clock_mhz,
+            "bitstream_bytes": made.size,
             "note": "not run on a board",
         }
     ]

@@ -15,6 +15,7 @@ import typer
 from expifref.files.limits import KINDS, raise_limits
 
 from . import (
+    board,
     compare,
     doctor,
     emulate,
@@ -56,6 +57,7 @@ app.command("emulate", short_help="Run a program on recorded inputs, bit by bit.
 app.command("verify", short_help="Check that all executors compute the same bits.")(verify.verify)
 app.command("compare", short_help="Say how far a program is from its float model.")(compare.compare)
 app.command("measure", short_help="Count what a program takes on a device.")(measure.measure)
+app.command("board", short_help="Run a program on a board, beside the emulator.")(board.board)
 app.command("doctor", short_help="Say which external tools are installed.")(doctor.doctor)
 app.command("tables", short_help="Say what tables of each kind would cost.")(tables.tables)
 app.add_typer(profiles.app, name="profiles")

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,11 +15,13 @@ import typer
 from expifref.files.texts import visible
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.text import Text
 
 __all__ = [
     "INTERRUPTED",
     "Bar",
+    "live_view",
     "print_json",
     "print_line",
     "print_table",
@@ -103,6 +105,19 @@ def progress_bar(what: str, total: int, unit: str = "samples") -> Iterator[Bar]:
             progress.update(task, advance=advance, note=visible(note))
 
         yield step
+
+
+@contextmanager
+def live_view() -> Iterator[Callable[[Callable[[], RenderableType]], None]]:
+    """A place on stderr where what is shown replaces what was; nothing is drawn where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _draw: None
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(stderr=True), transient=True, refresh_per_second=15) as live:
+        yield lambda draw: live.update(draw())
 
 
 def _as_it_is(text: str) -> Text:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from expifref.exceptions import DataError
-from exporters.executors import EXECUTORS, Executors, all_executors, make_executors, sample_limits
+from exporters.executors import EXECUTORS, Executors, all_executors, are_boards, make_executors, sample_limits
 from exporters.tools import tools_are_required
 from exporters.verification import Terms, Verification, merge, verify
 from hw_profiles import Profile, parse_profile
@@ -116,6 +116,7 @@ class VerificationJob(Job[Loaded, Verification, Verification]):
                 probe=part.start == 0,
                 reference=loaded.reference,
                 first_sample=part.start,
+                output_only=are_boards(executors),
             ),
             lambda what, done: report(done if what == "data set" else 0, what),
         )

@@ -36,12 +36,16 @@ def summarize(result: Verification) -> dict[str, Any]:
 
 def print_result(result: Verification, reference: str = EMULATOR) -> None:
     """The verification as a table, and the first difference of each executor that has one."""
+    from exporters.executors import are_boards
+
     rows = [
         [name, entry.samples, entry.neuron_steps, entry.values, entry.differing_bits]
         for name, entry in result.executors.items()
     ]
     headers = ["executor", "samples", "neuron steps", "values compared", "differing bits"]
     print_table(f"Every signal of every step against {_named(reference)}", rows, headers)
+    for name in sorted(are_boards(result.executors)):
+        print_text(f"{name} tells its output alone: nothing else of it was compared, and no probe was run.")
     for name, entry in result.executors.items():
         if entry.first is not None:
             print_text(f"{name}: {entry.first}")

@@ -10,13 +10,15 @@
     ├── RangeError               a width cannot be proven large enough
     ├── FidelityError            the integers stray further from the float network than allowed
     ├── MissingToolError         an optional library or external tool is not there
-    └── ToolError                an external tool failed
+    ├── ToolError                an external tool failed
+    └── BoardError               a board is not there, is silent, or does something else
 
 A message is one sentence a user can act on: what must hold, what was found, what to do.
 The command line turns every `ExpifrefError` into that sentence on stderr and exit code 2.
 """
 
 __all__ = [
+    "BoardError",
     "CapacityError",
     "DataError",
     "ExpifrefError",
@@ -74,6 +76,10 @@ class MissingToolError(ExpifrefError):
 
 class ToolError(ExpifrefError):
     """An external tool ended with an error, or not in time."""
+
+
+class BoardError(ExpifrefError):
+    """A board at a serial line is not there, is silent, or says something else than it must."""
 
 
 class UpstreamStepWarning(UserWarning):

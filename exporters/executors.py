@@ -23,10 +23,12 @@ from .tools import TOOLS, missing_tools
 from .ways import COMPILERS, WAYS
 
 __all__ = [
+    "BOARD",
     "EXECUTORS",
     "ExecutorKind",
     "Executors",
     "all_executors",
+    "are_boards",
     "make_executors",
     "missing_executors",
     "sample_limits",
@@ -104,6 +106,11 @@ def _verilator(program: Program, _profile: Profile) -> Executor:
     return SystemVerilogExecutor(graph, label_of(program), "verilator", weights)
 
 
+BOARD = "board:"
+"""What comes before the port of a board, which is an executor too."""
+
+_BOARD_SAMPLES = 16
+
 EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
     {
         "deployment": ExecutorKind(_deployment, None, "the emulator on the deployment JSON alone"),
@@ -160,9 +167,10 @@ def all_executors(program: Program, profile: Profile) -> Executors:
 
 
 def make_executors(names: Iterable[str], program: Program, profile: Profile) -> dict[str, Executor]:
-    """The executors called `names`; a name may also be the path of an exported file.
+    """The executors called `names`; a name may also be the path of an exported file, or `board:PORT`.
 
     Raises:
+        BoardError: what is at a port does not answer, or is not the program.
         ParameterError: a name is not known.
         FileFormatError: a file cannot be used.
         MissingToolError: a tool of an executor in `names` is not installed.
@@ -188,6 +196,11 @@ def _how(tool: str) -> str:
 def _make(name: str, program: Program, profile: Profile) -> Executor:
     if name in EXECUTORS:
         return EXECUTORS[name].make(program, profile)
+    if name.startswith(BOARD):
+        from .board.executor import BoardExecutor
+
+        evidence = program.evidence.profile
+        return BoardExecutor(program.graph, label_of(program).digest, evidence, name.removeprefix(BOARD))
     if name.endswith(".onnx"):
         from .onnx.executor import OnnxExecutor
 
@@ -198,11 +211,19 @@ def _make(name: str, program: Program, profile: Profile) -> Executor:
 
         return GraphEmulator(program_of(load_deployment(Path(name))).graph)
     raise ParameterError(
-        f"executor must be one of {', '.join(EXECUTORS)}, or an .onnx or deployment file, not `{name}`"
+        f"executor must be one of {', '.join(EXECUTORS)}, board:PORT, or an .onnx or deployment file, "
+        f"not `{name}`"
     )
+
+
+def are_boards(names: Iterable[str]) -> frozenset[str]:
+    """Those of `names` that are boards, which tell the output alone."""
+    return frozenset(name for name in names if name.startswith(BOARD))
 
 
 def sample_limits(names: Iterable[str]) -> dict[str, int]:
     """The most data-set samples for each slow executor in `names`."""
-    rows = {name: EXECUTORS[name].samples for name in names if name in EXECUTORS}
+    chosen = list(names)
+    rows = {name: EXECUTORS[name].samples for name in chosen if name in EXECUTORS}
+    rows |= dict.fromkeys(are_boards(chosen), _BOARD_SAMPLES)
     return {name: most for name, most in rows.items() if most is not None}

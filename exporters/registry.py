@@ -81,6 +81,12 @@ def _web(program: Program) -> Mapping[str, str]:
     return web_files(program, shown_of(program))
 
 
+def _firmware(program: Program) -> Mapping[str, str]:
+    from .c.firmware import firmware_files
+
+    return firmware_files(program.graph, label_of(program))
+
+
 def _hardware(
     summary: str, emit: Callable[[Program, Throughput], Mapping[str, str]]
 ) -> FolderTarget[Program]:
@@ -135,6 +141,7 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "json": Target(".json", "deployment file for the program's hardware profile", _deployment),
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
         "web": FolderTarget("page that runs the C as WebAssembly in a browser", _web),
+        "firmware": FolderTarget("C99 behind a serial line, for the RP2040, STM32F4 and QEMU", _firmware),
         "systemverilog": _hardware("SystemVerilog for FPGAs, with its memory files", _systemverilog),
         "ulx3s": _hardware("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
         "icebreaker": _hardware("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),

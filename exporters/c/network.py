@@ -21,14 +21,21 @@ from .text import comment
 from .unit import Array, Unit
 from .words import byte_of, range_of
 
-__all__ = ["RUNTIME_FILES", "c_files"]
+__all__ = ["RUNTIME_FILES", "c_files", "network_files"]
 
 RUNTIME_FILES = ("trace.h", "trace.c", "main_host.c", "main_firmware.c", "Makefile")
 """What is the same for every program."""
 
 
 def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
-    """File name -> text: everything that `--to c` writes.
+    """File name -> text: everything that `--to c` writes; errors as of `network_files`."""
+    runtime = resources.files(__package__) / "runtime"
+    common = {name: (runtime / name).read_text(encoding="utf-8") for name in RUNTIME_FILES}
+    return {**network_files(graph, label), **common}
+
+
+def network_files(graph: Graph, label: Label) -> Mapping[str, str]:
+    """File name -> text: the network alone, which any project can take.
 
     Raises:
         ParameterError, RangeError: the graph breaks a rule of the specification, or cannot be proven.
@@ -41,7 +48,6 @@ def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
     sources = _sources(unit, graph)
     layers = [write_layer(unit, layer, sources) for layer in graph.layers]
     signals = _signals(layers, sources)
-    runtime = resources.files(__package__) / "runtime"
     header, tail = Emitter(), Emitter()
     write_header(header, graph, label.decision, signals)
     write_step(tail, layers, sources)
@@ -51,7 +57,6 @@ def c_files(graph: Graph, label: Label) -> Mapping[str, str]:
         "network.h": str(header),
         "network.c": f"{_head(unit, label)}{unit.text}{tail}",
         "sizes.txt": _sizes(unit.arrays),
-        **{name: (runtime / name).read_text(encoding="utf-8") for name in RUNTIME_FILES},
     }
 
 

@@ -16,7 +16,7 @@ from .network import emit_systemverilog
 from .serial import SERIAL, serial_files
 from .weights import FeedKey, Weights
 
-__all__ = ["BAUD", "BOARDS", "Board", "emit_board"]
+__all__ = ["BAUD", "BOARDS", "Board", "emit_board", "serial_design"]
 
 BAUD = 1_000_000
 """Bits a second of the serial line; both clocks are multiples of it."""
@@ -96,9 +96,21 @@ def emit_board(
     if name not in BOARDS:
         raise ParameterError(f"the board must be one of {', '.join(BOARDS)}, not `{name}`")
     board = BOARDS[name]
-    files = emit_systemverilog(graph, label, weights, held, pipelines) | serial_files(graph, weights, held)
+    files = serial_design(graph, label, weights, held, pipelines)
     pins = _CONSTRAINTS[board.constraints](board)
     return files | {f"{name}.sv": _top(name, board), f"{name}.{board.constraints}": pins}
+
+
+def serial_design(
+    graph: Graph,
+    label: Label,
+    weights: Mapping[FeedKey, Weights],
+    held: bool = False,
+    pipelines: Mapping[str, int] | None = None,
+) -> Files:
+    """`emit_systemverilog` with the module `SERIAL` around it, for any board; errors as `emit_board`."""
+    files = emit_systemverilog(graph, label, weights, held, pipelines)
+    return files | serial_files(graph, label.digest, weights, held)
 
 
 def _top(name: str, board: Board) -> str:

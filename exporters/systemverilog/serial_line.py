@@ -1,6 +1,6 @@
 """The modules at both ends of a serial line."""
 
-__all__ = ["RECEIVER", "TRANSMITTER"]
+__all__ = ["CHECKSUM", "RECEIVER", "TRANSMITTER"]
 
 RECEIVER = """\
 // Bytes of a serial line, 8N1; each bit is read in its middle.
@@ -34,8 +34,23 @@ module serial_receiver #(
 endmodule
 """
 
+CHECKSUM = """\
+// One byte further in a checksum: CRC-16 with the polynomial 0x1021, the highest bit first.
+module serial_checksum (
+    input  logic [15:0] sum,
+    input  logic [7:0] data,
+    output logic [15:0] next
+);
+    always_comb begin
+        next = sum ^ {data, 8'd0};
+        for (int i = 0; i < 8; i++) next = {next[14:0], 1'b0} ^ (next[15] ? 16'h1021 : 16'd0);
+    end
+endmodule
+"""
+
 TRANSMITTER = """\
-// Six bytes over a serial line, 8N1, the lowest first; `ready` is up when all of them can be taken.
+// Six bytes over a serial line, 8N1, the lowest first; `ready` is up when all of them can be taken. Where the
+// highest bit of the second is set, the checksum begins anew behind them; where they are 00 80, they hold it.
 module serial_transmitter #(
     parameter int CLOCKS_PER_BIT = 12
 ) (
@@ -47,24 +62,49 @@ module serial_transmitter #(
     output logic line
 );
     localparam int BITS = $clog2(CLOCKS_PER_BIT);
-    logic [59:0] frame;
-    logic [5:0] left;
+    logic [47:0] waiting;
+    logic [2:0] count;  // bytes that wait
+    logic [9:0] frame;
+    logic [3:0] left;  // bits of the byte on the line
     logic [BITS-1:0] remaining;
-    logic last;
-    assign ready = left == '0;
+    logic last, anew, closes, fetch;
+    assign ready = count == '0 && left == '0;
+    assign fetch = count != '0 && left == '0;
     assign last = remaining == '0;
-    assign line = ready || frame[0];
+    assign line = left == '0 || frame[0];
+
+    logic [15:0] sum, next;
+    serial_checksum further (
+        .sum(sum),
+        .data(waiting[7:0]),
+        .next(next)
+    );
     always_ff @(posedge clk)
-        if (rst) left <= '0;
-        else if (ready) left <= valid ? 6'd60 : 6'd0;
-        else if (last) left <= left - 1'b1;
+        if (rst || (fetch && anew && count == 3'd1)) sum <= '1;
+        else if (fetch && (!anew || count > 3'd4)) sum <= next;
+    logic [7:0] chosen;
+    assign chosen = closes && count == 3'd4 ? sum[15:8] : closes && count == 3'd3 ? sum[7:0] : waiting[7:0];
+
     always_ff @(posedge clk)
-        if (ready || last) remaining <= BITS'(CLOCKS_PER_BIT - 1);
+        if (rst) begin
+            count <= '0;
+            left <= '0;
+        end else if (ready) count <= valid ? 3'd6 : 3'd0;
+        else if (fetch) begin
+            count <= count - 1'b1;
+            left <= 4'd10;
+        end else if (last) left <= left - 1'b1;
+    always_ff @(posedge clk)
+        if (left == '0 || last) remaining <= BITS'(CLOCKS_PER_BIT - 1);
         else remaining <= remaining - 1'b1;
     always_ff @(posedge clk)
-        if (ready)
-            frame <= {1'b1, data[47:40], 1'b0, 1'b1, data[39:32], 1'b0, 1'b1, data[31:24], 1'b0,
-                      1'b1, data[23:16], 1'b0, 1'b1, data[15:8], 1'b0, 1'b1, data[7:0], 1'b0};
-        else if (last) frame <= {1'b1, frame[59:1]};
+        if (ready) begin
+            waiting <= data;
+            anew <= data[15];
+            closes <= data[15:0] == 16'h8000;
+        end else if (fetch) waiting <= {8'd0, waiting[47:8]};
+    always_ff @(posedge clk)
+        if (fetch) frame <= {1'b1, chosen, 1'b0};
+        else if (last) frame <= {1'b1, frame[9:1]};
 endmodule
 """

@@ -108,10 +108,15 @@ def c_executor(program: Program) -> CExecutor:
     return CExecutor(program.graph, label_of(program))
 
 
+_KNOWN_AS = re.compile(r"(KNOWN_AS (?:= 32'h|\{)?)(?:0x)?[0-9a-f]{2,8}(?:, 0x[0-9a-f]{2})*(?=[;}])")
+"""What of the digest of a program is no comment: digits, by which a board says which one it runs."""
+
+
 def code(files: Files) -> dict[str, str]:
-    """`files` without comments; those that tools read as they are."""
+    """`files` without comments and digests; those that tools read as they are."""
     strip = {".c": c_code, ".h": c_code, ".sv": systemverilog_code, ".js": javascript_code}
-    return {name: strip.get(Path(name).suffix, str)(text) for name, text in files.items()}
+    stripped = {name: strip.get(Path(name).suffix, str)(text) for name, text in files.items()}
+    return {name: _KNOWN_AS.sub(r"\1", text) for name, text in stripped.items()}
 
 
 def same_as_harmless(files: Files) -> bool:

@@ -1,0 +1,10 @@
+#include "board.h"
+#include "protocol.h"
+
+int main(void)
+{
+    board_start();
+    for (;;) {
+        expifref_receive(board_read());
+    }
+}
