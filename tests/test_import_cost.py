@@ -26,6 +26,7 @@ HEAVY = (
     "onnxruntime",
     "optuna",
     "matplotlib",
+    "bokeh",
 )
 LOADED = f"import json, sys; print(json.dumps(sorted({set(HEAVY)!r} & set(sys.modules))))"
 

@@ -51,9 +51,7 @@ def courses(description: Description, program: Program, spikes: Spikes) -> tuple
     """
     pairs = layer_pairs(description, program)
     signals = Emulator(program).run(spikes).signals
-    both = zip(
-        float_traces(description, spikes), integer_traces(description, program, signals), strict=True
-    )
+    both = zip(float_traces(description, spikes), integer_traces(description, program, signals), strict=True)
     drives = _float_drives(description, program, spikes) if tells_causes_apart(program) else {}
     return tuple(
         _course(pair, *traces, drives.get(pair.layer.name), signals)

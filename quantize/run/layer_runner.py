@@ -61,9 +61,7 @@ class LayerRunner:
             (one.name, EVALUATORS[type(one)], one) for one in self.layer.body if not isinstance(one, Constant)
         ]
 
-    def run(
-        self, batch: int, accumulators: list[Integers], state: Values, changed: Counter[str]
-    ) -> Results:
+    def run(self, batch: int, accumulators: list[Integers], state: Values, changed: Counter[str]) -> Results:
         """Run the body; what comes back gives any of its results as int64 `[batch, units]`."""
         now = Now(self.layer, accumulators, state, changed, dict(self._constants))
         for name, evaluate, operation in self._steps:
