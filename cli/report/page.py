@@ -19,6 +19,9 @@ __all__ = ["page", "write_page"]
 _BESIDE = ("traces",)
 """Facts that are drawn, and are no part of the report."""
 
+_IDS = ("id", "root_id")
+"""Under these keys Bokeh writes which part of a picture is meant."""
+
 
 def write_page(path: Path, title: str, facts: Facts, traces: Mapping[str, Any] | None = None) -> None:
     """Write the page of `facts` to `path`, whole or not at all; errors as `page`.
@@ -43,7 +46,7 @@ def page(title: str, facts: Facts) -> str:
         if all(key in facts for key in one.needs)
     ]
     pictures = {
-        part.name: json_item(part.model, f"picture-{part.name}")
+        part.name: _renumbered(json_item(part.model, f"picture-{part.name}"), {})
         for section in sections
         for part in section["parts"]
         if isinstance(part, Picture)
@@ -60,6 +63,19 @@ def page(title: str, facts: Facts) -> str:
         data={name: Markup(_script_json(value)) for name, value in data.items()},
     )
     return rendered
+
+
+def _renumbered(value: Any, ids: dict[str, str]) -> Any:
+    """A picture whose parts are numbered from 1, so that the same facts give the same page."""
+    if isinstance(value, list):
+        return [_renumbered(item, ids) for item in value]
+    if not isinstance(value, dict):
+        return value
+    # Texts of a picture are no keys here: Bokeh writes mappings as lists of pairs.
+    return {
+        key: ids.setdefault(item, f"p{len(ids) + 1}") if key in _IDS else _renumbered(item, ids)
+        for key, item in value.items()
+    }
 
 
 def _shown(value: object) -> object:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from hw_profiles import load_profile
 from quantize.fidelity import compare
 from tests.networks import lowered, network, spike_input
 
-__all__ = ["every_fact", "recorded"]
+__all__ = ["every_fact", "facts_of", "recorded"]
 
 
 def recorded(spikes: np.ndarray[Any, Any]) -> Inputs:
@@ -79,6 +81,13 @@ def _text() -> str:
 def every_fact() -> dict[str, Any]:
     """The facts of every section, each time anew."""
     facts: dict[str, Any] = json.loads(_text())
+    return facts
+
+
+def facts_of(page: Path) -> dict[str, Any]:
+    """The facts that a page embeds."""
+    (found,) = re.findall(r'id="report">(.*?)</script>', page.read_text(encoding="utf-8"))
+    facts: dict[str, Any] = json.loads(found)
     return facts
 
 

@@ -61,6 +61,10 @@ def test_a_page_is_one_file_of_a_bearable_size() -> None:
     assert "://" not in outside
 
 
+def test_the_same_facts_give_the_same_page() -> None:
+    assert page("x", FACTS) == page("x", every_fact())
+
+
 def test_names_along_an_axis_are_never_alike() -> None:
     assert names_of(["a$", "a_", "a\n", "b"]) == ["a_", "a_ (2)", "a_ (3)", "b"]
     assert names_of(["/a/long/path/to/an/executor.onnx"]) == ["...h/to/an/executor.onnx"]
