@@ -22,7 +22,8 @@ def network(facts: Facts) -> list[Part]:
         for name, one in told["layers"].items()
     )
     wires = "; ".join(
-        f"{feed['source']} feeds {layer}{_late(feed)} by weights {feed['weight']}" for layer, feed in feeds
+        f"{feed['source']} feeds {layer}{_late(feed)} by {_wires(feed)} {feed['weight']}"
+        for layer, feed in feeds
     )
     words = (
         f"The input has {told['input']['units']:,} values in {told['input']['format']}, "
@@ -32,7 +33,8 @@ def network(facts: Facts) -> list[Part]:
     rows: list[tuple[object, ...]] = [("input", "", "input", told["input"]["format"])]
     for name, one in told["layers"].items():
         rows += [
-            (name, "weight", f"from {feed['source']}{_late(feed)}", feed["weight"]) for feed in one["feeds"]
+            (name, _wires(feed), f"from {feed['source']}{_late(feed)}", feed["weight"])
+            for feed in one["feeds"]
         ]
         rows += [
             (name, "accumulator", f"from {feed['source']}", feed["accumulator"]) for feed in one["feeds"]
@@ -45,8 +47,12 @@ def network(facts: Facts) -> list[Part]:
     ]
 
 
+def _wires(feed: dict[str, Any]) -> str:
+    return "weights" if feed["connection"] == "dense" else f"weights of a {feed['connection']}"
+
+
 def _late(feed: dict[str, Any]) -> str:
-    return f" ({feed['delay']} steps late)" if feed["delay"] else ""
+    return f" (delay {feed['delay']})" if feed["delay"] else ""
 
 
 def _drawn(told: dict[str, Any]) -> Any:
@@ -55,7 +61,7 @@ def _drawn(told: dict[str, Any]) -> Any:
     places = {name: index for index, name in enumerate(["input", *told["layers"]])}
     drawn = plot("", "", 340, x_range=Range1d(-0.5, len(places) - 0.5), y_range=Range1d(-1.25, 1.25))
     drawn.axis.visible = drawn.grid.visible = False
-    drawn.min_width = 130 * len(places)
+    drawn.min_width = 145 * len(places)
     boxes = [_box(name, told) for name in places]
     source = ColumnDataSource(
         {key: [box[key] for box in boxes] for key in boxes[0]} | {"x": list(places.values())}
@@ -105,6 +111,6 @@ def _feed(drawn: Any, start: int, end: int, feed: dict[str, Any]) -> None:
         [height],
         [text],
         text_align="center",
-        text_baseline="bottom",
+        text_baseline="bottom" if height > 0 else "top",
         text_font_size="11px",
     )
