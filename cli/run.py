@@ -201,5 +201,6 @@ def _print(report: dict[str, Any], out: Path) -> None:
         ["saturations", sum(report["saturations"].values())],
         ["seconds", ", ".join(f"{key} {value:.1f}" for key, value in report["seconds"].items())],
         ["files", str(out)],
+        ["to look at", str(out / "report.html")],
     ]
     print_table(f"{report['dataset']} on {report['profile']}", rows)

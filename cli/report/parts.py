@@ -59,7 +59,7 @@ class Choices:
 
 
 def _is_number(cell: object) -> bool:
-    return re.fullmatch(r"-?[\d,.]*\d(e[+-]\d+)?%?|", str(cell)) is not None
+    return re.fullmatch(r"-?[\d,.]*\d(e[+-]\d+)?%?|unknown|", str(cell)) is not None
 
 
 Part = Sentence | Table | Picture | Choices

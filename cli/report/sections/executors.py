@@ -48,19 +48,17 @@ def executors(facts: Facts) -> list[Part]:
 
 
 def _drawn(told: Mapping[str, Any]) -> Any:
-    from bokeh.models import NumeralTickFormatter, Range1d
+    from bokeh.models import Range1d
 
     names = names_of(told)
-    values = [one["values"] for one in told.values()]
+    millions = [one["values"] / 1e6 for one in told.values()]
     drawn = plot(
-        "values",
+        "values (millions)",
         "",
         100 + 26 * len(names),
         y_range=names[::-1],
-        x_range=Range1d(0, 1.05 * max(values) or 1),
+        x_range=Range1d(0, 1.05 * max(millions) or 1),
     )
     colors = [DIFFERS if one["differing_bits"] else FLOAT for one in told.values()]
-    drawn.hbar(y=names, right=values, height=0.7, color=colors)
-    drawn.xaxis.formatter = NumeralTickFormatter(format="0,0")
-    drawn.xaxis.ticker.desired_num_ticks = 4
+    drawn.hbar(y=names, right=millions, height=0.7, color=colors)
     return drawn

@@ -35,6 +35,8 @@ def _rows(facts: Facts) -> Iterator[tuple[str, object]]:
     for key, name in _PLAIN.items():
         if isinstance(facts.get(key), str | int):
             yield name, facts[key]
+    for key, value in facts.get("question", {}).items():
+        yield key.replace("_", " "), value
     for key, name in _SHARES.items():
         if facts.get(key) is not None:
             yield name, f"{facts[key]:.2%}"
