@@ -51,6 +51,7 @@ def _text() -> str:
         },
         "seconds": {"train": 1.25},
         **explained(program, inputs),
+        "one_step_lsb": {"layer0.drive": {"mean": -0.1, "rms": 0.4, "largest": 2.0}},
         "budget": budget_facts(description, program, inputs),
         "training": {
             "stopped": "finished",

@@ -18,7 +18,7 @@ from tests.browser import browser, open_page
 from .reports import every_fact
 
 PICTURES = {"search", "network", "courses", "divergence", "budget", "sites", "tables", "executors", "devices"}
-PICTURES |= {"loss", "accuracy"}
+PICTURES |= {"loss", "accuracy", "one_step"}
 
 DRAWN = """
 const canvases = (root) => [...root.querySelectorAll("*")].flatMap((one) => [

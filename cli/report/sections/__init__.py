@@ -10,6 +10,7 @@ from .devices import devices
 from .divergence import divergence
 from .executors import executors
 from .network import network
+from .one_step import one_step
 from .overview import overview
 from .search import search
 from .sites import sites
@@ -25,6 +26,7 @@ SECTIONS = (
     Section("courses", "Spikes, membranes and drives", ("traces",), courses),
     Section("divergence", "Where they first part", ("first_divergence",), divergence),
     Section("budget", "Error budget", ("budget",), budget),
+    Section("one_step", "Errors of one step", ("one_step_lsb",), one_step),
     Section("sites", "Head-room of every site", ("sites",), sites),
     Section("tables", "Tables", ("tables",), tables),
     Section("executors", "Executors", ("executors",), executors),
