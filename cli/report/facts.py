@@ -19,6 +19,9 @@ __all__ = ["budget_facts", "explained", "network_facts", "site_facts", "table_fa
 
 _SITE_SAMPLES = 512
 _BUDGET_SAMPLES = 64
+_MOST_PRODUCTS = 2e10
+"""Weights times steps times samples: some seconds, however large the network is."""
+
 _TYPICAL_SAMPLES = 16
 
 
@@ -74,7 +77,7 @@ def _feed(feed: LayerFeed) -> dict[str, Any]:
 
 def site_facts(graph: Graph, inputs: Inputs) -> dict[str, Any]:
     """What came to every site on the first samples of `inputs`, against its format."""
-    samples = min(inputs.samples, _SITE_SAMPLES)
+    samples = min(inputs.samples, _SITE_SAMPLES, _affordable(graph, inputs.steps))
     found = look_at_sites(graph, (batch.spikes for batch in inputs.batches(0, samples)))
     may = {name for name, proven in proof_of(graph).results if proven.can_overflow}
     return {
@@ -95,6 +98,12 @@ def site_facts(graph: Graph, inputs: Inputs) -> dict[str, Any]:
             for name, site in found.items()
         },
     }
+
+
+def _affordable(graph: Graph, steps: int) -> int:
+    """How many samples of so many steps are worth the wait; one at least."""
+    weights = sum(one.sources * one.units for layer in graph.layers for one in layer.connections)
+    return max(int(_MOST_PRODUCTS / max(weights * steps, 1)), 1)
 
 
 def table_facts(graph: Graph) -> dict[str, Any]:
@@ -124,9 +133,9 @@ def budget_facts(description: Description, program: Program, inputs: Inputs) -> 
     """The error budget on the first samples of `inputs`; where there is none, why."""
     from cli.fidelity import summarize_budget
     from expifref.exceptions import UnsupportedError
-    from quantize.fidelity.budget import error_budget
+    from quantize.fidelity.budget import RUNS, error_budget
 
-    samples = min(inputs.samples, _BUDGET_SAMPLES)
+    samples = min(inputs.samples, _BUDGET_SAMPLES, _affordable(program.graph, RUNS * inputs.steps))
     try:
         return summarize_budget(error_budget(description, program, inputs.batches(0, samples)))
     except UnsupportedError as error:

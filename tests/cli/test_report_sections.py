@@ -7,12 +7,15 @@ import re
 
 import pytest
 
+from cli.report.facts import budget_facts, site_facts
 from cli.report.page import page
 from cli.report.parts import Picture, Section, Table
 from cli.report.plots import names_of
 from cli.report.sections import SECTIONS
+from cli.report.traces import trace_facts
+from tests.networks import lowered, network, spike_input
 
-from .reports import every_fact
+from .reports import every_fact, recorded
 
 FACTS = every_fact()
 
@@ -68,3 +71,23 @@ def test_the_same_facts_give_the_same_page() -> None:
 def test_names_along_an_axis_are_never_alike() -> None:
     assert names_of(["a$", "a_", "a\n", "b"]) == ["a_", "a_ (2)", "a_ (3)", "b"]
     assert names_of(["/a/long/path/to/an/executor.onnx"]) == ["...h/to/an/executor.onnx"]
+
+
+def test_a_large_network_is_looked_at_on_fewer_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    description = network()
+    program, inputs = lowered(description), recorded(spike_input(description, batch=6))
+    weights, steps = 12 * 10 + 10 * 3, 40
+    monkeypatch.setattr("cli.report.facts._MOST_PRODUCTS", 2.5 * weights * steps)
+    assert site_facts(program.graph, inputs)["samples"] == 2
+    assert budget_facts(description, program, inputs)["samples"] == 1
+
+
+def test_where_causes_cannot_be_told_apart_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    description = network()
+    program, inputs = lowered(description), recorded(spike_input(description, batch=2))
+    monkeypatch.setattr("quantize.fidelity.hybrid._MOST_WEIGHTS", 1)
+    facts = {"budget": budget_facts(description, program, inputs)}
+    facts["traces"] = trace_facts(description, program, inputs, None)
+    assert facts["budget"]["not_made"].startswith("causes can be told apart in networks of at most 1 weights")
+    assert [layer["drive"] for layer in facts["traces"]["layers"]] == [None, None]
+    assert "There is no error budget" in page("x", facts)
