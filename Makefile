@@ -19,7 +19,7 @@ OLDEST := --python-version 3.11 --python-platform linux
 NEWEST := --python-version 3.11 --universal
 TWINE := 6.2.0
 
-.PHONY: help demo test check evidence profiles neurons series idioms modules results bench bench-peers cost-model large lock release clean
+.PHONY: help demo test check docs evidence profiles neurons series idioms modules results bench bench-peers cost-model large lock release clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ check: $(DEV) ## Check style, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 endif
+
+docs: ## Build the documentation as a site in out/site, its tutorial run anew (2 minutes)
+	$(MAKE) VENV=.venv-docs END=newest .venv-docs/.docs
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
 evidence: profiles neurons series idioms modules ## Everything that the documentation claims, anew (2 hours; resumes)
 
@@ -80,6 +84,11 @@ lock: $(DEV) ## Resolve the locks anew from pyproject.toml
 	$(COMPILE) $(OLDEST) --group dev --constraint requirements/oldest/runtime.lock --output-file requirements/oldest/dev.lock
 	$(COMPILE) $(NEWEST) --output-file requirements/newest/runtime.lock
 	$(COMPILE) $(NEWEST) --group dev --constraint requirements/newest/runtime.lock --output-file requirements/newest/dev.lock
+	$(COMPILE) $(NEWEST) --group docs --constraint requirements/newest/runtime.lock --output-file requirements/newest/docs.lock
+
+$(VENV)/.docs: requirements/newest/docs.lock $(RUNTIME)
+	$(PIP) --requirement requirements/newest/docs.lock
+	touch $@
 
 # Its data is wanted, not its code, so nothing that it needs.
 $(VENV)/.series: requirements/aeon.txt $(RUNTIME)

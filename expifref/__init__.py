@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .neurons.lif import LIF, LIFRef
     from .neurons.saved_states import load_states
     from .neurons.synapse import ExponentialSynapse, LeakyReadout
+    from .reading.describe import describe
     from .reading.reference import reference
     from .reading.write_back import write_back
     from .training.train import train

@@ -28,7 +28,7 @@ def browser() -> Iterator[Chrome]:
     # A container gives the browser's own sandbox, and shared memory, too little.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"):
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = Chrome(options=options, service=Service(str(require_tool("chromedriver"))))
     try:
         yield driver

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import saiunit as u
 
+from expifref.exceptions import ParameterError
+
 from .members import Members, members_of
 
 __all__ = ["borrowed", "fresh", "root_cause"]
@@ -25,7 +27,8 @@ def borrowed(module: Any, name: str, dt: Any) -> Iterator[None]:
     """
     members = members_of(module, name)
     attributes = [(node, dict(vars(node)), _contents(vars(node))) for node in members.nodes.values()]
-    values = [(state, state.value) for state in (*members.states.values(), brainstate.random.DEFAULT)]
+    states = (*members.states.values(), brainstate.random.DEFAULT)
+    values = [(state, state.value) for state in states if _is_alive(state)]
     try:
         with (
             jax.enable_x64(True),
@@ -44,16 +47,34 @@ def borrowed(module: Any, name: str, dt: Any) -> Iterator[None]:
 
 
 def fresh(module: Any, name: str, batch: int | None) -> Members:
-    """Initialise the states of `module` for `batch` samples and put all its numbers into float64."""
+    """Initialise the states of `module` for `batch` samples and put all its numbers into float64.
+
+    Raises:
+        ParameterError: a state has no value even then.
+    """
     brainstate.nn.init_all_states(module, *(() if batch is None else (batch,)))
     members = members_of(module, name)
     for node in members.nodes.values():
         for key, value in vars(node).items():
             if isinstance(value, jax.Array | np.ndarray | u.Quantity | u.sparse.SparseMatrix):
                 vars(node)[key] = _in_float64(value)
-    for state in members.states.values():
+    for path, state in members.states.items():
+        if not _is_alive(state):
+            raise ParameterError(
+                f"`{path}` must have a value after `brainstate.nn.init_all_states`, but was last written in "
+                f"a transformation that has ended: give it a new one in the `init_state` of its module"
+            )
         state.value = _in_float64(state.value)
     return members
+
+
+def _is_alive(state: brainstate.State) -> bool:
+    """Whether a state has a value: one that was made inside `brainstate.transform.jit` has none outside."""
+    try:
+        _ = state.value
+    except brainstate.TraceContextError:
+        return False
+    return True
 
 
 def root_cause(error: BaseException) -> BaseException:

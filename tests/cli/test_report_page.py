@@ -63,7 +63,8 @@ def run(driver: Chrome, script: str) -> Any:
 
 
 def complaints(driver: Chrome) -> list[dict[str, Any]]:
-    return [entry for entry in driver.get_log("browser") if entry["level"] not in ("INFO", "DEBUG")]
+    entries: list[dict[str, Any]] = driver.get_log("browser")  # type: ignore[no-untyped-call]
+    return [entry for entry in entries if entry["level"] not in ("INFO", "DEBUG")]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (1200, True)])

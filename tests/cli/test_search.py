@@ -7,17 +7,19 @@ import json
 import os
 import signal
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.trial import TrialState
 
-from cli.search_job import SearchJob, set_up
-from cli.search_workers import finish_study
+from cli.search_job import SearchJob, Setup, set_up
+from cli.search_workers import _work, finish_study
 from expifref.exceptions import FileFormatError, ToolError
 from exporters.executors import missing_executors
 from quantize.program.file import digest, load_program
+from quantize.search import Outcome
 
 from .conftest import Workspace
 from .reports import facts_of
@@ -140,39 +142,51 @@ def job_of(work: Workspace, folder: Path, model: Path | None = None) -> SearchJo
 
 
 class Killer:
-    """Kills a worker in the middle of a point, once; `seen` is what was finished then."""
+    """Kills the worker that stays in the middle of a point; `seen` is what was finished then."""
 
-    def __init__(self, study: Any) -> None:
+    def __init__(self, study: Any, stuck: Path) -> None:
         self.study = study
+        self.stuck = stuck
         self.lost: Any = None
         self.seen: dict[int, Any] = {}
 
     def __call__(self) -> None:
-        deadline = time.monotonic() + 10
-        while self.lost is None and time.monotonic() < deadline:
-            trials = self.study.get_trials(deepcopy=False)
-            self.seen = {t.number: t.values for t in trials if t.state.is_finished()}
-            if len(self.seen) < 2:
-                return
-            for trial in trials:
-                if trial.state is TrialState.RUNNING and trial.params and "worker" in trial.user_attrs:
-                    self._kill(trial)
-
-    def _kill(self, trial: Any) -> None:
-        pid = int(trial.user_attrs["worker"].split("/")[1])
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGSTOP)
-            if self.study.get_trials(deepcopy=False)[trial.number].state is not TrialState.RUNNING:
-                os.kill(pid, signal.SIGCONT)  # it was quicker
-                return
-            os.kill(pid, signal.SIGKILL)
-            self.lost = trial
+        if self.lost is not None or not self.stuck.exists():
+            return
+        pid = self.stuck.read_text()
+        trials = self.study.get_trials(deepcopy=False)
+        self.seen = {t.number: t.values for t in trials if t.state.is_finished()}
+        running = [t for t in trials if t.state is TrialState.RUNNING]
+        (self.lost,) = [t for t in running if t.user_attrs.get("worker", "").split("/")[1:2] == [pid]]
+        os.kill(int(pid), signal.SIGKILL)
 
 
-def test_one_of_two_workers_is_killed(work: Workspace, tmp_path: Path) -> None:
+def _work_stuck_once(job: SearchJob, errors: Connection) -> None:
+    """What a worker does, but the first that finds two points finished stays in the middle of its own."""
+    measure = Setup.measure
+    stuck = Path(job.storage).with_name("stuck")
+
+    def measure_or_stay(setup: Setup, params: Any) -> Outcome:
+        finished = [trial for trial in setup.join().get_trials() if trial.state.is_finished()]
+        with contextlib.suppress(FileExistsError):
+            if len(finished) >= 2:
+                own = stuck.with_name(f"stuck.{os.getpid()}")
+                own.write_text(str(os.getpid()))
+                os.link(own, stuck)  # whole, or not at all
+                time.sleep(600)
+        return measure(setup, params)
+
+    Setup.measure = measure_or_stay  # type: ignore[method-assign, assignment]  # in this process alone
+    _work(job, errors)
+
+
+def test_one_of_two_workers_is_killed(
+    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = job_of(work, tmp_path)
     study = set_up(job).join()
-    killer = Killer(study)
+    killer = Killer(study, tmp_path / "stuck")
+    monkeypatch.setattr("cli.search_workers._work", _work_stuck_once)
     finish_study(job, study, killer)
     trials = study.get_trials()
     assert killer.lost is not None

@@ -232,6 +232,48 @@ def test_a_state_of_the_networks_own_is_refused_by_path() -> None:
         describe(Net(), 1.0 * u.ms, steps=10)
 
 
+def _run_inside_jit(net: Any) -> None:
+    """As training does: the states are made while a function is traced, and end with it."""
+
+    def step(x: Any) -> Any:
+        brainstate.nn.init_all_states(net, batch_size=2)
+        return net(x)
+
+    with brainstate.environ.context(dt=1.0 * u.ms):
+        brainstate.transform.jit(step)(jnp.ones((2, 3)))
+
+
+def test_states_that_ended_with_a_transformation() -> None:
+    net = Sequential(
+        Linear(3, 4, w_init=MA, b_init=None), ExpIFRef(4), Linear(4, 2), LeakyReadout(2, 20.0 * u.ms)
+    )
+    before = describe(net, 1.0 * u.ms, steps=25)
+    _run_inside_jit(net)
+    after = describe(net, 1.0 * u.ms, steps=25)
+    np.testing.assert_array_equal(after.layers[0].feeds[0].weight, before.layers[0].feeds[0].weight)
+    np.testing.assert_array_equal(after.layers[1].feeds[0].weight, before.layers[1].feeds[0].weight)
+
+
+def test_a_state_that_nothing_renews_is_refused_by_path() -> None:
+    class Kept(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.neurons = Linear(3, 2, w_init=MA, b_init=None), ExpIFRef(2)
+
+        def update(self, x: Any) -> Any:
+            self.last = brainstate.HiddenState(x)
+            return self.neurons(self.into(x))
+
+    net = Kept()
+    _run_inside_jit(net)
+    with pytest.raises(ExpifrefError) as error:
+        describe(net, 1.0 * u.ms, steps=25)
+    assert str(error.value) == (
+        "`net.last` must have a value after `brainstate.nn.init_all_states`, but was last written in "
+        "a transformation that has ended: give it a new one in the `init_state` of its module"
+    )
+
+
 def test_bad_options_are_refused() -> None:
     net = Sequential(Linear(3, 2))
     with pytest.raises(ParameterError, match=r"^the encoder must be one of"):
