@@ -15,7 +15,7 @@ from .fidelity import (
     summarize_budget,
     summarize_one_step,
 )
-from .options import DataDir, Dataset, Distributed, Json, Limit, Processes, Rank, Ranks, Seed
+from .options import DataDir, Dataset, Distributed, Json, Limit, Processes, Rank, Ranks, Report, Seed
 from .output import print_json, progress_bar
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def compare(
     ranks: Ranks = None,
     seed: Seed = 0,
     data_dir: DataDir = None,
+    report: Report = None,
     json: Json = False,
 ) -> None:
     """Run the float network and its program side by side and say how far apart they are, and why."""
@@ -66,6 +67,8 @@ def compare(
         if not budget:
             raise ParameterError("`--plot` draws the error budget: give `--budget` too")
         require_writable(plot)
+    if report is not None:
+        require_writable(report)
     if trace is not None and samples is not None:
         raise ParameterError("`--samples` must be left out with `--trace`, which is compared as a whole")
 
@@ -76,20 +79,38 @@ def compare(
             from .budget_figure import draw_budget
 
             draw_budget(shares, loaded.program.evidence.device, plot)
-        _print(result, shares, errors, json)
+        found = summarize(result)
+        found |= {} if shares is None else {"budget": summarize_budget(shares)}
+        found |= {} if errors is None else {"one_step_lsb": summarize_one_step(errors)}
+        if report is not None:
+            _write_page(report, loaded, found)
+        if json:
+            print_json(found)
+        else:
+            _print(result, shares, errors)
 
     job = ComparisonJob(model, program, Source(input_file, dataset, data_dir, seed, samples), trace)
     run_job(job, Team(processes, distributed, rank, ranks), finish)
 
 
-def _print(
-    result: Comparison, shares: Budget | None, errors: dict[str, SiteError] | None, json: bool
-) -> None:
-    if json:
-        extra: dict[str, Any] = {} if shares is None else {"budget": summarize_budget(shares)}
-        extra |= {} if errors is None else {"one_step_lsb": summarize_one_step(errors)}
-        print_json(summarize(result) | extra)
-        return
+def _write_page(path: Path, loaded: Loaded, found: dict[str, Any]) -> None:
+    from quantize.program.file import digest
+
+    from .report.facts import explained
+    from .report.page import write_page
+    from .report.traces import trace_facts
+
+    program, inputs = loaded.program, loaded.inputs
+    device = program.evidence.device
+    facts = {"profile": device, "program": digest(program), **found, **explained(program, inputs)}
+    # What was recorded elsewhere need not be what the program does.
+    alike = loaded.recording is None
+    first = found["first_divergence"]
+    traces = trace_facts(loaded.description, program, inputs, first) if alike else None
+    write_page(path, f"Float network against integer program on {device}", facts, traces)
+
+
+def _print(result: Comparison, shares: Budget | None, errors: dict[str, SiteError] | None) -> None:
     print_result(result)
     if shares is not None:
         print_budget(shares)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from expifref.network.scores import Score
     from quantize.fidelity import Budget, Comparison, SiteError
     from quantize.fidelity.comparison import LayerComparison
-    from quantize.fidelity.divergence import Attribution
 
 __all__ = [
+    "describe_divergence",
     "describe_first",
     "print_budget",
     "print_one_step",
@@ -95,41 +95,47 @@ def print_result(result: Comparison) -> None:
 
 def describe_first(result: Comparison) -> str:
     """Where the two first part and why, in a few sentences."""
-    first = result.first
+    first = None if result.first is None else asdict(result.first)
+    said = describe_divergence(first)
+    if first is not None and first["attribution"] is None and result.differing_values:
+        said += " These are not the program's values, so none of its causes explains them."
+    return said
+
+
+def describe_divergence(first: Mapping[str, Any] | None) -> str:
+    """The same of the `first_divergence` of a summary."""
     if first is None:
         return "No spike differs."
-    who = "the float network" if first.float_value else "the program"
-    where = f"step {first.step}, {first.layer}, sample {first.sample}, neuron {first.neuron}"
+    who = "the float network" if first["float_value"] else "the program"
+    where = f"step {first['step']}, {first['layer']}, sample {first['sample']}, neuron {first['neuron']}"
     membranes = ""
-    if first.float_membrane is not None and first.integer_membrane is not None:
-        both = f"{first.float_membrane:.3f} mV in float, {first.integer_membrane:.3f} mV in integers"
-        membranes = f" (membrane {both})"
+    real, integer = first["float_membrane"], first["integer_membrane"]
+    if real is not None and integer is not None:
+        membranes = f" (membrane {real:.3f} mV in float, {integer:.3f} mV in integers)"
     sentences = [f"They first part at {where}: only {who} spikes{membranes}."]
-    if first.attribution is not None:
-        sentences += _why(first.attribution)
-    elif result.differing_values:
-        sentences.append("These are not the program's values, so none of its causes explains them.")
+    if first["attribution"] is not None:
+        sentences += _why(first["attribution"])
     return " ".join(sentences)
 
 
-def _why(found: Attribution) -> list[str]:
+def _why(found: Mapping[str, Any]) -> list[str]:
     sentences: list[str] = []
-    part = found.departure
+    part = found["departure"]
     if part is not None:
         sentences.append(
-            f"Its {part.signal.rpartition('.')[2]} leaves the float course in step {part.step} "
-            f"({part.float_value:.1f} LSB in float, {part.integer_value} in integers)."
+            f"Its {part['signal'].rpartition('.')[2]} leaves the float course in step {part['step']} "
+            f"({part['float_value']:.1f} LSB in float, {part['integer_value']} in integers)."
         )
-    names = ", ".join(found.removed_by)
-    if found.cause is not None:
-        only = "and only then" if len(found.removed_by) == 1 else "and it alone would part them too"
-        sentences.append(f"The cause is {found.cause}: without it they agree there, {only}.")
-    elif found.removed_by:
+    names = ", ".join(found["removed_by"])
+    if found["cause"] is not None:
+        only = "and only then" if len(found["removed_by"]) == 1 else "and it alone would part them too"
+        sentences.append(f"The cause is {found['cause']}: without it they agree there, {only}.")
+    elif found["removed_by"]:
         sentences.append(f"No single cause: they agree there without any one of {names}.")
-        sentences.append(f"The largest share is {found.largest}.")
+        sentences.append(f"The largest share is {found['largest']}.")
     else:
-        alone = f" ({', '.join(found.made_by)} would part them alone)" if found.made_by else ""
-        sentences.append(f"No single cause makes it go away{alone}. The largest share is {found.largest}.")
+        alone = f" ({', '.join(found['made_by'])} would part them alone)" if found["made_by"] else ""
+        sentences.append(f"No single cause makes it go away{alone}. The largest share is {found['largest']}.")
     return sentences
 
 

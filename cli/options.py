@@ -20,6 +20,7 @@ __all__ = [
     "ProfileName",
     "Rank",
     "Ranks",
+    "Report",
     "Seed",
     "Strict",
     "WeightBits",
@@ -72,6 +73,10 @@ Ranks = Annotated[
     ),
 ]
 Limit = Annotated[int | None, typer.Option("--samples", min=1, help="Use the first N test samples only.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", help="Also write a page to look at, which any browser opens (.html)."),
+]
 WeightBits = Annotated[int | None, typer.Option("--weight-bits", help="Narrower weights than the profile's.")]
 MembraneBits = Annotated[
     int | None, typer.Option("--membrane-bits", help="A narrower membrane than the profile's.")

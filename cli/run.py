@@ -71,6 +71,7 @@ def run(
 ) -> None:
     """Train, lower, export, verify and compare, and leave every file in --out.
 
+    What was found is in report.json, and to look at in report.html, which any browser opens.
     Exit 1 when any executor differs from the emulator in any bit.
     """
     from expifref.data import load
@@ -87,6 +88,9 @@ def run(
     from .figure import draw
     from .inputs import Source
     from .jobs import run_job
+    from .report.facts import budget_facts, explained, training_facts
+    from .report.page import write_page
+    from .report.traces import trace_facts
     from .verification import VerificationJob
 
     for name in measure_on or ():
@@ -119,18 +123,29 @@ def run(
             measured = _measured(program, source, measure_on or ())
         with watch.stage("figure"):
             draw(model, program, data, seed, out / "result.png")
+        found = summarize_comparison(comparison)
+        with watch.stage("explain"):
+            inputs = source.inputs(program).decided_by(model.decision)
+            told = {
+                **explained(program, inputs),
+                "budget": budget_facts(description, program, inputs),
+                "training": training_facts(trained),
+            }
+            traces = trace_facts(description, program, inputs, found["first_divergence"])
         report: dict[str, Any] = {
             "schema": "expifref/report/1",
             "dataset": data.name,
             "profile": chosen.name,
             "program": digest(program),
-            **summarize_comparison(comparison),
+            **found,
             "warnings": warnings,
             **summarize(verification),
             "measured": measured,
+            **told,
             "seconds": watch.seconds,
         }
         write_text(out / "report.json", json_module.dumps(report, indent=2) + "\n")
+        write_page(out / "report.html", f"{data.name} on {chosen.name}", report, traces)
     if json:
         print_json(report)
     else:
@@ -186,5 +201,6 @@ def _print(report: dict[str, Any], out: Path) -> None:
         ["saturations", sum(report["saturations"].values())],
         ["seconds", ", ".join(f"{key} {value:.1f}" for key, value in report["seconds"].items())],
         ["files", str(out)],
+        ["to look at", str(out / "report.html")],
     ]
     print_table(f"{report['dataset']} on {report['profile']}", rows)

@@ -112,4 +112,4 @@ def _print(setup: Setup, out: Path, written: dict[str, Any], front: list[FrontPo
     executors = ", ".join(front[0].verification["executors"])
     bits = sum(item.differing_bits for item in front)
     print_text(f"Words are {names}. Differing bits, over all programs and {executors}: {bits}.")
-    print_text(f"The programs, a table and a plot are in `{out}`.")
+    print_text(f"The programs, a table, a plot and a page to look at are in `{out}`.")

@@ -72,6 +72,7 @@ def write_report(setup: Setup, folder: Path, points: list[Point], front: list[Fr
     """
     from expifref.files.writing import write_bytes, write_text
 
+    from .report.page import write_page
     from .search_figure import draw_front
 
     written = document(setup, points, front)
@@ -81,6 +82,7 @@ def write_report(setup: Setup, folder: Path, points: list[Point], front: list[Fr
     chosen = [item.point for item in front]
     write_bytes(folder / "front.png", draw_front(points, chosen, setup.keep, title))
     write_text(folder / "front.md", _markdown(setup, points, front))
+    write_page(folder / "report.html", title, written)
     write_text(folder / "front.json", json.dumps(written, indent=1) + "\n")
     named = {_program_name(item.point) for item in front}
     for path in folder.iterdir():

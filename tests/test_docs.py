@@ -47,6 +47,13 @@ def test_commands_are_understood(page: Path) -> None:
         understood(line)
 
 
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"([\w/]+\.(?:md|py))$", navigation, re.MULTILINE)
+    pages = [*DOCS.rglob("*.md"), *CHAPTERS]
+    assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in pages)
+
+
 def test_commands_that_do_not_exist_are_found() -> None:
     (line,) = commands_of("    expifref quantize m.safetensors --out p.json --no-such-option 3\n")
     with pytest.raises(AssertionError, match="no-such-option"):

@@ -27,6 +27,7 @@ HEAVY = (
     "optuna",
     "matplotlib",
     "wasmtime",
+    "bokeh",
 )
 LOADED = f"import json, sys; print(json.dumps(sorted({set(HEAVY)!r} & set(sys.modules))))"
 

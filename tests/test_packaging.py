@@ -55,3 +55,4 @@ def test_data_files_are_inside_the_packages() -> None:
     schema = json.loads((ROOT / "hw_profiles" / "schema.json").read_text(encoding="utf-8"))
     assert schema["$id"]
     assert (ROOT / "expifref" / "data" / "digits.npz").exists()
+    assert all((ROOT / "cli" / "report" / f"page.{end}").exists() for end in ("html", "css", "js"))

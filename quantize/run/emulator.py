@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quantize.graph.layers import INPUT, Graph, LayerFeed, full_name, history_name
+from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name, history_name
 from quantize.graph.proof import proof_of
 from quantize.numbers.arrays import Integers
 from quantize.program.program import Program
 
-from .layer_runner import LayerRunner, accumulated
+from .layer_runner import LayerRunner, Results, accumulated
 from .states import check_input, check_state, initial_state, kept_signals
 from .trace import Execution, Totals
 
@@ -97,12 +97,16 @@ class GraphEmulator:
             layer = runner.layer
             sums = self.accumulators(runner, outputs, state)
             results = runner.run(len(inputs), sums, state, self.saturations)
+            self.look(layer, results)
             outputs[layer.name] = results(layer.output)
             signals |= {name: results(result) for name, result in runner.signals}
             after |= {name: results(result) for name, result in runner.states}
         for name, source, age in self.graph.delayed:
             after[name] = outputs[source] if age == 1 else state[history_name(source, age - 1)]
         return Step(outputs, signals, after)
+
+    def look(self, layer: UnitLayer, results: Results) -> None:
+        """What `layer` made of a step, for those that look on, such as `quantize.run.sites`."""
 
     def accumulators(self, runner: LayerRunner, outputs: Values, state: Values) -> list[Integers]:
         """The accumulators of a layer's feeds, each `[batch, units]`, from the outputs of this step."""

@@ -34,9 +34,12 @@ from quantize.graph.segments import TablePlace, interpolated, place
 from quantize.numbers.arrays import Integers
 from quantize.numbers.formats import overflow, round_shift
 
-__all__ = ["EVALUATORS", "LayerRunner", "accumulated"]
+__all__ = ["EVALUATORS", "LayerRunner", "Results", "accumulated"]
 
 Values = Mapping[str, Integers]
+
+Results = Callable[[str], Integers]
+"""From the name of a result of a body to its values, `[batch, units]`."""
 
 
 @dataclass
@@ -58,9 +61,7 @@ class LayerRunner:
             (one.name, EVALUATORS[type(one)], one) for one in self.layer.body if not isinstance(one, Constant)
         ]
 
-    def run(
-        self, batch: int, accumulators: list[Integers], state: Values, changed: Counter[str]
-    ) -> Callable[[str], Integers]:
+    def run(self, batch: int, accumulators: list[Integers], state: Values, changed: Counter[str]) -> Results:
         """Run the body; what comes back gives any of its results as int64 `[batch, units]`."""
         now = Now(self.layer, accumulators, state, changed, dict(self._constants))
         for name, evaluate, operation in self._steps:

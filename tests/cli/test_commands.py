@@ -172,6 +172,7 @@ def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
         "network.onnx",
         "step.onnx",
         "deployment.json",
+        "report.html",
         "report.json",
         "c",
         "systemverilog",
@@ -191,7 +192,7 @@ def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
     for result in report["executors"].values():
         assert result["neuron_steps"] > 0
         assert result["differing_bits"] == 0
-    stages = {"train", "quantize", "export", "verify", "compare", "measure", "figure"}
+    stages = {"train", "quantize", "export", "verify", "compare", "measure", "figure", "explain"}
     assert set(report["seconds"]) == stages
     assert set(report["measured"]) == {"cortex-m4"} - set(missing_measurements())
     assert load_deployment(out / "deployment.json").program == report["program"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from quantize.fidelity.divergence import Attribution, Departure, Divergence
 
 from .conftest import INPUTS, SAMPLES, STEPS, Workspace
 from .edits import edit_json
+from .reports import facts_of
 from .shell import expifref, refused, succeeds
 
 COSTS = {"spike_difference", "prediction_agreement", "membrane_rmse_mv"}
@@ -218,3 +220,23 @@ def test_a_foreign_record_is_called_so() -> None:
         "These are not the program's values, so none of its causes explains them."
     )
     assert describe_first(Comparison([], 1e-3)) == "No spike differs."
+
+
+def test_a_page_to_look_at(work: Workspace, tmp_path: Path) -> None:
+    program, page = coarse(work, tmp_path / "p.json"), tmp_path / "page.html"
+    command = ("compare", work.model, program, "--dataset", work.data, "--budget", "--report", page, "--json")
+    result = succeeds(*command).json
+    facts = facts_of(page)
+    assert {key: facts[key] for key in result} == result
+    assert {"network", "sites", "tables", "devices"} <= facts.keys()
+    text = page.read_text(encoding="utf-8")
+    sections = {"overview", "network", "courses", "divergence", "budget", "sites", "tables", "devices"}
+    assert set(re.findall(r'<section id="(\w+)"', text)) == sections
+
+
+def test_a_page_of_a_recording_shows_no_course_of_the_program(work: Workspace, tmp_path: Path) -> None:
+    trace, page = tmp_path / "trace.npz", tmp_path / "page.html"
+    given = ("--input", work.spikes)
+    succeeds("emulate", work.program, *given, "--out", trace)
+    succeeds("compare", work.model, work.program, *given, "--trace", trace, "--report", page)
+    assert '<section id="courses"' not in page.read_text(encoding="utf-8")

@@ -22,6 +22,7 @@ from quantize.program.file import digest, load_program
 from quantize.search import Outcome
 
 from .conftest import Workspace
+from .reports import facts_of
 from .shell import expifref, refused, succeeds
 
 TRIALS = 7
@@ -79,7 +80,8 @@ def test_what_is_left_behind(searched: Path) -> None:
     found = document(searched)
     programs = {row["program"] for row in found["front"]}
     files = {path.name for path in searched.iterdir()}
-    assert files == {"front.json", "front.md", "front.png", "study.journal", *programs}
+    assert files == {"front.json", "front.md", "front.png", "report.html", "study.journal", *programs}
+    assert facts_of(searched / "report.html") == found
     assert (searched / "front.png").read_bytes().startswith(b"\x89PNG")
     table = (searched / "front.md").read_text()
     assert all(f"\n| {row['trial']} | {row['memory_bytes']:,} | " in table for row in found["front"])

@@ -19,6 +19,7 @@ from tests.tools import need
 
 from .conftest import Workspace
 from .edits import edit_json, flip_onnx
+from .reports import facts_of
 from .shell import expifref, refused, succeeds
 
 FIELDS = {"samples", "neuron_steps", "values", "differing_bits", "first_difference"}
@@ -236,4 +237,23 @@ def test_what_is_not_proven_fails(leaky: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_lanes_are_asked_of_a_proof(leaky: Path, tmp_path: Path) -> None:
     assert refused(tmp_path, "verify", leaky, "--lanes", "8") == (
         "lanes, pipelines and a held input are asked of --formal: give it, too"
+    )
+
+
+def test_a_page_to_look_at(work: Workspace, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    command = ("verify", work.program, "--samples", 3, "--executor", "deployment", "--report", page, "--json")
+    result = succeeds(*command).json
+    facts = facts_of(page)
+    assert {key: facts[key] for key in result} == result
+    assert (facts["reference"], facts["sites"]["samples"]) == ("emulator", 3)
+    assert {"network", "tables", "devices"} <= facts.keys()
+
+
+def test_a_page_cannot_be_had_of_proofs_or_where_none_can_be_written(work: Workspace, tmp_path: Path) -> None:
+    assert refused(tmp_path, "verify", work.program, "--formal", "--report", tmp_path / "x.html") == (
+        "`--report` shows executors: leave it out with `--formal`, which runs none"
+    )
+    assert refused(tmp_path, "verify", work.program, "--report", work.folder) == (
+        f"`{work.folder}` cannot be written: it is a folder, and must be the name of a file"
     )

@@ -7,7 +7,9 @@ import io
 import json
 import re
 from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from cli.figure import draw
 from cli.figure_text import caption
 from cli.markdown import code, prose
 from cli.output import print_json, print_line, print_table, print_text
+from cli.report.page import page
 from cli.search_figure import draw_front
 from expifref.data import Dataset, Samples
 from expifref.files.texts import visible
@@ -120,6 +123,56 @@ def test_pictures_are_drawn_whatever_a_title_says(tmp_path: Path) -> None:
     draw(model, with_texts(text), data, 0, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() != b""
     assert len(list(tmp_path.iterdir())) == 2
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, and what the scripts of data hold."""
+
+    def __init__(self, written: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, list[tuple[str, str | None]]]] = []
+        self.data: dict[str, Any] = {}
+        self.feed(written)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, attrs))
+
+    def handle_data(self, data: str) -> None:
+        tag, attrs = self.found[-1] if self.found else ("", [])
+        if tag == "script" and ("type", "application/json") in attrs and data.strip():
+            self.data[str(dict(attrs)["id"])] = json.loads(data)
+
+
+def hostile(texts: list[str]) -> dict[str, Any]:
+    """Facts with each of `texts` in every place where a text may be."""
+    executor = {"samples": 1, "neuron_steps": 1, "values": 1, "differing_bits": 0}
+    profile: dict[str, Any] = dict.fromkeys(("cores", "step_cost", "energy_nj", "design"))
+    profile |= {"bytes": 1, "cost_unit": None, "fits": False}
+    return {
+        "dataset": texts[0],
+        "warnings": texts,
+        "executors": {text: {**executor, "first_difference": text} for text in texts},
+        "not_run": {text: text for text in texts},
+        "golden_differences": texts,
+        "devices": {
+            "activity": 0.1,
+            "profiles": {text: profile | {"limits": [text], "energy_source": text} for text in texts},
+        },
+        "measured": {text: {text: text} for text in texts},
+    }
+
+
+def test_no_text_is_markup_of_a_page() -> None:
+    pages = []
+    every = list(dict.fromkeys(TEXTS))
+    for texts in (every, [f"harmless {number}" for number in range(len(every))]):
+        facts = hostile(texts)
+        text = page(texts[1], facts)
+        assert text.encode()
+        written = Elements(text)
+        assert written.data["report"] == facts
+        pages.append(written.found)
+    assert pages[0] == pages[1]
 
 
 def test_only_one_module_prints() -> None:
