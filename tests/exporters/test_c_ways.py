@@ -10,6 +10,7 @@ import pytest
 from expifref.exceptions import ToolError
 from exporters.c import freestanding
 from exporters.c.core import CORES, core_executor
+from exporters.c.counts import count
 from exporters.c.network import c_files
 from exporters.c.ways import c_executor
 from exporters.executors import missing_executors
@@ -18,6 +19,7 @@ from exporters.tools import override_name
 from exporters.verification import differing_bits
 from exporters.ways import CORE_TOOLS, ZIG, host_compiler
 from quantize.graph.layers import Graph
+from quantize.program.label import label_of
 from quantize.run.emulator import GraphEmulator
 from quantize.run.trace import Executor
 from tests.amount import some
@@ -96,3 +98,17 @@ def test_a_fault_of_a_core_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(freestanding, "c_files", wrong)
     with pytest.raises(ToolError, match=r"^the C on cortex-m4 must run to its end, but: Invalid "):
         core_executor(program.graph, LABEL, "cortex-m4").run(np.zeros((1, 1, 4), np.uint8))
+
+
+@pytest.mark.usefixtures("only_wheels")
+@pytest.mark.parametrize("core", CORES)
+def test_instructions_are_counted_on_wheels_alone(core: str) -> None:
+    need(*CORE_TOOLS)
+    program = lowered(network((6, 5, 3)))
+    found = count(program.graph, label_of(program), core)
+    assert (found["compiler"].split()[0], found["counted_by"].split()[0]) == ("clang", "unicorn")
+    hidden, readout = found["instructions"]["layer0"], found["instructions"]["readout"]
+    assert set(readout) == {"each synaptic event", "each neuron update"}
+    assert 20 < hidden["each neuron update"] < 200
+    assert found["code_and_constant_bytes"] > program.graph.layers[0].feeds[0].connection.weight.size
+    assert found["state_bytes"] > 0
