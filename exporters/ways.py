@@ -49,7 +49,7 @@ def host_compiler() -> tuple[str, ...]:
 
 
 def lacking(ways: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, str]:
-    """Those of `ways`, name -> sets of tools, that have no set whole: what they lack, and what installs it."""
+    """Of `ways`, name -> sets of tools, those with no whole set: what they lack, and what installs it."""
     missing = {name: [missing_tools(way) for way in sets] for name, sets in ways.items()}
     return {
         name: ", or ".join("; ".join(map(_how, tools)) for tools in sets)
