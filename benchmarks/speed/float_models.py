@@ -22,13 +22,16 @@ from expifref.network.architecture import initial_description, initial_scales
 from expifref.network.model_files import read_description
 from expifref.network.modules import parameters, pure_run
 from expifref.training.settings import TrainingSettings
-from expifref.training.step import Carry, make_step, to_natural, to_physical
+from expifref.training.step import Batch, Carry, make_step, to_natural, to_physical
 
 from .measure import NotRunError, Prepared, required_version
 from .workloads import DT, TRAINING
 
 _MS = DT * 1e3 * u.ms
 _LEARNING_RATE = 1e-3
+
+_Learning = Callable[[Carry, Any, Any], tuple[Carry, Any]]
+"""A step on frames and labels."""
 _wait: Callable[[Any], Any] = jax.block_until_ready
 
 
@@ -112,7 +115,11 @@ def training_ours(folder: Path) -> Prepared:
 
     step = make_step(network, optimizer, settings, description.dt)
     natural = to_natural(parameters(description), scales)
-    return _training(folder, step, Carry(natural, optimizer.init(natural)))
+
+    def on_batch(carry: Carry, frames: Any, labels: Any) -> tuple[Carry, Any]:
+        return step(carry, Batch(frames, labels, None))
+
+    return _training(folder, on_batch, Carry(natural, optimizer.init(natural)))
 
 
 def training_brainpy(folder: Path) -> Prepared:
@@ -180,7 +187,7 @@ def _brainpy_training(folder: Path, layer_by_layer: bool) -> Prepared:
     return _training(folder, step, Carry(values, optimizer.init(values)))
 
 
-def _training(folder: Path, step: Callable[..., Any], carry: Carry) -> Prepared:
+def _training(folder: Path, step: _Learning, carry: Carry) -> Prepared:
     frames = jnp.asarray(np.load(folder / "spikes.npy"))
     labels = jnp.arange(frames.shape[1]) % TRAINING.classes
 

@@ -21,6 +21,7 @@ import pytest
 from cli.agreement import about_inputs
 from cli.inputs import recorded_inputs
 from exporters.tools import override_name
+from exporters.ways import ZIG
 from quantize.program.file import digest, load_program
 from tests.amount import some
 from tests.tools import need
@@ -277,7 +278,7 @@ def test_all_ranks_run_one_executor(work: Workspace, tmp_path: Path, lacking: in
     command = ("emulate", work.program, "--input", inputs, "--totals", "--json", "--out", tmp_path / "out")
     assert succeeds(*command).json["executor"] == "native"
     meet = ("--distributed", free_address(), "--ranks", 2)
-    without: dict[str, Any] = {override_name("gcc"): "/nowhere"}
+    without: dict[str, Any] = {override_name(name): "/nowhere" for name in ("gcc", ZIG)}
     ranks = [start(*command, *meet, "--rank", k, **(without if k == lacking else {})) for k in (0, 1)]
     first, second = ended(ranks)
     assert (first.code, first.err) == (0, "")

@@ -53,7 +53,7 @@ def check_program(seed: int, platform: str, extra: str, **choices: Any) -> None:
     check(program.graph, random_input(program, 6, 5, seed), random_state(program, 5, seed), platform, extra)
 
 
-@pytest.mark.parametrize("seed", some(range(40), 10))
+@pytest.mark.parametrize("seed", some(range(40), 20))
 def test_random_graphs_are_equal(seed: int) -> None:
     need("make", "gcc")
     check_graph(seed, "host", "-O0")
@@ -66,7 +66,7 @@ def test_random_graphs_in_two_passes_are_equal(seed: int, monkeypatch: pytest.Mo
     check_graph(seed, "host", "-O0")
 
 
-@pytest.mark.parametrize("seed", some(range(40), 10))
+@pytest.mark.parametrize("seed", some(range(40), 20))
 def test_random_programs_are_equal(seed: int) -> None:
     need("make", "gcc")
     check_program(seed, "host", "-O0")

@@ -60,7 +60,7 @@ def wide_graph() -> Graph:
 
 
 @pytest.mark.usefixtures("tools")
-@pytest.mark.parametrize("layer", some(["readout", "layer0"], 1))
+@pytest.mark.parametrize("layer", some(["readout", "layer0"], 2))
 def test_a_layer_is_its_list_in_parts(layer: str) -> None:
     assert prove_in_parts(wide_graph(), layer)
 
@@ -74,7 +74,7 @@ BUGS_IN_PARTS = {
 
 
 @pytest.mark.usefixtures("tools")
-@pytest.mark.parametrize("bug", some(list(BUGS_IN_PARTS), 2))
+@pytest.mark.parametrize("bug", some(list(BUGS_IN_PARTS), 4))
 def test_a_bug_is_refuted_in_parts(bug: str) -> None:
     assert not prove_in_parts(wide_graph(), "readout", with_bug("readout_units.sv", *BUGS_IN_PARTS[bug]))
 
@@ -103,7 +103,7 @@ BUGS = {
 
 
 @pytest.mark.usefixtures("tools")
-@pytest.mark.parametrize("bug", some(list(BUGS), 2))
+@pytest.mark.parametrize("bug", some(list(BUGS), 3))
 def test_a_bug_is_refuted(bug: str) -> None:
     assert not prove(small_graph(), "layer0", with_bug("layer0_units.sv", *BUGS[bug]))
 

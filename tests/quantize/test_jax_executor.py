@@ -29,7 +29,7 @@ from tests.programs import random_input, random_program, random_state
 
 pytestmark = pytest.mark.usefixtures("strict_promotion")
 
-SEEDS = some(range(40), 3)
+SEEDS = some(range(40), 6)
 PROFILES = ["generic-16bit", "generic-8bit", "spinnaker1", "ecp5-25f"]
 
 

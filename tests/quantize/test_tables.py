@@ -46,7 +46,7 @@ def designs(lowest_drive: float = -2.0, highest_sum: float = 256.0) -> tuple[tup
 
 
 def _designs(lowest_drive: float, highest_sum: float) -> Iterator[tuple[TableSpec, TableSet]]:
-    for membrane, bits, rate in some(list(product(MEMBRANES, BITS, RATES)), 3):
+    for membrane, bits, rate in some(list(product(MEMBRANES, BITS, RATES)), 6):
         wanted = spec(membrane, bits, (rate,), lowest_drive, highest_sum=highest_sum)
         with suppress(RangeError):
             yield wanted, design(wanted)

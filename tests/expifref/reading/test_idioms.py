@@ -39,7 +39,7 @@ def test_taken(name: str) -> None:
     assert wiring(description) == TAKEN[name].expected
 
 
-@pytest.mark.parametrize("name", some(list(TAKEN), every=4))
+@pytest.mark.parametrize("name", some(list(TAKEN), every=6))
 def test_what_is_taken_does_what_the_module_does(name: str) -> None:
     check_against(*read(TAKEN[name]))
 

@@ -41,7 +41,7 @@ def assert_agrees(graph: Graph, spikes: NDArray[Any], state: dict[str, Integers]
             assert now == {name: values[sample].tolist() for name, values in run.state.items()}
 
 
-SEEDS = some(range(300), 3)
+SEEDS = some(range(300), 6)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
