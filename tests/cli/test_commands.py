@@ -153,6 +153,12 @@ def test_profiles() -> None:
     assert listed["generic-16bit"]["refusal"] is None
     assert "no exponential" in listed["loihi1"]["refusal"]
     assert "refuses" in succeeds("profiles", "list").out
+    for name in ("brainscales2", "dynap-se"):
+        assert "bit-exact" in listed[name]["refusal"]
+    shown = " ".join(succeeds("profiles", "show", "loihi2").out.split())
+    assert "no exponential neuron in microcode is published" in shown
+    assert "register of a neuron program unknown unverified" in shown
+    assert "neurons per chip, at most 1000000 neuron secondary open-neuromorphic" in shown
     assert succeeds("profiles", "show", "ecp5-25f", "--json").json["name"] == "ecp5-25f"
     for name in listed:
         assert succeeds("profiles", "show", name).out.startswith(f"{name}: ")
