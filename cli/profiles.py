@@ -36,15 +36,15 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a profile: its arithmetic, what fits, what else is known, and where each number is from."""
-    from hw_profiles import load_profile, refusal
+    from hw_profiles import load_profile
 
     profile = load_profile(name)
     if json:
         print_json(profile.document)
         return
     print_text(f"{profile.name}: {profile.summary}")
-    if refused := refusal(profile):
-        print_text(refused)
+    for refused in profile.refusals:
+        print_text(refused.sentence)
     document = profile.document
     arithmetic = document["arithmetic"] or {}
     if arithmetic:
@@ -52,13 +52,14 @@ def show(
         print_table("Arithmetic", rows)
     print_text(profile.arithmetic_note)
     limits = document["capacity"]
-    rows = [[key, _known(item["value"]), *_cited(item)] for key, item in limits.items()]
+    rows = [[key, _limit(item), *_cited(item)] for key, item in limits.items()]
     print_table("Capacity", rows, ["limit", "value", "confidence", "source"])
     print_table(
         "Capabilities", _abilities(document["capabilities"]), ["ability", "kind", "confidence", "source"]
     )
     rows = [[fact["what"], _amount(fact), *_cited(fact)] for fact in document["facts"]]
-    print_table("Facts", rows, ["what", "value", "confidence", "source"])
+    if rows:
+        print_table("Facts", rows, ["what", "value", "confidence", "source"])
     print_table("Sources", [[key, text] for key, text in document["sources"].items()])
 
 
@@ -132,6 +133,11 @@ def _abilities(abilities: dict[str, Any]) -> list[list[object]]:
 
 def _cited(item: dict[str, Any]) -> tuple[str, str]:
     return item["confidence"], item["source"] or ""
+
+
+def _limit(item: dict[str, Any]) -> str:
+    known_to_be_none = item["value"] is None and item["confidence"] != "unverified"
+    return "no limit" if known_to_be_none else _known(item["value"])
 
 
 def _amount(fact: dict[str, Any]) -> str:

@@ -157,8 +157,12 @@ def test_profiles() -> None:
         assert "bit-exact" in listed[name]["refusal"]
     shown = " ".join(succeeds("profiles", "show", "loihi2").out.split())
     assert "no exponential neuron in microcode is published" in shown
-    assert "register of a neuron program unknown unverified" in shown
-    assert "neurons per chip, at most 1000000 neuron secondary open-neuromorphic" in shown
+    assert "neurons_per_core no limit chosen" in " ".join(
+        succeeds("profiles", "show", "generic-8bit").out.split()
+    )
+    assert "loihi1 resets the membrane to zero" in succeeds("profiles", "show", "loihi1").out
+    assert "synapses per chip, at most 120000000" in shown  # a fact, not a limit
+    assert "fan_in unknown unverified" in shown
     assert succeeds("profiles", "show", "ecp5-25f", "--json").json["name"] == "ecp5-25f"
     for name in listed:
         assert succeeds("profiles", "show", name).out.startswith(f"{name}: ")
