@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,27 +35,31 @@ def show(
     name: Annotated[str, typer.Argument(help="A name, or a JSON file.")],
     json: Json = False,
 ) -> None:
-    """Show a profile: its arithmetic, what fits, and where each number is from."""
-    from hw_profiles import load_profile, refusal
+    """Show a profile: its arithmetic, what fits, what else is known, and where each number is from."""
+    from hw_profiles import load_profile
 
     profile = load_profile(name)
     if json:
         print_json(profile.document)
         return
     print_text(f"{profile.name}: {profile.summary}")
-    if refused := refusal(profile):
-        print_text(refused)
+    for refused in profile.refusals:
+        print_text(refused.sentence)
     document = profile.document
     arithmetic = document["arithmetic"] or {}
     if arithmetic:
         rows = [[key, _flat(value)] for key, value in arithmetic.items()]
         print_table("Arithmetic", rows)
-        print_text(profile.arithmetic_note)
+    print_text(profile.arithmetic_note)
     limits = document["capacity"]
-    rows = [
-        [key, _known(item["value"]), item["confidence"], item["source"] or ""] for key, item in limits.items()
-    ]
+    rows = [[key, _limit(item), *_cited(item)] for key, item in limits.items()]
     print_table("Capacity", rows, ["limit", "value", "confidence", "source"])
+    print_table(
+        "Capabilities", _abilities(document["capabilities"]), ["ability", "kind", "confidence", "source"]
+    )
+    rows = [[fact["what"], _amount(fact), *_cited(fact)] for fact in document["facts"]]
+    if rows:
+        print_table("Facts", rows, ["what", "value", "confidence", "source"])
     print_table("Sources", [[key, text] for key, text in document["sources"].items()])
 
 
@@ -112,6 +116,32 @@ def fit(
     print_table("What stands against it", [[item.profile, limit] for item in found for limit in item.limits])
     sources = [[item.profile, item.energy_source] for item in found if item.energy_source]
     print_table("Energy: an estimate of synaptic events alone, from", sources)
+
+
+def _abilities(abilities: dict[str, Any]) -> list[list[object]]:
+    """One row for each ability: what it is, how sure that is, and where it is from."""
+    exponential, refractory, resets = (abilities[key] for key in ("exponential", "refractory", "resets"))
+    rows: list[list[object]] = [
+        ["exponential", f"{exponential['kind']}: {exponential['note']}", *_cited(exponential)],
+        ["resets", ", ".join(resets["kinds"]) or "unknown", *_cited(resets)],
+    ]
+    if refractory:
+        steps = f"{refractory['min_steps']} to {refractory['max_steps']} steps"
+        rows.insert(1, ["refractory period", steps, *_cited(refractory)])
+    return rows
+
+
+def _cited(item: dict[str, Any]) -> tuple[str, str]:
+    return item["confidence"], item["source"] or ""
+
+
+def _limit(item: dict[str, Any]) -> str:
+    known_to_be_none = item["value"] is None and item["confidence"] != "unverified"
+    return "no limit" if known_to_be_none else _known(item["value"])
+
+
+def _amount(fact: dict[str, Any]) -> str:
+    return "unknown" if fact["value"] is None else f"{fact['value']} {fact['unit']}"
 
 
 def _flat(value: object) -> str:

@@ -152,7 +152,7 @@ class Resets:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What the device's neurons can do; `refractory` is None where there is no refractory period."""
+    """What the device's neurons can do; `refractory` is None where none in steps is known."""
 
     exponential: Exponential
     refractory: Refractory | None

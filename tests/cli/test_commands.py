@@ -153,6 +153,16 @@ def test_profiles() -> None:
     assert listed["generic-16bit"]["refusal"] is None
     assert "no exponential" in listed["loihi1"]["refusal"]
     assert "refuses" in succeeds("profiles", "list").out
+    for name in ("brainscales2", "dynap-se"):
+        assert "bit-exact" in listed[name]["refusal"]
+    shown = " ".join(succeeds("profiles", "show", "loihi2").out.split())
+    assert "no exponential neuron in microcode is published" in shown
+    assert "neurons_per_core no limit chosen" in " ".join(
+        succeeds("profiles", "show", "generic-8bit").out.split()
+    )
+    assert "loihi1 resets the membrane to zero" in succeeds("profiles", "show", "loihi1").out
+    assert "synapses per chip, at most 120000000" in shown  # a fact, not a limit
+    assert "fan_in unknown unverified" in shown
     assert succeeds("profiles", "show", "ecp5-25f", "--json").json["name"] == "ecp5-25f"
     for name in listed:
         assert succeeds("profiles", "show", name).out.startswith(f"{name}: ")

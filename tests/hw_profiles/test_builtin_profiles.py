@@ -21,19 +21,24 @@ from hw_profiles import (
 )
 
 NAMES = profile_names()
-REFUSING = ("loihi1", "speck2e", "xylo-audio3")
+WITHOUT_EXPONENTIAL = ("loihi1", "speck2e", "xylo-audio3")
+ANALOG = ("brainscales2", "dynap-se")
+REFUSING = (*WITHOUT_EXPONENTIAL, *ANALOG, "loihi2")
 CONFIDENCES = {"verified", "peer-reviewed", "secondary", "computed", "unverified", "chosen"}
 
 DIGESTS = {
     "artix7-35t": "cd0eaa4709f22e75c9092fb52de4dd9309aa185445b09330e0f6d019b02ffb55",
+    "brainscales2": "6697659dd6506f8767ceceee6aed8504c874811a36cc61961be096744ace4d93",
     "cortex-m0plus": "aaab2c3637ad3cc9f4d7032fdf19b3792a337a01eff9296e38204b0abfd3ef80",
     "cortex-m4": "8793a70dd5fd46e2fc9a5951f6013b5d43804db2d0a5283e8becd0995bcf508f",
+    "dynap-se": "4194cbabbf001eaa68874c34e1e3e5f007385a7d01a7516576917d829e56d839",
     "ecp5-25f": "5cbbfd3a816f7b5a9edf870d21c8a3cccb54b51708490333abe8a65e55e321e4",
     "ecp5-85f": "81da1405e1c4ca314683344a81095f98940f3afa928a38ef2d8cdf2e78b5d97d",
     "generic-16bit": "fd5a91523d208dbc5443291e1ea5f093b1cebcecaea7314ff8a0134dd08d22f7",
     "generic-8bit": "a7c6127fd89cf5b2b84a5e0eef8359d2732e21d3e40b3ba7a180ca5fc56cb061",
     "ice40-up5k": "378191e15c144509c08d032e31172e2e6011e67b7802789d1665ca156b9e1d7b",
     "loihi1": "9899ac095e459e688b4ed7c5b8483be873b89332653b2a4a8c59fcb86c152a65",
+    "loihi2": "acdd50505e8fe5e79be8eaba90e5ae30e4657690552197274174aa171cdba673",
     "speck2e": "11cd61ab9d9240fd2e96d46bc0289ccd4f470f73f9fbf917dd1343fb1ed62bee",
     "spinnaker1": "8683798bc4b2daf44ad34ca71c9d9f48bb174d6ceeb1771d9bd25d226e87522c",
     "spinnaker2": "7417457f5c9b80273ea37f449b7fafdcfd6a0162699198157cc5aca19a40cd2e",
@@ -54,14 +59,17 @@ def cited_objects(value: Any) -> list[dict[str, Any]]:
 def test_the_promised_profiles_are_there() -> None:
     assert NAMES == (
         "artix7-35t",
+        "brainscales2",
         "cortex-m0plus",
         "cortex-m4",
+        "dynap-se",
         "ecp5-25f",
         "ecp5-85f",
         "generic-16bit",
         "generic-8bit",
         "ice40-up5k",
         "loihi1",
+        "loihi2",
         "speck2e",
         "spinnaker1",
         "spinnaker2",
@@ -111,13 +119,38 @@ class TestEachProfile:
         sentence = refusal(profile)
         assert (sentence is not None) == (profile.arithmetic is None) == (name in REFUSING)
         if sentence is not None:
-            assert sentence.startswith(f"{name} has no exponential")
+            assert sentence.startswith(f"{name} has ")
             assert "choose a profile with arithmetic" in sentence
 
     def test_is_hashable_and_survives_copy_and_pickle(self, name: str) -> None:
         profile = load_profile(name)
         assert pickle.loads(pickle.dumps(profile)) == copy.deepcopy(profile) == profile
         assert hash(profile) == hash(load_profile(name))
+
+
+@pytest.mark.parametrize(
+    ("names", "kind", "reason"),
+    [
+        (WITHOUT_EXPONENTIAL, "none", "no exponential"),
+        (ANALOG, "analog", "analog neurons and no integer arithmetic, so no program can be bit-exact on it"),
+        (("loihi2",), "microcode", "no public description of its microcode's widths, rounding and memory"),
+    ],
+)
+def test_why_devices_refuse(names: tuple[str, ...], kind: str, reason: str) -> None:
+    for name in names:
+        profile = load_profile(name)
+        sentence = refusal(profile)
+        assert profile.capabilities.exponential.kind == kind
+        assert sentence is not None
+        assert sentence.startswith(f"{name} has {reason}")
+
+
+def test_what_is_not_public_of_loihi2_is_not_made_up() -> None:
+    profile = load_profile("loihi2")
+    unknown = {fact.what for fact in profile.facts if fact.value is None}
+    assert {"register of a neuron program", "product in a neuron program"} <= unknown
+    assert profile.capacity.memory_bytes_per_core.value is None
+    assert profile.capabilities.refractory is None
 
 
 def test_the_sentence_for_xylo() -> None:

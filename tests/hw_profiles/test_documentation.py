@@ -15,7 +15,10 @@ PAGE = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="
 def verdict(profile: Profile) -> str:
     if profile.arithmetic is not None:
         return "bit-exact program"
-    lacking = ["no exponential"] if profile.capabilities.exponential.kind == "none" else []
+    kind = profile.capabilities.exponential.kind
+    if kind != "none":
+        return "refused: " + {"analog": "analog neurons", "microcode": "arithmetic not public"}[kind]
+    lacking = ["no exponential"]
     lacking += ["no refractory period"] if profile.capabilities.refractory is None else []
     return "refused: " + ", ".join(lacking)
 

@@ -27,7 +27,7 @@ def test_a_program_fits_the_profile_that_it_was_lowered_for(name: str) -> None:
     assert found.fits
 
 
-@pytest.mark.parametrize("name", ["loihi1", "xylo-audio3", "speck2e"])
+@pytest.mark.parametrize("name", ["loihi1", "xylo-audio3", "speck2e", "loihi2", "brainscales2", "dynap-se"])
 def test_a_refusing_device_says_why(name: str) -> None:
     found = fit(GRAPH, load_profile(name), 0.1)
     assert found.limits == (refusal(load_profile(name)),)

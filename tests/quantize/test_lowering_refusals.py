@@ -42,6 +42,20 @@ def test_a_device_without_an_exponential_refuses(name: str, reason: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("brainscales2", "analog neurons and no integer arithmetic"),
+        ("dynap-se", "analog neurons and no integer arithmetic"),
+        ("loihi2", "no public description of its microcode's widths, rounding and memory"),
+    ],
+)
+def test_a_device_whose_arithmetic_is_unknown_refuses(name: str, reason: str) -> None:
+    message = refusal(CapacityError, network(), name)
+    assert message.startswith(f"{name} has {reason}, so no program can be ")
+    assert "choose a profile with arithmetic such as `generic-16bit`, or " in message
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"weight_bits": 1}, "`weight_bits` must be 2..8 for the profile `generic-16bit`, not 1"),
