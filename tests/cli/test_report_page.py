@@ -67,7 +67,7 @@ def complaints(driver: Chrome) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["level"] not in ("INFO", "DEBUG")]
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, False), (1200, True)])
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
 def test_every_picture_is_drawn_and_nothing_complains(
     page: Path, driver: Chrome, width: int, dark: bool
 ) -> None:

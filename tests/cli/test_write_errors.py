@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.amount import some
+
 from .conftest import Workspace
 
 BOUNDED = """
@@ -38,7 +40,7 @@ def on_a_full_disk(folder: Path, *arguments: str) -> subprocess.CompletedProcess
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="this system bounds no file of a process")
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", some(list(COMMANDS), 3))
 def test_a_full_disk(work: Workspace, tmp_path: Path, name: str) -> None:
     arguments = [part.format(w=work) for part in COMMANDS[name]]
     done = on_a_full_disk(tmp_path, *arguments, "--out", name)

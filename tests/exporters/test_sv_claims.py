@@ -60,7 +60,7 @@ def tools() -> None:
 
 
 @pytest.mark.usefixtures("tools")
-@pytest.mark.parametrize("module", some(PROVEN, 4))
+@pytest.mark.parametrize("module", some(PROVEN, 8))
 def test_a_module_keeps_what_is_claimed(module: str) -> None:
     assert proof(made(), module).answer() == ()
 

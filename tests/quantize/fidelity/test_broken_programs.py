@@ -9,7 +9,7 @@ import pytest
 from quantize.fidelity import compare
 from quantize.fidelity.budget import error_budget
 from quantize.fidelity.causes import Cause
-from tests.amount import ALL
+from tests.amount import ALL, some
 from tests.networks import network, spike_input
 
 from .broken import CASES, Case, wide_program
@@ -38,7 +38,7 @@ TRIED = [
 """Every case, on one of the networks or on both."""
 
 
-@pytest.mark.parametrize(("case", "synapse"), TRIED)
+@pytest.mark.parametrize(("case", "synapse"), some(TRIED, 2))
 def test_the_cause_is_named(case: Case, synapse: bool, tmp_path: Path) -> None:
     description = NETWORKS[synapse]
     program = case.program(description, tmp_path)
