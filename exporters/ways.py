@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from .tools import TOOLS, first_way, missing_tools
 
-__all__ = ["COMPILERS", "CORE_TOOLS", "COUNTING", "WAYS", "ZIG", "host_compiler", "lacking"]
+__all__ = [
+    "COMPILERS",
+    "CORE_TOOLS",
+    "COUNTING",
+    "WAYS",
+    "ZIG",
+    "host_compiler",
+    "host_environment",
+    "lacking",
+]
 
 ZIG = "python-zig"
 
@@ -46,6 +57,12 @@ COUNTING: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 def host_compiler() -> tuple[str, ...]:
     """The tool that compiles C for this machine, and what it is told before its options."""
     return (ZIG, "cc") if first_way(COMPILERS) else ("gcc",)
+
+
+def host_environment(folder: Path) -> dict[str, str]:
+    """Of a compiler that works in `folder`: zig keeps parts of a library at home, or there if it has none."""
+    homes = ("ZIG_GLOBAL_CACHE_DIR", "XDG_CACHE_HOME", "HOME")
+    return {} if any(map(os.environ.get, homes)) else {"ZIG_GLOBAL_CACHE_DIR": str(folder / "cache")}
 
 
 def lacking(ways: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, str]:

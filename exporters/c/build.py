@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from expifref.exceptions import ParameterError
 from exporters.tools import require_tool, run_program, run_tool
-from exporters.ways import ZIG
+from exporters.ways import ZIG, host_environment
 
 from .freestanding import FLAGS
 
@@ -90,7 +90,12 @@ def build(folder: Path, platform: str, extra: str = "") -> None:
         raise ParameterError(f"a platform of C must be one of {', '.join(PLATFORMS)}, not `{platform}`")
     row = PLATFORMS[platform]
     if row.compiler == ZIG:
-        run_tool(ZIG, ["cc", *FLAGS, *_SOURCES, *extra.split(), "-o", row.product], folder)
+        run_tool(
+            ZIG,
+            ["cc", *FLAGS, *_SOURCES, *extra.split(), "-o", row.product],
+            folder,
+            environment=host_environment(folder),
+        )
         return
     compiler = f"{_COMPILER_VARIABLE[row.compiler]}={require_tool(row.compiler)}"
     run_tool("make", ["--silent", row.rule, compiler, f"EXTRA={extra}"], folder)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
 from exporters.tools import lay_out, run_tool
-from exporters.ways import host_compiler
+from exporters.ways import host_compiler, host_environment
 
 __all__ = ["Library"]
 
@@ -42,7 +42,12 @@ class Library:
         headers = {name: (package / name).read_text(encoding="utf-8") for name in _HEADERS}
         lay_out(folder, {**headers, "network.c": source})
         compiler, *first = host_compiler()
-        run_tool(compiler, [*first, *_OPTIONS, "network.c", "-o", "network.so"], folder)
+        run_tool(
+            compiler,
+            [*first, *_OPTIONS, "network.c", "-o", "network.so"],
+            folder,
+            environment=host_environment(folder),
+        )
         self._functions = ctypes.CDLL(str(folder / "network.so"))
         # The machine reads these arrays: they must live as long as the library.
         self._arrays = tuple(arrays)
