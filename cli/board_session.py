@@ -13,7 +13,7 @@ from exporters.board.executor import BoardExecutor
 from exporters.verification import differing_bits
 from quantize.numbers.arrays import Integers
 from quantize.program.program import Program
-from quantize.run.batches import Batch
+from quantize.run.batches import Batch, classes_of
 from quantize.run.emulator import Emulator, spiking_outputs
 
 from .inputs import Inputs
@@ -120,16 +120,15 @@ def _play_one(
     hidden = {layer: name for layer, name in spiking_outputs(graph).items() if name in signals}
     activity = {"input": np.count_nonzero(one.spikes[:, 0], axis=1).astype(np.int64)}
     activity |= {layer: signals[name].sum(axis=1) for layer, name in hidden.items()}
-    before, number = session.differing_bits, len(session.samples)
+    before, number, bits = session.differing_bits, len(session.samples), 0
     found = np.zeros_like(expected)
     for step, output in enumerate(board.steps(one.spikes[:, 0])):
         found[step] = output
-        bits = before + differing_bits(expected[: step + 1], found[: step + 1])
+        bits += differing_bits(expected[step], output)
         so_far = found[: step + 1]
-        show(Moment(number, samples, len(expected), label, so_far, board.binary, activity, bits))
+        show(Moment(number, samples, len(expected), label, so_far, board.binary, activity, before + bits))
     if session.first is None:
         session.first = next(_differences(number, graph.output_signal, expected, found), None)
-    bits = differing_bits(expected, found)
     session.samples.append(Played(number, label, _decided(one, found), _decided(one, expected), bits))
 
 
@@ -142,9 +141,8 @@ def _differences(number: int, name: str, expected: Integers, found: Integers) ->
 
 
 def _label(one: Batch) -> str:
-    if one.labels is None or one.decision.over_time or one.labels.dtype.kind not in "iu":
-        return ""
-    return str(int(one.labels[0]))
+    classes = classes_of(one.labels)
+    return "" if classes is None else str(int(classes[0]))
 
 
 def _decided(one: Batch, output: Integers) -> str:

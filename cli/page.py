@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from expifref.data import load
 from expifref.exceptions import DataError
+from quantize.run.batches import classes_of
 
 from .inputs import dataset_inputs
 from .samples import Feed
@@ -57,23 +56,16 @@ def shown_samples(program: Program, dataset: str, data_dir: Path | None, seed: i
     if not inputs.samples:
         raise DataError(f"the data set `{loaded.name}` must have test samples to be shown, but has none")
     (batch,) = inputs.batches(0, inputs.samples)
-    counted = batch.decision.lengths
+    counted, classes = batch.decision.lengths, classes_of(batch.labels)
     recordings = [
         Recording(
             f"test sample {sample}",
             batch.spikes[:, sample],
             program.steps if counted is None else int(counted[sample]),
-            _label(batch.labels, sample),
+            None if classes is None else int(classes[sample]),
         )
         for sample in range(inputs.samples)
     ]
     high, wide, depth = loaded.image or (0, 0, 0)
     drawn = is_drawn(program) and high == wide and depth == 1
     return Shown(tuple(recordings), high if drawn else None)
-
-
-def _label(labels: object, sample: int) -> int | None:
-    """The class of a whole sample, where that is what labels are."""
-    if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.dtype.kind not in "iu":
-        return None
-    return int(labels[sample])

@@ -28,21 +28,23 @@ COMPILERS = (("gcc",), (ZIG,))
 CORE_TOOLS = (ZIG, "unicorn", "pyelftools")
 """To run C on the core of a microcontroller, without QEMU."""
 
-WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
-    {
-        "host": (("make", "gcc"), (ZIG,)),
-        "cortex-m4": (("make", "arm-none-eabi-gcc", "qemu-system-arm"), CORE_TOOLS),
-    }
-)
-"""Platform of the emitted C -> the tools of each way, of which the first that is there is taken."""
-
-
 _QEMU = {
     "cortex-m4": ("arm-none-eabi-gcc", "qemu-system-arm"),
     "cortex-m0": ("arm-none-eabi-gcc", "qemu-system-arm"),
     "arm968": ("arm-none-eabi-gcc", "qemu-system-arm"),
     "rv32imac": ("riscv64-unknown-elf-gcc", "qemu-system-riscv32"),
 }
+"""Core -> its compiler and its emulator."""
+
+WAYS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        "host": (("make", "gcc"), (ZIG,)),
+        "cortex-m4": (("make", *_QEMU["cortex-m4"]), CORE_TOOLS),
+    }
+)
+"""Platform of the emitted C -> the tools of each way, of which the first that is there is taken."""
+
+
 _UNICORN = ("cortex-m4", "rv32imac")
 
 COUNTING: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(

@@ -43,7 +43,7 @@ def complaints(driver: Chrome) -> list[Any]:
 
 def log(driver: Chrome, kind: str) -> list[dict[str, Any]]:
     """What came into the log `kind`, browser or performance, since this was asked last."""
-    found: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]
+    found: list[dict[str, Any]] = driver.get_log(kind)  # type: ignore[no-untyped-call]  # Selenium gives it no types
     return found
 
 

@@ -49,11 +49,10 @@ def trace_facts(
 
 
 def _labels(inputs: Inputs, samples: list[int]) -> list[int] | None:
-    labels = inputs.labels
-    if labels is None or labels.ndim != 1 or labels.dtype.kind == "f":
-        return None
-    chosen: list[int] = labels[samples].tolist()
-    return chosen
+    from quantize.run.batches import classes_of
+
+    classes = classes_of(inputs.labels)
+    return None if classes is None else [int(one) for one in classes[samples]]
 
 
 def _layer(course: Course, room: int, first: Mapping[str, Any] | None) -> dict[str, Any]:

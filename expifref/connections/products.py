@@ -58,7 +58,7 @@ def product(inputs: Inputs, weight: Weight) -> Product:
 
 def transposed(matrix: Float[Array, "rows columns"]) -> Float[Array, "columns rows"]:
     """`matrix.T` as a row-major matrix of its own, which no product reads in another order."""
-    copied: Array = jax.lax.optimization_barrier(matrix.T)  # type: ignore[no-untyped-call]
+    copied: Array = jax.lax.optimization_barrier(matrix.T)  # type: ignore[no-untyped-call]  # JAX gives it no types
     return copied
 
 

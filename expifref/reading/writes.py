@@ -36,7 +36,7 @@ def like(array: Any, numbers: Any) -> Any:
 def rounding(value: Any) -> float:
     """The relative error that the coarsest type in `value` leaves."""
     arrays = jax.tree.leaves(value)
-    return max(float(jnp.finfo(one.dtype).eps) for one in arrays)  # type: ignore[no-untyped-call]
+    return max(float(jnp.finfo(one.dtype).eps) for one in arrays)  # type: ignore[no-untyped-call]  # untyped in JAX
 
 
 @contextmanager

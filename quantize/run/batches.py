@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from expifref.network.decision import Decision
 
 from .trace import Spikes
 
-__all__ = ["Batch", "Batches", "as_batch"]
+__all__ = ["Batch", "Batches", "as_batch", "classes_of"]
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,8 @@ Batches = Iterable[Batch | tuple[Spikes, NDArray[Any] | None]]
 def as_batch(batch: Batch | tuple[Spikes, NDArray[Any] | None]) -> Batch:
     """`batch`, also where it is a pair."""
     return batch if isinstance(batch, Batch) else Batch(*batch)
+
+
+def classes_of(labels: NDArray[Any] | None) -> NDArray[np.integer[Any]] | None:
+    """`labels` where each is the class of a whole sample; None for those of steps, real targets, or none."""
+    return labels if labels is not None and labels.ndim == 1 and labels.dtype.kind in "iu" else None

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 
 from cli.report.page import write_page
 from cli.report.sections import SECTIONS
-from tests.browser import browser, open_page
+from tests.browser import browser, log, open_page
 
 from .reports import every_fact
 
@@ -63,8 +63,7 @@ def run(driver: Chrome, script: str) -> Any:
 
 
 def complaints(driver: Chrome) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = driver.get_log("browser")  # type: ignore[no-untyped-call]
-    return [entry for entry in entries if entry["level"] not in ("INFO", "DEBUG")]
+    return [entry for entry in log(driver, "browser") if entry["level"] not in ("INFO", "DEBUG")]
 
 
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (390, True)])
