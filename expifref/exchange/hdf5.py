@@ -18,6 +18,7 @@ from expifref.exceptions import FileFormatError, MissingToolError
 from expifref.files.limits import NIR, require_size
 from expifref.files.opening import open_file
 from expifref.files.texts import short, shown
+from expifref.installing import pip_install
 
 __all__ = ["GRAPH", "NirGraph", "NirNode", "read_graph"]
 
@@ -57,7 +58,7 @@ def read_graph(path: Path) -> NirGraph:
         MissingToolError: h5py is not installed.
     """
     if find_spec("h5py") is None:
-        raise MissingToolError("NIR is read with h5py, which is not installed: `pip install expifref[nir]`")
+        raise MissingToolError(f"NIR is read with h5py, which is not installed: run `{pip_install('h5py')}`")
     import h5py
 
     with open_file(path, NIR) as opened:
