@@ -32,9 +32,9 @@ _MEANING = {
 _TEXT = """\
 # What a run costs
 
-How long a run takes, and how much memory, from the shape of a network. A run takes T steps and B samples through
-layers from n inputs to m neurons, of which a share d of the inputs is active. Its CPU time is a sum of counts, each
-times what one costs on the machine:
+How long a run takes, and how much memory, from the shape of a network. A run takes T steps and B samples
+through layers from n inputs to m neurons, of which a share d of the inputs is active. Its CPU time is a sum
+of counts, each times what one costs on the machine:
 
 | executor | products | updates | beside them, a layer |
 |---|---|---|---|
@@ -42,25 +42,26 @@ times what one costs on the machine:
 | JAX | T B n m *mac* | T B m *neuron* | T *layer step* + T B n *input* |
 | NumPy emulator | T B n m *product* + T n m *weight* | T B m *neuron* | T *layer step* + T B n *input* |
 
-and for each a *call*, and *trace* for the 8 bytes of every value that is returned: five signals of T B
-m values in every spiking layer if all are asked for, else the output alone.
+and for each a *call*, and *trace* for the 8 bytes of every value that is returned: five signals of T B m
+values in every spiking layer if all are asked for, else the output alone.
 
-- **Density.** Only the native executor grows with d: an *event* takes {event_ratio:.2f} times a *mac*, so that its
-  products are the cheaper ones while d is below {cheaper:.0%}.
-- **Constant inputs** (the `current` encoder): native and JAX form the products of the first layer once for all
-  steps, the emulator at every step.
-- **The emulator** converts all weights at every step, whatever the batch. In a small network it is all *layer
-  step*: {layer_step_us:.0f} microseconds for some 60 operations of NumPy.
+- **Density.** Only the native executor grows with d: an *event* takes {event_ratio:.2f} times a *mac*, so
+  that its products are the cheaper ones while d is below {cheaper:.0%}.
+- **Constant inputs** (the `current` encoder): native and JAX form the products of the first layer once for
+  all steps, the emulator at every step.
+- **The emulator** converts all weights at every step, whatever the batch. In a small network it is all
+  *layer step*: {layer_step_us:.0f} microseconds for some 60 operations of NumPy.
 - **Not counted** are synapses and readouts: a filter is a fraction of a neuron update.
 - **Verification** costs a run with all signals of each of its executors, and reading what they return.
-- **Threads and devices** share B: CPU time stays, wall time is divided while B is several times their number.
+- **Threads and devices** share B: CPU time stays, wall time is divided while B is several times their
+  number.
 
 ## Costs
 
 Measured by `make cost-model` on {date}: {cpu}, load {load}.
-All runs are on one core, three rounds through all, the least time of each. Each cost is taken from one
-run that is mostly made of it, less what the others take in it. *Far event* and *page* hold least on a busy
-machine. In nanoseconds:
+All runs are on one core, three rounds through
+all, the least time of each. Each cost is taken from one run that is mostly made of it, less what the others
+take in it. *Far event* and *page* hold least on a busy machine. In nanoseconds:
 """
 
 _MEMORY = """\
@@ -68,15 +69,16 @@ _MEMORY = """\
 
 Beside the program and its input, a run holds
 
-- what it returns, 8 T B m bytes for each signal of a layer; four states of 8 B m bytes; a copy of its input, T B n;
-- in JAX, pieces of at most 4 MiB of input and about 16 MiB of arrays, and the weights once more, wider ones than
-  8 bits as float32;
+- what it returns, 8 T B m bytes for each signal of a layer; four states of 8 B m bytes; a copy of its input,
+  T B n;
+- in JAX, pieces of at most 4 MiB of input and about 16 MiB of arrays, and the weights once more, wider ones
+  than 8 bits as float32;
 - in the native executor, a copy of the weights where a layer's neurons are no multiple of 16;
 - in the emulator, 4 bytes for each of at most 2 Mi weights at once, and up to 16 states.
 
-Nothing else grows with T: a run in chunks of T, each from the state that the one before left, needs no more memory.
-The peak of NumPy's arrays in the runs above that take more than 1 MB,
-predicted / measured, median [smallest..largest]: {memory}.
+Nothing else grows with T: a run in chunks of T, each from the state that the one before left, needs no more
+memory. The peak of NumPy's arrays in the runs above that take more than 1 MB, predicted / measured, median
+[smallest..largest]: {memory}.
 """
 
 
