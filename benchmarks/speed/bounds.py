@@ -45,7 +45,7 @@ _CORES = """\
 _FPGA = """\
 - **FPGA.** A layer needs a clock for as many weights as it has lanes, once an image where the input is held,
   else in each step; and in each step a clock for each unit of a pipeline. The larger of the two is the floor
-  of a held input, else their sum; what is beyond it is events that are sent, and the length of the datapath."""
+  of a held input, else their sum; beyond it are events that are sent, and the length of the datapath."""
 
 _MICROCONTROLLERS = """\
 - **Microcontrollers.** A spike costs one load and two additions for four weights of 8 bits, 0.75
