@@ -77,7 +77,7 @@ Beside the program and its input, a run holds
 - in the emulator, 4 bytes for each of at most 2 Mi weights at once, and up to 16 states.
 
 Nothing else grows with T: a run in chunks of T, each from the state that the one before left, needs no more
-memory. The peak of NumPy's arrays in the runs above that take more than 1 MB, predicted / measured, median
+memory. The peak of NumPy's arrays in those runs that take more than 1 MB, predicted / measured, median
 [smallest..largest]: {memory}.
 """
 
@@ -115,30 +115,14 @@ def _predictions(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Predictions"
     yield ""
     yield (
-        f"Of runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Given are measured "
-        "CPU ms and, in brackets, predicted / measured; `c`: constant inputs, `t`: all signals returned."
+        f"Of {len(rows)} runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Given is "
+        "predicted / measured CPU time;\neach run is in [cost_model.json](cost_model.json)."
     )
     yield ""
-    yield f"| network | T | B | d | | {' | '.join(_NAMES.values())} |"
-    yield "|---|---|---|---|---|" + "---|" * len(_NAMES)
-    for row in rows:
-        yield _prediction(row)
+    yield f"| | {' | '.join(_NAMES.values())} |"
+    yield "|---|" + "---|" * len(_NAMES)
     spreads = (f"{median(r):.2f} [{min(r):.2f}..{max(r):.2f}]" for r in ratios.values())
-    yield f"| median [smallest..largest] | | | | | {' | '.join(spreads)} |"
-
-
-def _prediction(row: Mapping[str, Any]) -> str:
-    shape = row["shape"]
-    flags = "c" * shape["constant"] + "t" * shape["traces"]
-    cells = [
-        f"{row['executors'][name]['measured_s'] * 1e3:.3g} ({_ratio(row['executors'][name]):.2f})"
-        for name in _NAMES
-    ]
-    network = "-".join(map(str, shape["widths"]))
-    return (
-        f"| {network} | {shape['steps']} | {shape['batch']} | {shape['density']:g} | {flags} "
-        f"| {' | '.join(cells)} |"
-    )
+    yield f"| median [smallest..largest] | {' | '.join(spreads)} |"
 
 
 def _memory(rows: list[dict[str, Any]]) -> str:
