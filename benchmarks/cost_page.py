@@ -115,8 +115,8 @@ def _predictions(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Predictions"
     yield ""
     yield (
-        f"Of {len(rows)} runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Given is "
-        "predicted / measured CPU time;\neach run is in [cost_model.json](cost_model.json)."
+        f"Of {len(rows)} runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. "
+        "Given is predicted / measured CPU time;\neach run is in [cost_model.json](cost_model.json)."
     )
     yield ""
     yield f"| | {' | '.join(_NAMES.values())} |"
