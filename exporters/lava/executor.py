@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
-from exporters.tools import lay_out, require_tool, run_program
+from exporters.tools import lay_out, require_tool, run_tool
 from quantize.graph.layers import Graph
 from quantize.numbers.arrays import Integers
 from quantize.program.label import Label
@@ -28,26 +27,15 @@ LAVA = "lava-python"
 class LavaExecutor:
     """Writes a graph once; every run is a process that plays inputs in Lava's simulator."""
 
-    def __init__(self, graph: Graph, label: Label, python: Path | None = None) -> None:
-        """Emit `graph`.
-
-        Args:
-            graph: what is run.
-            label: what is written beside it.
-            python: an interpreter that runs the same arithmetic without Lava; by default one that has Lava.
+    def __init__(self, graph: Graph, label: Label) -> None:
+        """Emit `graph`, with `label` written beside it.
 
         Raises:
             MissingToolError: there is no such Python.
             ParameterError, RangeError, UnsupportedError: see `exporters.lava.folder.lava_files`.
         """
         self.graph = graph
-        self._command: list[str | Path] = [
-            python or require_tool(LAVA),
-            "run.py",
-            "inputs.npy",
-            "outputs.npz",
-        ]
-        self._options = [] if python is None else ["--without-lava"]
+        require_tool(LAVA)
         self._folder = scratch_folder_of(self)
         lay_out(self._folder, lava_files(graph, label))
 
@@ -63,14 +51,14 @@ class LavaExecutor:
         kept = kept_signals(self.graph, signals)
         values = check_values(self.graph.input, spikes)
         steps, batch = values.shape[:2]
-        options = list(self._options)
+        command = ["run.py", "inputs.npy", "outputs.npz"]
         np.save(self._folder / "inputs.npy", values)
         if state:
             given = check_state(self.graph, state, batch)
             rows: dict[str, Any] = {f"state.{name}": values for name, values in given.items()}
             np.savez(self._folder / "state.npz", **rows)
-            options += ["--state", "state.npz"]
-        run_program(LAVA, [*self._command, *options], self._folder)
+            command += ["--state", "state.npz"]
+        run_tool(LAVA, command, self._folder)
         with np.load(self._folder / "outputs.npz") as found:
             arrays = {name: found[name] for name in found.files}
         units = self.graph.signal_units, self.graph.state_units

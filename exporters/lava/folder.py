@@ -25,7 +25,7 @@ from .processes import process_text
 
 __all__ = ["COMMON_FILES", "MOST_VALUES", "lava_files"]
 
-COMMON_FILES = ("arithmetic.py", "layers.py", "run.py", "README.md")
+COMMON_FILES = ("arithmetic.py", "layers.py", "run.py", "watch.py", "README.md")
 """What is the same for every program."""
 
 MOST_VALUES = 1 << 25
@@ -55,7 +55,7 @@ def _check_sizes(graph: Graph, layer: UnitLayer) -> None:
     for index, one in enumerate(layer.connections):
         _require(f"{layer.name}.feeds.{index}.weight", one.weight.size)
     for source, steps in remembers(layer).items():
-        _require(f"{layer.name}, which remembers {steps} steps of {source},", steps * graph.units(source))
+        _require(f"{layer.name}.past.{source}", steps * graph.units(source))
 
 
 def _require(what: str, values: int) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from layers import Integers, Network, Values, results, run_plainly
 from network import NETWORK
+from watch import watch_processes
 
 VALUES_AT_ONCE = 1 << 25
 """Of a recording, which one process keeps; samples beyond them run after the others."""
@@ -70,6 +71,7 @@ def main() -> None:
     if options.state:
         with np.load(options.state) as file:
             given = {name.removeprefix("state."): file[name].astype(np.int64) for name in file.files}
+    watch_processes()
     found = run(NETWORK, frames, given, lava=not options.without_lava)
     np.savez(options.outputs, **found)
 
