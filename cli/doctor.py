@@ -13,11 +13,18 @@ from .output import print_json, print_line, print_table, print_text
 def doctor(json: Json = False) -> None:
     """Say which external tools are installed, their versions, and what installs the others; and the GPU.
 
-    Exit 1 where CI is `true` and one is missing.
+    Exit 1 where CI is `true` and one is missing, other versions of Python aside.
     """
     from exporters.choice import gpu
     from exporters.executors import missing_executors
-    from exporters.tools import TOOLS, find_tool, override_name, tool_version, tools_are_required
+    from exporters.tools import (
+        TOOLS,
+        find_tool,
+        needs_other_python,
+        override_name,
+        tool_version,
+        tools_are_required,
+    )
 
     found: dict[str, dict[str, Any]] = {
         name: {
@@ -43,7 +50,7 @@ def doctor(json: Json = False) -> None:
             print_text(f"JAX computes on the GPU, {kind}.")
         for name in missing_executors():
             print_text(f"`expifref verify` does not run {name}.")
-    if missing and tools_are_required():
+    if tools_are_required() and not all(map(needs_other_python, missing)):
         raise typer.Exit(1)
 
 

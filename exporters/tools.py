@@ -29,6 +29,7 @@ __all__ = [
     "first_way",
     "lay_out",
     "missing_tools",
+    "needs_other_python",
     "override_name",
     "require_tool",
     "run_program",
@@ -182,6 +183,11 @@ def tool_version(name: str) -> str | None:
 def tools_are_required() -> bool:
     """Whether a missing tool is a failure here: in continuous integration, where `CI` is `true`."""
     return os.environ.get("CI", "").lower() == "true"
+
+
+def needs_other_python(name: str) -> bool:
+    """Whether tool `name` is a Python of another version, which no machine can be expected to have."""
+    return TOOLS[name].python is not None
 
 
 def lay_out(folder: Path, files: Mapping[str, str]) -> None:
