@@ -83,8 +83,11 @@ class Process:
             value.owner = self
         super().__setattr__(name, value)
 
-    def run(self, condition: int, run_cfg: str, compile_config: dict[str, int]) -> None:
+    def create_runtime(self, run_cfg: str, compile_config: dict[str, int]) -> None:
+        """Nothing has to begin before it runs."""
         assert (run_cfg, compile_config) == ("fixed_pt", {"pypy_channel_size": 2})
+
+    def run(self, condition: int) -> None:
         models = [_model(one) for one in _reached(self)]
         with ThreadPoolExecutor(len(models)) as threads:
             for done in [threads.submit(_steps, one, condition) for one in models]:

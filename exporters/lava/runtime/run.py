@@ -17,17 +17,20 @@ from pathlib import Path
 import numpy as np
 from layers import Integers, Network, Values, results, run_plainly
 from network import NETWORK
-from watch import watch_processes
+from watch import end_with_this_process, watched
 
 VALUES_AT_ONCE = 1 << 25
 """Of a recording, which one process keeps; samples beyond them run after the others."""
+
+SENT_AT_ONCE = 1 << 21
+"""Values of a step that are recorded: 16 bytes each of shared memory, of which containers have 64 MiB."""
 
 
 def run(network: Network, frames: Integers, given: Values, lava: bool) -> dict[str, Integers]:
     """Everything that came out, the samples beside each other as far as there is room."""
     steps, samples = frames.shape[:2]
     units = sum(network.units(layer) for layer, _, _ in network.told)
-    count = max(VALUES_AT_ONCE // (steps * units), 1)
+    count = max(min(VALUES_AT_ONCE // steps, SENT_AT_ONCE) // units, 1)
     parts = [slice(first, min(first + count, samples)) for first in range(0, samples, count)]
     found = []
     for part in parts:
@@ -41,7 +44,7 @@ def run_in_lava(frames: Integers, given: Values) -> Values:
     """The same as `run_plainly`, by processes."""
     from processes import record
 
-    told: Values = record(frames, given)
+    told: Values = record(frames, given, watched)
     return told
 
 
@@ -71,7 +74,7 @@ def main() -> None:
     if options.state:
         with np.load(options.state) as file:
             given = {name.removeprefix("state."): file[name].astype(np.int64) for name in file.files}
-    watch_processes()
+    end_with_this_process()
     found = run(NETWORK, frames, given, lava=not options.without_lava)
     np.savez(options.outputs, **found)
 

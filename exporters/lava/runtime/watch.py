@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 _SECONDS = 0.2
 
 
-def watch_processes() -> None:
-    """Of what this process begins from now on: it ends with this one, and this one where it fails."""
+def end_with_this_process() -> None:
+    """Whatever this process begins from now on ends when it does, even if it is killed."""
     os.register_at_fork(after_in_child=lambda: _in_background(_end_with, os.getppid()))
-    _in_background(_end_where_one_fails)
 
 
-def _in_background(what: Callable[..., None], *arguments: int) -> None:
+@contextmanager
+def watched(processes: Sequence[BaseProcess]) -> Iterator[None]:
+    """Where one of `processes` fails before the block ends, this process says why and ends."""
+    done = threading.Event()
+    _in_background(_end_where_one_fails, processes, done)
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def _in_background(what: Callable[..., None], *arguments: Any) -> None:
     threading.Thread(target=what, args=arguments, daemon=True).start()
 
 
@@ -28,22 +40,20 @@ def _end_with(parent: int) -> None:
     os._exit(1)
 
 
-def _end_where_one_fails() -> None:
-    known: set[multiprocessing.process.BaseProcess] = set()
-    while True:
-        known.update(multiprocessing.active_children())
-        for error in map(_error_of, known):
-            if error:
-                sys.stderr.write(f"{error}\n")
-                sys.stderr.flush()
-                os._exit(1)
-        time.sleep(_SECONDS)
+def _end_where_one_fails(processes: Sequence[BaseProcess], done: threading.Event) -> None:
+    while not done.wait(_SECONDS):
+        for error in filter(None, map(_error_of, processes)):
+            sys.stderr.write(f"{error}\n")
+            sys.stderr.flush()
+            os._exit(1)
 
 
-def _error_of(process: multiprocessing.process.BaseProcess) -> str | None:
-    """What a process of Lava failed with."""
+def _error_of(process: BaseProcess) -> str | None:
+    """What a process of Lava failed with, which it hands on as an attribute, or that it was killed."""
     try:
         found = getattr(process, "exception", None)
-    except (OSError, EOFError):  # it is just being closed
+        if found is None and process.exitcode:
+            return f"a process of Lava ended with code {process.exitcode}"
+    except (OSError, EOFError, ValueError):  # another thread is just closing it
         return None
     return None if found is None else str(found[1])
