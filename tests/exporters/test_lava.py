@@ -270,4 +270,5 @@ def test_the_page_of_the_folder_tells_the_truth(program: Program, written: Path)
     state = GraphEmulator(program.graph).run(np.zeros((25, 1, 6), np.uint8)).state
     assert printed.startswith("{'state_output': array([")
     numbers = [int(float(one)) for one in re.findall(r"-?\d+(?:\.\d*)?(?=[,\] ])", printed)]
+    assert any(numbers)
     assert numbers == state["readout"][0].tolist()
