@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -72,6 +72,13 @@ class Variable:
     init: Any = 0
 
 
+class Declared(NamedTuple):
+    """What a model says of a port or a variable."""
+
+    kind: object
+    dtype: type
+
+
 class Process:
     """Base of processes."""
 
@@ -123,7 +130,7 @@ def _model(process: Process) -> Model:
     """What runs `process`, with everything that it declares."""
     kind = Model.of[type(process)]
     model = kind(process.proc_params)
-    declared = {name for name, value in vars(kind).items() if isinstance(value, tuple)}
+    declared = {name for name, value in vars(kind).items() if isinstance(value, Declared)}
     given = {name: one for name, one in vars(process).items() if isinstance(one, Port | Variable)}
     assert declared == given.keys()
     for name, one in given.items():
@@ -159,7 +166,7 @@ _NAMES: dict[str, Any] = {
     "PyLoihiProcessModel": Model,
     "PyInPort": type("PyInPort", (), {"VEC_DENSE": "in"}),
     "PyOutPort": type("PyOutPort", (), {"VEC_DENSE": "out"}),
-    "LavaPyType": lambda *declared: declared,
+    "LavaPyType": Declared,
     "InPort": Port,
     "OutPort": Port,
     "AbstractProcess": Process,
