@@ -70,8 +70,8 @@ results: $(RUNTIME) ## Train, lower and finetune over word sizes and seeds; writ
 bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (10 minutes; BENCH="--group W1 --out out")
 	PYTHONPATH=benchmarks $(BIN)/python -m speed.run $(BENCH)
 
-bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its own environment, for make bench
-	PYTHONPATH=benchmarks $(BIN)/python -m speed.install
+bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its own environment (PEERS="lava")
+	PYTHONPATH=benchmarks $(BIN)/python -m speed.install $(PEERS)
 
 cost-model: $(RUNTIME) ## Measure what operations cost here and predict other runs; writes docs/cost_model.md (4 minutes)
 	$(BIN)/python benchmarks/cost_run.py

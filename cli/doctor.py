@@ -14,7 +14,7 @@ from .output import print_json, print_line, print_table, print_text
 def doctor(json: Json = False) -> None:
     """Say which external tools are installed, their versions, and what installs the others; and the GPU.
 
-    Exit 1 where CI is `true` and one is missing.
+    Exit 1 where CI is `true` and one is missing, other versions of Python aside.
     """
     from exporters.choice import gpu
     from exporters.executors import missing_executors
@@ -22,6 +22,7 @@ def doctor(json: Json = False) -> None:
         TOOLS,
         find_tool,
         install_command,
+        needs_other_python,
         override_name,
         tool_version,
         tools_are_required,
@@ -51,16 +52,16 @@ def doctor(json: Json = False) -> None:
             print_text(f"JAX computes on the GPU, {kind}.")
         for name in missing_executors():
             print_text(f"`expifref verify` does not run {name}.")
-    if missing and tools_are_required():
+    if tools_are_required() and not all(map(needs_other_python, missing)):
         raise typer.Exit(1)
 
 
 def _together(missing: Iterable[str]) -> list[list[str]]:
-    """What one command installs: each tool of the system by itself, all wheels at once."""
+    """What one command installs: each tool by itself, but all wheels at once."""
     from exporters.tools import TOOLS
 
     wheels = [name for name in missing if TOOLS[name].wheel]
-    return [*([name] for name in missing if TOOLS[name].debian), *([wheels] if wheels else [])]
+    return [*([name] for name in missing if name not in wheels), *([wheels] if wheels else [])]
 
 
 def _state(row: dict[str, Any]) -> str:

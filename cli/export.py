@@ -28,8 +28,8 @@ def export(
         str,
         typer.Option(
             "--to",
-            help="onnx, onnx-step, json, c, firmware, web, systemverilog, ulx3s, icebreaker, formal, "
-            "onnx-float, or nir.",
+            help="onnx, onnx-step, json, c, firmware, web, lava, systemverilog, ulx3s, icebreaker, "
+            "formal, onnx-float, or nir.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The file to write, or a folder.")],

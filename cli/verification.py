@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from expifref.exceptions import DataError
-from exporters.executors import EXECUTORS, Executors, all_executors, are_boards, make_executors, sample_limits
+from exporters.executors import (
+    EXECUTORS,
+    Executors,
+    all_executors,
+    are_boards,
+    can_be_required,
+    make_executors,
+    sample_limits,
+)
 from exporters.tools import tools_are_required
 from exporters.verification import Terms, Verification, merge, verify
 from hw_profiles import Profile, parse_profile
@@ -101,7 +109,7 @@ class VerificationJob(Job[Loaded, Verification, Verification]):
             found = replace(self, executors=names).share(here, crew)
             if crew.group.leads:
                 found.not_run, found.refused = loaded.built.missing, loaded.built.refused
-        found.all_required = tools_are_required()
+        found.all_required = tools_are_required() and any(map(can_be_required, found.not_run))
         return found
 
     def run(self, loaded: Loaded, part: range, report: Bar) -> Verification:

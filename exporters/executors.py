@@ -19,6 +19,7 @@ from quantize.program.program import Program
 from quantize.run.emulator import GraphEmulator
 from quantize.run.trace import Executor
 
+from .tools import needs_other_python
 from .ways import COMPILERS, WAYS, lacking
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Executors",
     "all_executors",
     "are_boards",
+    "can_be_required",
     "make_executors",
     "missing_executors",
     "sample_limits",
@@ -94,6 +96,12 @@ def _wasm(program: Program, _profile: Profile) -> Executor:
     return wasm_executor(program.graph, label_of(program))
 
 
+def _lava(program: Program, _profile: Profile) -> Executor:
+    from .lava.executor import LavaExecutor
+
+    return LavaExecutor(program.graph, label_of(program))
+
+
 def _verilator(program: Program, _profile: Profile) -> Executor:
     from quantize.program.label import label_of
 
@@ -133,6 +141,9 @@ EXECUTORS: Mapping[str, ExecutorKind] = MappingProxyType(
         ),
         "wasm": ExecutorKind(
             _wasm, None, "the emitted C99 as WebAssembly, in wasmtime", (("python-zig", "wasmtime"),)
+        ),
+        "lava": ExecutorKind(
+            _lava, None, "the emitted processes in Lava's simulator of Loihi", (("lava-python",),)
         ),
         "verilator": ExecutorKind(
             _verilator, 16, "the emitted SystemVerilog in Verilator", (("verilator", "make"),)
@@ -181,6 +192,11 @@ def make_executors(names: Iterable[str], program: Program, profile: Profile) -> 
 def missing_executors() -> dict[str, str]:
     """The executors that cannot run here, each with the tool that it lacks and what installs it."""
     return lacking({name: row.ways for name, row in EXECUTORS.items()})
+
+
+def can_be_required(name: str) -> bool:
+    """Whether every machine can have the tools of an executor: not one that needs another Python."""
+    return not any(needs_other_python(tool) for way in EXECUTORS[name].ways for tool in way)
 
 
 def _make(name: str, program: Program, profile: Profile) -> Executor:

@@ -81,6 +81,12 @@ def _web(program: Program) -> Mapping[str, str]:
     return web_files(program, shown_of(program))
 
 
+def _lava(program: Program) -> Mapping[str, str]:
+    from .lava.folder import lava_files
+
+    return lava_files(program.graph, label_of(program))
+
+
 def _firmware(program: Program) -> Mapping[str, str]:
     from .c.firmware import firmware_files
 
@@ -142,6 +148,7 @@ PROGRAM_TARGETS: Mapping[str, AnyTarget[Program]] = MappingProxyType(
         "c": FolderTarget("C99 for microcontrollers, with what builds and traces it", _c),
         "web": FolderTarget("page that runs the C as WebAssembly in a browser", _web),
         "firmware": FolderTarget("C99 behind a serial line, for the RP2040, STM32F4 and QEMU", _firmware),
+        "lava": FolderTarget("processes for Lava's simulator of Loihi, in Python", _lava),
         "systemverilog": _hardware("SystemVerilog for FPGAs, with its memory files", _systemverilog),
         "ulx3s": _hardware("SystemVerilog and pins for the ULX3S board (ECP5)", _board("ulx3s")),
         "icebreaker": _hardware("SystemVerilog and pins for the iCEBreaker board", _board("icebreaker")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,12 +25,14 @@ from expifref.installing import pip_install
 
 __all__ = [
     "TOOLS",
+    "Interpreter",
     "Tool",
     "find_tool",
     "first_way",
     "install_command",
     "lay_out",
     "missing_tools",
+    "needs_other_python",
     "override_name",
     "require_tool",
     "run_program",
@@ -37,6 +40,16 @@ __all__ = [
     "tool_version",
     "tools_are_required",
 ]
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python of its own, for a library that does not work with this one."""
+
+    version: str
+    packages: str
+    module: str  # of theirs, that it must have
+    environments: tuple[str, ...]  # beside or in the one of this process, where it is looked for last
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,7 @@ class Tool:
     version: tuple[str, ...] = ("--version",)
     companion: str | None = None  # a file that the compiler `-print-file-name` must know
     module: str | None = None  # of a Python package, and no program: it is where imports find it
+    python: Interpreter | None = None
 
 
 _ARM = "gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi"
@@ -80,6 +94,13 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
         "wasmtime": Tool("run WebAssembly", wheel="wasmtime", module="wasmtime"),
         "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", wheel="unicorn", module="unicorn"),
         "pyelftools": Tool("load C into unicorn", wheel="pyelftools", module="elftools"),
+        "lava-python": Tool(
+            "run emitted processes in Lava",
+            version=("-c", "import importlib.metadata as m; print(m.version('lava-nc'))"),
+            python=Interpreter(
+                "3.10", "lava-nc==0.10.0 numpy==1.26.4", "lava.magma", ("peers/lava", "../.venv/peers/lava")
+            ),
+        ),
         "chromium": Tool("open pages in tests", _BROWSER),
         "chromedriver": Tool("steer the browser in tests", _BROWSER),
     }
@@ -87,12 +108,18 @@ TOOLS: Mapping[str, Tool] = MappingProxyType(
 
 
 def install_command(names: Iterable[str]) -> str:
-    """The command, or two joined by `&&`, that installs the tools `names`."""
+    """The commands, joined by `&&`, that install the tools `names`."""
     tools = [TOOLS[name] for name in names]
     debian = dict.fromkeys(package for tool in tools for package in tool.debian.split())
     wheels = dict.fromkeys(tool.wheel for tool in tools if tool.wheel)
     commands = [f"apt-get install -y --no-install-recommends {' '.join(debian)}"] if debian else []
-    return " && ".join([*commands, *([pip_install(*wheels)] if wheels else [])])
+    commands += [pip_install(*wheels)] if wheels else []
+    return " && ".join([*commands, *(_environment_command(tool.python) for tool in tools if tool.python)])
+
+
+def _environment_command(python: Interpreter) -> str:
+    place = shlex.quote(str(Path(sys.executable).parent.parent / python.environments[0]))
+    return f"python{python.version} -m venv {place} && {place}/bin/pip install {python.packages}"
 
 
 def override_name(name: str) -> str:
@@ -110,8 +137,13 @@ def find_tool(name: str) -> Path | None:
     chosen = os.environ.get(override_name(name))
     # Tools that pip installs lie beside the interpreter, which need not be on the path.
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)))
+    python = TOOLS[name].python
     found = shutil.which(chosen or name, path=path)
+    if found is None and chosen is None and python is not None:
+        found = _environment(python.environments)
     if found is None or not _has_companion(found, TOOLS[name].companion):
+        return None
+    if python is not None and not _has_module(found, python.module):
         return None
     return Path(found)
 
@@ -121,7 +153,8 @@ def require_tool(name: str) -> Path:
     if found := find_tool(name):
         return found
     tool, variable = TOOLS[name], override_name(name)
-    what = f"`{name}`" if tool.companion is None else f"`{name}` with `{tool.companion}`"
+    needs = tool.companion or (tool.python.module if tool.python else None)
+    what = f"`{name}`" if needs is None else f"`{name}` with `{needs}`"
     if tool.module:
         raise MissingToolError(
             f"{what} must be installed ({tool.purpose}), but was not found: run `{install_command([name])}`"
@@ -164,6 +197,11 @@ def tool_version(name: str) -> str | None:
 def tools_are_required() -> bool:
     """Whether a missing tool is a failure here: in continuous integration, where `CI` is `true`."""
     return os.environ.get("CI", "").lower() == "true"
+
+
+def needs_other_python(name: str) -> bool:
+    """Whether tool `name` is a Python of another version, which no machine can be expected to have."""
+    return TOOLS[name].python is not None
 
 
 def lay_out(folder: Path, files: Mapping[str, str]) -> None:
@@ -223,3 +261,16 @@ def _has_companion(compiler: str, companion: str | None) -> bool:
         [compiler, f"-print-file-name={companion}"], capture_output=True, text=True, check=False
     )
     return Path(done.stdout.strip()).is_absolute()
+
+
+@cache
+def _has_module(python: str, module: str) -> bool:
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({module!r}) is None)"
+    return subprocess.run([python, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def _environment(places: Iterable[str]) -> str | None:
+    """The interpreter of the first of `places` that is there; they are named from this environment."""
+    own = Path(sys.executable).parent.parent
+    found = (own / place / "bin" / "python" for place in places)
+    return next((str(python) for python in found if python.exists()), None)

@@ -18,11 +18,12 @@ from quantize.program.file import program_to_json
 from quantize.program.label import Label
 from quantize.run.emulator import GraphEmulator
 from quantize.run.trace import Execution, Executor
+from tests.emitted_lava import StandInExecutor
 from tests.graphs import program_of
 from tests.oracle import Oracle
 from tests.tools import need
 
-__all__ = ["BODY_MAKERS", "LABEL", "MAKERS", "assert_agrees", "executor"]
+__all__ = ["BODY_MAKERS", "LABEL", "MAKERS", "assert_agrees", "assert_same", "executor"]
 
 
 LABEL = Label(digest="0" * 64, tool_version="0", device="none", encoder="rate", dt_seconds=1e-3, steps=5)
@@ -105,6 +106,11 @@ def _wasm(graph: Graph) -> Executor:
     return wasm_executor(graph, LABEL)
 
 
+def _lava(graph: Graph) -> Executor:
+    """The processes for Lava, on a stand-in for it."""
+    return StandInExecutor(graph, LABEL)
+
+
 def _onnx(form: str, backend: Backend) -> Callable[[Graph], Executor]:
     def make(graph: Graph) -> Executor:
         from exporters.onnx.executor import OnnxExecutor
@@ -129,6 +135,7 @@ MAKERS: Mapping[str, tuple[Callable[[Graph], Executor], tuple[str, ...]]] = Mapp
         "native": (_native, ("gcc",)),
         "c-host": (_c_host, ("make", "gcc")),
         "wasm": (_wasm, ("python-zig", "wasmtime")),
+        "lava-stand-in": (_lava, ()),
         "iverilog": (_iverilog, ("iverilog",)),
         "onnxruntime": (_onnx("sequence", "onnxruntime"), ()),
         "onnxruntime-step": (_onnx("step", "onnxruntime"), ()),
@@ -154,10 +161,14 @@ def assert_agrees(
     """Every signal and state of the executor `name`, from the start and from `state`, is the emulator's."""
     found_by = executor(name, graph)
     for given in ({}, state):
-        wanted, found = GraphEmulator(graph).run(spikes, given), found_by.run(spikes, given)
-        assert found.signals.keys() == wanted.signals.keys()
-        assert found.state.keys() == wanted.state.keys()
-        for signal, values in wanted.signals.items():
-            np.testing.assert_array_equal(found.signals[signal], values, err_msg=signal)
-        for key, values in wanted.state.items():
-            np.testing.assert_array_equal(found.state[key], values, err_msg=key)
+        assert_same(found_by.run(spikes, given), GraphEmulator(graph).run(spikes, given))
+
+
+def assert_same(found: Execution, wanted: Execution) -> None:
+    """Every signal and state of two runs is the same."""
+    assert found.signals.keys() == wanted.signals.keys()
+    assert found.state.keys() == wanted.state.keys()
+    for signal, values in wanted.signals.items():
+        np.testing.assert_array_equal(found.signals[signal], values, err_msg=signal)
+    for key, values in wanted.state.items():
+        np.testing.assert_array_equal(found.state[key], values, err_msg=key)

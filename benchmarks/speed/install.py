@@ -70,8 +70,11 @@ def _said(*command: str) -> str | None:
 
 
 def main() -> None:
-    """Make all that are not there; one that fails does not stop the others."""
-    failed = [name for name in PEERS if not _installed(name) and not _install(name)]
+    """Make all that are not there, or those that are named; one that fails does not stop the others."""
+    wanted = sys.argv[1:] or list(PEERS)
+    if unknown := [name for name in wanted if name not in PEERS]:
+        sys.exit(f"a simulator must be one of {', '.join(PEERS)}, not `{unknown[0]}`")
+    failed = [name for name in wanted if not _installed(name) and not _install(name)]
     if failed:
         sys.exit(f"these could not be installed and will be listed as not run: {', '.join(failed)}")
 

@@ -142,13 +142,13 @@ def test_bad_lowering_option(
 def test_unknown_names(work: Workspace, tmp_path: Path) -> None:
     out = tmp_path / "x"
     assert refused(tmp_path, "export", work.program, "--to", "verilog", "--out", out) == (
-        "the target of a program must be one of onnx, onnx-step, json, c, web, firmware, systemverilog, "
-        "ulx3s, icebreaker, formal, not `verilog`"
+        "the target of a program must be one of onnx, onnx-step, json, c, web, firmware, lava, "
+        "systemverilog, ulx3s, icebreaker, formal, not `verilog`"
     )
     assert refused(tmp_path, "verify", work.program, "--executor", "gpu") == (
         "executor must be one of deployment, jax, native, onnxruntime, onnxruntime-step, "
-        "onnx-reference, c-host, c-cortex-m4, wasm, verilator, board:PORT, or an .onnx or deployment file, "
-        "not `gpu`"
+        "onnx-reference, c-host, c-cortex-m4, wasm, lava, verilator, board:PORT, or an .onnx or deployment "
+        "file, not `gpu`"
     )
     command = ("emulate", work.program, "--input", work.spikes, "--out", out, "--signal", "V")
     assert refused(tmp_path, *command).startswith("`V` is not a signal of this program: layer0.accumulator, ")

@@ -68,6 +68,17 @@ def test_executors_that_cannot_run_are_named_and_fail_only_in_ci(
     assert set(failed["not_run"]) == {name for name, row in EXECUTORS.items() if row.ways}
 
 
+def test_lava_may_be_missing_in_ci(work: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It needs a Python that a machine need not have; what has all other tools is complete."""
+    monkeypatch.setattr("exporters.executors.EXECUTORS", {name: EXECUTORS[name] for name in ("jax", "lava")})
+    monkeypatch.setenv("CI", "true")
+    monkeypatch.setenv("EXPIFREF_LAVA_PYTHON", "/nowhere")
+    result = succeeds("verify", work.program, "--samples", 2, "--json").json
+    assert result["passed"] is True
+    assert result["not_run"].keys() == {"lava"}
+    assert result["not_run"]["lava"].startswith("lava-python is not installed: python3.10 -m venv ")
+
+
 @pytest.mark.usefixtures("no_tools")
 def test_an_executor_that_was_asked_for_must_run(work: Workspace) -> None:
     outcome = expifref("verify", work.program, "--executor", "c-host")
@@ -82,9 +93,9 @@ def test_doctor_names_every_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(report["tools"]) == set(TOOLS)
     assert all(row["path"] is None for row in report["tools"].values())
     said = expifref("doctor").out  # commands stand in one line each
-    debian = [name for name, tool in TOOLS.items() if tool.debian]
-    wheels = [name for name in TOOLS if name not in debian]
-    assert {*(install_command([name]) for name in debian), install_command(wheels)} <= set(said.splitlines())
+    wheels = [name for name, tool in TOOLS.items() if tool.wheel]
+    others = [name for name in TOOLS if name not in wheels]
+    assert {*(install_command([name]) for name in others), install_command(wheels)} <= set(said.splitlines())
     assert "`expifref verify` does not run c-cortex-m4." in said
     monkeypatch.setenv("CI", "true")
     assert expifref("doctor").code == 1

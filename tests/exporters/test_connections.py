@@ -143,16 +143,20 @@ WINDOWS: dict[str, tuple[int, tuple[LayerFeed, ...], tuple[LayerFeed, ...]]] = {
 """Bits of the input, and what feeds the two layers."""
 
 
-@pytest.mark.parametrize("case", WINDOWS)
-@pytest.mark.parametrize("name", MAKERS)
-def test_a_convolution(name: str, case: str) -> None:
-    """Its source spikes, or is graded and may be negative; every channel has a bias of its own."""
+def graph_of_windows(case: str) -> Graph:
+    """Every channel has a bias of its own."""
     bits, first, second = WINDOWS[case]
-    port = Port(PLANE.sources, Format(False, bits, 0))
     layers = (
         layer(one, *feeds, units=(units := feeds[0].connection.units), bias=np.arange(units) % channels)
         for one, feeds, channels in (("layer0", first, PLANE.outputs), ("layer1", second, 2))
     )
-    graph = Graph(port, tuple(layers), "layer1")
+    return Graph(Port(PLANE.sources, Format(False, bits, 0)), tuple(layers), "layer1")
+
+
+@pytest.mark.parametrize("case", WINDOWS)
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_convolution(name: str, case: str) -> None:
+    """Its source spikes, or is graded and may be negative."""
+    graph, bits = graph_of_windows(case), WINDOWS[case][0]
     spikes, state = random_graph_input(graph, 5, 2, bits), random_graph_state(graph, 2, bits)
     assert_agrees(name, graph, spikes, state)

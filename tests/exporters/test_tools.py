@@ -48,7 +48,7 @@ def nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TOOLS)
 def test_every_row_says_how_to_install(name: str) -> None:
     tool = TOOLS[name]
-    assert bool(tool.debian) != bool(tool.wheel)
+    assert [bool(tool.debian), bool(tool.wheel), tool.python is not None].count(True) == 1
     extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["tools"]
     assert not tool.wheel or tool.wheel in [wanted.partition(">")[0] for wanted in extras]
     assert tool.purpose.strip(". ") == tool.purpose != ""
@@ -142,6 +142,27 @@ def test_a_tool_backed_test_is_skipped_or_fails(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match=r"^not installed: clang; run `apt-get install "):
         need("clang")
+    with pytest.raises(pytest.skip.Exception, match=r"^not installed: lava-python; run `python3.10 -m venv "):
+        need("lava-python")  # of another Python
+
+
+@pytest.mark.usefixtures("nothing")
+def test_an_environment_of_another_python_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In that of this process or beside it, where it has the module; what is chosen goes first."""
+    monkeypatch.setattr("sys.executable", str(tmp_path / ".venv-other" / "bin" / "python"))
+    peer = tmp_path / ".venv" / "peers" / "lava" / "bin" / "python"
+    peer.parent.mkdir(parents=True)
+    script(peer, "exit 1")
+    assert find_tool("lava-python") is None
+    own = tmp_path / ".venv-other" / "peers" / "lava" / "bin" / "python"
+    own.parent.mkdir(parents=True)
+    script(own, "echo 0.10.0")
+    found = find_tool("lava-python")
+    assert found is not None
+    assert found.samefile(own)
+    assert tool_version("lava-python") == "0.10.0"
+    monkeypatch.setenv("EXPIFREF_LAVA_PYTHON", "/nowhere/python")
+    assert find_tool("lava-python") is None
 
 
 @pytest.mark.usefixtures("nothing")

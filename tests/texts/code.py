@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 
-__all__ = ["c_code", "javascript_code", "systemverilog_code"]
+__all__ = ["c_code", "javascript_code", "python_code", "systemverilog_code"]
 
 _TRIGRAPHS = {"=": "#", "/": "\\", "'": "^", "(": "[", ")": "]", "!": "|", "<": "{", ">": "}", "-": "~"}
 _TOKEN = re.compile(r"/\*.*?\*/|//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|.", re.DOTALL)
@@ -30,6 +32,12 @@ def systemverilog_code(text: str) -> str:
 def javascript_code(text: str) -> str:
     """JavaScript likewise; nothing continues a comment to the end of a line."""
     return _without_comments(_JS_TOKEN, _LINE_ENDS.sub("\n", text))
+
+
+def python_code(text: str) -> str:
+    """Python likewise, by its own tokens: nothing continues a comment, and a string is no comment."""
+    tokens = tokenize.generate_tokens(io.StringIO(_LINE_ENDS.sub("\n", text)).readline)
+    return " ".join(token.string for token in tokens if token.type != tokenize.COMMENT)
 
 
 def _without_comments(token: re.Pattern[str], text: str) -> str:

@@ -39,7 +39,7 @@ from tests.edits import with_operation, with_tables
 from tests.exporters.models import sequence_of
 from tests.tools import need
 
-from .code import c_code, javascript_code, systemverilog_code
+from .code import c_code, javascript_code, python_code, systemverilog_code
 from .formats import small_program
 from .payloads import EXECUTED_C, EXECUTED_SV, LINES, PAYLOADS, every_payload, is_utf8
 from .places import at, has, in_memory, places_in
@@ -75,12 +75,12 @@ def with_texts(text: str) -> Program:
 
 
 def emitted(program: Program, everything: bool = True) -> dict[str, str]:
-    """What the targets of C and SystemVerilog write, or every target of text files and every executor."""
+    """What three targets write, or every target of text files and every executor."""
     targets = {
         name: row for name, row in PROGRAM_TARGETS.items() if isinstance(row, FolderTarget) and name != "web"
     }
     if not everything:
-        targets = {name: targets[name] for name in ("c", "systemverilog")}
+        targets = {name: targets[name] for name in ("c", "lava", "systemverilog")}
     files = {
         f"{name}/{file}": text for name, row in targets.items() for file, text in row.emit(program).items()
     }
@@ -114,7 +114,8 @@ _KNOWN_AS = re.compile(r"(KNOWN_AS (?:= 32'h|\{)?)(?:0x)?[0-9a-f]{2,8}(?:, 0x[0-
 
 def code(files: Files) -> dict[str, str]:
     """`files` without comments and digests; those that tools read as they are."""
-    strip = {".c": c_code, ".h": c_code, ".sv": systemverilog_code, ".js": javascript_code}
+    strip = dict.fromkeys((".c", ".h"), c_code)
+    strip |= {".sv": systemverilog_code, ".js": javascript_code, ".py": python_code}
     stripped = {name: strip.get(Path(name).suffix, str)(text) for name, text in files.items()}
     return {name: _KNOWN_AS.sub(r"\1", text) for name, text in stripped.items()}
 
@@ -151,7 +152,22 @@ def test_a_name_that_executors_use_is_refused(language: str) -> None:
 def test_all_languages_are_checked() -> None:
     """Makefile, pins and scripts among them: of texts nothing gets there, they are the same to the byte."""
     suffixes = {Path(name).suffix for name in HARMLESS}
-    assert suffixes == {".c", ".h", "", ".txt", ".sv", ".hex", ".lpf", ".pcf", ".ys", ".abc", ".js"}
+    assert suffixes == {
+        ".c",
+        ".h",
+        "",
+        ".txt",
+        ".sv",
+        ".hex",
+        ".lpf",
+        ".pcf",
+        ".ys",
+        ".abc",
+        ".js",
+        ".py",
+        ".json",
+        ".md",
+    }
     assert "c/Makefile" in HARMLESS
 
 
