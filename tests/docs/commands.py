@@ -10,14 +10,17 @@ from typer.main import get_command
 
 from cli.main import app
 
-__all__ = ["is_whole", "understood"]
+__all__ = ["NAMES", "is_whole", "understood"]
+
+NAMES = tuple(get_command(app).commands)  # type: ignore[attr-defined] # a click group
+"""Of all commands."""
 
 _PLACEHOLDER = re.compile(r"(\w+:)?[A-Z_]{1,}(\.\w+)?(=[A-Z]+)?")
 
 
 def is_whole(words: list[str]) -> bool:
     """Whether a reader could paste it: it says what to do with what, and has no placeholder as `NAME`."""
-    if len(words) < 2 or any(_PLACEHOLDER.fullmatch(word) for word in words):
+    if len(words) < 3 or any(_PLACEHOLDER.fullmatch(word) for word in words):
         return False
     return not _complaint(words)
 
@@ -31,9 +34,8 @@ def understood(text: str, *, whole: bool = True) -> None:
         return
     command, rest, _context = _command(words)
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    options |= {"--help", "--install-completion"}
-    unknown = [word for word in rest if word.startswith("--") and word not in options]
-    assert not unknown, f"`{text}`: {command.name} has no option {unknown[0]}"
+    unknown = {word for word in rest if word.startswith("--")} - options - {"--help"}
+    assert not unknown, f"`{text}`: {command.name} has no option {', '.join(unknown)}"
 
 
 def _command(words: list[str]) -> tuple[Any, list[str], Any]:

@@ -16,11 +16,37 @@ from exporters import export_program
 from quantize.program.file import save_program
 from tests.networks import lowered, network
 
+from tests.programs import random_program
+
 from .inventory import ROOT
 
 __all__ = ["GIVEN", "STEPS", "prepare"]
 
 SIZES, STEPS = (64, 6, 10), 4
+
+_SENSOR = """
+from types import SimpleNamespace
+import numpy as np
+
+class Recordings:
+    sensor_size = (4, 4, 2)
+
+    def __init__(self, folder, train):
+        pass
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        if index >= len(self):
+            raise IndexError(index)
+        events = np.zeros(9, [("t", int), ("x", int), ("y", int), ("p", int)])
+        events["t"], events["x"] = np.arange(9) * 30_000, index % 4
+        return events, index % 2
+
+datasets = SimpleNamespace(NMNIST=Recordings)
+"""
+"""What stands in for the library `tonic`, whose data sets are downloads."""
 
 
 def prepare(folder: Path) -> None:
@@ -32,7 +58,7 @@ def prepare(folder: Path) -> None:
         save_description(place / "model.safetensors", model)
         save_program(program, place / "program.json")
         save_program(fpga, place / "fpga.json")
-    save_program(lowered(model, "ice40-up5k"), folder / "ice40.json")
+    save_program(random_program(7, layers=1, readout=False, widths=(5, 6), weight_bits=4, input_bits=1), folder / "small.json")
     save_description(folder / "big.safetensors", model)
     save_description(folder / "leaky.safetensors", tiny(model="lif", tau_ref=0.0, tau_readout=None))
     export_program(program, "onnx", folder / "network.onnx")
@@ -42,6 +68,7 @@ def prepare(folder: Path) -> None:
     np.savez(folder / "spikes.npz", spikes=spikes)
     np.savez(folder / "in.npz", spikes=spikes)
     np.save(folder / "spikes.npy", spikes)
+    (folder / "tonic.py").write_text(_SENSOR, encoding="utf-8")
     (profile,) = re.findall(r"```json\n(.*?)```", (ROOT / "docs/profiles.md").read_text("utf-8"), re.DOTALL)
     (folder / "my-dsp.json").write_text(profile, encoding="utf-8")
 

