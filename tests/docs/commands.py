@@ -10,9 +10,20 @@ from typer.main import get_command
 
 from cli.main import app
 
-__all__ = ["NAMES", "is_whole", "understood"]
+__all__ = ["NAMES", "OPTIONS", "is_whole", "understood"]
 
 NAMES = tuple(get_command(app).commands)  # type: ignore[attr-defined] # a click group
+"""Of all commands."""
+
+
+def _options(command: Any) -> set[str]:
+    """Those of `command` and of all below it."""
+    below = getattr(command, "commands", {}).values()
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(_options, below))
+
+
+OPTIONS = _options(get_command(app)) | {"--help"}
 """Of all commands."""
 
 _PLACEHOLDER = re.compile(r"(\w+:)?[A-Z_]{1,}(\.\w+)?(=[A-Z]+)?")
@@ -22,20 +33,24 @@ def is_whole(words: list[str]) -> bool:
     """Whether a reader could paste it: it says what to do with what, and has no placeholder as `NAME`."""
     if len(words) < 3 or any(_PLACEHOLDER.fullmatch(word) for word in words):
         return False
-    return not _complaint(words)
+    try:
+        understood(shlex.join(words))
+    except AssertionError:
+        return False
+    return True
 
 
 def understood(text: str, *, whole: bool = True) -> None:
-    """Raise AssertionError unless `text` is a command; unless `whole`, unless it and its options are known."""
-    words = shlex.split(text, comments=True)
-    if whole:
-        complaint = _complaint(words)
-        assert not complaint, f"`{text}`: {complaint}"
+    """AssertionError unless `text` is a command; unless `whole` it may lack some of its words."""
+    command, rest, context = _command(shlex.split(text, comments=True))
+    if not whole:
+        unknown = {word for word in rest if word.startswith("--")} - _options(command) - {"--help"}
+        assert not unknown, f"`{text}`: {command.name} has no option {', '.join(unknown)}"
         return
-    command, rest, _context = _command(words)
-    options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
-    unknown = {word for word in rest if word.startswith("--")} - options - {"--help"}
-    assert not unknown, f"`{text}`: {command.name} has no option {', '.join(unknown)}"
+    try:
+        command.make_context(command.name, list(rest), parent=context)
+    except Exception as error:
+        raise AssertionError(f"`{text}`: {getattr(error, 'message', error)}") from error
 
 
 def _command(words: list[str]) -> tuple[Any, list[str], Any]:
@@ -47,12 +62,3 @@ def _command(words: list[str]) -> tuple[Any, list[str], Any]:
         context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
         command, rest = command.commands[rest[0]], rest[1:]
     return command, rest, context
-
-
-def _complaint(words: list[str]) -> str:
-    command, rest, context = _command(words)
-    try:
-        command.make_context(command.name, list(rest), parent=context)
-    except Exception as error:
-        return str(getattr(error, "message", error)) or type(error).__name__
-    return ""

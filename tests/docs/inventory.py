@@ -16,7 +16,20 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *CHAPTERS,
 ]
-SHELL = ("expifref", "make", "pip", "pipx", "uv", "python", "python3", "cd", "export", "git", "gcc", "verilator")
+SHELL = (
+    "expifref",
+    "make",
+    "pip",
+    "pipx",
+    "uv",
+    "python",
+    "python3",
+    "cd",
+    "export",
+    "git",
+    "gcc",
+    "verilator",
+)
 """An indented block whose first word is one of these is of a shell; what else is indented is no code."""
 
 _FENCE = re.compile(r"( *)```(\S*)\s*$")

@@ -15,7 +15,6 @@ from expifref.network.description import Description
 from exporters import export_program
 from quantize.program.file import save_program
 from tests.networks import lowered, network
-
 from tests.programs import random_program
 
 from .inventory import ROOT
@@ -58,7 +57,10 @@ def prepare(folder: Path) -> None:
         save_description(place / "model.safetensors", model)
         save_program(program, place / "program.json")
         save_program(fpga, place / "fpga.json")
-    save_program(random_program(7, layers=1, readout=False, widths=(5, 6), weight_bits=4, input_bits=1), folder / "small.json")
+    save_program(
+        random_program(7, layers=1, readout=False, widths=(5, 6), weight_bits=4, input_bits=1),
+        folder / "small.json",
+    )
     save_description(folder / "big.safetensors", model)
     save_description(folder / "leaky.safetensors", tiny(model="lif", tau_ref=0.0, tau_readout=None))
     export_program(program, "onnx", folder / "network.onnx")

@@ -10,11 +10,14 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from expifref.training.settings import TrainingSettings
+from exporters.tools import override_name
 from hw_profiles import check_profile
 from quantize.program.file import load_program
 from tests.cli.shell import expifref
@@ -22,9 +25,9 @@ from tests.exporters.board.simulated import someone
 from tests.exporters.board.written import WrittenBoard
 from tests.tools import need
 
-from .commands import NAMES, is_whole, understood
+from .commands import NAMES, OPTIONS, is_whole, understood
 from .inventory import ROOT, Snippet, steps_of
-from .tables import NEEDS, left_out, smaller
+from .tables import FOREIGN, NEEDS, SLOW, left_out, smaller
 
 __all__ = ["Reader"]
 
@@ -49,9 +52,16 @@ class Reader:
     def read(self, snippet: Snippet) -> None:
         """Do what `snippet` says, in the folder of the page; AssertionError where that fails."""
         self.folder = self.top
-        ways = {"sh": self._shell, "python": self._python, "c": self._c, "json": self._json}
+        ways: dict[str, Callable[[Snippet], None]] = {
+            "sh": self._shell,
+            "python": self._python,
+            "c": self._c,
+            "json": self._json,
+        }
         ways |= {"mention": self._mention, "text": lambda _: None}
-        assert snippet.language in ways, f"line {snippet.line}: `{snippet.language}` is no language of a fence"
+        assert snippet.language in ways, (
+            f"line {snippet.line}: `{snippet.language}` is no language of a fence"
+        )
         try:
             ways[snippet.language](snippet)
         except Exception as error:
@@ -66,6 +76,8 @@ class Reader:
         program, _space, rest = snippet.text.partition(" ")
         if program in NAMES and rest.startswith("-"):
             understood(f"expifref {snippet.text}", whole=False)
+        elif program.startswith("--"):
+            assert program.partition("=")[0] in {*OPTIONS, *FOREIGN}, f"no command has an option `{program}`"
         elif program == "expifref":
             words = shlex.split(snippet.text)
             self._do(snippet.text) if is_whole(words) else understood(snippet.text, whole=False)
@@ -117,7 +129,8 @@ class Reader:
         text, _changes = smaller(snippet.text)
         code = compile("\n" * (snippet.line - 1) + text, "a page", "exec")
         printed = io.StringIO()
-        with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed):
+        hidden = mock.patch.dict(os.environ, {override_name(tool): "/nowhere" for tool in SLOW})
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed), hidden:
             exec(code, self.names)
         self.printed += printed.getvalue()
 
