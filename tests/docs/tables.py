@@ -43,6 +43,7 @@ SMALLER = (
 
 ELSEWHERE: Mapping[str, str] = {
     r"expifref run --out out": "tests/cli/test_commands.py",
+    r"expifref search model\.safetensors --keep accuracy=0\.5%": "tests/cli/test_search.py",
     r"expifref verify program\.json --formal.*": "tests/cli/test_verify.py",
     r"expifref measure .*--on ecp5-25f.*": "tests/exporters/test_fpga.py",
     r"expifref export .* --build .*": "tests/exporters/test_bitstream.py",
