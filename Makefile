@@ -67,7 +67,7 @@ modules: $(DEV) ## Read 1,000 random modules; writes docs/random_modules.json (2
 results: $(RUNTIME) ## Train, lower and finetune over word sizes and seeds; writes docs/results.md (an hour; resumes)
 	$(BIN)/python benchmarks/results.py
 
-bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (10 minutes; BENCH="--group W1")
+bench: $(DEV) ## Time our executors against others; writes docs/benchmarks.md (10 minutes; BENCH="--group W1 --out out")
 	PYTHONPATH=benchmarks $(BIN)/python -m speed.run $(BENCH)
 
 bench-peers: | $(VENV)/bin/python ## Install the other simulators, each in its own environment, for make bench

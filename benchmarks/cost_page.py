@@ -32,8 +32,9 @@ _MEANING = {
 _TEXT = """\
 # What a run costs
 
-A run takes T steps and B samples through layers from n inputs to m neurons; a share d of the inputs is
-active. Its CPU time is a sum of counts, each times what one costs on the machine:
+How long a run takes, and how much memory, from the shape of a network. A run takes T steps and B samples
+through layers from n inputs to m neurons, of which a share d of the inputs is active. Its CPU time is a sum
+of counts, each times what one costs on the machine:
 
 | executor | products | updates | beside them, a layer |
 |---|---|---|---|
@@ -41,42 +42,43 @@ active. Its CPU time is a sum of counts, each times what one costs on the machin
 | JAX | T B n m *mac* | T B m *neuron* | T *layer step* + T B n *input* |
 | NumPy emulator | T B n m *product* + T n m *weight* | T B m *neuron* | T *layer step* + T B n *input* |
 
-and for each a *call*, and *trace* for the 8 bytes of every value that is returned: five signals of T B
-m values in every spiking layer if all are asked for, else the output alone.
+and for each a *call*, and *trace* for the 8 bytes of every value that is returned: five signals of T B m
+values in every spiking layer if all are asked for, else the output alone.
 
-So all grow with T and, beyond a fixed part, with B; with the fan-in by products, with the neurons by
-products and updates. Only the native executor grows with the density: an *event* takes
-{event_ratio:.2f} times a *mac*, so that its products are the cheaper ones while d is below
-{cheaper:.0%}. Where the inputs are the same at all steps (the `current` encoder), native and JAX form
-the products of the first layer once for all steps, the emulator at every step. The emulator also
-converts all weights at every step, for one sample as for many, and in a small network it is all *layer
-step*: {layer_step_us:.0f} microseconds for some 60 operations of NumPy.
-
-Synapses and readouts are not counted: a filter is a fraction of a neuron update. `expifref verify`
-costs a run with all signals of each of its executors, and reading what they return. Threads and devices
-share B: CPU time stays, wall time is divided while B is several times their number.
+- **Density.** Only the native executor grows with d: an *event* takes {event_ratio:.2f} times a *mac*, so
+  that its products are the cheaper ones while d is below {cheaper:.0%}.
+- **Constant inputs** (the `current` encoder): native and JAX form the products of the first layer once for
+  all steps, the emulator at every step.
+- **The emulator** converts all weights at every step, whatever the batch. In a small network it is all
+  *layer step*: {layer_step_us:.0f} microseconds for some 60 operations of NumPy.
+- **Not counted** are synapses and readouts: a filter is a fraction of a neuron update.
+- **Verification** costs a run with all signals of each of its executors, and reading what they return.
+- **Threads and devices** share B: CPU time stays, wall time is divided while B is several times their
+  number.
 
 ## Costs
 
 Measured by `make cost-model` on {date}: {cpu}, load {load}.
-All runs are on one core, three rounds through all, the least time of each. Each cost is taken from one
-run that is mostly made of it, less what the others take in it. On a busy machine *far event* and *page*
-hold least: other processes take the shared cache, and fresh memory can cost several times as much. In
-nanoseconds:
+All runs are on one core, three rounds through
+all, the least time of each. Each cost is taken from one run that is mostly made of it, less what the others
+take in it. *Far event* and *page* hold least on a busy machine. In nanoseconds:
 """
 
 _MEMORY = """\
 ## Memory
 
-Beside the program and its input, a run holds what it returns, 8 T B m bytes for each signal of a layer,
-four states of 8 B m bytes, and a copy of its input, T B n bytes. JAX runs in pieces of at most 4 MiB of
-input and about 16 MiB of arrays; weights of up to 8 bits lie in memory once more as they are, wider ones
-as float32. The native executor holds a copy of the weights where a layer's neurons are no multiple of 16.
-The emulator holds 4 bytes for each of at most 2 Mi weights at once, and up to 16 states. Nothing else
-grows with T: a run in chunks of T, each from the state that the one before left, needs no more memory for
-more steps.
-The peak of NumPy's arrays in the runs above that take more than 1 MB,
-predicted / measured, median [smallest..largest]: {memory}.
+Beside the program and its input, a run holds
+
+- what it returns, 8 T B m bytes for each signal of a layer; four states of 8 B m bytes; a copy of its input,
+  T B n;
+- in JAX, pieces of at most 4 MiB of input and about 16 MiB of arrays, and the weights once more, wider ones
+  than 8 bits as float32;
+- in the native executor, a copy of the weights where a layer's neurons are no multiple of 16;
+- in the emulator, 4 bytes for each of at most 2 Mi weights at once, and up to 16 states.
+
+Nothing else grows with T: a run in chunks of T, each from the state that the one before left, needs no more
+memory. The peak of NumPy's arrays in those runs that take more than 1 MB, predicted / measured, median
+[smallest..largest]: {memory}.
 """
 
 
@@ -113,30 +115,14 @@ def _predictions(rows: list[dict[str, Any]]) -> Iterator[str]:
     yield "## Predictions"
     yield ""
     yield (
-        f"Of runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. Given are measured "
-        "CPU ms and, in brackets, predicted / measured; `c`: constant inputs, `t`: all signals returned."
+        f"Of {len(rows)} runs that no cost was taken from, {within} are predicted within {WITHIN:g}x. "
+        "Given is predicted / measured CPU time;\neach run is in [cost_model.json](cost_model.json)."
     )
     yield ""
-    yield f"| network | T | B | d | | {' | '.join(_NAMES.values())} |"
-    yield "|---|---|---|---|---|" + "---|" * len(_NAMES)
-    for row in rows:
-        yield _prediction(row)
+    yield f"| | {' | '.join(_NAMES.values())} |"
+    yield "|---|" + "---|" * len(_NAMES)
     spreads = (f"{median(r):.2f} [{min(r):.2f}..{max(r):.2f}]" for r in ratios.values())
-    yield f"| median [smallest..largest] | | | | | {' | '.join(spreads)} |"
-
-
-def _prediction(row: Mapping[str, Any]) -> str:
-    shape = row["shape"]
-    flags = "c" * shape["constant"] + "t" * shape["traces"]
-    cells = [
-        f"{row['executors'][name]['measured_s'] * 1e3:.3g} ({_ratio(row['executors'][name]):.2f})"
-        for name in _NAMES
-    ]
-    network = "-".join(map(str, shape["widths"]))
-    return (
-        f"| {network} | {shape['steps']} | {shape['batch']} | {shape['density']:g} | {flags} "
-        f"| {' | '.join(cells)} |"
-    )
+    yield f"| median [smallest..largest] | {' | '.join(spreads)} |"
 
 
 def _memory(rows: list[dict[str, Any]]) -> str:

@@ -32,6 +32,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 PROFILE = "generic-16bit"
 STEPS, SAMPLES = 20, 3
 BEGIN, END = "<!-- idioms -->\n", "<!-- end -->\n"
+PLAIN = ["layer0 <- input", "readout <- layer0"]
 
 
 def outcome(idiom: Idiom, executors: Sequence[str] | None) -> dict[str, Any]:
@@ -70,11 +71,12 @@ def outcome(idiom: Idiom, executors: Sequence[str] | None) -> dict[str, Any]:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """The rows in Markdown."""
+    """The rows in Markdown; what feeds what where it is more than one layer and a readout."""
     lines = ["| network | from | |", "|---|---|---|"]
     for row in rows:
         if row["taken"]:
-            what = f"taken: {'; '.join(row['layers'])}" + (" (with a warning)" if row["warning"] else "")
+            wiring = "" if row["layers"] == PLAIN else f": {'; '.join(row['layers'])}"
+            what = f"taken{wiring}" + (" (with a warning)" if row["warning"] else "")
         else:
             what = f"refused: {row['refused']}"
         lines.append(f"| {row['idiom']} | {row['from']} | {what.replace('|', '')} |")

@@ -10,41 +10,38 @@ __all__ = ["page"]
 _TEXT = """\
 # Large networks
 
-Weights of more than 2^20 bytes lie in a file beside the one that names them: a safetensors file beside a
-program or a deployment file (specification, section 7), external data beside an ONNX model
-([ONNX](onnx.md)). The name holds a hash of the content and is written first, so that at no time a file
-misses its weights; those of an earlier program of the same name stay until somebody deletes them. Move
-the two files together.
+Networks of 100 million weights are lowered, exported and verified like small ones:
 
     expifref quantize big.safetensors --dataset big.npz --calibration-samples {calibration} --out big.json
     expifref export big.json --to onnx --out big.onnx
     expifref verify big.json --dataset big.npz --executor big.onnx --reference native
 
-Nothing holds the float weights: the model file is mapped, and lowering goes through it in blocks of 16 MB,
-which are let go of at once. Integer weights are held once, in the narrowest type (an `int8` takes a byte
-also where the device packs two 4-bit weights into it), and mapped where they come from a file. Traces are
-made for as many samples at once as 32 MB hold. Calibration and the guard run the float network, whose
-time grows with the samples: `--calibration-samples` says how many. The error budget is left out beyond
-4 Mi weights, because each of its hybrids holds the weights in float64. SystemVerilog, C and the boards are
-for networks that fit their devices and hold all weights as text; a program this large does not fit the
-profiles of such devices.
+- **Two files.** Weights of more than 2^20 bytes lie in a file beside the one that names them: a safetensors
+  file beside a program or a deployment file (specification, section 7), external data beside an ONNX model
+  ([ONNX](onnx.md)). Move the two together. Its name holds a hash of the content; those of an earlier program
+  of the same name stay until somebody deletes them.
+- **Time.** Calibration and the guard run the float network: `--calibration-samples` says on how many
+  samples. The error budget is left out beyond 4 Mi weights.
+- **Memory.** Float weights are mapped and go through in blocks of 16 MB. Integer weights are held once, in
+  the narrowest type (4-bit weights take a byte), and mapped where they come from a file. Traces are made for
+  as many samples at once as 32 MB hold.
+- **Not for** SystemVerilog, C and the boards, which hold all weights as text: a program this large does not
+  fit the profiles of such devices.
 
 ## Measured
 
 Written by `make large` on {date}: {cpu}, {cores} cores, load {load:.1f} at the end. A random network of
 {sizes}, {weights:,} weights, {steps} steps; float64 model file of {model_mb:,.0f} MB. Reading that file and
-writing the weights takes {disk_s:.1f} s on this disk, {cold_s:.1f} s where the file is not in the page cache.
-Peak memory is the largest resident set of the process (`ru_maxrss`), mapped pages included; the bound is
-three times the packed weights and 500 MB.
+writing the weights takes {disk_s:.1f} s on this disk, {cold_s:.1f} s where the file is not in the page
+cache. Peak memory is the largest resident set of the process (`ru_maxrss`), mapped pages included; the bound
+is three times the packed weights and 500 MB.
 
 {tables}
 
-What lowering does beside the samples of the float network (they run twice: for the ranges, and beside the
-program for the guard) takes {lower_ratio:.1f} times as long as the disk: checking, digesting and rounding the
-weights, the proof, and the golden trace. Exports are near the disk's speed. Verification runs {steps} steps
-of {verified} samples and the probes, which read every weight alone, enter every table segment and start from
-random states: {values:,} values for each executor, so it is bound by computing and comparing them, not by
-the weights. All numbers: [large_network.json](large_network.json).
+Lowering of one sample takes {lower_ratio:.1f} times as long as the disk; exports are near the disk's speed.
+Verification runs {steps} steps of {verified} samples and the probes, which read every weight alone, enter
+every table segment and start from random states: {values:,} values for each executor, which bound it. All
+numbers: [large_network.json](large_network.json).
 """
 
 

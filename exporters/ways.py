@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from .tools import TOOLS, first_way, missing_tools
+from .tools import first_way, install_command, missing_tools
 
 __all__ = [
     "COMPILERS",
@@ -70,12 +70,10 @@ def host_environment(folder: Path) -> dict[str, str]:
 def lacking(ways: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, str]:
     """Of `ways`, name -> sets of tools, those with no whole set: what they lack, and what installs it."""
     missing = {name: [missing_tools(way) for way in sets] for name, sets in ways.items()}
-    return {
-        name: ", or ".join("; ".join(map(_how, tools)) for tools in sets)
-        for name, sets in missing.items()
-        if sets and all(sets)
-    }
+    return {name: "; or ".join(map(_how, sets)) for name, sets in missing.items() if sets and all(sets)}
 
 
-def _how(tool: str) -> str:
-    return f"{tool} is not installed: {TOOLS[tool].install}"
+def _how(tools: Sequence[str]) -> str:
+    *others, last = tools
+    named = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    return f"{named} not installed: {install_command(tools)}"

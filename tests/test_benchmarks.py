@@ -18,7 +18,7 @@ import series
 import series_page
 from cost_model import TERMS, Shape, counts, seconds
 from single_neuron import euler_step, float_response, leak_step, neuron
-from speed import cases, child, install, process
+from speed import cases, child, install, process, run
 from speed.measure import Prepared
 
 from expifref.data import Dataset, Samples
@@ -261,6 +261,23 @@ def test_a_peer_without_its_python_is_listed_with_the_reason(
     running.stop()
     assert running.result.not_run == reason
     assert running.result.rounds == []
+    assert not running.result.broke
+
+
+def test_a_case_that_ends_early_has_broken(tmp_path: Path) -> None:
+    running = process.Running(cases.Case("W2", "ours", "ours.no_such_case"), tmp_path, tmp_path)
+    running.stop()
+    assert running.result.broke
+    assert "no_such_case" in str(running.result.not_run)
+
+
+def test_some_groups_are_not_written_over_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["speed.run", "--group", "W1"])
+    with pytest.raises(SystemExit, match="2"):
+        run.main()
+    assert "name another folder with --out" in capsys.readouterr().err
 
 
 def test_a_python_is_found_on_the_path_and_a_stand_in_is_not_taken(

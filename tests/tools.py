@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporters.tools import TOOLS, missing_tools, tools_are_required
+from exporters.tools import install_command, missing_tools, tools_are_required
 
 __all__ = ["need"]
 
@@ -14,7 +14,7 @@ def need(*names: str) -> None:
     missing = missing_tools(names)
     if not missing:
         return
-    reason = "; ".join(f"{name} is not installed: {TOOLS[name].install}" for name in missing)
+    reason = f"not installed: {', '.join(missing)}; run `{install_command(missing)}`"
     if tools_are_required():
         pytest.fail(reason)
     pytest.skip(reason)

@@ -16,61 +16,44 @@ _INPUT_RATE = 0.15
 """Of W2's inputs that spike."""
 
 _CPU = """\
-W1: a neuron needs two table values a step. One gather from a table of all codes (200 KB, of which the
-neurons visit little) beats two interpolated ones. Our native code, the JAX executor and the second C loop
-do just that, so they end close together; what is left is streaming drives and states through the caches.
-The C loops are written with AVX2, GCC gives the native code whatever the machine has: with AVX-512 it can
-pass "the limit". Fixed point is no faster than float32 as such: with vector `expf` and `expm1f` the float
-loop in C is about as fast. `brainpy.state` also differentiates its right-hand side at every step and
-compares times instead of counting steps. The emulator makes some 25 passes over arrays of int64 a step.
-Brian2 integrates by forward Euler, the cheaper rule. NEST integrates adaptively in float64 at a constant
-current, far more accurately than all others.
-
-W2: adding the rows of active inputs in registers beats the dense product of 3200 x 784 x 512, of int8 in our
-JAX executor and of float32 in the float model. The advantage of the native code shrinks with denser inputs,
-to nothing at about 67 % ([emulation](emulation.md)). Asking for all signals as int64 costs about as much
-again, for the memory written. ONNX Runtime spends its time in many small
-operators. The C99 row includes a process, its input file and its trace file: it is made for
-microcontrollers. Other libraries compute their own leaky neurons, simpler than ours. XyloSim, Lava and
-nengo-loihi run one sample at a time; their times are those of 4 or 8 samples, scaled to 64. XyloSim walks
-over synapse objects. Lava sends messages between processes, whose CPU time is included, at every step, and
-is set back to the initial state between samples by messages, too. nengo-loihi models cores, axons and
-synapses of the chip in NumPy.
-
-W3: the time includes both executors and the comparison, not the training.
-
-Training: half of our step are the two products with the hidden weights, which are the same for all. Ours
-has a gradient written by hand, two factors for each neuron and step; `brainpy.state` differentiates through
-`vector_grad`, a derivative of a derivative. The step by step form is the one its documentation shows; layer
-by layer is how ours runs."""
+- **W1.** A neuron needs two table values a step. One gather from a table of all codes (200 KB) beats two
+  interpolated ones; our native code, the JAX executor and the second C loop do that and end close together.
+  The rest is streaming drives and states through the caches. The C loops are written with AVX2; GCC gives
+  the native code whatever the machine has. `brainpy.state` also differentiates its right-hand side at every
+  step. Brian2 integrates by forward Euler, the cheaper rule. NEST integrates adaptively in float64, far more
+  accurately than all others.
+- **W2.** Adding the rows of active inputs in registers beats the dense product of 3200 x 784 x 512. The
+  advantage shrinks with denser inputs, to nothing at about 67 % ([emulation](emulation.md)). All signals
+  cost about as much again, for the memory written. ONNX Runtime spends its time in many small operators. The
+  C99 row includes a process and its files. Other libraries compute their own leaky neurons, simpler than
+  ours. XyloSim, Lava and nengo-loihi run one sample at a time; their times are those of 4 or 8 samples,
+  scaled to 64. Lava's include messages between processes.
+- **W3.** The time includes both executors and the comparison, not the training.
+- **Training.** Half of our step are the two products with the hidden weights, which are the same for all.
+  Our gradient is written by hand; `brainpy.state` differentiates a derivative. Its documentation shows the
+  step by step form; ours runs layer by layer."""
 
 _CORES = """\
-Two cores: samples are shared among devices or threads, and nothing is added up across them. What a second
-core costs is CPU time for the same work: caches that are shared, and for JAX new pages of memory for arrays
-too large to be kept from one piece to the next. XLA lets a single device use both cores as well
-([scale](scale.md)). Wall times of *Devices* and of W3 mean something only where nothing else runs (see the
-load); the ratio by CPU time leaves out what one core waits for the other.
-
-JAX on a CPU multiplies all inputs of W2 with all weights, 85 % of them for nothing. Its int8 products are
-fast where the CPU has instructions for them (`avx512_vnni` in the first line), and slower than float32
-where it has AVX2 alone."""
+- **Two cores.** A second core costs CPU time for the same work: shared caches, and for JAX new pages of
+  memory. XLA lets a single device use both cores as well ([scale](scale.md)). Wall times of *Devices* and of
+  W3 mean something only where nothing else runs (see the load); the ratio by CPU time leaves out what one
+  core waits for the other.
+- **JAX on a CPU** multiplies all inputs of W2 with all weights, 85 % of them for nothing. Its int8 products
+  are fast where the CPU has instructions for them (`avx512_vnni` in the first line), and slower than float32
+  with AVX2 alone."""
 
 _FPGA = """\
-FPGA: a layer needs a clock for as many weights as it has lanes, once an image where the input is held, else
-in each step; and in each step a clock for each unit of a pipeline. The layers work at the same time, and of
-a held input the sums of the next image are made during the steps of this one. The larger of the two is then
-the floor of the hidden layer's clocks, else their sum; what is beyond it is events that are sent, and the
-length of the datapath."""
+- **FPGA.** A layer needs a clock for as many weights as it has lanes, once an image where the input is held,
+  else in each step; and in each step a clock for each unit of a pipeline. The larger of the two is the floor
+  of a held input, else their sum; beyond it are events that are sent, and the length of the datapath."""
 
 _MICROCONTROLLERS = """\
-Microcontrollers: a spike costs one load and two additions for four weights of 8 bits, 0.75 instructions for
-each event with the DSP extension, 1 without; the rest is the list of events, and the loads and stores of
-sums. A value that is more than a spike takes a product for each weight. An update loads its constants and
-states, two table values, and stores what it changed."""
+- **Microcontrollers.** A spike costs one load and two additions for four weights of 8 bits, 0.75
+  instructions for each event with the DSP extension, 1 without; the rest is the list of events, and the
+  loads and stores of sums. A value that is more than a spike takes a product for each weight."""
 
 _GPU = """\
-GPU: the rows above, or *not run* where JAX finds none. Nothing is said of what bounds it where it was not
-measured."""
+- **GPU**: the rows above, or *not run* where JAX finds none."""
 
 
 def bounds(results: Mapping[str, Any], devices: Mapping[str, Any]) -> list[str]:

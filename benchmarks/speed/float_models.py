@@ -1,7 +1,7 @@
 """The float model as its own library runs it, `brainpy.state.ExpIFRef` under brainstate, and training steps.
 
 Both resets, the units and the loops are those of the library's documentation; nothing is held against it that
-a user would not do. Hard reset, because the soft one runs away (docs/training.md).
+a user would not do. Hard reset, because the soft one runs away (docs/networks.md).
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class Result:
     found: dict[str, int] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     not_run: str | None = None
+    broke: bool = False  # it started and ended early, which for a peer that is not there is no fault
 
 
 class Running:
@@ -105,6 +106,7 @@ class Running:
             answer: dict[str, Any] = json.loads(line)
             return answer
         said = self._log.read_text(encoding="utf-8").strip().splitlines()
+        self.result.broke = True
         self.result.not_run = f"ended with code {self._process.wait()}: {said[-1] if said else 'no message'}"
         return {}
 

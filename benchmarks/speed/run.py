@@ -1,6 +1,6 @@
 """`make bench`: times all cases side by side; writes docs/benchmarks.json and docs/benchmarks.md.
 
-Ctrl-C ends the round and keeps what is there.
+Ctrl-C ends the round and keeps what is there. Ends with 1 where a case that could start did not end well.
 """
 
 from __future__ import annotations
@@ -33,13 +33,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--group", action="append", choices=sorted(GROUPS), help="only this one; may be repeated"
+        "--group",
+        action="append",
+        choices=sorted(GROUPS),
+        help="only this one; may be repeated; goes with --out",
     )
     parser.add_argument(
         "--program", type=Path, help="a program for Fashion-MNIST, for W3, instead of a network trained here"
     )
     parser.add_argument("--out", type=Path, default=_DOCS, help="folder of the two files")
     chosen = parser.parse_args()
+    if chosen.group and chosen.out == _DOCS:
+        parser.error("some groups alone would be written over all: name another folder with --out")
     groups = [name for name in GROUPS if not chosen.group or name in chosen.group]
     results: dict[str, dict[str, Result]] = {name: {} for name in groups}
     notes: list[str] = []
@@ -63,6 +68,9 @@ def main() -> None:
     write_text(chosen.out / "benchmarks.json", json.dumps(document, indent=1) + "\n")
     write_text(chosen.out / "benchmarks.md", page(document))
     _say(f"wrote {chosen.out / 'benchmarks.md'}")
+    broken = [name for cases in results.values() for name, result in cases.items() if result.broke]
+    if broken:
+        sys.exit(f"ended early: {', '.join(broken)}; why is under `Not run` on the page")
 
 
 def _all_groups(

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from expifref.exceptions import DataError
+from expifref.installing import pip_install
 
 from .arrays import dataset_of
 from .dataset import Dataset
@@ -38,7 +39,7 @@ def _folder_of_aeon(name: str, stem: str) -> Path:
     spec = find_spec("aeon")
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
-            f"{name} comes with the package aeon, which is not installed: `pip install "
-            f"expifref[timeseries]`, or name the folder of {stem}_TRAIN.ts and {stem}_TEST.ts with --data-dir"
+            f"{name} comes with the package aeon, which is not installed: run `{pip_install('aeon')}`, "
+            f"or name the folder of {stem}_TRAIN.ts and {stem}_TEST.ts with --data-dir"
         )
     return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / stem

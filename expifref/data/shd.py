@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from expifref.exceptions import DataError
 from expifref.files.limits import DATASET
 from expifref.files.opening import open_file
+from expifref.installing import pip_install
 
 from .archives import member, opened_archive
 from .dataset import Dataset
@@ -52,7 +53,7 @@ def load_shd(data_dir: Path | None = None) -> Dataset:
             "shd is read from files of yours: name the folder of shd_train.h5 and shd_test.h5 with --data-dir"
         )
     if find_spec("h5py") is None:
-        raise DataError("shd is read with h5py, which is not installed: `pip install expifref[timeseries]`")
+        raise DataError(f"shd is read with h5py, which is not installed: run `{pip_install('h5py')}`")
     train, test = (_part(data_dir / f"shd_{part}.h5") for part in ("train", "test"))
     return Dataset("shd", train, test, _CLASSES)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from expifref.exceptions import MissingToolError, UnsupportedError
 from expifref.files.writing import write_with
+from expifref.installing import pip_install
 from expifref.network.description import (
     INPUT,
     AnyNeuron,
@@ -47,7 +48,7 @@ def write_nir(description: Description, path: Path) -> None:
 def nir_graph(description: Description) -> Any:
     """The network as a `nir.NIRGraph`; errors as `write_nir`."""
     if find_spec("nir") is None:
-        raise MissingToolError("NIR is written with nir, which is not installed: `pip install expifref[nir]`")
+        raise MissingToolError(f"NIR is written with nir, which is not installed: run `{pip_install('nir')}`")
     import nir
 
     writer = _Writer(description)

@@ -18,6 +18,7 @@ from expifref.exceptions import FileFormatError, MissingToolError
 from expifref.files.limits import NIR, require_size
 from expifref.files.opening import open_file
 from expifref.files.texts import short, shown
+from expifref.installing import pip_install
 
 __all__ = ["GRAPH", "NirGraph", "NirNode", "read_graph"]
 
@@ -57,7 +58,7 @@ def read_graph(path: Path) -> NirGraph:
         MissingToolError: h5py is not installed.
     """
     if find_spec("h5py") is None:
-        raise MissingToolError("NIR is read with h5py, which is not installed: `pip install expifref[nir]`")
+        raise MissingToolError(f"NIR is read with h5py, which is not installed: run `{pip_install('h5py')}`")
     import h5py
 
     with open_file(path, NIR) as opened:
@@ -101,9 +102,19 @@ class _Contents:
             return self.group(item, depth + 1)
         if not isinstance(item, h5py.Dataset) or item.shape is None or item.is_virtual or item.external:
             raise FileFormatError(f"{where} must be a group or an array that lies in the file itself")
-        self._bytes += item.size * item.dtype.itemsize
+        self._count(item.size * item.dtype.itemsize)
+        if item.dtype.kind != "O":
+            return _value(where, item[()])
+        # Of a text of any length the file holds a reference, and a thousand may be to the same.
+        texts = np.empty(item.shape, object)
+        for place in np.ndindex(item.shape):
+            texts[place] = item[place]
+            self._count(len(texts[place]) if isinstance(texts[place], bytes) else 0)
+        return _value(where, texts[()])
+
+    def _count(self, size: int) -> None:
+        self._bytes += size
         require_size(f"{self._place} unpacked", self._bytes, NIR)
-        return _value(where, item[()])
 
 
 def _value(where: str, value: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from expifref.exceptions import BoardError, MissingToolError
 from expifref.files.texts import short
+from expifref.installing import pip_install
 
 from .packets import ANSWER_BYTES, HELLO, IDENTITY, is_last
 
@@ -45,7 +46,7 @@ class Line:
         """
         if find_spec("serial") is None:
             raise MissingToolError(
-                "a board is spoken to with pyserial, which is not installed: `pip install expifref[board]`"
+                f"a board is spoken to with pyserial, which is not installed: run `{pip_install('pyserial')}`"
             )
         self._port, self._patience_s = port, patience_s
         self._serial = _opened(port, patience_s)

@@ -39,7 +39,7 @@ class Part:
     family: Family
     options: tuple[str, ...]  # what the tool that places is told of it
     clock_mhz: float | None
-    """That the emitted networks reach (docs/systemverilog.md), for estimates; None: none was placed."""
+    """That the emitted networks reach (docs/measured/fpga.md), for estimates; None: none was placed."""
 
 
 ECP5 = Family(

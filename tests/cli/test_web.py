@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporters.tools import TOOLS, override_name
+from exporters.tools import install_command, override_name
 from tests.tools import need
 
 from .conftest import Workspace
@@ -57,4 +57,4 @@ def test_a_missing_compiler_is_a_sentence(
     monkeypatch.delenv(override_name("python-zig"))
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert TOOLS["python-zig"].install in refused(tmp_path, *command)
+    assert install_command(["python-zig"]) in refused(tmp_path, *command)

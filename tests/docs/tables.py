@@ -34,7 +34,6 @@ SMALLER = (
         r"\1 --executor deployment",
         "compilers and simulators take seconds each, and have tests of their own",
     ),
-    Change("measure program.json$", "measure program.json --on cortex-m4", "all of them take half a minute"),
     Change("synth_(ecp5|ice40)", r"synth_\1 -run begin:coarse", "the mapping to cells takes half a minute"),
     Change("program.json --to formal", "small.json --to formal", "a proof of wide words takes minutes"),
     Change(r"values\[:64\]", "values[:6]", "`onnx-reference` takes seconds"),
@@ -78,7 +77,6 @@ SLOW = ("verilator", "arm-none-eabi-gcc", "python-zig")
 
 FOREIGN: Mapping[str, str] = {
     "--xla_cpu_max_isa": "XLA_FLAGS",
-    "--xla_cpu_multi_thread_eigen": "XLA_FLAGS",
     "--gpus-per-task": "Slurm",
 }
 """Options that sentences name and that are not ours, and whose they are."""

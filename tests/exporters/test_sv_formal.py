@@ -14,6 +14,7 @@ from exporters.systemverilog.reference import REFERENCE
 from hw_profiles import load_profile
 from quantize.graph.layers import Graph
 from quantize.graph.operations import OPERATIONS
+from quantize.graph.passes import needed
 from tests.amount import some
 from tests.graphs import random_graph
 from tests.networks import lowered, network
@@ -63,6 +64,16 @@ def wide_graph() -> Graph:
 @pytest.mark.parametrize("layer", some(["readout", "layer0"], 2))
 def test_a_layer_is_its_list_in_parts(layer: str) -> None:
     assert prove_in_parts(wide_graph(), layer)
+
+
+@pytest.mark.usefixtures("tools")
+def test_a_product_that_is_only_watched_is_proven_too() -> None:
+    graph = random_graph(3)
+    layer = graph.by_name["layer2"]
+    read = {operation.name for operation in needed(layer, [*layer.next.values(), layer.output])}
+    products = {operation.name for operation in layer.body if operation.op == "mul"}
+    assert (products & set(layer.signals.values())) - read
+    assert prove_in_parts(graph, "layer2")
 
 
 BUGS_IN_PARTS = {

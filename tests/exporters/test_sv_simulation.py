@@ -30,7 +30,7 @@ from tests.programs import random_input, random_program, random_state
 from tests.tools import need
 
 _RANDOM_PROGRAMS = 24
-"""Of each kind here; 200 were run by hand, see docs/systemverilog.md."""
+"""Of each kind here; more were run by hand, see docs/measured/fpga.md."""
 
 _RANDOM_GRAPHS = 24
 

@@ -13,6 +13,7 @@ from expifref.data import Dataset, archive, fashion_mnist, load, shd
 from expifref.data.events import binned
 from expifref.data.samples import Samples
 from expifref.exceptions import DataError
+from expifref.installing import pip_install
 from expifref.training.feeding import feed
 
 LABELS = np.arange(12) % 3
@@ -237,9 +238,8 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError) as caught:
         load("basic-motions")
     assert str(caught.value) == (
-        "basic-motions comes with the package aeon, which is not installed: `pip install "
-        "expifref[timeseries]`, or name the folder of BasicMotions_TRAIN.ts and BasicMotions_TEST.ts with "
-        "--data-dir"
+        f"basic-motions comes with the package aeon, which is not installed: run `{pip_install('aeon')}`, "
+        "or name the folder of BasicMotions_TRAIN.ts and BasicMotions_TEST.ts with --data-dir"
     )
 
 
@@ -319,6 +319,5 @@ def test_shd_says_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(shd, "find_spec", lambda _name: None)
     with pytest.raises(DataError) as caught:
         load("shd", tmp_path)
-    assert str(caught.value) == (
-        "shd is read with h5py, which is not installed: `pip install expifref[timeseries]`"
-    )
+    wanted = f"shd is read with h5py, which is not installed: run `{pip_install('h5py')}`"
+    assert str(caught.value) == wanted

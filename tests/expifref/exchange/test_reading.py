@@ -172,3 +172,20 @@ def test_a_reference_in_a_file_is_no_text(tmp_path: Path) -> None:
         file["node/nodes/n0/note"] = file["node"].ref
     with pytest.raises(FileFormatError, match="`/node/nodes/n0/note` must be numbers or texts"):
         read_graph(tmp_path / "net.nir")
+
+
+def test_a_text_that_a_file_holds_once_and_names_often_counts_as_often(tmp_path: Path) -> None:
+    path = tmp_path / "net.nir"
+    nir.write(path, _graph(lif(4)))
+    with h5py.File(path, "r+") as file:
+        notes = ["x" * 2**20, *["y"] * 299]
+        array = file["node"].create_dataset("notes", data=notes, dtype=h5py.string_dtype())
+        start, size = array.id.get_offset(), 16  # length, address and index of each text
+    with path.open("r+b") as file:
+        file.seek(start)
+        first = file.read(size)
+        file.seek(start)
+        file.write(first * 300)
+    assert path.stat().st_size < 2**22
+    with pytest.raises(FileFormatError, match="unpacked must take at most 256 MiB, the limit for a nir file"):
+        read_graph(path)
