@@ -24,8 +24,9 @@ from datapaths import expif_datapath
 from standard_bodies import drive_format, neuron_of
 
 from exporters.c.network import c_files
+from exporters.running import lay_out, run_tool
 from exporters.systemverilog.memories import Files
-from exporters.tools import lay_out, run_tool, tool_version
+from exporters.tools import tool_version
 from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, UnitLayer
 from quantize.graph.operations import Feed
 from quantize.graph.passes import needed

@@ -18,7 +18,7 @@ from quantize.program.label import label_of
 from quantize.program.program import Program
 
 from .fpga import PARTS, Asked, measure_on
-from .tools import lay_out
+from .running import lay_out
 from .ways import COUNTING, lacking
 
 __all__ = ["MEASUREMENTS", "Measurement", "measure", "missing_measurements", "require_measurement"]

@@ -13,7 +13,7 @@ import numpy as np
 
 from expifref.files.scratch import scratch_folder_of
 from exporters.lava.folder import lava_files
-from exporters.tools import lay_out
+from exporters.running import lay_out
 from quantize.graph.layers import Graph
 from quantize.program.label import Label
 from quantize.run.states import check_state, kept_signals

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporters.emitter import Emitter
-from exporters.tools import run_tool
+from exporters.running import run_tool
 from quantize.graph.layers import Graph
 from quantize.run.states import state_range
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from expifref.exceptions import ParameterError
-from exporters.tools import require_tool, run_program, run_tool
+from exporters.running import run_program, run_tool
+from exporters.tools import require_tool
 from exporters.ways import ZIG, host_environment
 
 from .freestanding import FLAGS

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from expifref.files.scratch import scratch_folder
-from exporters.tools import first_way, lay_out, require_tool, run_tool, tool_version
+from exporters.running import lay_out, run_tool
+from exporters.tools import first_way, require_tool, tool_version
 from exporters.ways import COUNTING
 from quantize.graph.layers import INPUT, Graph, LayerFeed, UnitLayer, full_name
 from quantize.numbers.arrays import Integers

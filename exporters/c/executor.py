@@ -9,7 +9,7 @@ import numpy as np
 
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
-from exporters.tools import lay_out
+from exporters.running import lay_out
 from quantize.graph.layers import Graph
 from quantize.numbers.arrays import Integers
 from quantize.program.label import Label

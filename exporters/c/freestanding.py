@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 from expifref.files.scratch import scratch_folder
-from exporters.tools import lay_out, run_tool
+from exporters.running import lay_out, run_tool
 from exporters.ways import ZIG
 from quantize.graph.layers import Graph
 from quantize.program.label import Label

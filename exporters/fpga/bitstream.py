@@ -11,9 +11,10 @@ from types import MappingProxyType
 from expifref.exceptions import ParameterError
 from expifref.files.scratch import scratch_folder
 from expifref.files.writing import write_folder_with
+from exporters.running import lay_out, run_tool
 from exporters.systemverilog.boards import BOARDS, emit_board
 from exporters.systemverilog.throughput import SMALLEST, Throughput
-from exporters.tools import lay_out, require_tool, run_tool
+from exporters.tools import require_tool
 from quantize.program.label import label_of
 from quantize.program.program import Program
 

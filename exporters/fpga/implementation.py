@@ -10,7 +10,8 @@ from statistics import median
 from typing import Any
 
 from expifref.files.scratch import scratch_folder
-from exporters.tools import lay_out, require_tool, run_tool
+from exporters.running import lay_out, run_tool
+from exporters.tools import require_tool
 
 from .harness import HARNESS, harness
 from .parts import Family, Part

@@ -9,7 +9,8 @@ import numpy as np
 
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
-from exporters.tools import lay_out, require_tool, run_tool
+from exporters.running import lay_out, run_tool
+from exporters.tools import require_tool
 from quantize.graph.layers import Graph
 from quantize.numbers.arrays import Integers
 from quantize.program.label import Label

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder_of
-from exporters.tools import lay_out, run_tool
+from exporters.running import lay_out, run_tool
 from exporters.ways import host_compiler, host_environment
 
 __all__ = ["Library"]

@@ -6,7 +6,8 @@ import re
 
 from expifref.exceptions import ToolError
 from expifref.files.scratch import scratch_folder
-from exporters.tools import lay_out, require_tool, run_tool
+from exporters.running import lay_out, run_tool
+from exporters.tools import require_tool
 
 from .memories import Files
 

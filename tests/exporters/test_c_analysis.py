@@ -8,7 +8,7 @@ import pytest
 
 from exporters.c.analysis import analyse
 from exporters.c.network import c_files
-from exporters.tools import lay_out
+from exporters.running import lay_out
 from quantize.graph.layers import Graph
 from quantize.program.label import Label
 from tests.amount import some

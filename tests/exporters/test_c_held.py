@@ -10,7 +10,7 @@ import pytest
 
 from exporters.c.executor import parse_trace
 from exporters.c.network import c_files
-from exporters.tools import lay_out, run_tool
+from exporters.running import lay_out, run_tool
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding
 from quantize.run.emulator import GraphEmulator
 from tests.emitted_c import LABEL, small, source_of

@@ -12,7 +12,7 @@ from exporters.c.build import PLATFORMS, build
 from exporters.c.executor import CExecutor, parse_trace, stimulus
 from exporters.c.network import RUNTIME_FILES, c_files
 from exporters.registry import export_program
-from exporters.tools import run_tool
+from exporters.running import run_tool
 from exporters.verification import verify
 from quantize.program.program import Program
 from quantize.run.emulator import Emulator

@@ -19,9 +19,10 @@ from exporters.fpga.implementation import clock_mhz, netlist_cells, routed_cells
 from exporters.fpga.parts import available, used
 from exporters.fpga.simulation import simulate
 from exporters.measurements import MEASUREMENTS, measure
+from exporters.running import lay_out, run_tool
 from exporters.systemverilog import emit_systemverilog
 from exporters.systemverilog.throughput import SMALLEST, Throughput
-from exporters.tools import lay_out, override_name, run_tool
+from exporters.tools import override_name
 from hw_profiles import load_profile
 from quantize.device.families import room_of
 from quantize.program.label import label_of

@@ -20,7 +20,8 @@ from exporters.lava import folder
 from exporters.lava.executor import LAVA, LavaExecutor
 from exporters.lava.folder import lava_files
 from exporters.registry import export_program
-from exporters.tools import override_name, run_tool
+from exporters.running import run_tool
+from exporters.tools import override_name
 from exporters.verification import Terms, verify
 from hw_profiles import load_profile
 from quantize.graph.layers import Graph, Port

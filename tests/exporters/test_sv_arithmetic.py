@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from exporters.emitter import Emitter
+from exporters.running import run_tool
 from exporters.systemverilog.arithmetic import overflowed, rounded
 from exporters.systemverilog.pipeline import Pipeline
 from exporters.systemverilog.values import Value, extend, literal
-from exporters.tools import require_tool, run_tool
+from exporters.tools import require_tool
 from quantize.numbers.formats import Format, Overflow, Quantizer, Rounding, overflow, round_shift
 from quantize.numbers.intervals import Interval
 from tests.tools import need

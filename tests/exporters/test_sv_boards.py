@@ -13,11 +13,12 @@ import pytest
 
 from expifref.exceptions import BoardError, ParameterError, UnsupportedError
 from exporters.board.packets import ANSWER_BYTES, BEGUN, HELD, HELLO, close, encode, is_last, values_of
+from exporters.running import run_tool
 from exporters.systemverilog.boards import BOARDS, emit_board, serial_design
 from exporters.systemverilog.loading import identity, weight_packets
 from exporters.systemverilog.serial import serial_files
 from exporters.systemverilog.weights import FeedKey, Weights
-from exporters.tools import require_tool, run_tool
+from exporters.tools import require_tool
 from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
 from quantize.program.label import label_of

@@ -12,13 +12,13 @@ import pytest
 from expifref.exceptions import MissingToolError, ParameterError, ToolError
 from exporters.emitter import Emitter
 from exporters.executors import EXECUTORS, all_executors, make_executors, missing_executors
+from exporters.running import run_tool
 from exporters.tools import (
     TOOLS,
     find_tool,
     missing_tools,
     override_name,
     require_tool,
-    run_tool,
     tool_version,
     tools_are_required,
 )

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from exporters.c.firmware import firmware_files
+from exporters.running import lay_out, run_tool
 from exporters.systemverilog.boards import serial_design
 from exporters.systemverilog.serial import SERIAL
 from exporters.systemverilog.weights import FeedKey, Weights
-from exporters.tools import lay_out, run_tool
 from quantize.program.label import label_of
 from quantize.program.program import Program
 

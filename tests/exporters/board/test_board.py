@@ -16,8 +16,8 @@ from exporters.board.executor import BoardExecutor
 from exporters.board.line import Line
 from exporters.board.packets import HELLO, Packet, checksum, close, identity_of, values_of
 from exporters.c.firmware import firmware_files
+from exporters.running import lay_out, run_tool
 from exporters.systemverilog.weights import Weights
-from exporters.tools import lay_out, run_tool
 from exporters.verification import Terms, verify
 from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
