@@ -26,6 +26,7 @@ SHELL = (
     "python3",
     "python3.10",
     "cd",
+    "source",
     "export",
     "git",
     "gcc",

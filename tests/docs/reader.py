@@ -41,6 +41,10 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 
 
+_PIP = re.compile(r"(pip|pipx) ")
+"""Nothing is installed, but extras must exist."""
+
+
 class Reader:
     """What a reader has at some line of a page: a folder, and the names of its Python."""
 
@@ -81,7 +85,7 @@ class Reader:
         elif program == "expifref":
             words = shlex.split(snippet.text)
             self._do(snippet.text) if is_whole(words) else understood(snippet.text, whole=False)
-        elif rest and program in ("make", "pip", "python"):
+        elif rest and (program in ("make", "python") or _PIP.match(snippet.text)):
             self._do(snippet.text)
 
     def _do(self, step: str) -> None:
@@ -96,8 +100,8 @@ class Reader:
             self.folder = self.folder / rest
         elif program == "expifref":
             self._expifref(step)
-        elif program == "pip":
-            for name in re.findall(r"expifref\[(\w+)\]", rest):
+        elif _PIP.match(step):
+            for name in re.findall(r"\[(\w+)\]", step):
                 assert name in EXTRAS, f"`{step}`: no extra `{name}`"
         elif program == "make" and self.folder == self.top:
             target = rest.partition(" ")[0]

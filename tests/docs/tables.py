@@ -50,6 +50,7 @@ ELSEWHERE: Mapping[str, str] = {
     r"(?s).*VerificationJob.*": "tests/cli/test_jobs.py",
     r"(alpha|beta)\$ .*|export EXPIFREF_TOKEN=.*": "tests/cli/test_ranks.py",
     r"python -m expifref": "tests/test_entry.py",
+    r"python docs/tutorial/.*": "tests/docs/test_tutorial.py",
     r"expifref verify .*--executor lava .*": "tests/exporters/test_lava.py",
 }
 """Commands and snippets, as regular expressions that match all of one, and the test that runs its like."""
@@ -59,6 +60,7 @@ _ROUTED = "place and route take minutes; tests/exporters/test_bitstream.py holds
 NOT_RUN: Mapping[str, str] = {
     r"(picotool|openocd|openFPGALoader) .*": "no board is there",
     r"(srun|mpirun) .*": "no scheduler is there",
+    r"source \.venv/bin/activate": "the environment of the tests is the one",
     r"expifref export .* --build .*": _ROUTED,
     r"yowasp-(nextpnr-ecp5|nextpnr-ice40|ecppack|icepack) .*": _ROUTED,
     r"python benchmarks/fpga\.py network": _ROUTED,
