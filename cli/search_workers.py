@@ -21,8 +21,8 @@ from .search_job import SearchJob, set_up
 __all__ = ["finish_study"]
 
 _POLL_SECONDS = 0.2
-_MOST_KILLS = 3
-"""Workers that may be killed one after the other, for each that was asked for, without a point finished."""
+_MOST_ENDS = 3
+"""Workers that may end one after the other, for each that was asked for, without a point finished."""
 
 Refresh = Callable[[], None]
 
@@ -64,13 +64,13 @@ class _Crew:
         self._job = job
         self._children = Children(daemon=True)
         self._errors: dict[BaseProcess, Connection] = {}
-        self._kills = 0
+        self._ends = 0
         self._finished = -1
 
     def look_after(self, left: int, finished: int) -> None:
         """Take note of workers that ended, and start as many as there is work for."""
         if finished != self._finished:
-            self._finished, self._kills = finished, 0
+            self._finished, self._ends = finished, 0
         for process in self._errors:
             self._check(process)
         self._errors = {process: errors for process, errors in self._errors.items() if process.is_alive()}
@@ -90,16 +90,23 @@ class _Crew:
 
     def _check(self, process: BaseProcess) -> None:
         code = process.exitcode
-        if code is None or code == 0:
+        if code is None:
             return
         if code > 0:
             raise self._error_of(process)
-        self._kills += 1
-        if self._kills >= _MOST_KILLS * self._job.workers:
+        self._ends += 1
+        if self._ends < _MOST_ENDS * self._job.workers:
+            return
+        must = f"workers must finish a point now and then, but {self._ends} in a row"
+        if code < 0:
             raise ToolError(
-                f"workers must finish a point now and then, but {self._kills} in a row were killed "
-                f"(the last by signal {-code}): give fewer --workers or more memory"
+                f"{must} were killed (the last by signal {-code}): give fewer --workers or more memory"
             )
+        # Such is one that ran the script which called this, and not its work.
+        raise ToolError(
+            f"{must} ended without one: a script that calls this must do so below "
+            '`if __name__ == "__main__":`, or give --workers 1'
+        )
 
     def _error_of(self, process: BaseProcess) -> ExpifrefError:
         try:

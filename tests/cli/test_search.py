@@ -213,18 +213,31 @@ def test_what_a_worker_refuses_reaches_the_user(work: Workspace, tmp_path: Path)
         finish_study(job, study, lambda: None)
 
 
-def test_workers_that_are_killed_for_ever(
-    work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("_end", "2 in a row were killed (the last by signal 9): give fewer --workers or more memory"),
+        (
+            "_idle",
+            "2 in a row ended without one: a script that calls this must do so below "
+            '`if __name__ == "__main__":`, or give --workers 1',
+        ),
+    ],
+)
+def test_workers_that_finish_nothing(
+    what: str, said: str, work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = job_of(work, tmp_path)
     study = set_up(job).join()
-    monkeypatch.setattr("cli.search_workers._work", _end)
+    monkeypatch.setattr("cli.search_workers._work", globals()[what])
+    monkeypatch.setattr("cli.search_workers._MOST_ENDS", 1)
     with pytest.raises(ToolError) as caught:
         finish_study(job, study, lambda: None)
-    assert str(caught.value) == (
-        "workers must finish a point now and then, but 6 in a row were killed (the last by signal 9): "
-        "give fewer --workers or more memory"
-    )
+    assert str(caught.value) == f"workers must finish a point now and then, but {said}"
+
+
+def _idle(*_arguments: object) -> None:
+    pass
 
 
 def _end(*_arguments: object) -> None:
