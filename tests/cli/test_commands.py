@@ -14,6 +14,7 @@ from expifref.training.resume_file import resume_path
 from exporters.deployment.document import load_deployment
 from exporters.executors import EXECUTORS, missing_executors
 from exporters.measurements import missing_measurements
+from exporters.tools import override_name
 from hw_profiles import profile_path
 from quantize.program.file import digest, load_program
 
@@ -170,7 +171,8 @@ def test_profiles() -> None:
     assert valid == {"name": "cortex-m4", "valid": True, "sha256": listed["cortex-m4"]["sha256"]}
 
 
-def test_run_leaves_everything(work: Workspace, tmp_path: Path) -> None:
+def test_run_leaves_everything(work: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(override_name("lava-python"), "/nowhere")  # seconds, and `test_verify.py` runs it
     out = tmp_path / "results"
     options = ("--hidden", 4, "--epochs", 1, "--profile", "generic-8bit", "--json")
     outcome = expifref("run", "--dataset", work.data, "--out", out, *options)
