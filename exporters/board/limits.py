@@ -16,11 +16,10 @@ _Limit = tuple[str, int, int]
 
 def require_packets(graph: Graph, others: Iterable[_Limit] = ()) -> None:
     """Raise UnsupportedError where an index or a value of `graph`, or one of `others`, is too large."""
-    lo, hi = proof_of(graph).sources[graph.output]
     limits = (
         ("inputs", graph.units(INPUT), 1 << 16),
         ("outputs", graph.units(graph.output), 1 << 15),
-        ("bits of an output", max(lo.bit_length(), hi.bit_length()) + (lo < 0), 31),
+        ("bits of an output with its sign", proof_of(graph).sources[graph.output].bits, 32),
         *others,
     )
     for what, found, most in limits:

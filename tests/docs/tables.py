@@ -45,7 +45,7 @@ ELSEWHERE: Mapping[str, str] = {
     r"expifref run --out out": "tests/cli/test_commands.py",
     r"expifref search model\.safetensors --keep accuracy=0\.5%": "tests/cli/test_search.py",
     r"expifref verify program\.json --formal.*": "tests/cli/test_verify.py",
-    r"make run-mps2": "tests/exporters/board/test_board.py",
+    r"make run-mps2": "tests/exporters/board/test_firmware.py",
     r"(?s)import brainstate\nimport braintools\n.*": "tests/quantize/test_trainable.py",
     r"(?s).*VerificationJob.*": "tests/cli/test_jobs.py",
     r"(alpha|beta)\$ .*|export EXPIFREF_TOKEN=.*": "tests/cli/test_ranks.py",

@@ -13,44 +13,20 @@ import pytest
 from expifref.exceptions import BoardError, ParameterError
 from expifref.files.texts import short
 from exporters.board.executor import BoardExecutor
-from exporters.board.line import Line
-from exporters.board.packets import HELLO, Packet, checksum, close, identity_of, values_of
-from exporters.c.firmware import firmware_files
-from exporters.running import lay_out, run_tool
+from exporters.board.packets import HELLO, checksum
 from exporters.systemverilog.weights import Weights
 from exporters.verification import Terms, verify
-from quantize.graph.layers import Port
 from quantize.numbers.formats import Format
 from quantize.program.file import digest
-from quantize.program.label import label_of
 from quantize.program.program import Program
-from quantize.run.emulator import Emulator
 from tests.graphs import random_graph_input
-from tests.programs import random_program
 from tests.tools import need
 
-from .simulated import firmware, fpga, someone
+from .programs import connected, program_of, require_equal
+from .simulated import fpga, someone
 from .written import WrittenBoard, crc
 
 SOON_S = 0.6
-
-
-def program_of(readout: bool = True, fmt: Format | None = None, seed: int = 9) -> Program:
-    program = random_program(seed, layers=2, readout=readout, widths=(7, 5, 3), weight_bits=8, input_bits=8)
-    port = program.graph.input if fmt is None else Port(7, fmt)
-    return replace(program, graph=replace(program.graph, input=port))
-
-
-def connected(program: Program, port: str, patience_s: float = 20.0) -> BoardExecutor:
-    return BoardExecutor(program.graph, digest(program), program.evidence.profile, port, patience_s)
-
-
-def require_equal(program: Program, board: BoardExecutor) -> None:
-    spikes = random_graph_input(program.graph, 3, 2, 4)
-    expected = Emulator(program).run(spikes).signals[program.graph.output_signal]
-    found = board.run(spikes).signals[program.graph.output_signal]
-    np.testing.assert_array_equal(found, expected)
-    assert expected.any()
 
 
 def test_the_checksum_is_the_one_that_has_a_name() -> None:
@@ -221,33 +197,3 @@ def test_a_port_that_another_has_is_refused() -> None:
             connected(program, port)
         first.close()
         connected(program, port).close()
-
-
-@pytest.mark.parametrize("board", ["mps2", "stm32f4"])
-@pytest.mark.parametrize(("readout", "fmt"), [(True, Format(True, 7, 0)), (False, Format(False, 1, 0))])
-def test_the_firmware_in_qemu(board: str, readout: bool, fmt: Format, tmp_path: Path) -> None:
-    need("make", "arm-none-eabi-gcc", "qemu-system-arm")
-    program = program_of(readout, fmt)
-    with firmware(program, board, tmp_path) as port:
-        executor = connected(program, port, 60.0)
-        require_equal(program, executor)
-        executor.close()
-        line = Line(port, 60.0)
-        for outside in ((Packet.EVENT, 7, 0, 1), (Packet.EVENT, 0, 0, 0x80)):
-            line.hello((identity_of(digest(program)),))
-            with pytest.raises(BoardError) as caught:
-                values_of(line.ask(close(bytes(outside)), 4))
-            assert str(caught.value) == (
-                "the board must take every step, but refuses one: an event is no input of its program"
-            )
-        line.close()
-        require_equal(program, connected(program, port, 60.0))
-
-
-def test_the_firmware_links_for_the_rp2040_into_its_ram(tmp_path: Path) -> None:
-    need("make", "arm-none-eabi-gcc")
-    program = program_of()
-    lay_out(tmp_path, firmware_files(program.graph, label_of(program)))
-    run_tool("make", ["--silent", "rp2040"], tmp_path)
-    image = (tmp_path / "rp2040.elf").read_bytes()
-    assert int.from_bytes(image[24:28], "little") == 0x2000_0001  # where the boot ROM goes, in Thumb code
