@@ -15,7 +15,6 @@ from quantize.run.emulator import Emulator
 from tests.graphs import random_graph_input
 from tests.programs import random_program
 
-
 __all__ = ["connected", "program_of", "require_equal"]
 
 
