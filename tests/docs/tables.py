@@ -59,6 +59,7 @@ _ROUTED = "place and route take minutes; tests/exporters/test_bitstream.py holds
 
 NOT_RUN: Mapping[str, str] = {
     r"(picotool|openocd|openFPGALoader) .*": "no board is there",
+    r"python -m http\.server .*": "it serves until it is stopped",
     r"(srun|mpirun) .*": "no scheduler is there",
     r"source \.venv/bin/activate": "the environment of the tests is the one",
     r"expifref export .* --build .*": _ROUTED,
