@@ -86,8 +86,8 @@ class Crew:
             return
         # Fresh ones, since a fork of a process with threads (those of XLA) may never wake up.
         context = multiprocessing.get_context("spawn")
-        # What an earlier pool has left is in circles. Should Python find it while it writes down the locks of a
-        # new one, it complains (gh-109629 of CPython).
+        # What an earlier pool has left is in circles. Should Python find it while it writes down the locks of
+        # a new one, it complains (gh-109629 of CPython).
         gc.collect()
         with (
             # They end by a signal, and remove nothing that they have made.
