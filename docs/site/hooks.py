@@ -10,12 +10,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from pages import command_pages, file_tables  # beside this file, which no package holds
+from pages import GENERATED  # beside this file, which no package holds
 
 ROOT = Path(__file__).parents[2]
 _LINK = re.compile(r"\[([^\]]+)\]\((\.\./[^)#\s]+)(#[^)]*)?\)")
 _HREF = re.compile(r'href="([^":#]+)\.(?:md|py)(#[^"]*)?"')
-_GENERATED = {"<!-- commands -->": command_pages, "<!-- files -->": file_tables}
 
 log = logging.getLogger("mkdocs.hooks.expifref")
 
@@ -23,7 +22,7 @@ log = logging.getLogger("mkdocs.hooks.expifref")
 def on_page_markdown(markdown: str, page: Any, **_others: Any) -> str:
     """Put in what is generated, and name files of the repository instead of linking to them."""
     folder = Path(page.file.abs_src_path).parent
-    for mark, made in _GENERATED.items():
+    for mark, made in GENERATED.items():
         if mark in markdown:
             markdown = markdown.replace(mark, made())
 

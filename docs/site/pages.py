@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.cli import get_docs_for_click
 
-__all__ = ["command_pages", "file_tables"]
+__all__ = ["GENERATED"]
 
 ROOT = Path(__file__).parents[2]
 _SCHEMAS = {"program": "docs/program.schema.json", "profile": "hw_profiles/schema.json"}
@@ -73,3 +73,7 @@ def _kind(what: dict[str, Any]) -> str:
     if kind == "object" and isinstance(what.get("additionalProperties"), dict):
         return f"object of {_kind(what['additionalProperties'])}"
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
+
+
+GENERATED = {"<!-- commands -->": command_pages, "<!-- files -->": file_tables}
+"""What is made in the place of a mark."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quantize.graph.connections import Convolution
 from quantize.graph.layers import LayerFeed, UnitLayer
 
-from .names import array
+from .names import stored
 
 __all__ = ["accumulator", "hears", "remembers", "stored_delay"]
 
@@ -44,7 +44,7 @@ def _seen(layer: UnitLayer, index: int) -> str:
     feed = layer.feeds[index]
     now, past = f'now["{feed.source}"]', f'past["{feed.source}"]'
     if stored_delay(feed):
-        delay = f'DATA["{array(layer.name, "delay", index)}"]'
+        delay = stored(layer.name, "delay", index)
         if feed.delay.all():
             return f"aged({past}[0], {past}[1:], {delay} - 1)"
         return f"aged({now}, {past}, {delay})"

@@ -62,11 +62,13 @@ class LavaExecutor:
         run_tool(LAVA, command, self._folder)
         with np.load(self._folder / "outputs.npz") as found:
             arrays = {name: found[name] for name in found.files}
-        units = self.graph.signal_units, self.graph.state_units
-        traces = {name: _taken(arrays, f"signal.{name}", (steps, batch, units[0][name])) for name in kept}
-        return Execution(
-            traces, {name: _taken(arrays, f"state.{name}", (batch, units[1][name])) for name in units[1]}
-        )
+        units = self.graph.signal_units
+        traces = {name: _taken(arrays, f"signal.{name}", (steps, batch, units[name])) for name in kept}
+        states = {
+            name: _taken(arrays, f"state.{name}", (batch, count))
+            for name, count in self.graph.state_units.items()
+        }
+        return Execution(traces, states)
 
 
 def _taken(arrays: Mapping[str, Integers], name: str, shape: tuple[int, ...]) -> Integers:

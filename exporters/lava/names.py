@@ -6,7 +6,7 @@ them none is a word of Python, and no two are the same.
 
 from __future__ import annotations
 
-__all__ = ["array", "function", "local", "model", "process"]
+__all__ = ["array", "function", "local", "model", "process", "stored"]
 
 
 def local(result: str) -> str:
@@ -32,3 +32,8 @@ def model(layer: str) -> str:
 def array(layer: str, kind: str, key: str | int) -> str:
     """An array in the file of data."""
     return f"{layer}.{kind}.{key}"
+
+
+def stored(layer: str, kind: str, key: str | int) -> str:
+    """That array, where it is read."""
+    return f'DATA["{array(layer, kind, key)}"]'

@@ -27,7 +27,7 @@ from quantize.graph.operations import (
 from quantize.numbers.formats import Overflow, Rounding
 
 from .connections import accumulator
-from .names import array, local
+from .names import local, stored
 
 __all__ = ["WRITERS", "Scope", "written"]
 
@@ -40,7 +40,7 @@ class Scope:
 
     def array(self, kind: str, key: str | int) -> str:
         """An array of the layer."""
-        return f'DATA["{array(self.layer.name, kind, key)}"]'
+        return stored(self.layer.name, kind, key)
 
     def of(self, operation: Any) -> list[str]:
         """The operands."""

@@ -11,9 +11,7 @@ import pytest
 from .commands import NAMES
 from .inventory import PAGES, ROOT, name_of
 
-MAKERS = runpy.run_path(str(ROOT / "docs" / "site" / "pages.py"))
-MADE = {"<!-- commands -->": "command_pages", "<!-- files -->": "file_tables"}
-"""What the site puts in the place of a mark."""
+GENERATED = runpy.run_path(str(ROOT / "docs" / "site" / "pages.py"))["GENERATED"]
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -53,8 +51,9 @@ def test_code_that_a_page_names_exists(page: Path) -> None:
 def anchors(page: Path) -> set[str]:
     """What links to the page may have behind `#`, as the site names its headings."""
     text = prose(page)
-    for mark, made in MADE.items():
-        text = text.replace(mark, MAKERS[made]())
+    for mark, made in GENERATED.items():
+        if mark in text:
+            text = text.replace(mark, made())
     headings = re.findall(r"^(?:# )?#+ (.*)$", text, re.MULTILINE)
     bare = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
     return {re.sub(r"[-\s]+", "-", heading) for heading in bare}
