@@ -201,8 +201,8 @@ def _program(widths: tuple[int, ...], density: float, hidden: float) -> Program:
         strength = rng.uniform(0, 8, count)
         weight = rng.normal(16e-3 * strength / active, 4e-3 / active**0.5, (inputs, count))
         feeds = (FeedDescription(source, weight),)
-        layers.append(SpikingDescription(f"hidden{index}", feeds, np.zeros(count), None, neurons(count)))
-        rate, source = hidden, f"hidden{index}"
+        layers.append(SpikingDescription(f"layer{index}", feeds, np.zeros(count), None, neurons(count)))
+        rate, source = hidden, f"layer{index}"
     description = Description(DT, widths[0], tuple(layers), "rate", _CALIBRATION_STEPS)
     sample = bernoulli(_CALIBRATION_STEPS, 2, widths[0], density)
     return lower(description, calibrate(description, [sample]), load_profile(PROFILE))

@@ -115,14 +115,14 @@ def row(pattern: Pattern, profile: Profile) -> dict[str, Any]:
     inputs = np.full((whole.steps, 1, 1), 255, np.uint8)
     program = lower(whole, calibrate(whole, [inputs]), profile)
     emulator = Emulator(program)
-    signals = emulator.run(inputs, signals=["layer0.membrane", "layer0.spikes"]).signals
+    signals = emulator.run(inputs, signals=["neuron.membrane", "neuron.spikes"]).signals
     layer = program.graph.layers[0]
     cell: Any = whole.layers[0].neurons[0]
     v = (
         cell.origin
-        + cell.span * signals["layer0.membrane"][:, 0] * 2.0 ** -layer.states["membrane"].format.frac
+        + cell.span * signals["neuron.membrane"][:, 0] * 2.0 ** -layer.states["membrane"].format.frac
     )
-    integer = Response(v, signals["layer0.spikes"][:, 0] > 0)
+    integer = Response(v, signals["neuron.spikes"][:, 0] > 0)
     steps = [step[0] for step in simulate(whole, inputs)]
     real = Response(np.stack([s.state.v[0] for s in steps]), np.stack([s.spikes[0] for s in steps]))
     times, found = (np.flatnonzero(one.spikes) * DT * 1e3 for one in (real, integer))

@@ -113,13 +113,13 @@ def write_network(folder: Path) -> None:
     for index, (inputs, width) in enumerate(pairwise(_SIZES)):
         weight = rng.standard_normal((inputs, width))
         feeds = (FeedDescription(source, weight),)
-        source = f"hidden{index}"
+        source = f"layer{index}"
         if index == len(_SIZES) - 2:
             layers.append(ReadoutDescription("readout", feeds, np.zeros(width), np.full(width, 20e-3)))
             continue
         weight *= 40e-3 / np.sqrt(inputs)
         bias = np.full(width, 5e-3)
-        layers.append(SpikingDescription(f"hidden{index}", feeds, bias, None, neurons(width)))
+        layers.append(SpikingDescription(f"layer{index}", feeds, bias, None, neurons(width)))
     description = Description(1e-3, _SIZES[0], tuple(layers), "rate", _STEPS)
     save_description(folder / "model.safetensors", description)
     images = rng.random((2 * _SAMPLES, _SIZES[0]), np.float32) * 0.4

@@ -101,10 +101,10 @@ def program_response(
     description = Description(dt, 2, (layer,), "current", len(inputs))
     program = lower(description, calibrate(description, [inputs]), profile)
     emulator = Emulator(program)
-    signals = emulator.run(inputs, signals=["layer0.membrane", "layer0.spikes"]).signals
+    signals = emulator.run(inputs, signals=["neuron.membrane", "neuron.spikes"]).signals
     frac = lowered(program).membrane.format.frac
-    v = cell.v_t + cell.delta_t * signals["layer0.membrane"][..., 0] * 2.0**-frac
-    response = Response(v, signals["layer0.spikes"][..., 0] > 0)
+    v = cell.v_t + cell.delta_t * signals["neuron.membrane"][..., 0] * 2.0**-frac
+    response = Response(v, signals["neuron.spikes"][..., 0] > 0)
     return program, response, sum(emulator.saturations.values())
 
 

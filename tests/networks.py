@@ -107,7 +107,7 @@ def network(
         tau_s = None if tau_synapse is None else np.full(width, tau_synapse)
         bias = np.full(width, 1e-3)
         feeds: tuple[FeedDescription, ...] = (FeedDescription(source, weight),)
-        source = f"hidden{index}"
+        source = f"layer{index}"
         if lags:
             own = rng.normal(0, reach / 2, (width, width)) / np.sqrt(width)
             feeds += (FeedDescription(source, own, np.resize(lags, width).astype(np.int64)),)

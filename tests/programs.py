@@ -76,7 +76,7 @@ def random_program_1(
         hi = (1 << bits) - 1 if index == 0 else 1
         dense = _dense(rng, sizes[index], sizes[index + 1], hi, weight_bits)
         is_readout = ends_in_readout and index == count - 1
-        built.append(_readout(rng, dense) if is_readout else _spiking(rng, f"hidden{index}", dense))
+        built.append(_readout(rng, dense) if is_readout else _spiking(rng, f"layer{index}", dense))
     return _program(sizes[0], bits, tuple(built))
 
 

@@ -41,7 +41,7 @@ def w1_native(folder: Path) -> Prepared:
     def run() -> None:
         last[:] = [executor.run(drive)]
 
-    return Prepared(run, lambda: _neurons(last[0].total, last[0].state["layer0.membrane"]), _own())
+    return Prepared(run, lambda: _neurons(last[0].total, last[0].state["neurons.membrane"]), _own())
 
 
 def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] = "auto") -> Prepared:
@@ -64,7 +64,7 @@ def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] =
     def neurons(numbers: Any, drives: Any, state: Any) -> Any:
         parts = make_parts(group, {layer.name: numbers}, {layer.name: {0: drives}}, asked.signals, 1)
         run = run_group(group, parts, state, asked, advance(steps_on(platform, steps), group))
-        return run.totals[layer.name], run.state["layer0.membrane"]
+        return run.totals[layer.name], run.state["neurons.membrane"]
 
     with jax.enable_x64(True):
         state = {
@@ -96,7 +96,7 @@ def w1_emulator(folder: Path) -> Prepared:
             results = runner.run(1, [now[np.newaxis]], state, emulator.saturations)
             counts += results(runner.layer.output)
             state = {name: results(result) for name, result in runner.states}
-        found.update(counts=counts, membrane=state["layer0.membrane"])
+        found.update(counts=counts, membrane=state["neurons.membrane"])
 
     return Prepared(run, lambda: _neurons(found["counts"], found["membrane"]), _own("numpy"), warm_ups=1)
 

@@ -111,7 +111,7 @@ def make_w2(folder: Path) -> None:
             None,
             neurons(weight.shape[1]),
         )
-        for name, source, weight in (("hidden0", INPUT, first), ("hidden1", "hidden0", second))
+        for name, source, weight in (("layer0", INPUT, first), ("layer1", "layer0", second))
     )
     description = Description(DT, W2.inputs, layers, "rate", W2.steps)
     spikes = bernoulli(W2.steps, W2.batch, W2.inputs, 0.15)

@@ -135,11 +135,11 @@ def initial_scales(architecture: Architecture) -> dict[str, float]:
     neurons = [layer for layer in a.layers if not isinstance(layer, PoolLayer)]
     for index, layer in enumerate(neurons):
         first = _DRIVE_MV * _current_per_drive(a) / math.sqrt(power)
-        scales |= {f"hidden{index}.{part}": first for part in ("weight", "bias")}
+        scales |= {f"layer{index}.{part}": first for part in ("weight", "bias")}
         power = _SPIKE_POWER
         if isinstance(layer, HiddenLayer) and layer.recurrent:
             back = _RECURRENT_SHARE * _DRIVE_MV * _current_per_drive(a) / math.sqrt(power)
-            scales[f"hidden{index}.{numbered('weight', 1)}"] = back
+            scales[f"layer{index}.{numbered('weight', 1)}"] = back
     return scales | {f"readout.{part}": _READOUT_SCALE for part in ("weight", "bias")}
 
 
@@ -160,7 +160,7 @@ def initial_description(architecture: Architecture, seed: int = 0) -> Descriptio
     pools = 0
     source, width = INPUT, a.inputs
     for stage in planned(a.image, a.layers):
-        name = f"hidden{len(layers) - pools}"
+        name = f"layer{len(layers) - pools}"
         if not isinstance(stage, Over):
             layers.append(_spiking(a, name, stage.tau, drawn.feeds(name, stage, source, width)))
         elif isinstance(stage.layer, PoolLayer):

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 Parameters = dict[str, Float[Array, "..."]]
-"""Trainable values by name, `hidden0.weight` `[inputs, neurons]`, ...: mA before neurons, else no unit."""
+"""Trainable values by name, `layer0.weight` `[inputs, neurons]`, ...: mA before neurons, else no unit."""
 
 Frames = UInt8[Array, "#steps batch inputs"]
 """Encoder output; one step where all are the same."""

@@ -40,15 +40,16 @@ def float_model(description: Description, tool: str = "expifref") -> onnx.ModelP
     """The whole sequence in float64, in one `Scan`.
 
     Input: `spikes`, bytes `[steps, batch, inputs]`; with the encoder "current" the value 255 is 1.0.
-    Outputs: `layerK.V` in volts, float64, and `layerK.spikes`, uint8, each `[steps, batch, neurons]`, and
-    `readout`, float64 `[steps, batch, classes]`. Every run starts at the initial state.
+    Outputs: of each spiking layer `LAYER.V` in volts, float64, and `LAYER.spikes`, uint8, each
+    `[steps, batch, neurons]`; each readout by its name, float64 `[steps, batch, classes]`. Every run starts
+    at the initial state.
     """
     outer, body = GraphBuilder(), GraphBuilder()
     encoder = get_encoder(description.encoder)
     given = input_kind(encoder.dtype)
     scale = body.constant("input.scale", np.array(encoder.scale))
     source = body.node("Mul", [body.cast("spikes.step", "spikes.float", _DOUBLE), scale], "input")
-    batch = outer.node("Shape", ["spikes"], "batch", start=1, end=2)
+    batch = outer.node("Shape", ["spikes"], "spikes.batch", start=1, end=2)
     network = _Network(outer, body, batch, description)
     network.outputs[INPUT] = source
     names = program_names(description)

@@ -20,8 +20,8 @@ def trainable(
     Formats, tables and neuron constants stay as they were lowered; trained are weights, biases and, where the
     profile has multipliers, one step size per output channel of each feed. Of the result,
 
-    - `start` are the values before training by name, float32: `hidden0.weight` `[source units, units]`,
-      `hidden0.step` `[units]`, of further feeds `hidden0.weight1`, ..., and `hidden0.bias` `[units]`, of a
+    - `start` are the values before training by name, float32: `layer0.weight` `[source units, units]`,
+      `layer0.step` `[units]`, of further feeds `layer0.weight1`, ..., and `layer0.bias` `[units]`, of a
       convolution the kernel and one value per channel, all in multiples of their natural size, so that one
       learning rate serves all;
     - `run(values, frames)` is the differentiable forward pass, whose values are the program's bit for bit;

@@ -37,9 +37,9 @@ def lowered(work: Workspace, folder: Path, bad: Path, *options: object) -> str:
 
 VALUES: dict[str, tuple[str, float, str]] = {
     "nan weight": (
-        "hidden0.weight",
+        "layer0.weight",
         np.nan,
-        "`hidden0.weight` must be finite, but 1 of 48 values are NaN or infinite",
+        "`layer0.weight` must be finite, but 1 of 48 values are NaN or infinite",
     ),
     "infinite weight": (
         "readout.weight",
@@ -47,52 +47,52 @@ VALUES: dict[str, tuple[str, float, str]] = {
         "`readout.weight` must be finite, but 1 of 24 values are NaN or infinite",
     ),
     "infinite bias": (
-        "hidden0.bias",
+        "layer0.bias",
         -np.inf,
-        "`hidden0.bias` must be finite, but 1 of 8 values are NaN or infinite",
+        "`layer0.bias` must be finite, but 1 of 8 values are NaN or infinite",
     ),
     "huge weight": (
-        "hidden0.weight",
+        "layer0.weight",
         1e30,
-        "`hidden0` must be rescaled by a multiplier below 65536, but needs 5.68e+29: "
+        "`layer0` must be rescaled by a multiplier below 65536, but needs 5.68e+29: "
         "use more weight bits or a profile with wider products",
     ),
     "tiny delta_T": (
-        "hidden0.neuron.delta_t",
+        "layer0.neuron.delta_t",
         1e-320,
-        "`hidden0.V_th` must be at most 700 delta_T above V_T, not -30 mV",
+        "`layer0.V_th` must be at most 700 delta_T above V_T, not -30 mV",
     ),
-    "tau 0": ("hidden0.neuron.tau", 0, "`hidden0.tau` must be above 0 ms, not 0 ms"),
-    "tau -1": ("hidden0.neuron.tau", -1, "`hidden0.tau` must be above 0 ms, not -1000 ms"),
+    "tau 0": ("layer0.neuron.tau", 0, "`layer0.tau` must be above 0 ms, not 0 ms"),
+    "tau -1": ("layer0.neuron.tau", -1, "`layer0.tau` must be above 0 ms, not -1000 ms"),
     "tiny tau": (
-        "hidden0.neuron.tau",
+        "layer0.neuron.tau",
         1e-300,
-        "`dt` must be at most 100 times `hidden0.tau`, which is 1e-297 ms, not 1 ms: train with a smaller dt",
+        "`dt` must be at most 100 times `layer0.tau`, which is 1e-297 ms, not 1 ms: train with a smaller dt",
     ),
-    "delta_T 0": ("hidden0.neuron.delta_t", 0, "`hidden0.delta_T` must be above 0 mV, not 0 mV"),
-    "delta_T -1": ("hidden0.neuron.delta_t", -1, "`hidden0.delta_T` must be above 0 mV, not -1000 mV"),
-    "tau_ref": ("hidden0.neuron.tau_ref", -1, "`hidden0.tau_ref` must be at least 0 ms, not -1000 ms"),
+    "delta_T 0": ("layer0.neuron.delta_t", 0, "`layer0.delta_T` must be above 0 mV, not 0 mV"),
+    "delta_T -1": ("layer0.neuron.delta_t", -1, "`layer0.delta_T` must be above 0 mV, not -1000 mV"),
+    "tau_ref": ("layer0.neuron.tau_ref", -1, "`layer0.tau_ref` must be at least 0 ms, not -1000 ms"),
     "long tau_ref": (
-        "hidden0.neuron.tau_ref",
+        "layer0.neuron.tau_ref",
         1e30,
         "`tau_ref` must be at most 2147483647 steps of `dt`, not 1e+33",
     ),
-    "R": ("hidden0.neuron.resistance", -2, "`hidden0.R` must be above 0 ohm, not -2 ohm"),
-    "V_reset": ("hidden0.neuron.v_reset", 0, "`hidden0.V_reset` must be below V_th, not 0 mV"),
+    "R": ("layer0.neuron.resistance", -2, "`layer0.R` must be above 0 ohm, not -2 ohm"),
+    "V_reset": ("layer0.neuron.v_reset", 0, "`layer0.V_reset` must be below V_th, not 0 mV"),
     "far V_th": (
-        "hidden0.neuron.v_th",
+        "layer0.neuron.v_th",
         1e10,
-        "`hidden0.V_th` must be at most 700 delta_T above V_T, not 1e+13 mV",
+        "`layer0.V_th` must be at most 700 delta_T above V_T, not 1e+13 mV",
     ),
     "far V_rest": (
-        "hidden0.neuron.v_rest",
+        "layer0.neuron.v_rest",
         -1e300,
-        "`hidden0.V_rest` must be at most 1e+63 mV in magnitude, not -1e+303 mV",
+        "`layer0.V_rest` must be at most 1e+63 mV in magnitude, not -1e+303 mV",
     ),
     "largest weight": (
-        "hidden0.weight",
+        "layer0.weight",
         1e307,
-        "`hidden0.weight` must be at most 1e+60 in magnitude, not 1e+307",
+        "`layer0.weight` must be at most 1e+60 in magnitude, not 1e+307",
     ),
     "long readout": (
         "readout.tau",
@@ -128,8 +128,7 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "long dt": (
         {"dt": 1e300},
-        "`dt` must be at most 100 times `hidden0.tau`, which is 10 ms, not 1e+303 ms: "
-        "train with a smaller dt",
+        "`dt` must be at most 100 times `layer0.tau`, which is 10 ms, not 1e+303 ms: train with a smaller dt",
     ),
     "short dt": ({"dt": 1e-300}, "`tau_ref` must be at most 2147483647 steps of `dt`, not 1.7e+297"),
     "steps": ({"steps": 10**30}, f"`steps` must be 1 to 1000000, not {10**30}"),
@@ -139,10 +138,10 @@ ENTRIES: dict[str, tuple[dict[str, Any], str]] = {
         "the encoder must be one of rate, latency, current, signed, signed-current, spikes, delta, level, "
         "population, not 'poisson'",
     ),
-    "inputs": ({"inputs": 7}, "`hidden0.weight` must have 7 inputs, not the shape [6, 8]"),
+    "inputs": ({"inputs": 7}, "`layer0.weight` must have 7 inputs, not the shape [6, 8]"),
     "layers": ({"layers": []}, "a network must have at least one layer, and this one has none"),
     "kind": (
-        {"layers": [{"name": "hidden0", "kind": "conv", "filtered": False}]},
+        {"layers": [{"name": "layer0", "kind": "conv", "filtered": False}]},
         f"{BREAKS}`layers.0.kind`: Input should be 'spiking', 'adexif', 'lif', 'lif_subtracted' or 'readout'",
     ),
     "name": (
@@ -161,7 +160,7 @@ def test_metadata(work: Workspace, tmp_path: Path, case: str) -> None:
 
 
 def test_constant_beyond_64_bits(work: Workspace, tmp_path: Path) -> None:
-    bad = edit_model(work.model, tmp_path / "m.safetensors", put("hidden0.neuron.v_rest", -1e40))
+    bad = edit_model(work.model, tmp_path / "m.safetensors", put("layer0.neuron.v_rest", -1e40))
     message = lowered(work, tmp_path, bad)
     assert message.startswith("a constant of the program must fit 64 bits, not reach ")
     assert message.endswith(": check the weights and the parameters of the neurons")
@@ -188,7 +187,7 @@ def test_trained_with_too_large_a_step(work: Workspace, tmp_path: Path) -> None:
 
 
 def test_program_of_another_model(work: Workspace, tmp_path: Path) -> None:
-    other = edit_model(work.model, tmp_path / "m.safetensors", put("hidden0.weight", 0.0))
+    other = edit_model(work.model, tmp_path / "m.safetensors", put("layer0.weight", 0.0))
     assert refused(tmp_path, "compare", other, work.program, "--dataset", work.data) == (
         f"`{work.program}` must be made from `{other}`, but was made from another model: quantize this one"
     )

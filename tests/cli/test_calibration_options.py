@@ -54,7 +54,7 @@ def test_tables_of_a_model(work: Workspace) -> None:
             "--json",
         )
     ).json["tables"]
-    assert [row["layer"] for row in rows] == ["hidden0", "hidden0"]
+    assert [row["layer"] for row in rows] == ["layer0", "layer0"]
 
 
 def test_tables_below_the_rounding_do_not_exist() -> None:

@@ -36,11 +36,11 @@ def test_exponential_neurons_go_out_as_leaky_ones_with_what_that_costs(tmp_path:
     random = np.random.default_rng(0)
     x, y = random.integers(0, 256, (40, 6)).astype(np.uint8), np.arange(40) % 3
     np.savez(data, x_train=x, y_train=y, x_test=x, y_test=y)
-    refusal = "`hidden0` must have leaky neurons: NIR has no node for exponential or adaptive ones"
+    refusal = "`layer0` must have leaky neurons: NIR has no node for exponential or adaptive ones"
     assert refused(tmp_path, "export", model, "--to", "nir", "--out", path).startswith(refusal)
     command = ("export", model, "--to", "nir", "--out", path, "--approximate-lif", "--dataset", data)
     report = succeeds(*command, "--json").json
-    assert report["hidden0_rate_hz"] > 3 * report["hidden0_leaky_error_hz"] > 0
+    assert report["layer0_rate_hz"] > 3 * report["layer0_leaky_error_hz"] > 0
     assert report["test_firing_rate_hz"] == pytest.approx(report["leaky_test_firing_rate_hz"], rel=0.2)
     assert {"test_accuracy", "leaky_test_accuracy"} < set(report)
     again = tmp_path / "again.safetensors"

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_train(folder: Path) -> None:
     model = read_model(folder / "m.safetensors")
     first, second, readout = model.description.layers
-    assert [one.source for one in first.feeds] == ["input", "hidden0"]
+    assert [one.source for one in first.feeds] == ["input", "layer0"]
     assert first.feeds[1].delay.tolist() == [2]
     assert len(second.feeds) == len(readout.feeds) == 1
     assert (model.decision, model.description.encoder, model.description.steps) == ("last", "population", 12)

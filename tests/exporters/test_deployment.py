@@ -83,7 +83,7 @@ def test_a_convolution_is_held_as_its_kernel(
     held = deployment_to_json(loaded)
     (feed,) = held["layers"][0]["feeds"]
     assert (feed["connection"], feed["window"]) == ("convolution", wanted["window"])
-    slices = [part for core in held["cores"] for part in core["slices"] if part["layer"] == "layer0"]
+    slices = [part for core in held["cores"] for part in core["slices"] if part["layer"] == "conv"]
     assert [part["weight_rows"] for part in slices] == [[[]], [[]]]
     if not large:
         fields = [

@@ -287,12 +287,12 @@ def test_a_damaged_convolution_is_refused() -> None:
         return with_layer(deployment, feeds=(replace(feed, **changes),))
 
     assert refusal(with_slice(deployment, 0, 0, weight_rows=(feed.kernel_rows,))) == (
-        "a slice of layer `layer0` must have 0 weight rows for `input`, not 18"
+        "a slice of layer `conv` must have 0 weight rows for `input`, not 18"
     )
     assert refusal(changed(window=replace(feed.window, outputs=5))).startswith("a weight row of 5 neurons")
     for changes, message in (
-        ({"kernel_rows": feed.kernel_rows[1:]}, "`layer0.feeds.0.weight` must have the shape [18, 4]"),
-        ({"window": replace(feed.window, groups=0)}, "`layer0.feeds.0.window` must be made of numbers of 1"),
+        ({"kernel_rows": feed.kernel_rows[1:]}, "`conv.feeds.0.weight` must have the shape [18, 4]"),
+        ({"window": replace(feed.window, groups=0)}, "`conv.feeds.0.window` must be made of numbers of 1"),
     ):
         with pytest.raises(ParameterError) as caught:
             program_of(changed(**changes))

@@ -92,14 +92,14 @@ def test_whole_network_follows_the_canonical_step(seed: int, encoder: str, tau_r
     spikes = spikes_for(network, seed)
     actual = run(float_model(network), {"spikes": spikes})
     steps = list(simulate(network, spikes))
-    for layer in (0, 1):
+    for layer, name in enumerate(("first", "second")):
         expected = np.stack([step[layer].spikes for step in steps])
         assert expected.mean() > 0.02
-        np.testing.assert_array_equal(actual[f"layer{layer}.spikes"], expected)
+        np.testing.assert_array_equal(actual[f"{name}.spikes"], expected)
         membrane = np.stack([step[layer].state.v for step in steps])
-        np.testing.assert_allclose(actual[f"layer{layer}.V"], membrane, rtol=0, atol=VOLTS)
+        np.testing.assert_allclose(actual[f"{name}.V"], membrane, rtol=0, atol=VOLTS)
     readout = np.stack([step[2].state.v for step in steps])
-    np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(actual["last"], readout, rtol=0, atol=1e-9)
 
 
 def test_a_convolution_is_written_as_its_kernel() -> None:
@@ -110,13 +110,13 @@ def test_a_convolution_is_written_as_its_kernel() -> None:
     steps = list(simulate(network, spikes))
     expected = np.stack([step[0].spikes for step in steps])
     assert expected.mean() > 0.02
-    np.testing.assert_array_equal(actual["layer0.spikes"], expected)
+    np.testing.assert_array_equal(actual["conv.spikes"], expected)
     readout = np.stack([step[-1].state.v for step in steps])
-    np.testing.assert_allclose(actual["readout"], readout, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(actual["out"], readout, rtol=0, atol=1e-9)
     loop = next(node.attribute[0].g for node in model.graph.node if node.op_type == "Scan")
     held = {tensor.name: list(tensor.dims) for tensor in loop.initializer}
     kernel = network.layers[0].feeds[0].weight
-    assert held["layer0.weight"] == list(kernel.shape)
+    assert held["conv.weight"] == list(kernel.shape)
 
 
 @pytest.mark.parametrize("model", ["adexif", "lif", "lif_subtracted"])
@@ -139,9 +139,9 @@ def test_first_layer_follows_jax(seed: int) -> None:
     actual = run(float_model(network), {"spikes": spikes})
     with jax.enable_x64(True):
         membrane, fired = _first_layer_in_jax(network, spikes)
-    same_so_far = np.logical_and.accumulate(actual["layer0.spikes"] == fired, axis=0)
+    same_so_far = np.logical_and.accumulate(actual["first.spikes"] == fired, axis=0)
     assert same_so_far.all()
-    assert np.abs(actual["layer0.V"] - membrane)[same_so_far].max() < VOLTS
+    assert np.abs(actual["first.V"] - membrane)[same_so_far].max() < VOLTS
 
 
 def _first_layer_in_jax(
@@ -186,9 +186,9 @@ def test_outputs_of_the_float_model() -> None:
     assert [entry.name for entry in model.graph.input] == ["spikes"]
     kinds = {entry.name: entry.type.tensor_type.elem_type for entry in model.graph.output}
     assert kinds == {
-        "layer0.V": TensorProto.DOUBLE,
-        "layer0.spikes": TensorProto.UINT8,
-        "layer1.V": TensorProto.DOUBLE,
-        "layer1.spikes": TensorProto.UINT8,
-        "readout": TensorProto.DOUBLE,
+        "first.V": TensorProto.DOUBLE,
+        "first.spikes": TensorProto.UINT8,
+        "second.V": TensorProto.DOUBLE,
+        "second.spikes": TensorProto.UINT8,
+        "last": TensorProto.DOUBLE,
     }

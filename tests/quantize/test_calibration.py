@@ -229,7 +229,7 @@ def test_a_network_that_cannot_be_lowered_is_not_run() -> None:
     description = replace(network((4, 3, 2)), dt=1e297)
     with pytest.raises(ParameterError) as caught:
         calibrate(description, [])
-    assert str(caught.value).startswith("`dt` must be at most 100 times `hidden0.tau`")
+    assert str(caught.value).startswith("`dt` must be at most 100 times `layer0.tau`")
 
 
 def test_a_network_that_leaves_float64_is_refused_by_the_layer() -> None:

@@ -133,7 +133,7 @@ def test_least_squares_and_the_correction_of_the_bias_help_with_two_bits() -> No
         options = LoweringOptions(weight_bits=2, ranges=PRESETS[ranges], bias_correction=correct)
         program = lowered(NETWORK, options=options)
         assert isinstance(program.graph.layers[0].connections[0], Convolution)
-        filtered = Emulator(program).run(SPIKES).signals["layer0.filter"]
+        filtered = Emulator(program).run(SPIKES).signals["conv.filter"]
         unit = (
             NETWORK.layers[0].neurons[0].span * 2.0 ** -program.graph.layers[0].states["filter"].format.frac
         )
@@ -175,8 +175,8 @@ def test_the_files_give_it_back(tmp_path: Path) -> None:
 
 def test_c_holds_the_kernel_alone() -> None:
     text = c_files(PROGRAM.graph, LABEL)["network.c"]
-    assert f"static const int8_t layer0_weight[{CONV.rows}][{CONV.outputs}]" in text
-    assert f"layer1_weight[{POOL.rows}][{POOL.outputs}]" in text
+    assert f"static const int8_t conv_weight[{CONV.rows}][{CONV.outputs}]" in text
+    assert f"pool_weight[{POOL.rows}][{POOL.outputs}]" in text
 
 
 def test_the_float_onnx_model_is_the_network() -> None:
@@ -202,11 +202,11 @@ def test_a_program_whose_window_does_not_fit_is_refused() -> None:
         return str(caught.value)
 
     assert refusal(window=replace(CONV, stride=(2, 2))) == (
-        "`layer0.feeds.0.window` must make 96 values of 60, not 24 of 60"
+        "`conv.feeds.0.window` must make 96 values of 60, not 24 of 60"
     )
-    assert refusal(window=replace(CONV, groups=3)).startswith("`layer0.feeds.0.window` must have channels")
+    assert refusal(window=replace(CONV, groups=3)).startswith("`conv.feeds.0.window` must have channels")
     assert refusal(weight=codes(np.zeros((17, 4), np.int64))) == (
-        "`layer0.feeds.0.weight` must have the shape [18, 4], not [17, 4]"
+        "`conv.feeds.0.weight` must have the shape [18, 4], not [17, 4]"
     )
 
 

@@ -242,7 +242,7 @@ def test_the_cutoff_is_v_th_wherever_two_fraction_bits_are_left() -> None:
     far = lowered(network(v_th=200e-3), "generic-8bit")
     assert str(spiking(far).states["membrane"].format) == "s8.2"
     assert far.evidence.notes == (
-        "hidden0: the cutoff V_T + 74.7 delta_T lies above the membrane format s8.2 and was lowered to "
+        "layer0: the cutoff V_T + 74.7 delta_T lies above the membrane format s8.2 and was lowered to "
         "V_T + 31.8 delta_T: a neuron that ends a step between the two spikes a step earlier than in the "
         "float network",
     )

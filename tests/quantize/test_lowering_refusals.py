@@ -81,7 +81,7 @@ def test_weights_that_are_not_finite_are_refused(value: float) -> None:
     weight = network().layers[0].feeds[0].weight.copy()
     weight[2, 3] = weight[5, 1] = value
     assert lower_only(replace_layer(network(), 0, weight=weight)) == (
-        "`hidden0.weight` must be finite, but 2 of 120 values are NaN or infinite"
+        "`layer0.weight` must be finite, but 2 of 120 values are NaN or infinite"
     )
     assert lower_only(replace_layer(network(), 1, bias=np.array([0.0, value, 0.0]))) == (
         "`readout.bias` must be finite, but 1 of 3 values are NaN or infinite"
@@ -91,16 +91,16 @@ def test_weights_that_are_not_finite_are_refused(value: float) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tau": 0.0}, "`hidden0.tau` must be above 0 ms, not 0 ms"),
-        ({"tau": -5e-3}, "`hidden0.tau` must be above 0 ms, not -5 ms"),
-        ({"tau": np.nan}, "`hidden0.tau` must be finite, not nan ms"),
-        ({"tau_ref": -1.7e-3}, "`hidden0.tau_ref` must be at least 0 ms, not -1.7 ms"),
-        ({"delta_t": 0.0}, "`hidden0.delta_T` must be above 0 mV, not 0 mV"),
-        ({"delta_t": -3.48e-3}, "`hidden0.delta_T` must be above 0 mV, not -3.48 mV"),
-        ({"resistance": 0.0}, "`hidden0.R` must be above 0 ohm, not 0 ohm"),
-        ({"v_th": np.inf}, "`hidden0.V_th` must be finite, not inf mV"),
-        ({"v_initial": np.nan}, "`hidden0.V_initial` must be finite, not nan mV"),
-        ({"v_reset": -30e-3}, "`hidden0.V_reset` must be below V_th, not -30 mV"),
+        ({"tau": 0.0}, "`layer0.tau` must be above 0 ms, not 0 ms"),
+        ({"tau": -5e-3}, "`layer0.tau` must be above 0 ms, not -5 ms"),
+        ({"tau": np.nan}, "`layer0.tau` must be finite, not nan ms"),
+        ({"tau_ref": -1.7e-3}, "`layer0.tau_ref` must be at least 0 ms, not -1.7 ms"),
+        ({"delta_t": 0.0}, "`layer0.delta_T` must be above 0 mV, not 0 mV"),
+        ({"delta_t": -3.48e-3}, "`layer0.delta_T` must be above 0 mV, not -3.48 mV"),
+        ({"resistance": 0.0}, "`layer0.R` must be above 0 ohm, not 0 ohm"),
+        ({"v_th": np.inf}, "`layer0.V_th` must be finite, not inf mV"),
+        ({"v_initial": np.nan}, "`layer0.V_initial` must be finite, not nan mV"),
+        ({"v_reset": -30e-3}, "`layer0.V_reset` must be below V_th, not -30 mV"),
     ],
 )
 def test_parameters_that_no_neuron_can_have_are_refused(changes: dict[str, Any], message: str) -> None:
@@ -113,17 +113,17 @@ def test_a_network_of_another_shape_is_refused() -> None:
         "a network must have at least one layer, and this one has none"
     )
     assert lower_only(replace(description, inputs=13)) == (
-        "`hidden0.weight` must have 13 inputs, not the shape [12, 10]"
+        "`layer0.weight` must have 13 inputs, not the shape [12, 10]"
     )
     assert lower_only(replace_layer(description, 0, bias=np.zeros(9))) == (
-        "`hidden0.bias` must have 10 values, not the shape [9]"
+        "`layer0.bias` must have 10 values, not the shape [9]"
     )
     assert lower_only(replace_layer(description, 0, neuron=neurons(9))) == (
-        "`hidden0.neuron.resistance` must have 10 values, not the shape [9]"
+        "`layer0.neuron.resistance` must have 10 values, not the shape [9]"
     )
     assert lower_only(replace(description, layers=description.layers[::-1])) == (
         "`readout.delay` must be at least 1 step where a layer is fed by itself or by a later one, such as "
-        "`readout` by `hidden0`"
+        "`readout` by `layer0`"
     )
 
 
@@ -150,7 +150,7 @@ def test_a_time_constant_too_long_for_the_decay_is_refused() -> None:
 def test_too_many_time_constants_are_refused() -> None:
     tau = np.linspace(8e-3, 12e-3, 10)
     assert refusal(CapacityError, network(tau=tau), "generic-8bit") == (
-        "`hidden0` has 10 distinct tau, but the profile has room for 4 gain tables per layer: "
+        "`layer0` has 10 distinct tau, but the profile has room for 4 gain tables per layer: "
         "share tau among neurons"
     )
 
@@ -158,7 +158,7 @@ def test_too_many_time_constants_are_refused() -> None:
 def test_too_long_a_refractory_period_is_refused() -> None:
     lowered(network(tau_ref=256e-3), "generic-8bit")
     assert refusal(CapacityError, network(tau_ref=257e-3), "generic-8bit") == (
-        "`hidden0.tau_ref` must be at most 255 steps of dt on this profile, not 256: "
+        "`layer0.tau_ref` must be at most 255 steps of dt on this profile, not 256: "
         "use a larger dt or a shorter tau_ref"
     )
 
@@ -184,14 +184,14 @@ def test_a_device_that_is_too_small_is_refused_with_the_numbers(tmp_path: Path) 
 
 def test_a_membrane_that_no_bits_resolve_is_refused() -> None:
     message = refusal(RangeError, network(v_reset=-700e-3, v_initial=-700e-3), "generic-8bit")
-    assert message.startswith("`hidden0` needs a membrane from V_T -184 to ")
+    assert message.startswith("`layer0` needs a membrane from V_T -184 to ")
     assert message.endswith("delta_T, which 8 bits cannot resolve: use more membrane bits or smaller weights")
 
 
 def test_a_narrow_accumulator_is_refused(tmp_path: Path) -> None:
     profile = own_profile(tmp_path, accumulator_bits=9)
     message = refusal(RangeError, network(), profile)
-    assert message.startswith("`hidden0` must accumulate ")
+    assert message.startswith("`layer0` must accumulate ")
     assert message.endswith(
         " in 9 bits: use fewer weight bits, a smaller fan-in, or a profile with a wider accumulator"
     )

@@ -75,10 +75,10 @@ def test_it_fits_the_words_of_a_device(model: str, profile: str) -> None:
         (
             "lif",
             {"tau": 1e8},
-            r"`hidden0.tau` must be at most .* ms at this dt on this profile, not 1e\+11 ms",
+            r"`layer0.tau` must be at most .* ms at this dt on this profile, not 1e\+11 ms",
         ),
-        ("adexif", {"tau_w": 1e8}, r"`hidden0.tau_w` must be shorter than 1e\+11 ms or dt larger"),
-        ("lif", {"v_initial": -40.0}, "`hidden0` needs a membrane from V_rest -2.5e\\+03 to"),
+        ("adexif", {"tau_w": 1e8}, r"`layer0.tau_w` must be shorter than 1e\+11 ms or dt larger"),
+        ("lif", {"v_initial": -40.0}, "`layer0` needs a membrane from V_rest -2.5e\\+03 to"),
     ],
 )
 def test_what_words_cannot_hold_is_refused(model: str, changes: dict[str, Any], message: str) -> None:
@@ -109,4 +109,4 @@ def test_training_sees_the_emulators_values() -> None:
         slopes, spikes = jax.jit(jax.grad(loss, has_aux=True))(trained.start)
     np.testing.assert_array_equal(spikes, wanted["layer0.spikes"])
     assert all(np.isfinite(slope).all() for slope in slopes.values())
-    assert np.abs(slopes["hidden0.weight"]).max() > 0
+    assert np.abs(slopes["layer0.weight"]).max() > 0

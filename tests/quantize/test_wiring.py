@@ -79,12 +79,12 @@ PROGRAM = lowered(NETWORK)
 
 def test_the_program_is_wired_as_the_network() -> None:
     graph = PROGRAM.graph
-    assert [layer.name for layer in graph.layers] == ["layer0", "layer1", "layer2", "readout"]
-    hidden = graph.by_name["layer1"]
-    assert [feed.source for feed in hidden.feeds] == ["input", "layer0", "layer1", "layer2"]
+    assert [layer.name for layer in graph.layers] == ["trace", "hidden", "behind", "out"]
+    hidden = graph.by_name["hidden"]
+    assert [feed.source for feed in hidden.feeds] == ["input", "trace", "hidden", "behind"]
     assert [feed.delay.tolist() for feed in hidden.feeds[:2]] == [[0], [2]]
     assert hidden.feeds[2].delay.tolist() == np.resize([1, 4, 2], HIDDEN).tolist()
-    assert graph.histories == {"layer0": 2, "layer1": 4, "layer2": 1}
+    assert graph.histories == {"trace": 2, "hidden": 4, "behind": 1}
 
 
 def test_it_does_what_the_network_does() -> None:

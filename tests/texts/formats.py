@@ -216,7 +216,7 @@ def _model(folder: Path) -> Format:
     architecture = Architecture(2, 2, hidden=(2,), tau_synapse=2.0)
     path = folder / "model.safetensors"
     plain = initial_description(architecture)
-    own = FeedDescription("hidden0", np.ones((2, 2)), np.array([1]))
+    own = FeedDescription("layer0", np.ones((2, 2)), np.array([1]))
     recurrent = replace_layer(plain, 0, feeds=(*plain.layers[0].feeds, own))
     model = ModelFile(recurrent, architecture, {"test_accuracy": 0.5}, (HERE,))
     save_model(path, model)

@@ -24,7 +24,7 @@ def test_neurons_spike_as_often_on_the_same_currents(kind: str) -> None:
     frames = spike_input(description, steps=100, batch=16)
     found, (fit,) = as_leaky(description, frames)
     before, after = (_rates(one, frames)[0] / (100 * description.dt) for one in (description, found))
-    assert fit.layer == "hidden0"
+    assert fit.layer == "layer0"
     assert fit.rate == pytest.approx(before.mean())
     assert fit.error == pytest.approx(np.sqrt(np.square(after - before).mean()))
     assert fit.error < 0.2 * fit.rate
@@ -34,10 +34,10 @@ def test_what_is_leaky_stays_and_all_of_it_can_be_written() -> None:
     description = network((8, 10, 12, 4))
     description = replace_layer(description, 0, neuron=leaky_neurons(10, tau_ref=0.0))
     found, fits = as_leaky(description, spike_input(description))
-    assert [fit.layer for fit in fits] == ["hidden1"]
+    assert [fit.layer for fit in fits] == ["layer1"]
     assert found.layers[0].neurons[0] is description.layers[0].neurons[0]
     made = found.layers[1].neurons[0]
     assert isinstance(made, LIFParameters)
     for name, values in description.layers[1].trained.items():
         np.testing.assert_array_equal(found.layers[1].trained[name], values)
-    assert set(nir_graph(found).nodes) > {"hidden0", "hidden1"}
+    assert set(nir_graph(found).nodes) > {"layer0", "layer1"}

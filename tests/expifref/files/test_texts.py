@@ -33,7 +33,7 @@ from hw_profiles import SCHEMA_PATH
 from tests.networks import network, replace_layer
 
 GOOD: dict[str, tuple[Kind, tuple[str, ...]]] = {
-    "name": (NAME, ("hidden0", "layer0.membrane.initial", "_", "0.1.0+local.1", "ecp5-25f", "x" * 64)),
+    "name": (NAME, ("layer0", "layer0.membrane.initial", "_", "0.1.0+local.1", "ecp5-25f", "x" * 64)),
     "key": (KEY, ("ice40-up5k", "a", "0-0", "x" * 64)),
     "line": (LINE, ("", "a*phi(a*(exp(u)-1)), a=0.1", "Höppner et al. 2017: `x` 1!7.4.1", "x" * 1000, "* /")),
     "digest": (DIGEST, ("0" * 64, "sha256:" + "f" * 64)),

@@ -183,7 +183,7 @@ def test_messages_name_the_place_in_the_users_module(tmp_path: Path) -> None:
     assert description_digest(told) == description_digest(description)
     save_description(tmp_path / "told.safetensors", told)
     (layer, *_) = read_description(tmp_path / "told.safetensors").layers
-    with pytest.raises(ParameterError, match=r"^`hidden0\.bias` \(`net\.blocks\[1\]\.neuron`\) must be"):
+    with pytest.raises(ParameterError, match=r"^`layer0\.bias` \(`net\.blocks\[1\]\.neuron`\) must be"):
         check_description(replace(told, layers=(replace(layer, bias=layer.bias * np.nan), *told.layers[1:])))
 
 
@@ -196,12 +196,12 @@ def test_the_same_model_gives_the_same_bytes(model_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("hidden0.weight", np.nan, "`hidden0.weight` must be finite, but 1 of 24 values are NaN or infinite"),
+        ("layer0.weight", np.nan, "`layer0.weight` must be finite, but 1 of 24 values are NaN or infinite"),
         ("readout.bias", np.inf, "`readout.bias` must be finite, but 1 of 3 values are NaN or infinite"),
-        ("hidden1.neuron.tau", 0.0, "`hidden1.tau` must be above 0 ms, not 0 ms"),
-        ("hidden1.neuron.delta_t", -1.0, "`hidden1.delta_T` must be above 0 mV, not -1000 mV"),
-        ("hidden0.neuron.v_reset", 1.0, "`hidden0.V_reset` must be below V_th, not 1000 mV"),
-        ("hidden0.tau", -1.0, "`hidden0.tau_synapse` must be above 0 ms, not -1000 ms"),
+        ("layer1.neuron.tau", 0.0, "`layer1.tau` must be above 0 ms, not 0 ms"),
+        ("layer1.neuron.delta_t", -1.0, "`layer1.delta_T` must be above 0 mV, not -1000 mV"),
+        ("layer0.neuron.v_reset", 1.0, "`layer0.V_reset` must be below V_th, not 1000 mV"),
+        ("layer0.tau", -1.0, "`layer0.tau_synapse` must be above 0 ms, not -1000 ms"),
     ],
 )
 def test_bad_values(model_path: Path, name: str, value: float, message: str) -> None:
@@ -214,10 +214,10 @@ def test_bad_values(model_path: Path, name: str, value: float, message: str) -> 
 
 
 def test_bad_shapes(model_path: Path) -> None:
-    rewrite(model_path, {"hidden1.weight": np.zeros((5, 5))}, {})
+    rewrite(model_path, {"layer1.weight": np.zeros((5, 5))}, {})
     with pytest.raises(ParameterError) as caught:
         read_model(model_path)
-    assert str(caught.value) == "`hidden1.weight` must have 6 inputs, not the shape [5, 5]"
+    assert str(caught.value) == "`layer1.weight` must have 6 inputs, not the shape [5, 5]"
 
 
 def test_nothing_bad_is_written(tmp_path: Path) -> None:
@@ -230,5 +230,5 @@ def test_nothing_bad_is_written(tmp_path: Path) -> None:
         save_description(path, replace(good, layers=(first, first)))
     with pytest.raises(ParameterError) as caught:
         save_description(path, replace(good, layers=(replace(first, bias=np.array(0.0)),)))
-    assert str(caught.value) == "`hidden0.bias` must have 6 values, not the shape []"
+    assert str(caught.value) == "`layer0.bias` must have 6 values, not the shape []"
     assert not path.exists()

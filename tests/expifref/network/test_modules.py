@@ -119,7 +119,7 @@ def test_initial_weights_are_seeded_and_scaled() -> None:
     one, same, another = (layer.feeds[0].weight for layer in (first, again, other))
     np.testing.assert_array_equal(one, same)
     assert (one != another).any()
-    assert one.std() * 1e3 * np.sqrt(400) == pytest.approx(initial_scales(wide)["hidden0.weight"], rel=0.02)
+    assert one.std() * 1e3 * np.sqrt(400) == pytest.approx(initial_scales(wide)["layer0.weight"], rel=0.02)
 
 
 def test_resistance_and_synapse_leave_the_drive_alone() -> None:

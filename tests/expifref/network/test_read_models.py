@@ -58,12 +58,12 @@ def test_a_file_holds_it(tmp_path: Path, model: str) -> None:
 @pytest.mark.parametrize(
     ("model", "changes", "message"),
     [
-        ("lif", {"tau": 0.0}, "`hidden0.tau` must be above 0 ms, not 0 ms"),
-        ("lif", {"v_reset": 0.0}, "`hidden0.V_reset` must be below V_th, not 0 mV"),
-        ("adexif", {"tau_w": -1.0}, "`hidden0.tau_w` must be above 0 ms, not -1000 ms"),
-        ("adexif", {"a": np.nan}, "`hidden0.a` must be finite, not nan S"),
-        ("adexif", {"b": np.inf}, "`hidden0.b` must be finite, not inf mA"),
-        ("adexif", {"delta_t": 0.0}, "`hidden0.delta_T` must be above 0 mV, not 0 mV"),
+        ("lif", {"tau": 0.0}, "`layer0.tau` must be above 0 ms, not 0 ms"),
+        ("lif", {"v_reset": 0.0}, "`layer0.V_reset` must be below V_th, not 0 mV"),
+        ("adexif", {"tau_w": -1.0}, "`layer0.tau_w` must be above 0 ms, not -1000 ms"),
+        ("adexif", {"a": np.nan}, "`layer0.a` must be finite, not nan S"),
+        ("adexif", {"b": np.inf}, "`layer0.b` must be finite, not inf mA"),
+        ("adexif", {"delta_t": 0.0}, "`layer0.delta_T` must be above 0 mV, not 0 mV"),
     ],
 )
 def test_a_bad_parameter_is_named(model: str, changes: dict[str, Any], message: str) -> None:
@@ -76,5 +76,5 @@ def test_the_reset_must_be_one_of_two() -> None:
     whole = network(model="lif")
     layer: Any = whole.layers[0]
     odd = replace(layer, neuron=replace(layer.neuron, reset="none"))
-    with pytest.raises(ParameterError, match=r"`hidden0.reset` must be one of assigned, subtracted, not"):
+    with pytest.raises(ParameterError, match=r"`layer0.reset` must be one of assigned, subtracted, not"):
         check_description(replace(whole, layers=(odd, *whole.layers[1:])))

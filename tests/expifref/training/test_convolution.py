@@ -52,7 +52,7 @@ def test_the_kernel_gives_what_its_dense_matrix_gives_and_is_trained_alike(name:
 def test_layers_over_planes() -> None:
     assert LAYERS[:3] == (PoolLayer(2), ConvolutionLayer(4, 3, 5.0), PoolLayer(2))
     layers = initial_description(NET).layers
-    assert [layer.name for layer in layers] == ["pool0", "hidden0", "pool1", "hidden1", "hidden2", "readout"]
+    assert [layer.name for layer in layers] == ["pool0", "layer0", "pool1", "layer1", "layer2", "readout"]
     assert [layer.units for layer in layers] == [6 * 6 * 2, 4 * 4 * 4, 2 * 2 * 4, 6, 8, 3]
     assert [is_pooling(layer) for layer in layers] == [True, False, True, False, False, False]
     trained = {f"{one.name}.{part}" for one in layers if not is_pooling(one) for part in one.trained}
@@ -64,12 +64,12 @@ def test_layers_over_planes() -> None:
 def test_poolings_are_folded_into_the_feeds_behind_them() -> None:
     plain = initial_description(NET, 3)
     network = folded(plain)
-    assert [layer.name for layer in network.layers] == ["hidden0", "hidden1", "hidden2", "readout"]
+    assert [layer.name for layer in network.layers] == ["layer0", "layer1", "layer2", "readout"]
     first, second, third = (layer.feeds[0] for layer in network.layers[:3])
     assert first.window is not None
     assert second.window is not None
     assert (first.source, first.window.kernel, first.window.stride) == ("input", (6, 6), (2, 2))
-    assert (second.source, second.window.kernel, second.window.stride) == ("hidden0", (4, 4), (2, 2))
+    assert (second.source, second.window.kernel, second.window.stride) == ("layer0", (4, 4), (2, 2))
     assert third.window is None
     values = np.random.default_rng(0).random((4, 288))
     pool, kernel = plain.layers[0].feeds[0], plain.layers[1].feeds[0]
@@ -80,7 +80,7 @@ def test_poolings_are_folded_into_the_feeds_behind_them() -> None:
 def test_a_bias_of_channels_is_the_same_at_all_places() -> None:
     network = initial_description(NET)
     values = parameters(network)
-    changed = with_parameters(network, {"hidden0.bias": values["hidden0.bias"].at[1].add(7.0)}).layers[1]
+    changed = with_parameters(network, {"layer0.bias": values["layer0.bias"].at[1].add(7.0)}).layers[1]
     np.testing.assert_allclose(
         changed.bias.reshape(16, 4) - network.layers[1].bias[0], [[0, 7e-3, 0, 0]] * 16
     )

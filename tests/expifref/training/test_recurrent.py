@@ -55,7 +55,7 @@ def test_an_order_is_learned(tmp_path: Path) -> None:
     assert (found == result.test.predictions).mean() > 0.9
 
     trained, untrained = stored.description.layers[0], initial_description(NET).layers[0]
-    assert [one.source for one in trained.feeds] == ["input", "hidden0"]
+    assert [one.source for one in trained.feeds] == ["input", "layer0"]
     for before, after in zip(untrained.feeds, trained.feeds, strict=True):
         assert (before.weight != after.weight).mean() > 0.5
     np.testing.assert_array_equal(trained.feeds[1].delay, [1])

@@ -44,7 +44,7 @@ def test_a_source_with_far_larger_weights_is_named_and_the_advice_helps() -> Non
     description = network(weight)
     assert found(description, inputs(1))
     assert outlying(description) == (
-        "`hidden0.weight` is 200 times as large from unit 0 of input as from the others, which leaves few "
+        "`layer0.weight` is 200 times as large from unit 0 of input as from the others, which leaves few "
         "bits for those: make the values of that unit 200 times as large, or as near as they may be, and its "
         "weights as much smaller",
     )
@@ -58,6 +58,6 @@ def test_a_layer_without_a_spike_is_named() -> None:
     weight = np.full((INPUTS, NEURONS), 1.7e-3)
     assert never_spiking(network(weight), [inputs(0), inputs(80)]) == ()
     assert never_spiking(network(weight * 1e-3), [inputs(0), inputs(80)]) == (
-        "`hidden0` does not spike once in the float network on these samples, so that nothing behind it sees "
+        "`layer0` does not spike once in the float network on these samples, so that nothing behind it sees "
         "them: scale its inputs or its weights up, lower its V_th, or train it longer",
     )
