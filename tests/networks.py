@@ -125,6 +125,20 @@ def replace_layer(description: Description, index: int, **changes: Any) -> Descr
     return replace(description, layers=tuple(layers))
 
 
+def renamed(description: Description, *names: str) -> Description:
+    """`description` with layers that are called `names`, in their order."""
+    now = dict(zip((layer.name for layer in description.layers), names, strict=True))
+    layers = tuple(
+        replace(
+            layer,
+            name=now[layer.name],
+            feeds=tuple(replace(feed, source=now.get(feed.source, feed.source)) for feed in layer.feeds),
+        )
+        for layer in description.layers
+    )
+    return replace(description, layers=layers)
+
+
 def spike_input(
     description: Description, *, steps: int = 40, batch: int = 8, seed: int = 0
 ) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from exporters.verification import differing_bits
-from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port
+from quantize.graph.layers import INPUT, Dense, Graph, LayerFeed, Port, full_name
 from quantize.graph.operations import Feed
 from quantize.numbers.formats import Format
 from quantize.program.file import load_program
@@ -35,13 +35,14 @@ def w1_native(folder: Path) -> Prepared:
 
     program, drive = load_program(folder / "program.json"), np.load(folder / "drive.npy")
     layer = program.graph.layers[0]
+    membrane = full_name(layer.name, "membrane")
     executor = DrivenExecutor(program.graph, layer.name, layer.signals["drive"], 1)
     last: list[Any] = []
 
     def run() -> None:
         last[:] = [executor.run(drive)]
 
-    return Prepared(run, lambda: _neurons(last[0].total, last[0].state["neurons.membrane"]), _own())
+    return Prepared(run, lambda: _neurons(last[0].total, last[0].state[membrane]), _own())
 
 
 def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] = "auto") -> Prepared:
@@ -54,6 +55,7 @@ def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] =
 
     graph = _driven(load_program(folder / "program.json").graph)
     layer = graph.layers[0]
+    membrane = full_name(layer.name, "membrane")
     plan = plan_graph(graph)
     group = plan.groups[0]
     drives = np.load(folder / "drive.npy")[:, np.newaxis]
@@ -64,7 +66,7 @@ def w1_jax(folder: Path, steps: Literal["auto", "scan", "kernel", "interpret"] =
     def neurons(numbers: Any, drives: Any, state: Any) -> Any:
         parts = make_parts(group, {layer.name: numbers}, {layer.name: {0: drives}}, asked.signals, 1)
         run = run_group(group, parts, state, asked, advance(steps_on(platform, steps), group))
-        return run.totals[layer.name], run.state["neurons.membrane"]
+        return run.totals[layer.name], run.state[membrane]
 
     with jax.enable_x64(True):
         state = {
@@ -87,6 +89,7 @@ def w1_emulator(folder: Path) -> Prepared:
     drive = np.load(folder / "drive.npy").astype(np.int64)
     emulator = GraphEmulator(graph)
     (runner,) = emulator.runners
+    membrane = full_name(runner.layer.name, "membrane")
     found: dict[str, Any] = {}
 
     def run() -> None:
@@ -96,7 +99,7 @@ def w1_emulator(folder: Path) -> Prepared:
             results = runner.run(1, [now[np.newaxis]], state, emulator.saturations)
             counts += results(runner.layer.output)
             state = {name: results(result) for name, result in runner.states}
-        found.update(counts=counts, membrane=state["neurons.membrane"])
+        found.update(counts=counts, membrane=state[membrane])
 
     return Prepared(run, lambda: _neurons(found["counts"], found["membrane"]), _own("numpy"), warm_ups=1)
 

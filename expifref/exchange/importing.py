@@ -19,6 +19,7 @@ from expifref.network.description import (
     FeedDescription,
     LayerDescription,
     ReadoutDescription,
+    free_name,
 )
 from expifref.network.pooling import folded
 
@@ -169,9 +170,7 @@ class _Reader:
         return self._names[node.path]
 
     def _free(self, name: str) -> str:
-        taken = {INPUT, *self._names.values(), *self._layers}
-        tries = (f"{name}{number}" for number in range(1, 2 * len(taken) + 2))
-        return next(one for one in [name, *tries] if one not in taken and NAME.check(one))
+        return NAME.check(free_name(name, {INPUT, *self._names.values(), *self._layers}))
 
 
 def _closed(layer: LayerDescription) -> LayerDescription:

@@ -5,8 +5,10 @@ No JAX, no units objects, no closures. `units` is the width of a layer.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -29,6 +31,7 @@ __all__ = [
     "NeuronParameters",
     "ReadoutDescription",
     "SpikingDescription",
+    "free_name",
     "numbered",
     "placed",
 ]
@@ -91,6 +94,11 @@ def numbered(name: str, index: int) -> str:
     return name if index == 0 else f"{name}{index}"
 
 
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or that with the lowest number behind it that is not in `taken`."""
+    return next(one for one in (numbered(name, index) for index in count()) if one not in taken)
+
+
 def placed(name: str, path: str) -> str:
     """What messages call something of this name, where `path` leads to it in the module it was read from."""
     return f"`{name}` (`{path}`)" if path else f"`{name}`"
@@ -131,7 +139,7 @@ class _FedDescription:
     @property
     def filter_tau(self) -> Floats | None:
         """What `tau` is called in files."""
-        raise NotImplementedError
+        raise NotImplementedError  # every kind says its own
 
     @property
     def vectors(self) -> dict[str, Floats]:

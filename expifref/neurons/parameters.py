@@ -28,12 +28,12 @@ class _MembraneParameters:
     @property
     def origin(self) -> Floats:
         """V where the normalized membrane is 0, `[neurons]`."""
-        raise NotImplementedError
+        raise NotImplementedError  # every kind says its own
 
     @property
     def span(self) -> Floats:
         """V for 1 of the normalized membrane, `[neurons]`."""
-        raise NotImplementedError
+        raise NotImplementedError  # every kind says its own
 
     @property
     def adapts(self) -> bool:

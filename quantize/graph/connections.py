@@ -30,7 +30,7 @@ class _Sums:
     @property
     def column_sums(self) -> tuple[list[int], list[int]]:
         """What each sum can reach below and above 0 with inputs 0 and 1."""
-        raise NotImplementedError
+        raise NotImplementedError  # every kind says its own
 
     @cached_property
     def largest_sum(self) -> int:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import count
 
-from expifref.network.description import INPUT, Description
+from expifref.network.description import INPUT, Description, free_name
 from quantize.graph.operations import IDENTIFIER
 
 __all__ = ["program_names"]
@@ -25,7 +23,7 @@ def program_names(description: Description) -> dict[str, str]:
     names |= {name: name for name in layers if re.search(IDENTIFIER.pattern, name) and name not in _TAKEN}
     for name in layers:
         if name not in names:
-            names[name] = _free(_nearest(name), {*_TAKEN, *names.values()})
+            names[name] = free_name(_nearest(name), {*_TAKEN, *names.values()})
     return names
 
 
@@ -33,12 +31,3 @@ def _nearest(name: str) -> str:
     """`name` in lower case, with `_` for what no identifier has."""
     plain = re.sub(r"[^a-z0-9_]", "_", name.lower())
     return (plain if plain[:1].isalpha() else f"layer_{plain}")[:_LONGEST]
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    return next(one for one in _numbered(name) if one not in taken)
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    yield from (f"{name}{number}" for number in count(1))

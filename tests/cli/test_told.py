@@ -129,7 +129,7 @@ def test_results_of_other_executors_are_refused(
     assert str(caught.value) == "every rank must run the same executors, but one tells of others"
 
 
-@pytest.mark.parametrize("names", [(), ("/tmp/net.onnx",), ("jax", "shell")])
+@pytest.mark.parametrize("names", [(), ("/nowhere/net.onnx",), ("jax", "shell")])
 def test_rank_0_chooses_no_file_as_an_executor(work: Workspace, names: tuple[str, ...]) -> None:
     loaded = job(work, None).load()
     with pytest.raises(DataError) as caught:

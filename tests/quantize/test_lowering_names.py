@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
-from expifref.network.description import Description
 from quantize.graph.operations import IDENTIFIER
 from quantize.lowering.names import program_names
-from tests.networks import network
+from tests.networks import network, renamed
 
 LONG = "x" * 64
-
-
-def called(*names: str) -> Description:
-    """A network whose layers have these names."""
-    some = network((2, *(2 for _ in names)))
-    fed = zip(some.layers, ("input", *names), names, strict=False)
-    layers = tuple(
-        replace(layer, name=name, feeds=tuple(replace(feed, source=source) for feed in layer.feeds))
-        for layer, source, name in fed
-    )
-    return replace(some, layers=layers)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +27,6 @@ def called(*names: str) -> Description:
     ],
 )
 def test_a_program_calls_layers_as_the_model_does(model: tuple[str, ...], program: tuple[str, ...]) -> None:
-    names = program_names(called(*model))
+    names = program_names(renamed(network((2, *(2 for _ in model))), *model))
     assert names == {"input": "input", **dict(zip(model, program, strict=True))}
     assert all(re.search(IDENTIFIER.pattern, name) for name in names.values())
